@@ -1,0 +1,89 @@
+//! Scalars, enumerations and structs of the hosting API.
+//!
+//! Widths are those of the ABI on every platform: `DWORD`, `BOOL` and every C enum have 32 bits, `TASKID` has 64,
+//! `SIZE_T` and `HANDLE` are pointer sized, `WCHAR` has 16 (never the 32 of Linux's `wchar_t`).
+
+#![allow(
+    missing_docs,
+    reason = "these are Microsoft's words; learn.microsoft.com says what each means"
+)]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    reason = "names are spelled as in mscoree.idl"
+)]
+
+use core::ffi::c_void;
+
+use windows_core::HRESULT;
+
+/// The host's own name for a task, for debuggers to show. The documentation of `SetTaskIdentifier` says `DWORD`; the
+/// ABI says 64 bits.
+pub type TASKID = u64;
+/// A connection, as debuggers know them.
+pub type CONNID = u32;
+/// An operating system handle. Nothing on Linux makes one; it is passed through unread.
+pub type HANDLE = *mut c_void;
+
+/// What a task runs.
+pub type LPTHREAD_START_ROUTINE = unsafe extern "system" fn(lpThreadParameter: *mut c_void) -> u32;
+/// What `ExecuteInAppDomain` runs.
+pub type FExecuteInAppDomainCallback = unsafe extern "system" fn(cookie: *mut c_void) -> HRESULT;
+
+/// No limit, for every `dwMilliseconds`.
+pub const INFINITE: u32 = 0xFFFF_FFFF;
+
+// WAIT_OPTION: a bit set, and always a DWORD in signatures.
+
+pub const WAIT_MSGPUMP: u32 = 0x1;
+/// `Alert` may break the wait.
+pub const WAIT_ALERTABLE: u32 = 0x2;
+/// The wait must not be broken to end a deadlock: `HOST_E_DEADLOCK` is no answer to it.
+pub const WAIT_NOTINDEADLOCK: u32 = 0x4;
+
+// THREAD_PRIORITY_*: what SetPriority takes and GetPriority gives.
+
+pub const THREAD_PRIORITY_IDLE: i32 = -15;
+pub const THREAD_PRIORITY_LOWEST: i32 = -2;
+pub const THREAD_PRIORITY_BELOW_NORMAL: i32 = -1;
+pub const THREAD_PRIORITY_NORMAL: i32 = 0;
+pub const THREAD_PRIORITY_ABOVE_NORMAL: i32 = 1;
+pub const THREAD_PRIORITY_HIGHEST: i32 = 2;
+pub const THREAD_PRIORITY_TIME_CRITICAL: i32 = 15;
+pub const THREAD_PRIORITY_ERROR_RETURN: i32 = 0x7FFF_FFFF;
+
+// STARTUP_FLAGS, those that the CLR on Linux still reads.
+
+pub const STARTUP_CONCURRENT_GC: u32 = 0x1;
+pub const STARTUP_SERVER_GC: u32 = 0x1000;
+pub const STARTUP_HOARD_GC_VM: u32 = 0x2000;
+
+c_enum! {
+    /// What a task is for. Spaced like a bit set, but `GetCurrentTaskType` answers exactly one.
+    ETaskType {
+        TT_DEBUGGERHELPER = 0x1,
+        TT_GC = 0x2,
+        TT_FINALIZER = 0x4,
+        TT_THREADPOOL_TIMER = 0x8,
+        TT_THREADPOOL_GATE = 0x10,
+        TT_THREADPOOL_WORKER = 0x20,
+        TT_THREADPOOL_IOCOMPLETION = 0x40,
+        TT_ADUNLOAD = 0x80,
+        TT_USER = 0x100,
+        TT_THREADPOOL_WAIT = 0x200,
+        TT_UNKNOWN = 0x8000_0000,
+    }
+}
+
+/// `COR_GC_THREAD_STATS::Flags`: the last GC promoted bytes of this thread.
+pub const COR_GC_THREAD_HAS_PROMOTED_BYTES: u32 = 0x1;
+
+/// What `GetMemStats` fills. Zero it first: a flag is only ever set, never cleared.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct COR_GC_THREAD_STATS {
+    /// Bytes that the thread has allocated.
+    pub PerThreadAllocation: u64,
+    /// A bit set, though its documentation calls it a count.
+    pub Flags: u32,
+}

@@ -1,0 +1,12 @@
+//! The profiling API: what the CLR tells us, and what it can be asked.
+
+pub mod callback;
+pub mod factory;
+pub mod info;
+pub mod info_later;
+pub mod metadata;
+pub mod metadata_assembly;
+pub mod metadata_emit;
+pub mod metadata_flags;
+pub mod metadata_import2;
+pub mod types;
