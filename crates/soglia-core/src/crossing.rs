@@ -1,0 +1,92 @@
+//! The four moves over the boundary, in the words of the hosting API.
+
+/// One move of a task over the boundary between managed and unmanaged code, an instant.
+///
+/// The names are those of `IHostTaskManager`; the numbers are part of the recording's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Crossing {
+    /// The task is about to leave managed code for an unmanaged function.
+    LeaveRuntime = 1,
+    /// The unmanaged function has returned.
+    EnterRuntime = 2,
+    /// Unmanaged code calls into managed code.
+    ReverseEnterRuntime = 3,
+    /// The managed code that was called so returns to its unmanaged caller.
+    ReverseLeaveRuntime = 4,
+}
+
+impl Crossing {
+    /// All four, in the order of their numbers.
+    pub const ALL: [Self; 4] = [
+        Self::LeaveRuntime,
+        Self::EnterRuntime,
+        Self::ReverseEnterRuntime,
+        Self::ReverseLeaveRuntime,
+    ];
+
+    /// The name of the method of `IHostTaskManager`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LeaveRuntime => "LeaveRuntime",
+            Self::EnterRuntime => "EnterRuntime",
+            Self::ReverseEnterRuntime => "ReverseEnterRuntime",
+            Self::ReverseLeaveRuntime => "ReverseLeaveRuntime",
+        }
+    }
+
+    /// Whether this crossing opens a layer (and the other two close one).
+    pub const fn opens(self) -> bool {
+        matches!(self, Self::LeaveRuntime | Self::ReverseEnterRuntime)
+    }
+
+    /// The side of the layer that this crossing opens or closes.
+    pub const fn side(self) -> Side {
+        match self {
+            Self::LeaveRuntime | Self::EnterRuntime => Side::Unmanaged,
+            Self::ReverseEnterRuntime | Self::ReverseLeaveRuntime => Side::Managed,
+        }
+    }
+
+    /// The crossing with this number in a recording.
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::LeaveRuntime),
+            2 => Some(Self::EnterRuntime),
+            3 => Some(Self::ReverseEnterRuntime),
+            4 => Some(Self::ReverseLeaveRuntime),
+            _ => None,
+        }
+    }
+}
+
+/// Where a layer's code runs.
+///
+/// Not "native": precompiled managed code is native code too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Side {
+    /// Unmanaged code that managed code called: between `LeaveRuntime` and `EnterRuntime`.
+    Unmanaged = 0,
+    /// Managed code that unmanaged code called: between `ReverseEnterRuntime` and `ReverseLeaveRuntime`.
+    Managed = 1,
+}
+
+impl Side {
+    /// The direction of the call that opens such a layer: `forward` or `reverse`.
+    pub const fn direction(self) -> &'static str {
+        match self {
+            Self::Unmanaged => "forward",
+            Self::Managed => "reverse",
+        }
+    }
+
+    /// The side with this number in a recording.
+    pub const fn from_number(number: u32) -> Self {
+        if number & 1 == 0 {
+            Self::Unmanaged
+        } else {
+            Self::Managed
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Buckets for durations in ticks: eight per power of two, so a bucket is at most 12.5 % wide.
+//!
+//! The recorder counts into these where it stands, without a division; the reader turns them into a histogram proper.
+
+/// Buckets of a slot. The last one takes all that is longer than 2^46 ticks (about eight hours at 2.4 GHz).
+pub const BUCKETS: usize = 352;
+
+/// The bucket of a duration.
+#[inline]
+pub const fn bucket(ticks: u64) -> usize {
+    if ticks < 8 {
+        return ticks as usize;
+    }
+    let power = 63 - ticks.leading_zeros();
+    let eighth = (ticks >> (power - 3)) as usize & 7;
+    let index = (power as usize - 2) * 8 + eighth;
+    if index < BUCKETS { index } else { BUCKETS - 1 }
+}
+
+/// The ticks from which on a duration falls into this bucket.
+pub const fn lower_bound(bucket: usize) -> u64 {
+    if bucket < 8 {
+        return bucket as u64;
+    }
+    let power = bucket / 8 + 2;
+    (8 + (bucket % 8) as u64) << (power - 3)
+}
+
+/// The middle of a bucket, in ticks.
+pub const fn midpoint(bucket: usize) -> u64 {
+    let low = lower_bound(bucket);
+    low + (lower_bound(bucket + 1) - low) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_tile_the_line() {
+        for b in 0..BUCKETS {
+            assert_eq!(bucket(lower_bound(b)), b);
+            if b > 0 {
+                assert_eq!(bucket(lower_bound(b) - 1), b - 1);
+            }
+            assert!(lower_bound(b) < lower_bound(b + 1));
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn buckets_are_at_most_an_eighth_wide() {
+        for b in 8..BUCKETS {
+            let width = lower_bound(b + 1) - lower_bound(b);
+            assert!(width * 8 <= lower_bound(b), "bucket {b}");
+        }
+    }
+}

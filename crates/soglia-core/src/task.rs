@@ -1,0 +1,215 @@
+//! One task's life as a state machine: crossings in, layers opened and closed, calls accounted.
+
+use crate::{
+    account::Account,
+    crossing::{Crossing, Side},
+    fault::Fault,
+    layer::{Layer, Layers},
+};
+
+/// Who is called by an opening crossing, or has returned by a closing one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// The number by which the runtime names the function; 0 for a function pointer. Opening and closing are matched by it.
+    pub function: u64,
+    /// Where the call is accounted. Only looked at when a layer is opened.
+    pub slot: u32,
+}
+
+impl Who {
+    /// A function that is known by its target number alone: for replays, tests and examples.
+    pub const fn target(target: u32) -> Self {
+        Self {
+            function: target as u64,
+            slot: target,
+        }
+    }
+}
+
+/// A stack that is further away than this from another one is no part of it: a signal handler's own, for example.
+const SAME_STACK: u64 = 8 << 20;
+
+/// The layers of one task, and what moves them.
+///
+/// `L` says where the layers lie: in the mapped recording of a live process or in the memory of a reader.
+#[derive(Clone, Debug, Default)]
+pub struct Task<L> {
+    layers: L,
+    /// Calls open above the deepest layer that is kept.
+    over: u32,
+}
+
+impl<L: Layers> Task<L> {
+    /// A task with these layers open.
+    pub const fn new(layers: L) -> Self {
+        Self { layers, over: 0 }
+    }
+
+    /// Calls open now, those too deep to be kept included.
+    pub fn depth(&self) -> u32 {
+        self.layers.depth() + self.over
+    }
+
+    /// The layers that are kept.
+    pub const fn layers(&self) -> &L {
+        &self.layers
+    }
+
+    /// The layers that are kept, to be moved elsewhere.
+    pub const fn layers_mut(&mut self) -> &mut L {
+        &mut self.layers
+    }
+
+    /// Takes one crossing at the time `at`, tells `account` what follows from it, and never fails: what does not fit
+    /// is a [`Fault`], told to `account` too.
+    ///
+    /// `mark` is the stack address at which the crossing was told, or 0 where it is unknown. It finds layers that
+    /// were left without a word (an exception that flew through unmanaged frames, `longjmp`): the marks of nested calls of one kind can
+    /// only go down, so a `LeaveRuntime` whose mark is not below that of the innermost open one proves that one gone.
+    /// Calls of different kinds are not compared: the runtime tells them through paths of different stack depth.
+    #[inline]
+    pub fn cross(
+        &mut self,
+        crossing: Crossing,
+        who: Who,
+        at: u64,
+        mark: u64,
+        account: &mut impl Account,
+    ) {
+        if crossing.opens() {
+            self.open(crossing, who, at, mark, account);
+        } else {
+            self.close(crossing, who.function, at, account);
+        }
+    }
+
+    #[inline]
+    fn open(
+        &mut self,
+        crossing: Crossing,
+        who: Who,
+        at: u64,
+        mark: u64,
+        account: &mut impl Account,
+    ) {
+        let side = crossing.side();
+        if self.gone(side, mark) != 0 {
+            self.abandon(side, mark, account);
+        }
+        account.crossed(crossing, who, at);
+        let layer = Layer {
+            since: at,
+            inner: 0,
+            mark,
+            function: who.function,
+            slot: who.slot,
+            bits: side as u32,
+        };
+        if self.over != 0 || !self.layers.push(layer) {
+            self.too_deep(who.slot, account);
+        }
+    }
+
+    #[inline]
+    fn close(&mut self, crossing: Crossing, function: u64, at: u64, account: &mut impl Account) {
+        let side = crossing.side();
+        if self.over != 0 {
+            self.over -= 1;
+            account.crossed(crossing, Who { function, slot: 0 }, at);
+            account.untimed_return(crossing);
+            return;
+        }
+        match self.layers.top() {
+            Some(top) if top.function == function && top.side() == side => {}
+            _ => {
+                if !self.unwind_to(side, function, account) {
+                    account.unmatched(crossing, function, at);
+                    account.fault(Fault::Unmatched);
+                    return;
+                }
+            }
+        }
+        account.crossed(crossing, Who { function, slot: 0 }, at);
+        let Some(top) = self.layers.top() else { return };
+        // Time stamps of different cores may disagree by a few ticks.
+        let total = at.saturating_sub(top.since);
+        let own = total.saturating_sub(top.inner);
+        account.closed(top, total, own);
+        self.layers.pop();
+        if let Some(outer) = self.layers.top() {
+            outer.inner += total;
+        }
+    }
+
+    /// How many layers are gone for sure when a call of this side is told at this mark: 0, or all down to the innermost of the same side.
+    #[inline]
+    fn gone(&self, side: Side, mark: u64) -> u32 {
+        let same = |layer: &Layer| {
+            layer.side() == side
+                && layer.mark != 0
+                && mark >= layer.mark
+                && mark - layer.mark < SAME_STACK
+        };
+        match self.layers.below_top(0) {
+            None => 0,
+            Some(top) if top.side() == side => u32::from(same(top)),
+            // A managed layer may run on the stack of a signal handler, above the frames that it interrupted.
+            Some(_) if side == Side::Managed => 0,
+            Some(_) => match self.layers.below_top(1) {
+                Some(below) if same(below) => 2,
+                _ => 0,
+            },
+        }
+    }
+
+    #[cold]
+    fn abandon(&mut self, side: Side, mark: u64, account: &mut impl Account) {
+        loop {
+            match self.gone(side, mark) {
+                0 => return,
+                count => self.unwind(count, account),
+            }
+        }
+    }
+
+    /// Drops the `count` innermost layers as abandoned.
+    ///
+    /// Live, [`Task::cross`] finds out by itself when that is due; a replay is told by the recording.
+    #[cold]
+    pub fn unwind(&mut self, count: u32, account: &mut impl Account) {
+        self.over = 0;
+        let count = count.min(self.layers.depth());
+        account.unwound(count);
+        for _ in 0..count {
+            if let Some(layer) = self.layers.top() {
+                account.abandoned(layer);
+                account.fault(Fault::Abandoned);
+            }
+            self.layers.pop();
+        }
+    }
+
+    /// Abandons whatever is above the innermost layer that this return fits. `false`: it fits none.
+    #[cold]
+    fn unwind_to(&mut self, side: Side, function: u64, account: &mut impl Account) -> bool {
+        for above in 0..self.layers.depth() {
+            match self.layers.below_top(above) {
+                Some(layer) if layer.side() == side && layer.function == function => {
+                    self.unwind(above, account);
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    #[cold]
+    fn too_deep(&mut self, slot: u32, account: &mut impl Account) {
+        if self.over == 0 {
+            account.fault(Fault::TooDeep);
+        }
+        self.over += 1;
+        account.untimed(slot);
+    }
+}

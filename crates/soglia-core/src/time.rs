@@ -1,0 +1,160 @@
+//! Time stamps in ticks, cheap to take, and their way to nanoseconds.
+//!
+//! On x86-64 a tick is one of the time stamp counter, if the CPU says that it runs at one rate always and the kernel
+//! itself keeps time by it; elsewhere a tick is a nanosecond of `CLOCK_MONOTONIC`. A recording holds pairs of (ticks, clock), its *anchors*.
+
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+/// What ticks are counted by. The numbers are part of the recording's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TickSource {
+    /// `CLOCK_MONOTONIC`, a tick is a nanosecond.
+    Monotonic = 1,
+    /// The CPU's own counter (x86-64: `rdtsc`).
+    Counter = 2,
+}
+
+static SOURCE: AtomicU8 = AtomicU8::new(TickSource::Monotonic as u8);
+
+impl TickSource {
+    /// The best source of this machine.
+    pub fn detect() -> Self {
+        if counter_is_steady() {
+            Self::Counter
+        } else {
+            Self::Monotonic
+        }
+    }
+
+    /// Makes this the source of [`now`] for the whole process.
+    pub fn select(self) {
+        SOURCE.store(self as u8, Relaxed);
+    }
+
+    /// The source with this number in a recording.
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Monotonic),
+            2 => Some(Self::Counter),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn counter_is_steady() -> bool {
+    let advanced = std::arch::x86_64::__cpuid(0x8000_0000).eax;
+    let invariant =
+        advanced >= 0x8000_0007 && std::arch::x86_64::__cpuid(0x8000_0007).edx & (1 << 8) != 0;
+    // Some virtual machines hide the CPU's promise; that the kernel keeps its own time by the counter is proof enough.
+    let clocksource =
+        std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let kernel = clocksource.map(|c| c.trim().to_owned()).unwrap_or_default();
+    kernel == "tsc" || (invariant && kernel == "kvm-clock")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn counter_is_steady() -> bool {
+    false
+}
+
+/// The time now, in ticks of the selected source.
+#[inline]
+pub fn now() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if SOURCE.load(Relaxed) == TickSource::Counter as u8 {
+        // SAFETY: every x86-64 CPU has rdtsc, and Linux leaves it enabled unless asked otherwise by prctl, in which case
+        // the kernel's own vDSO clock would fault too.
+        #[allow(unsafe_code, reason = "reads a CPU register")]
+        return unsafe { std::arch::x86_64::_rdtsc() };
+    }
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+pub fn monotonic_ns() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds since 1970.
+pub fn wall_ns() -> u64 {
+    clock(libc::CLOCK_REALTIME)
+}
+
+#[allow(unsafe_code, reason = "the OS clock")]
+fn clock(id: libc::clockid_t) -> u64 {
+    let mut at = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `at` is valid for writing; both clocks that are asked for here always exist.
+    unsafe { libc::clock_gettime(id, &raw mut at) };
+    at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64
+}
+
+/// Ticks and the monotonic clock, read at the same moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Anchor {
+    /// [`now`].
+    pub ticks: u64,
+    /// [`monotonic_ns`].
+    pub monotonic_ns: u64,
+}
+
+impl Anchor {
+    /// Takes one now. Of three tries the one with the shortest gap between its two readings.
+    pub fn take() -> Self {
+        let mut best = (u64::MAX, Self::default());
+        for _ in 0..3 {
+            let before = now();
+            let monotonic_ns = monotonic_ns();
+            let gap = now().saturating_sub(before);
+            if gap < best.0 {
+                best = (
+                    gap,
+                    Self {
+                        ticks: before + gap / 2,
+                        monotonic_ns,
+                    },
+                );
+            }
+        }
+        best.1
+    }
+}
+
+/// Turns ticks into nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    ns_per_tick: f64,
+}
+
+impl Scale {
+    /// One tick, one nanosecond.
+    pub const IDENTITY: Self = Self { ns_per_tick: 1.0 };
+
+    /// The rate between two anchors; `None` if they are not apart.
+    pub fn between(first: Anchor, last: Anchor) -> Option<Self> {
+        let ticks = last.ticks.checked_sub(first.ticks).filter(|t| *t > 0)?;
+        let ns = last
+            .monotonic_ns
+            .checked_sub(first.monotonic_ns)
+            .filter(|n| *n > 0)?;
+        Some(Self {
+            ns_per_tick: ns as f64 / ticks as f64,
+        })
+    }
+
+    /// A span of ticks in nanoseconds.
+    #[inline]
+    pub fn ns(self, ticks: u64) -> u64 {
+        (ticks as f64 * self.ns_per_tick).round() as u64
+    }
+
+    /// A span of nanoseconds in ticks.
+    pub fn ticks(self, ns: u64) -> u64 {
+        (ns as f64 / self.ns_per_tick).round() as u64
+    }
+}

@@ -1,0 +1,104 @@
+//! Events: every crossing of a task, in 4-byte words.
+//!
+//! A chunk of events is a run of words that ends at its first zero. The low three bits of a word tell its kind:
+//!
+//! | kind | upper 29 bits | followed by |
+//! | --- | --- | --- |
+//! | 1 LeaveRuntime, 3 ReverseEnterRuntime | ticks since the last crossing | a word: the target's number |
+//! | 2 EnterRuntime, 4 ReverseLeaveRuntime: closes the innermost layer | ticks since the last crossing | |
+//! | 5 unwound | that many of the innermost layers are gone | |
+//! | 6 later | ticks / 2^29 to add to the next crossing's | |
+//! | 7 unmatched return | 3 bits crossing, 26 bits ticks / 2^32 | a word: the lower 32 bits of the ticks |
+//!
+//! A call and its return are 12 bytes. The word with the kind is stored after the words that follow it, so a reader
+//! never sees half a record.
+
+use crate::crossing::Crossing;
+
+/// Bits of a word that tell its kind.
+pub const KIND_BITS: u32 = 3;
+/// Ticks that fit into a crossing's own word.
+pub const TICK_BITS: u32 = 29;
+/// The most words that one crossing needs: `later`, its own, the target.
+pub const MOST_WORDS: usize = 3;
+
+/// Kind 5.
+pub const UNWOUND: u32 = 5;
+/// Kind 6.
+pub const LATER: u32 = 6;
+/// Kind 7.
+pub const UNMATCHED: u32 = 7;
+
+/// One record of a task's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A layer is opened.
+    Open(Crossing, u32),
+    /// The innermost layer is closed.
+    Close(Crossing),
+    /// That many of the innermost layers are gone.
+    Unwound(u32),
+    /// A return without a call.
+    Unmatched(Crossing),
+}
+
+/// Reads events off the words of a chunk.
+pub struct Words<F> {
+    word: F,
+    at: usize,
+    /// Ticks of the last crossing.
+    pub ticks: u64,
+}
+
+impl<F: Fn(usize) -> u32> Words<F> {
+    /// `word` gives the n-th word, and 0 beyond the last.
+    pub const fn new(word: F, base_ticks: u64) -> Self {
+        Self {
+            word,
+            at: 0,
+            ticks: base_ticks,
+        }
+    }
+}
+
+impl<F: Fn(usize) -> u32> Iterator for Words<F> {
+    type Item = Event;
+
+    #[inline]
+    fn next(&mut self) -> Option<Event> {
+        loop {
+            let word = (self.word)(self.at);
+            let (kind, value) = (word & ((1 << KIND_BITS) - 1), word >> KIND_BITS);
+            match kind {
+                1 | 3 => {
+                    let target = (self.word)(self.at + 1);
+                    self.at += 2;
+                    self.ticks = self.ticks.wrapping_add(u64::from(value));
+                    return Some(Event::Open(Crossing::from_number(kind)?, target));
+                }
+                2 | 4 => {
+                    self.at += 1;
+                    self.ticks = self.ticks.wrapping_add(u64::from(value));
+                    return Some(Event::Close(Crossing::from_number(kind)?));
+                }
+                UNWOUND => {
+                    self.at += 1;
+                    return Some(Event::Unwound(value));
+                }
+                LATER => {
+                    self.at += 1;
+                    self.ticks = self.ticks.wrapping_add(u64::from(value) << TICK_BITS);
+                }
+                UNMATCHED => {
+                    let low = (self.word)(self.at + 1);
+                    self.at += 2;
+                    self.ticks = self
+                        .ticks
+                        .wrapping_add(u64::from(value >> 3) << 32 | u64::from(low));
+                    return Some(Event::Unmatched(Crossing::from_number(value & 7)?));
+                }
+                _ => return None,
+            }
+        }
+    }
+}

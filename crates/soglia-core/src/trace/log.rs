@@ -1,0 +1,379 @@
+//! The log: names, addresses, stacks and slow calls, written seldom and never changed.
+//!
+//! A log chunk is a run of records: a word (kind in the low 8 bits, bytes of the payload above), then the payload, padded
+//! to 4 bytes. The word is stored last; a zero word ends the run. In payloads, a string is its length in a word (all
+//! ones: none) and its UTF-8 bytes padded to 4; numbers of 64 bits are two words, low first.
+
+use crate::crossing::Side;
+
+/// A target, told when it is first called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TargetNames {
+    /// Its number, from 1.
+    pub target: u32,
+    /// 0 for forward, 1 for reverse.
+    pub side: u32,
+    /// One of the runtime's own.
+    pub runtime_internal: bool,
+    /// `Namespace.Type.Method`.
+    pub method: Option<String>,
+    /// Simple name of the assembly.
+    pub assembly: Option<String>,
+    /// The library as written in `DllImport`.
+    pub library: Option<String>,
+    /// The entry point.
+    pub entry: Option<String>,
+}
+
+impl TargetNames {
+    /// The side of its layers.
+    pub const fn side(&self) -> Side {
+        Side::from_number(self.side)
+    }
+}
+
+/// One record of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A target's names.
+    Target(TargetNames),
+    /// Where a forward target was found, after its first return.
+    Address {
+        /// The target.
+        target: u32,
+        /// Of its first instruction.
+        address: u64,
+        /// The loaded object that it lies in.
+        file: Option<String>,
+        /// The symbol there.
+        symbol: Option<String>,
+    },
+    /// A text with a number, for stacks.
+    Text {
+        /// The number, from 1.
+        number: u32,
+        /// The text.
+        text: String,
+    },
+    /// A managed stack, innermost frame first.
+    Stack {
+        /// The number, from 1.
+        number: u32,
+        /// Numbers of texts; 0 stands for unmanaged frames.
+        frames: Vec<u32>,
+    },
+    /// The stack of a target's first call.
+    FirstCall {
+        /// The target.
+        target: u32,
+        /// The stack.
+        stack: u32,
+    },
+    /// A call that took at least as long as asked for.
+    Slow {
+        /// The target.
+        target: u32,
+        /// The task.
+        task: u32,
+        /// Ticks when it returned.
+        at: u64,
+        /// Ticks that it took.
+        took: u64,
+        /// The stack; 0: there was none to be had.
+        stack: u32,
+    },
+    /// The runtime.
+    Runtime {
+        /// Its name.
+        name: String,
+        /// Its version.
+        version: String,
+    },
+    /// The recorded program.
+    Program {
+        /// Its command line, the program first.
+        args: Vec<String>,
+    },
+    /// Something a reader of the report should know.
+    Remark {
+        /// The text.
+        text: String,
+    },
+}
+
+const TARGET: u32 = 1;
+const ADDRESS: u32 = 2;
+const TEXT: u32 = 3;
+const STACK: u32 = 4;
+const FIRST_CALL: u32 = 5;
+const SLOW: u32 = 6;
+const RUNTIME: u32 = 7;
+const PROGRAM: u32 = 8;
+const REMARK: u32 = 9;
+
+#[derive(Default)]
+struct Encoder(Vec<u32>);
+
+impl Encoder {
+    fn word(&mut self, word: u32) -> &mut Self {
+        self.0.push(word);
+        self
+    }
+
+    fn long(&mut self, long: u64) -> &mut Self {
+        self.word(long as u32).word((long >> 32) as u32)
+    }
+
+    fn string(&mut self, text: &str) -> &mut Self {
+        // Names of generated code can be absurdly long; nobody reads more than this of one.
+        let mut end = text.len().min(16 << 10);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let bytes = &text.as_bytes()[..end];
+        self.word(bytes.len() as u32);
+        for four in bytes.chunks(4) {
+            let mut word = [0; 4];
+            word[..four.len()].copy_from_slice(four);
+            self.word(u32::from_le_bytes(word));
+        }
+        self
+    }
+
+    fn option(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.string(text),
+            None => self.word(u32::MAX),
+        }
+    }
+}
+
+struct Decoder<'a>(&'a [u32]);
+
+impl Decoder<'_> {
+    fn word(&mut self) -> Option<u32> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        Some(u64::from(self.word()?) | u64::from(self.word()?) << 32)
+    }
+
+    fn option(&mut self) -> Option<Option<String>> {
+        let bytes = self.word()?;
+        if bytes == u32::MAX {
+            return Some(None);
+        }
+        let words = (bytes as usize).div_ceil(4);
+        let (text, rest) = self.0.split_at_checked(words)?;
+        self.0 = rest;
+        let mut text: Vec<u8> = text.iter().flat_map(|w| w.to_le_bytes()).collect();
+        text.truncate(bytes as usize);
+        Some(Some(String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    fn string(&mut self) -> Option<String> {
+        self.option()?
+    }
+}
+
+impl Record {
+    /// The words of this record, the one with kind and length first.
+    pub fn encode(&self) -> Vec<u32> {
+        let mut to = Encoder::default();
+        to.word(0);
+        let kind = match self {
+            Self::Target(t) => {
+                to.word(t.target)
+                    .word(t.side | u32::from(t.runtime_internal) << 1);
+                for name in [&t.method, &t.assembly, &t.library, &t.entry] {
+                    to.option(name.as_deref());
+                }
+                TARGET
+            }
+            Self::Address {
+                target,
+                address,
+                file,
+                symbol,
+            } => {
+                to.word(*target)
+                    .long(*address)
+                    .option(file.as_deref())
+                    .option(symbol.as_deref());
+                ADDRESS
+            }
+            Self::Text { number, text } => {
+                to.word(*number).string(text);
+                TEXT
+            }
+            Self::Stack { number, frames } => {
+                to.word(*number);
+                to.0.extend(frames);
+                STACK
+            }
+            Self::FirstCall { target, stack } => {
+                to.word(*target).word(*stack);
+                FIRST_CALL
+            }
+            Self::Slow {
+                target,
+                task,
+                at,
+                took,
+                stack,
+            } => {
+                to.word(*target)
+                    .word(*task)
+                    .long(*at)
+                    .long(*took)
+                    .word(*stack);
+                SLOW
+            }
+            Self::Runtime { name, version } => {
+                to.string(name).string(version);
+                RUNTIME
+            }
+            Self::Program { args } => {
+                for arg in args {
+                    to.string(arg);
+                }
+                PROGRAM
+            }
+            Self::Remark { text } => {
+                to.string(text);
+                REMARK
+            }
+        };
+        to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
+        to.0
+    }
+
+    /// The record of this kind with these words of payload; `None` if it makes no sense.
+    pub fn decode(kind: u32, payload: &[u32]) -> Option<Self> {
+        let mut from = Decoder(payload);
+        Some(match kind {
+            TARGET => {
+                let target = from.word()?;
+                let bits = from.word()?;
+                Self::Target(TargetNames {
+                    target,
+                    side: bits & 1,
+                    runtime_internal: bits & 2 != 0,
+                    method: from.option()?,
+                    assembly: from.option()?,
+                    library: from.option()?,
+                    entry: from.option()?,
+                })
+            }
+            ADDRESS => Self::Address {
+                target: from.word()?,
+                address: from.long()?,
+                file: from.option()?,
+                symbol: from.option()?,
+            },
+            TEXT => Self::Text {
+                number: from.word()?,
+                text: from.string()?,
+            },
+            STACK => Self::Stack {
+                number: from.word()?,
+                frames: from.0.to_vec(),
+            },
+            FIRST_CALL => Self::FirstCall {
+                target: from.word()?,
+                stack: from.word()?,
+            },
+            SLOW => Self::Slow {
+                target: from.word()?,
+                task: from.word()?,
+                at: from.long()?,
+                took: from.long()?,
+                stack: from.word()?,
+            },
+            RUNTIME => Self::Runtime {
+                name: from.string()?,
+                version: from.string()?,
+            },
+            PROGRAM => {
+                let mut args = Vec::new();
+                while !from.0.is_empty() {
+                    args.push(from.string()?);
+                }
+                Self::Program { args }
+            }
+            REMARK => Self::Remark {
+                text: from.string()?,
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_comes_back() {
+        let name = |s: &str| Some(s.to_owned());
+        let records = [
+            Record::Target(TargetNames {
+                target: 7,
+                side: 1,
+                runtime_internal: true,
+                method: name("Ns.Type.Méthode"),
+                assembly: None,
+                library: name(""),
+                entry: name("abcd"),
+            }),
+            Record::Address {
+                target: 7,
+                address: 0x7f00_1234_5678,
+                file: name("/lib/x.so"),
+                symbol: None,
+            },
+            Record::Text {
+                number: 1,
+                text: "a".into(),
+            },
+            Record::Stack {
+                number: 1,
+                frames: vec![1, 0, 2],
+            },
+            Record::FirstCall {
+                target: 7,
+                stack: 1,
+            },
+            Record::Slow {
+                target: 7,
+                task: 1,
+                at: u64::MAX,
+                took: 1 << 40,
+                stack: 0,
+            },
+            Record::Runtime {
+                name: ".NET".into(),
+                version: "10.0.12".into(),
+            },
+            Record::Program {
+                args: vec!["a".into(), String::new(), "b c".into()],
+            },
+            Record::Remark { text: "so".into() },
+        ];
+        for record in records {
+            let words = record.encode();
+            assert_eq!((words[0] >> 8) as usize, (words.len() - 1) * 4);
+            assert_eq!(
+                Record::decode(words[0] & 0xff, &words[1..]).as_ref(),
+                Some(&record)
+            );
+            // Cut short anywhere: no panic.
+            for cut in 1..words.len() {
+                let _ = Record::decode(words[0] & 0xff, &words[1..cut]);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The recording: a file that the recorded process maps and writes in place, and that anybody may read meanwhile.
+//!
+//! Nothing is ever "flushed". What a thread has stored is in the page cache, and stays there when the process is killed
+//! between two instructions. So every piece of it is made readable by one last store: a record by its first word, a chunk
+//! by its magic, a layer by the depth. `docs/format.md` has the bytes.
+//!
+//! ```text
+//!  block 0      block 1 ..
+//! +--------+---------------------+-----------+------------------------+----
+//! | Header | Log chunk           | Task chunk| Events chunk           | ...
+//! |        | names, stacks, slow | layers    | 4-byte words of a task |
+//! |        | calls               | slots     |                        |
+//! +--------+---------------------+-----------+------------------------+----
+//! ```
+
+pub mod events;
+pub mod format;
+pub mod log;
+pub mod reader;
+pub mod replay;
+pub mod slots;
+pub mod task_writer;
+pub mod writer;

@@ -1,0 +1,147 @@
+//! The slots of a live task: where a target's calls are accounted, made at its first call on the task.
+#![allow(unsafe_code, reason = "slots lie in the mapped file")]
+
+use std::{collections::HashMap, ptr::NonNull, sync::atomic::Ordering::Relaxed};
+
+use super::{
+    format::{
+        CHUNK_SLOTS, ChunkHeader, ChunkKind, SLOT_BLOCKS, Slot, TASK_SLOTS, TASK_SLOTS_OFFSET,
+    },
+    writer::Recording,
+};
+use crate::crossing::Side;
+
+/// Slots are referred to by their distance from the mapping's start in units of this many bytes.
+const UNIT: usize = align_of::<Slot>();
+
+/// The slot behind a reference.
+///
+/// # Safety
+/// `slot` comes from [`Slots`] of the recording that is mapped at `base`, and that mapping still stands.
+#[inline]
+pub(super) unsafe fn slot_at<'a>(base: *mut u8, slot: u32) -> &'a Slot {
+    // SAFETY: by the contract the address lies in the mapping and holds a slot, whose fields are all atomics.
+    unsafe { &*base.add(slot as usize * UNIT).cast::<Slot>() }
+}
+
+/// Entries of the table from functions to slots. Direct-mapped: two functions that fall together take turns.
+const CACHED: usize = 256;
+
+/// Where the calls of a task are accounted.
+#[derive(Debug)]
+pub(super) struct Slots {
+    /// Functions that were called lately, and their slots. A key is never 0.
+    cache: [(u64, u32); CACHED],
+    by_target: HashMap<(u32, Side), u32>,
+    /// The chunk that has room, and how many slots it can hold.
+    chunk: NonNull<ChunkHeader>,
+    first: NonNull<Slot>,
+    capacity: u32,
+    chunks: u32,
+    task: u32,
+    /// Takes the calls of all targets for which there is no room.
+    rest: u32,
+}
+
+/// Functions are aligned, so the side and a bit that makes the key unlike 0 fit below.
+#[inline]
+const fn key(function: u64, side: Side) -> u64 {
+    function | 2 | side as u64
+}
+
+#[inline]
+const fn place(key: u64) -> usize {
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+}
+
+impl Slots {
+    /// The slots of a new task, whose chunk is given.
+    pub(super) fn new(recording: &Recording, chunk: NonNull<ChunkHeader>, task: u32) -> Self {
+        // SAFETY: a task chunk has its slots at this offset.
+        let first = unsafe { chunk.byte_add(TASK_SLOTS_OFFSET) }.cast::<Slot>();
+        let mut slots = Self {
+            cache: [(0, 0); CACHED],
+            by_target: HashMap::new(),
+            chunk,
+            first,
+            capacity: TASK_SLOTS,
+            chunks: 0,
+            task,
+            rest: 0,
+        };
+        slots.rest = slots.add(recording, 0, Side::Unmanaged).unwrap_or(0);
+        slots
+    }
+
+    /// The slot of a function that was called lately.
+    #[inline]
+    pub(super) fn cached(&self, function: u64, side: Side) -> Option<u32> {
+        let key = key(function, side);
+        let (cached, slot) = self.cache[place(key)];
+        if cached == key { Some(slot) } else { None }
+    }
+
+    /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one.
+    pub(super) fn forget(&mut self) {
+        self.cache.fill((0, 0));
+    }
+
+    /// The slot of a function whose target was found.
+    pub(super) fn learn(
+        &mut self,
+        recording: &Recording,
+        function: u64,
+        side: Side,
+        target: u32,
+    ) -> u32 {
+        let slot = match self.by_target.get(&(target, side)) {
+            Some(slot) => *slot,
+            None => {
+                let Some(slot) = self.add(recording, target, side) else {
+                    return self.rest;
+                };
+                self.by_target.insert((target, side), slot);
+                slot
+            }
+        };
+        if function & 3 == 0 {
+            let key = key(function, side);
+            self.cache[place(key)] = (key, slot);
+        }
+        slot
+    }
+
+    /// A slot's counter of calls is about to overflow: its target gets a new slot at its next call.
+    pub(super) fn replace(&mut self, slot: u32) {
+        self.by_target.retain(|_, s| *s != slot);
+        self.forget();
+    }
+
+    fn add(&mut self, recording: &Recording, target: u32, side: Side) -> Option<u32> {
+        // SAFETY: the chunk lies in the mapping of `recording`.
+        let mut used = unsafe { self.chunk.as_ref() }.used.load(Relaxed);
+        if used == self.capacity {
+            let chunk = recording.chunk(ChunkKind::Slots, self.task, self.chunks, SLOT_BLOCKS)?;
+            recording.publish(chunk);
+            self.chunks += 1;
+            self.chunk = chunk;
+            // SAFETY: slots follow the header, both aligned to 64 bytes.
+            self.first = unsafe { chunk.add(1) }.cast();
+            self.capacity = CHUNK_SLOTS;
+            used = 0;
+        }
+        // SAFETY: `used` is below the capacity of the chunk.
+        let at = unsafe { self.first.add(used as usize) };
+        // SAFETY: in the mapping, aligned, zeroed, and nobody else writes it.
+        let slot = unsafe { at.as_ref() };
+        slot.target.store(target, Relaxed);
+        slot.side.store(side as u32, Relaxed);
+        slot.min.store(u64::MAX, Relaxed);
+        // SAFETY: the chunk lies in the mapping. The count publishes the slot.
+        unsafe { self.chunk.as_ref() }
+            .used
+            .store(used + 1, std::sync::atomic::Ordering::Release);
+        let distance = at.as_ptr() as usize - recording.base() as usize;
+        u32::try_from(distance / UNIT).ok()
+    }
+}

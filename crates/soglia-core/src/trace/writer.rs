@@ -1,0 +1,478 @@
+//! The writing end of a recording: making the file, claiming it, and handing out its blocks.
+#![allow(
+    unsafe_code,
+    reason = "lays structures over the mapped file and asks the OS for room in it"
+)]
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    mem::offset_of,
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+    ptr::NonNull,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{
+            AtomicU32,
+            Ordering::{AcqRel, Relaxed, Release},
+        },
+    },
+};
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use super::{
+    format::{
+        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, LOG_BLOCKS, MAGIC, NOTE_BYTES,
+        NOTE_OFFSET, VERSION, end, state, store_anchor,
+    },
+    log::Record,
+};
+use crate::time::{Anchor, TickSource, wall_ns};
+
+/// How much is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Level {
+    /// An account per task and target.
+    Summary = 1,
+    /// Also every crossing.
+    Events = 2,
+}
+
+/// What a recording is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How much is recorded.
+    pub level: Level,
+    /// The file never grows beyond this many bytes.
+    pub max_bytes: u64,
+    /// Calls of at least this many nanoseconds are slow; 0: none is.
+    pub slow_ns: u64,
+}
+
+/// The smallest limit that makes sense: the header, some tasks, their names.
+pub const MIN_BYTES: u64 = 1 << 20;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            level: Level::Summary,
+            max_bytes: 1 << 30,
+            slow_ns: 100_000_000,
+        }
+    }
+}
+
+/// Makes a new recording at `path`, for a process to claim. What was there before is unlinked, not overwritten: it may
+/// be the recording of a program that still runs.
+///
+/// # Errors
+/// `path` is something else than a regular file, cannot be written, or there is no room on its disk.
+pub fn create(path: &Path, options: &Options) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() => fs::remove_file(path)?,
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it is not a regular file",
+            ));
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(path)?;
+    initialise(&file, options).inspect_err(|_| {
+        // The error is about the disk; that the empty file stays would only add to it.
+        let _ = fs::remove_file(path);
+    })?;
+    Ok(file)
+}
+
+/// Makes a new recording without a name: it is gone with the last process that has it open. Others open it by the path
+/// that is returned, as long as this process keeps the file.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
+    // SAFETY: a literal name; the result is checked, and if good it is a new descriptor that nobody else owns.
+    let file = unsafe {
+        let descriptor = libc::memfd_create(c"soglia".as_ptr(), libc::MFD_CLOEXEC);
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        File::from(OwnedFd::from_raw_fd(descriptor))
+    };
+    initialise(&file, options)?;
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    Ok((file, path.into()))
+}
+
+/// What a recording was made with: for another one like it.
+///
+/// # Errors
+/// Those of reading the file.
+pub fn options_of(path: &Path) -> io::Result<Options> {
+    let mut head = [0; offset_of!(Header, slow_ns) + 8];
+    File::open(path)?.read_exact_at(&mut head, 0)?;
+    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let slow = offset_of!(Header, slow_ns);
+    Ok(Options {
+        level: if word(offset_of!(Header, level)) > 1 {
+            Level::Events
+        } else {
+            Level::Summary
+        },
+        max_bytes: u64::from(word(offset_of!(Header, max_blocks))) * BLOCK as u64,
+        slow_ns: u64::from(word(slow)) | u64::from(word(slow + 4)) << 32,
+    })
+}
+
+fn initialise(file: &File, options: &Options) -> io::Result<()> {
+    // Room for a small program is taken at once, so that a full disk is found before the program starts.
+    reserve(file, 0, MIN_BYTES / 4)?;
+    TickSource::detect().select();
+    let blocks =
+        (options.max_bytes.max(MIN_BYTES) / BLOCK as u64).min(u64::from(u32::MAX / 2)) as u32;
+    let mut header = vec![0_u8; BLOCK];
+    let anchor = Anchor::take();
+    let mut put =
+        |offset: usize, bytes: &[u8]| header[offset..offset + bytes.len()].copy_from_slice(bytes);
+    put(offset_of!(Header, magic), &MAGIC);
+    put(offset_of!(Header, version), &VERSION.to_le_bytes());
+    put(
+        offset_of!(Header, level),
+        &(options.level as u32).to_le_bytes(),
+    );
+    put(
+        offset_of!(Header, tick_source),
+        &(TickSource::detect() as u32).to_le_bytes(),
+    );
+    put(offset_of!(Header, max_blocks), &blocks.to_le_bytes());
+    put(
+        offset_of!(Header, event_blocks),
+        &(blocks - blocks / 8).to_le_bytes(),
+    );
+    put(offset_of!(Header, next_block), &1_u32.to_le_bytes());
+    put(
+        offset_of!(Header, reserved_blocks),
+        &((MIN_BYTES / 4 / BLOCK as u64) as u32).to_le_bytes(),
+    );
+    put(offset_of!(Header, boot), &boot_id());
+    put(offset_of!(Header, slow_ns), &options.slow_ns.to_le_bytes());
+    put(offset_of!(Header, wall_ns), &wall_ns().to_le_bytes());
+    put(offset_of!(Header, made), &anchor.ticks.to_le_bytes());
+    put(
+        offset_of!(Header, made) + 8,
+        &anchor.monotonic_ns.to_le_bytes(),
+    );
+    file.write_all_at(&header, 0)
+}
+
+/// The kernel's id of this boot; zeros where it cannot be read.
+pub fn boot_id() -> [u8; 16] {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut id = [0; 16];
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    for (byte, two) in id.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(two).unwrap_or("0"), 16).unwrap_or(0);
+    }
+    id
+}
+
+/// When a process started, in clock ticks since boot.
+pub fn process_started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, and may itself hold spaces and parentheses.
+    let (_, after) = stat.rsplit_once(')')?;
+    after.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Takes room in the file, for good: later stores to it cannot fail for want of disk.
+fn reserve(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    // SAFETY: plain system call on an open descriptor.
+    match unsafe {
+        libc::posix_fallocate(
+            file.as_raw_fd(),
+            offset as libc::off_t,
+            bytes as libc::off_t,
+        )
+    } {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
+/// A recording that this process writes.
+#[derive(Debug)]
+pub struct Recording {
+    map: MmapRaw,
+    file: File,
+    /// Device and inode: the program may close descriptors that it never opened, and the number may come to mean another file.
+    identity: (u64, u64),
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// Where the next record goes, and how many words there are room for.
+    at: Option<(NonNull<u32>, usize)>,
+    chunks: u32,
+}
+
+// SAFETY: the pointer is into the mapping, which lives as long as the recording, and is used under the mutex alone.
+unsafe impl Send for Log {}
+
+/// Why a recording could not be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another process records into it.
+    #[error("another process records into it")]
+    Taken,
+    /// It is no recording, or one of another version.
+    #[error("it is no recording of version {VERSION}")]
+    Foreign,
+    /// The operating system said no.
+    #[error(transparent)]
+    Os(#[from] io::Error),
+}
+
+impl Recording {
+    /// Claims a recording made by [`create`] for this process, and maps it.
+    ///
+    /// # Errors
+    /// See [`ClaimError`]. The file tells its starter why, by [`note`].
+    pub fn claim(path: &Path) -> Result<Self, ClaimError> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut head = [0; 24];
+        file.read_exact_at(&mut head, 0)?;
+        let word =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        if head[..8] != MAGIC || word(8) != VERSION {
+            return Err(ClaimError::Foreign);
+        }
+        if let Some(source) = TickSource::from_number(word(16)) {
+            source.select();
+        }
+        let file = out_of_the_way(file);
+        let about = file.metadata()?;
+        // A file may not grow beyond this limit; trying is answered by a signal that ends the program.
+        let allowed = file_size_limit().min(u64::from(word(20)) * BLOCK as u64);
+        let map = map_as_much_as_possible(&file, allowed)?;
+        let recording = Self {
+            map,
+            file,
+            identity: (about.dev(), about.ino()),
+            log: Mutex::new(Log::default()),
+        };
+        let header = recording.header();
+        let pid = std::process::id();
+        if header
+            .pid
+            .compare_exchange(0, pid, AcqRel, Relaxed)
+            .is_err()
+        {
+            header.turned_away.fetch_add(1, Relaxed);
+            return Err(ClaimError::Taken);
+        }
+        header
+            .pid_started
+            .store(process_started(pid).unwrap_or(0), Relaxed);
+        store_anchor(&header.start, Anchor::take());
+        header.state.store(state::RECORDING, Release);
+        Ok(recording)
+    }
+
+    /// Block 0.
+    #[inline]
+    pub fn header(&self) -> &Header {
+        // SAFETY: the mapping is at least one block long, page-aligned, and lives as long as `self`. All fields that
+        // change after the claim are atomics.
+        unsafe { &*self.map.as_ptr().cast::<Header>() }
+    }
+
+    /// Where the mapping begins.
+    pub(super) fn base(&self) -> *mut u8 {
+        self.map.as_mut_ptr()
+    }
+
+    /// Whether every crossing is recorded.
+    pub fn has_events(&self) -> bool {
+        self.header().level >= Level::Events as u32
+    }
+
+    /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.
+    pub fn keep_time(&self) {
+        let anchor = Anchor::take();
+        let last = &self.header().last;
+        let older = usize::from(last[0][0].load(Relaxed) > last[1][0].load(Relaxed));
+        store_anchor(&last[older], anchor);
+    }
+
+    /// The runtime has announced its shutdown.
+    pub fn shut_down(&self) {
+        self.keep_time();
+        self.header().state.store(state::SHUTDOWN, Release);
+    }
+
+    /// A new chunk of zeros with its header, not yet published; `None`: no room.
+    ///
+    /// Not for the hot path: asks the operating system.
+    pub(super) fn chunk(
+        &self,
+        kind: ChunkKind,
+        task: u32,
+        sequence: u32,
+        blocks: u32,
+    ) -> Option<NonNull<ChunkHeader>> {
+        let header = self.header();
+        let limit = if kind == ChunkKind::Events {
+            header.event_blocks
+        } else {
+            header.max_blocks
+        };
+        let limit = limit.min((self.map.len() / BLOCK) as u32);
+        let claim = |next: u32| next.checked_add(blocks).filter(|end| *end <= limit);
+        let block = header
+            .next_block
+            .fetch_update(AcqRel, Relaxed, claim)
+            .ok()? as usize;
+        let bytes = blocks as usize * BLOCK;
+        // Blocks that stay without room are a hole of zeros, which readers skip.
+        let about = self.file.metadata().ok()?;
+        if (about.dev(), about.ino()) != self.identity {
+            return None;
+        }
+        reserve(&self.file, (block * BLOCK) as u64, bytes as u64).ok()?;
+        header
+            .reserved_blocks
+            .fetch_max(block as u32 + blocks, Relaxed);
+        // SAFETY: the claimed blocks lie within the mapping (`limit`) and now within the file.
+        let at = unsafe { self.base().add(block * BLOCK) };
+        if kind == ChunkKind::Events {
+            // One call now is cheaper than a page fault every four kilobytes. Kernels before 5.14 do not know it: no harm.
+            // SAFETY: the range is part of our own mapping.
+            unsafe { libc::madvise(at.cast(), bytes, libc::MADV_POPULATE_WRITE) };
+        }
+        let chunk = NonNull::new(at.cast::<ChunkHeader>())?;
+        // SAFETY: page-aligned, within the mapping, zeroed, ours alone until its magic is stored.
+        let head = unsafe { chunk.as_ref() };
+        head.kind.store(kind as u32, Relaxed);
+        head.blocks.store(blocks, Relaxed);
+        head.task.store(task, Relaxed);
+        head.sequence.store(sequence, Relaxed);
+        Some(chunk)
+    }
+
+    /// Publishes a chunk whose header stands.
+    pub(super) fn publish(&self, chunk: NonNull<ChunkHeader>) {
+        // SAFETY: made by `chunk`, so it lies in our mapping.
+        unsafe { chunk.as_ref() }.magic.store(CHUNK_MAGIC, Release);
+    }
+
+    /// Gives the memory of a chunk that is written no more back to the operating system; its bytes are in the file.
+    pub(super) fn retire(&self, chunk: NonNull<ChunkHeader>) {
+        // SAFETY: the chunk is within our mapping of a shared file, so its pages come back when they are touched.
+        unsafe {
+            let bytes = chunk.as_ref().blocks.load(Relaxed) as usize * BLOCK;
+            libc::madvise(chunk.as_ptr().cast(), bytes, libc::MADV_DONTNEED);
+        }
+    }
+
+    /// Appends a record to the log. `false`, and counted as dropped: there is no room.
+    pub fn log(&self, record: &Record) -> bool {
+        let words = record.encode();
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        // One word more, so that a zero always ends the run.
+        if log.at.is_none_or(|(_, room)| room <= words.len()) {
+            let bytes = words.len() * 4 + size_of::<ChunkHeader>() + 4;
+            let blocks = (bytes.div_ceil(BLOCK) as u32).max(LOG_BLOCKS);
+            let Some(chunk) = self.chunk(ChunkKind::Log, 0, log.chunks, blocks) else {
+                self.header().dropped_records.fetch_add(1, Relaxed);
+                return false;
+            };
+            self.publish(chunk);
+            log.chunks += 1;
+            // SAFETY: the chunk is longer than its header.
+            let at = unsafe { chunk.add(1) }.cast::<u32>();
+            log.at = Some((at, (blocks as usize * BLOCK - size_of::<ChunkHeader>()) / 4));
+        }
+        let Some((at, room)) = log.at else {
+            return false;
+        };
+        for (n, word) in words.iter().enumerate().rev() {
+            // SAFETY: there is room for all words; 4-byte aligned; under the mutex. The first word is stored last.
+            unsafe { AtomicU32::from_ptr(at.as_ptr().add(n)) }.store(*word, Release);
+        }
+        // SAFETY: within the chunk, by the check above.
+        log.at = Some((unsafe { at.add(words.len()) }, room - words.len()));
+        true
+    }
+}
+
+/// Leaves a note in a recording that could not be claimed, for the tool that made it.
+pub fn note(path: &Path, text: &str) {
+    if let Ok(file) = OpenOptions::new().write(true).open(path) {
+        let bytes = &text.as_bytes()[..text.len().min(NOTE_BYTES)];
+        // If this fails too, the tool says that no runtime recorded: still true.
+        let _ = file.write_all_at(bytes, NOTE_OFFSET as u64);
+    }
+}
+
+/// Says in a recording how its process ended. For the process's starter, when that process is gone.
+///
+/// # Errors
+/// Those of writing the file.
+pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
+    let anchor = Anchor::take();
+    let (kind, code) = match ended {
+        Ok(code) => (end::EXITED, code),
+        Err(signal) => (end::SIGNALLED, signal),
+    };
+    let at = offset_of!(Header, ended) as u64;
+    file.write_all_at(&anchor.ticks.to_le_bytes(), at)?;
+    file.write_all_at(&anchor.monotonic_ns.to_le_bytes(), at + 8)?;
+    file.write_all_at(&code.to_le_bytes(), offset_of!(Header, end_code) as u64)?;
+    file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
+}
+
+/// Moves the descriptor to a high number: programs may count on the low ones.
+fn out_of_the_way(file: File) -> File {
+    // SAFETY: duplicates our own descriptor; the result, if not negative, is a new one that nobody else owns.
+    unsafe {
+        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 900) {
+            high if high >= 0 => File::from(OwnedFd::from_raw_fd(high)),
+            _ => file,
+        }
+    }
+}
+
+fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is valid for writing.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur
+}
+
+/// Under a limit of address space a smaller mapping may still fit.
+fn map_as_much_as_possible(file: &File, bytes: u64) -> io::Result<MmapRaw> {
+    let mut bytes = bytes as usize;
+    loop {
+        match MmapOptions::new().len(bytes).map_raw(file) {
+            Err(_) if bytes as u64 / 2 >= MIN_BYTES => bytes = bytes / 2 / BLOCK * BLOCK,
+            result => return result,
+        }
+    }
+}
