@@ -1,0 +1,196 @@
+//! What is the same for the whole process: the recording, the CLR's interfaces, the options.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use soglia_abi::{
+    hresult,
+    profiler::{
+        info::{ICorProfilerInfo, ICorProfilerInfo2, ICorProfilerInfo3},
+        types::COR_PRF_CORE_CLR,
+    },
+};
+use soglia_core::{
+    time::{Anchor, Scale},
+    trace::{
+        log::Record,
+        writer::{self, ClaimError, Recording},
+    },
+};
+use windows_core::{HRESULT, Interface};
+
+use crate::{modules::Modules, names::Names};
+
+/// The variables by which the tool talks to the engine. The engine removes them, and those of the CLR that brought it
+/// here, from the environment of the process: neither the program nor its children shall see them.
+pub mod variables {
+    /// The recording: made by the tool, claimed by the first .NET process that finds this.
+    pub const RECORDING: &str = "SOGLIA_RECORDING";
+    /// Set: child processes record too, each into a file of its own, named after this one and their process id.
+    pub const FOLLOW: &str = "SOGLIA_FOLLOW";
+    /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
+    pub const FLOOR: &str = "SOGLIA_FLOOR";
+    /// What the CLR was told, so that it loaded us.
+    pub const OF_THE_CLR: [&str; 4] = [
+        "CORECLR_ENABLE_PROFILING",
+        "CORECLR_PROFILER",
+        "CORECLR_PROFILER_PATH",
+        "CORECLR_PROFILER_PATH_64",
+    ];
+}
+
+/// Of the whole process, for ever.
+pub struct Engine {
+    /// Where it all goes.
+    pub recording: &'static Recording,
+    /// The CLR.
+    pub info: ICorProfilerInfo,
+    /// The CLR's stack walker.
+    pub info2: ICorProfilerInfo2,
+    /// Functions by number, targets by name.
+    pub names: Names,
+    /// Modules that are loaded.
+    pub modules: Modules,
+}
+
+// SAFETY: the CLR's information interfaces are documented as callable from any thread, and are never released.
+unsafe impl Send for Engine {}
+// SAFETY: as above; everything else synchronises itself.
+unsafe impl Sync for Engine {}
+
+static ENGINE: OnceLock<Engine> = OnceLock::new();
+
+/// Forward calls of at least this many ticks are slow.
+pub static SLOW_TICKS: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Goes up when a module is unloaded: its functions' numbers may be given again.
+///
+/// The top bit is set once the runtime has announced its shutdown. Tasks never take it over, so from then on no
+/// function is found in a task's table, and every opening crossing takes the path where it is counted as late.
+pub static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// See [`GENERATION`].
+pub const SHUT_DOWN: u32 = 1 << 31;
+
+/// Callbacks answer at once.
+pub static FLOOR: AtomicBool = AtomicBool::new(false);
+
+/// The engine, once the CLR has started it.
+#[inline]
+pub fn get() -> Option<&'static Engine> {
+    ENGINE.get()
+}
+
+/// Claims the recording and keeps the CLR's interfaces.
+///
+/// # Errors
+/// What the CLR shall be told; it goes on without us then.
+pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
+    let declined = hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION;
+    let asked_for = env::var_os(variables::RECORDING).ok_or(declined)?;
+    let follow = env::var_os(variables::FOLLOW).is_some();
+    let path = PathBuf::from(asked_for);
+    let recording = claim(&path, follow).map_err(|_| declined)?;
+    let recording: &'static Recording = Box::leak(Box::new(recording));
+    let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
+    let engine = ENGINE.get_or_init(|| Engine {
+        recording,
+        info: info.clone(),
+        info2,
+        names: Names::default(),
+        modules: Modules::default(),
+    });
+    let header = recording.header();
+    if header.slow_ns != 0 {
+        let scale = Scale::between(header.made, Anchor::take()).unwrap_or(Scale::IDENTITY);
+        SLOW_TICKS.store(scale.ticks(header.slow_ns), Relaxed);
+    }
+    recording.log(&Record::Program {
+        args: command_line(),
+    });
+    if !follow {
+        for name in variables::OF_THE_CLR
+            .into_iter()
+            .chain([variables::RECORDING, variables::FOLLOW])
+        {
+            // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
+            // covers other writers; what is left is a native host that reads its environment on another thread right now.
+            unsafe { env::remove_var(name) };
+        }
+    }
+    Ok(engine)
+}
+
+fn claim(path: &Path, follow: bool) -> Result<Recording, ClaimError> {
+    match Recording::claim(path) {
+        Err(ClaimError::Taken) if follow => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{}", std::process::id()));
+            let own = PathBuf::from(name);
+            writer::create(&own, &writer::options_of(path)?)?;
+            Recording::claim(&own)
+        }
+        Err(ClaimError::Taken) => Err(ClaimError::Taken),
+        Err(error) => {
+            writer::note(path, &error.to_string());
+            Err(error)
+        }
+        claimed => claimed,
+    }
+}
+
+fn command_line() -> Vec<String> {
+    let bytes = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    let args = bytes
+        .strip_suffix(b"\0")
+        .unwrap_or(&bytes)
+        .split(|b| *b == 0);
+    args.map(|arg| String::from_utf8_lossy(arg).into_owned())
+        .collect()
+}
+
+impl Engine {
+    /// Writes down which runtime this is.
+    pub fn tell_runtime(&self) {
+        let (mut kind, mut version) = (COR_PRF_CORE_CLR, [0_u16; 4]);
+        let [major, minor, build, revision] = &mut version;
+        let answer = self.info.cast::<ICorProfilerInfo3>().map(|info| {
+            // SAFETY: pointers to locals; the version string is not asked for.
+            unsafe {
+                info.GetRuntimeInformation(
+                    std::ptr::null_mut(),
+                    &raw mut kind,
+                    major,
+                    minor,
+                    build,
+                    revision,
+                    0,
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
+                )
+            }
+        });
+        let told = if answer.is_ok_and(HRESULT::is_ok) {
+            version.map(|n| n.to_string())[..3].join(".")
+        } else {
+            String::new()
+        };
+        // A shared framework lies in a folder named after its version, which is exact.
+        let folder = crate::objects::runtime_folder();
+        let named = folder.and_then(|f| {
+            let version = f.file_name()?.to_str()?.to_owned();
+            version
+                .starts_with(|c: char| c.is_ascii_digit())
+                .then_some(version)
+        });
+        self.recording.log(&Record::Runtime {
+            name: ".NET".into(),
+            version: named.unwrap_or(told),
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! `libsoglia.so`: the engine. The CLR loads it as a profiler; it records every crossing into a mapped file.
+//!
+//! | module | what it does | when |
+//! | --- | --- | --- |
+//! | [`boundary`] | the fence: no panic goes from here into the CLR | every cold call |
+//! | [`profiler`] | the COM object that the CLR talks to | start, end, modules, threads |
+//! | [`engine`] | what is the same for the whole process | start, end |
+//! | [`source`] | where crossings come from | **the hot path** |
+//! | [`threads`] | which task the running thread is | first crossing, last moments |
+//! | [`names`], [`metadata`], [`modules`] | which function a number stands for | first call of a function on a task |
+//! | [`objects`] | where a native function lies in memory | first return of a target |
+//! | [`stacks`] | who called | first return of a target, slow calls |
+//!
+//! Hot means: no lock, no allocation, no system call, no panic.
+#![allow(
+    unsafe_code,
+    reason = "lives inside the CLR's process and speaks its ABI"
+)]
+
+mod boundary;
+mod engine;
+mod metadata;
+mod modules;
+mod names;
+mod objects;
+mod profiler;
+mod source;
+mod stacks;
+mod threads;
+
+use std::ffi::c_void;
+
+use soglia_abi::{GUID, HRESULT, hresult};
+
+/// Gives the CLR the factory of the profiler object. Called by the CLR, once, on the thread that starts it.
+///
+/// # Safety
+/// `class`, `interface` and `object` are valid pointers, as COM asks for.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn DllGetClassObject(
+    class: *const GUID,
+    interface: *const GUID,
+    object: *mut *mut c_void,
+) -> HRESULT {
+    boundary::fence(hresult::E_FAIL, || {
+        // SAFETY: the caller's pointers, valid by COM's rules.
+        unsafe { profiler::class_object(class, interface, object) }
+    })
+}
+
+/// Asks whether the library can be unloaded: never, for threads hold on to it. Called by the CLR.
+#[unsafe(no_mangle)]
+pub extern "system" fn DllCanUnloadNow() -> HRESULT {
+    hresult::S_FALSE
+}

@@ -1,0 +1,258 @@
+//! From the number of a function to a target with a name: the cold path, once per function and task.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use soglia_abi::ids::{AssemblyId, FunctionId, MdToken, ModuleId};
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, TargetNames},
+};
+
+use crate::{
+    engine::Engine,
+    metadata::{Scope, string},
+    objects,
+};
+
+/// What is known of functions and targets.
+#[derive(Default)]
+pub struct Names(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    /// Emptied when a module is unloaded: numbers may be given again.
+    by_function: HashMap<(FunctionId, Side), u32>,
+    /// A method that is loaded again is the same target again.
+    by_names: HashMap<TargetNames, u32>,
+    /// Targets whose first return was looked into.
+    returned: HashSet<u32>,
+    /// Of stack frames; emptied like `by_function`.
+    frames: HashMap<FunctionId, u32>,
+    texts: HashMap<String, u32>,
+    stacks: HashMap<Vec<u32>, u32>,
+    slow: u32,
+}
+
+/// Slow calls that are written down one by one; more are only counted.
+const MOST_SLOW: u32 = 10_000;
+
+/// Libraries that are the runtime's own, wherever they are called from.
+const RUNTIME_LIBRARIES: [&str; 8] = [
+    "QCall",
+    "libSystem.Native",
+    "libSystem.Globalization.Native",
+    "libSystem.IO.Compression.Native",
+    "libSystem.Net.Security.Native",
+    "libSystem.Security.Cryptography.Native.OpenSsl",
+    "libhostpolicy",
+    "libclrgc",
+];
+
+impl Engine {
+    /// The target that a function is, found and written down at its first crossing.
+    ///
+    /// `trusted`: the CLR may be asked about it. If not, the function gets no name unless a loaded module is found to have it.
+    pub fn target(&self, function: FunctionId, side: Side, trusted: bool) -> u32 {
+        if let Some(target) = self.names.lock().by_function.get(&(function, side)) {
+            return *target;
+        }
+        // The CLR is asked without the lock: it takes locks of its own.
+        let known = !function.is_null()
+            && function.0.is_multiple_of(4)
+            && (trusted || self.modules.knows(&self.info, function));
+        let names = if known {
+            self.describe(function, side)
+        } else {
+            nameless(function, side)
+        };
+        let mut tables = self.names.lock();
+        let next = tables.by_names.len() as u32 + 1;
+        let target = *tables.by_names.entry(names.clone()).or_insert(next);
+        if target == next {
+            // Under the lock, so that no other thread counts a call of this target before it has a name.
+            self.recording
+                .log(&Record::Target(TargetNames { target, ..names }));
+        }
+        tables.by_function.insert((function, side), target);
+        target
+    }
+
+    fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
+        let mut names = TargetNames {
+            side: side as u32,
+            ..TargetNames::default()
+        };
+        let mut path = PathBuf::new();
+        if let Some((scope, token)) = Scope::of_function(&self.info, function) {
+            names.method = scope.method(token);
+            if side == Side::Unmanaged
+                && let Some(import) = scope.import(token)
+            {
+                names.library = Some(import.library);
+                names.entry = Some(import.entry);
+            }
+        }
+        if let Some((assembly, module)) = self.assembly(function) {
+            names.assembly = Some(assembly);
+            path = module;
+        }
+        names.runtime_internal = is_runtime_internal(&names, &path);
+        names
+    }
+
+    /// The simple name of a function's assembly, and the path of its module.
+    fn assembly(&self, function: FunctionId) -> Option<(String, PathBuf)> {
+        let mut module = ModuleId::NULL;
+        let mut token = MdToken::default();
+        let info = &self.info;
+        // SAFETY: pointers to locals; the function is one that the CLR told.
+        let answer = unsafe {
+            info.GetFunctionInfo(
+                function,
+                std::ptr::null_mut(),
+                &raw mut module,
+                &raw mut token,
+            )
+        };
+        if answer.is_err() {
+            return None;
+        }
+        let mut assembly = AssemblyId::NULL;
+        let nothing = std::ptr::null_mut();
+        let path = string(|buffer, size, needed| {
+            // SAFETY: a buffer of that size, pointers to locals, null where nothing is asked.
+            let answer = unsafe {
+                info.GetModuleInfo(module, nothing, size, needed, buffer, &raw mut assembly)
+            };
+            answer.is_ok()
+        })?;
+        let name = string(|buffer, size, needed| {
+            // SAFETY: as above.
+            let answer = unsafe {
+                info.GetAssemblyInfo(
+                    assembly,
+                    size,
+                    needed,
+                    buffer,
+                    nothing.cast(),
+                    nothing.cast(),
+                )
+            };
+            answer.is_ok()
+        })?;
+        Some((name, path.into()))
+    }
+
+    /// The number of a text for stacks: a frame's method.
+    pub fn frame(&self, function: FunctionId) -> u32 {
+        if function.is_null() {
+            return 0;
+        }
+        if let Some(text) = self.names.lock().frames.get(&function) {
+            return *text;
+        }
+        let named = Scope::of_function(&self.info, function).and_then(|(s, token)| s.method(token));
+        let text = named.unwrap_or_else(|| "?".into());
+        let mut tables = self.names.lock();
+        let next = tables.texts.len() as u32 + 1;
+        let number = *tables.texts.entry(text.clone()).or_insert(next);
+        if number == next {
+            self.recording.log(&Record::Text { number, text });
+        }
+        tables.frames.insert(function, number);
+        number
+    }
+
+    /// The number of a stack with these frames.
+    pub fn stack(&self, frames: Vec<u32>) -> u32 {
+        let mut tables = self.names.lock();
+        let next = tables.stacks.len() as u32 + 1;
+        let number = *tables.stacks.entry(frames.clone()).or_insert(next);
+        if number == next {
+            self.recording.log(&Record::Stack { number, frames });
+        }
+        number
+    }
+
+    /// The names of a target, if this is the first time that it is asked for them after a return.
+    pub fn first_return(&self, target: u32) -> Option<TargetNames> {
+        let mut tables = self.names.lock();
+        if !tables.returned.insert(target) {
+            return None;
+        }
+        tables
+            .by_names
+            .iter()
+            .find(|(_, t)| **t == target)
+            .map(|(names, _)| names.clone())
+    }
+
+    /// Whether one more slow call shall be written down; counts it as dropped if not.
+    pub fn take_slow(&self) -> bool {
+        let mut tables = self.names.lock();
+        tables.slow += 1;
+        if tables.slow > MOST_SLOW {
+            self.recording
+                .header()
+                .dropped_records
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        tables.slow <= MOST_SLOW
+    }
+
+    /// A module is going: the numbers of its functions mean nothing from now on.
+    pub fn forget_functions(&self) {
+        let mut tables = self.names.lock();
+        tables.by_function.clear();
+        tables.frames.clear();
+    }
+}
+
+impl Names {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A function pointer, or a number that nobody knows.
+fn nameless(function: FunctionId, side: Side) -> TargetNames {
+    let method = (!function.is_null()).then(|| "[unknown function]".to_owned());
+    TargetNames {
+        side: side as u32,
+        method,
+        ..TargetNames::default()
+    }
+}
+
+fn is_runtime_internal(names: &TargetNames, module: &Path) -> bool {
+    let runtimes_own =
+        |library: &str| RUNTIME_LIBRARIES.contains(&library.strip_suffix(".so").unwrap_or(library));
+    if names.library.as_deref().is_some_and(runtimes_own) {
+        return true;
+    }
+    let Some(assembly) = names.assembly.as_deref() else {
+        return false;
+    };
+    if assembly == "System.Private.CoreLib" {
+        return true;
+    }
+    let (Some(runtime), Some(folder)) = (objects::runtime_folder(), module.parent()) else {
+        return false;
+    };
+    // ROOT/shared/FRAMEWORK/VERSION: every shared framework of the same root is the runtime's own.
+    let shared = |folder: &Path| {
+        let shared = folder.parent()?.parent()?;
+        (shared.file_name() == Some(OsStr::new("shared"))).then(|| shared.to_owned())
+    };
+    match (shared(&runtime), shared(folder)) {
+        (Some(of_runtime), Some(of_module)) => of_runtime == of_module,
+        // Self-contained programs keep framework and program in one folder: the name must tell.
+        (None, _) => assembly.starts_with("System.") || assembly == "Microsoft.VisualBasic.Core",
+        _ => false,
+    }
+}

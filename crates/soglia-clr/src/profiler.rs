@@ -1,0 +1,204 @@
+//! The COM object that the CLR talks to, and its factory.
+
+use std::{
+    ffi::c_void,
+    sync::atomic::Ordering::{AcqRel, Relaxed},
+};
+
+use soglia_abi::{
+    BOOL, GUID, HRESULT, hresult,
+    ids::{FunctionId, ModuleId, ThreadId},
+    profiler::{
+        callback::{ICorProfilerCallback11, ProfilerCallback},
+        factory::{IClassFactory, IClassFactory_Impl},
+        info::ICorProfilerInfo,
+        types::{
+            COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT,
+            COR_PRF_MONITOR_CODE_TRANSITIONS, COR_PRF_MONITOR_MODULE_LOADS,
+            COR_PRF_MONITOR_THREADS, COR_PRF_TRANSITION_REASON,
+        },
+    },
+};
+use windows_core::{ComObject, Interface, implement};
+
+use crate::{
+    boundary,
+    engine::{self, FLOOR, GENERATION, SHUT_DOWN},
+    source::transitions,
+    threads,
+};
+
+/// `CORECLR_PROFILER`.
+pub const CLSID: GUID = GUID::from_u128(0xc0abd621_c39c_49f8_a54a_cc5e2bb795c7);
+
+/// Inlining is off because a P/Invoke whose caller is inlined is compiled into the caller's caller and not told there.
+const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
+/// What names need, beside: modules that go, threads that are named, stacks.
+const FOR_NAMES: u32 =
+    COR_PRF_MONITOR_MODULE_LOADS | COR_PRF_MONITOR_THREADS | COR_PRF_ENABLE_STACK_SNAPSHOT;
+
+/// Behind `DllGetClassObject`.
+///
+/// # Safety
+/// The pointers are valid, as COM asks for.
+pub unsafe fn class_object(
+    class: *const GUID,
+    interface: *const GUID,
+    object: *mut *mut c_void,
+) -> HRESULT {
+    if object.is_null() || class.is_null() || interface.is_null() {
+        return hresult::E_POINTER;
+    }
+    // SAFETY: not null, and valid by the contract.
+    unsafe {
+        *object = std::ptr::null_mut();
+        if *class != CLSID {
+            return hresult::CLASS_E_CLASSNOTAVAILABLE;
+        }
+        let factory: IClassFactory = ComObject::new(Factory).into_interface();
+        factory.query(interface, object)
+    }
+}
+
+#[implement(IClassFactory)]
+struct Factory;
+
+impl IClassFactory_Impl for Factory_Impl {
+    unsafe fn CreateInstance(
+        &self,
+        outer: *mut c_void,
+        interface: *const GUID,
+        object: *mut *mut c_void,
+    ) -> HRESULT {
+        boundary::fence(hresult::E_FAIL, || {
+            if !outer.is_null() {
+                return hresult::CLASS_E_NOAGGREGATION;
+            }
+            let floor = std::env::var_os(engine::variables::FLOOR).is_some();
+            FLOOR.store(floor, Relaxed);
+            // SAFETY: COM's caller passes a valid interface id and place for the answer.
+            unsafe {
+                if floor {
+                    let profiler: ICorProfilerCallback11 = ComObject::new(Floor).into_interface();
+                    profiler.query(interface, object)
+                } else {
+                    let profiler: ICorProfilerCallback11 =
+                        ComObject::new(Profiler).into_interface();
+                    profiler.query(interface, object)
+                }
+            }
+        })
+    }
+
+    unsafe fn LockServer(&self, _lock: BOOL) -> HRESULT {
+        hresult::S_OK
+    }
+}
+
+/// # Safety
+/// `unknown` is the CLR's `ICorProfilerInfo*`, lent for the call.
+unsafe fn info(unknown: *mut c_void) -> Result<ICorProfilerInfo, HRESULT> {
+    // SAFETY: by the contract.
+    let unknown =
+        unsafe { windows_core::IUnknown::from_raw_borrowed(&unknown) }.ok_or(hresult::E_POINTER)?;
+    unknown.cast::<ICorProfilerInfo>().map_err(|e| e.code())
+}
+
+/// Told everything, does nothing: what the CLR's callbacks cost without us.
+#[implement(ICorProfilerCallback11)]
+struct Floor;
+
+impl ProfilerCallback for Floor {
+    unsafe fn Initialize(&self, unknown: *mut c_void) -> HRESULT {
+        // SAFETY: the CLR's own pointer; the mask may be set here and only here.
+        unsafe { info(unknown).map_or_else(|e| e, |info| info.SetEventMask(EVENTS)) }
+    }
+}
+
+#[implement(ICorProfilerCallback11)]
+struct Profiler;
+
+impl ProfilerCallback for Profiler {
+    unsafe fn Initialize(&self, unknown: *mut c_void) -> HRESULT {
+        boundary::fence(hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION, || {
+            // SAFETY: the CLR's own pointer.
+            let started = unsafe { info(unknown) }.and_then(|info| engine::start(&info));
+            match started {
+                Ok(engine) => {
+                    threads::start();
+                    // SAFETY: inside Initialize, where immutable flags may be set.
+                    let answer = unsafe { engine.info.SetEventMask(EVENTS | FOR_NAMES) };
+                    engine.tell_runtime();
+                    answer
+                }
+                Err(answer) => answer,
+            }
+        })
+    }
+
+    fn Shutdown(&self) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            GENERATION.fetch_or(SHUT_DOWN, AcqRel);
+            if let Some(engine) = engine::get() {
+                engine.recording.shut_down();
+            }
+            hresult::S_OK
+        })
+    }
+
+    fn ModuleLoadFinished(&self, module: ModuleId, status: HRESULT) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if let Some(engine) = engine::get().filter(|_| status.is_ok()) {
+                engine.modules.add(module);
+            }
+            hresult::S_OK
+        })
+    }
+
+    fn ModuleUnloadStarted(&self, module: ModuleId) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if let Some(engine) = engine::get() {
+                engine.modules.remove(module);
+                engine.forget_functions();
+                GENERATION.fetch_add(1, AcqRel);
+            }
+            hresult::S_OK
+        })
+    }
+
+    unsafe fn ThreadNameChanged(&self, thread: ThreadId, length: u32, name: *const u16) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            let mut os_thread = 0;
+            if let Some(engine) = engine::get().filter(|_| !name.is_null()) {
+                // SAFETY: a live thread and a pointer to a local; the name is that long.
+                let (answer, name) = unsafe {
+                    let answer = engine.info.GetThreadInfo(thread, &raw mut os_thread);
+                    (answer, std::slice::from_raw_parts(name, length as usize))
+                };
+                if answer.is_ok() && os_thread != 0 {
+                    let name = String::from_utf16_lossy(name);
+                    threads::rename(os_thread, name.trim_end_matches('\0'));
+                }
+            }
+            hresult::S_OK
+        })
+    }
+
+    #[inline(always)]
+    fn UnmanagedToManagedTransition(
+        &self,
+        function: FunctionId,
+        reason: COR_PRF_TRANSITION_REASON,
+    ) -> HRESULT {
+        transitions::unmanaged_to_managed(function, reason)
+    }
+
+    #[inline(always)]
+    fn ManagedToUnmanagedTransition(
+        &self,
+        function: FunctionId,
+        reason: COR_PRF_TRANSITION_REASON,
+    ) -> HRESULT {
+        transitions::managed_to_unmanaged(function, reason)
+    }
+}

@@ -1,0 +1,3 @@
+//! Where crossings come from.
+
+pub mod transitions;

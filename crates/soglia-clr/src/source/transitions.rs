@@ -1,0 +1,166 @@
+//! Crossings told by the CLR's own transition callbacks: complete, and some 70 ns each before we do anything.
+//!
+//! | callback, reason | crossing |
+//! | --- | --- |
+//! | ManagedToUnmanagedTransition, CALL | LeaveRuntime |
+//! | UnmanagedToManagedTransition, RETURN | EnterRuntime |
+//! | UnmanagedToManagedTransition, CALL | ReverseEnterRuntime |
+//! | ManagedToUnmanagedTransition, RETURN | ReverseLeaveRuntime |
+//!
+//! They come on the crossing thread, in preemptive mode, and their answer is ignored.
+//!
+//! When the time is taken: as the last thing before a call goes on and as the first when it has returned, so that our
+//! own work is not in the target's time.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use soglia_abi::{
+    HRESULT, hresult,
+    ids::FunctionId,
+    profiler::types::{COR_PRF_TRANSITION_CALL, COR_PRF_TRANSITION_REASON},
+};
+use soglia_core::{
+    crossing::{Crossing, Side},
+    fault::Fault,
+    task::Who,
+    time,
+    trace::{log::Record, task_writer::TaskWriter},
+};
+
+use crate::{
+    boundary,
+    engine::{self, GENERATION, SHUT_DOWN, SLOW_TICKS},
+    objects, stacks, threads,
+};
+
+/// `ICorProfilerCallback::ManagedToUnmanagedTransition`.
+#[inline(always)]
+pub fn managed_to_unmanaged(function: FunctionId, reason: COR_PRF_TRANSITION_REASON) -> HRESULT {
+    if reason == COR_PRF_TRANSITION_CALL {
+        open(Crossing::LeaveRuntime, function.0 as u64);
+    } else {
+        close(Crossing::ReverseLeaveRuntime, function.0 as u64);
+    }
+    hresult::S_OK
+}
+
+/// `ICorProfilerCallback::UnmanagedToManagedTransition`.
+#[inline(always)]
+pub fn unmanaged_to_managed(function: FunctionId, reason: COR_PRF_TRANSITION_REASON) -> HRESULT {
+    if reason == COR_PRF_TRANSITION_CALL {
+        open(Crossing::ReverseEnterRuntime, function.0 as u64);
+    } else {
+        close(Crossing::EnterRuntime, function.0 as u64);
+    }
+    hresult::S_OK
+}
+
+/// Where the stack is now.
+#[inline(always)]
+fn mark() -> u64 {
+    let here: u64;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: reads a register.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        here = std::ptr::from_ref(&()).addr() as u64;
+    }
+    here
+}
+
+#[inline(always)]
+fn open(crossing: Crossing, function: u64) {
+    let Some(task) = threads::current(crossing) else {
+        return;
+    };
+    let side = crossing.side();
+    let generation = GENERATION.load(Relaxed);
+    let slot = match task.slot(function, side, generation) {
+        Some(slot) => slot,
+        None => first_call(task, function, side, generation),
+    };
+    task.cross(crossing, Who { function, slot }, time::now(), mark());
+}
+
+#[inline(always)]
+fn close(crossing: Crossing, function: u64) {
+    let at = time::now();
+    let Some(task) = threads::current(crossing) else {
+        return;
+    };
+    if crossing == Crossing::EnterRuntime
+        && let Some(top) = task.top()
+        && top.function == function
+    {
+        let (slot, took) = (top.slot, at.saturating_sub(top.since));
+        if took >= SLOW_TICKS.load(Relaxed) || task.ended(slot) == 0 {
+            look_into(task, slot, at, took);
+        }
+    }
+    task.cross(crossing, Who { function, slot: 0 }, at, 0);
+}
+
+/// The first call of a function on this task, or the first since a module was unloaded.
+#[cold]
+#[inline(never)]
+fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32) -> u32 {
+    boundary::fence(0, || {
+        let Some(engine) = engine::get() else {
+            return 0;
+        };
+        if generation & SHUT_DOWN != 0 {
+            task.fault(Fault::AfterShutdown);
+        }
+        // The defect of dotnet/runtime#120151 strikes where a reverse stub calls its target: a call that leaves
+        // right after a callback has begun. Everywhere else the CLR knows what it says.
+        let suspect = side == Side::Unmanaged
+            && task
+                .top()
+                .is_some_and(|top| top.side() == Side::Managed && top.inner == 0);
+        let target = engine.target(FunctionId(function as usize), side, !suspect);
+        task.learn(function, side, target, generation & !SHUT_DOWN)
+    })
+}
+
+/// The first return of a target on this task, or a slow one.
+#[cold]
+#[inline(never)]
+fn look_into(task: &mut TaskWriter, slot: u32, at: u64, took: u64) {
+    boundary::fence((), || {
+        let Some(engine) = engine::get() else { return };
+        let target = task.target(slot);
+        let mut stack = None;
+        if let Some(names) = engine.first_return(target) {
+            let number = *stack.insert(stacks::current(engine));
+            engine.recording.log(&Record::FirstCall {
+                target,
+                stack: number,
+            });
+            if let (Some(library), Some(entry)) = (&names.library, &names.entry)
+                && let Some(place) = objects::find(library, entry)
+            {
+                let (address, file, symbol) = (place.address, place.file, place.symbol);
+                engine.recording.log(&Record::Address {
+                    target,
+                    address,
+                    file,
+                    symbol,
+                });
+            }
+        }
+        if took >= SLOW_TICKS.load(Relaxed) && engine.take_slow() {
+            let stack = stack.unwrap_or_else(|| stacks::current(engine));
+            let task = task.record().number.load(Relaxed);
+            engine.recording.log(&Record::Slow {
+                target,
+                task,
+                at,
+                took,
+                stack,
+            });
+        }
+    });
+}

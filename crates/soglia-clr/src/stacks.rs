@@ -1,0 +1,68 @@
+//! Who called: the managed stack of the running thread, innermost frame first.
+
+use std::ffi::c_void;
+
+use soglia_abi::{
+    hresult,
+    ids::{FunctionId, ThreadId},
+    profiler::types::{COR_PRF_FRAME_INFO, COR_PRF_SNAPSHOT_DEFAULT},
+};
+use windows_core::HRESULT;
+
+use crate::engine::Engine;
+
+/// Frames that are kept of a stack.
+const MOST_FRAMES: usize = 256;
+
+/// The number of the running thread's stack; 0: there is none to be had.
+///
+/// To be called inside a crossing's callback, where the CLR can walk the thread's own stack. Takes microseconds.
+pub fn current(engine: &Engine) -> u32 {
+    let mut functions: Vec<FunctionId> = Vec::new();
+    // SAFETY: the null thread is the current one; `collect` gets the vector that it expects. There is no seed context.
+    let answer = unsafe {
+        engine.info2.DoStackSnapshot(
+            ThreadId::NULL,
+            Some(collect),
+            COR_PRF_SNAPSHOT_DEFAULT,
+            (&raw mut functions).cast(),
+            std::ptr::null(),
+            0,
+        )
+    };
+    // When `collect` has enough, the walk is said to be aborted.
+    if answer.is_err() && functions.len() < MOST_FRAMES {
+        return 0;
+    }
+    // The call itself is the innermost run of native frames.
+    let called = functions
+        .iter()
+        .position(|f| !f.is_null())
+        .unwrap_or(functions.len());
+    let frames: Vec<u32> = functions[called..]
+        .iter()
+        .map(|f| engine.frame(*f))
+        .collect();
+    if frames.is_empty() {
+        0
+    } else {
+        engine.stack(frames)
+    }
+}
+
+unsafe extern "system" fn collect(
+    function: FunctionId,
+    _ip: usize,
+    _frame: COR_PRF_FRAME_INFO,
+    _context_size: u32,
+    _context: *const u8,
+    into: *mut c_void,
+) -> HRESULT {
+    // SAFETY: `current` passes its vector, and is the only caller.
+    let functions = unsafe { &mut *into.cast::<Vec<FunctionId>>() };
+    if functions.len() >= MOST_FRAMES {
+        return hresult::S_FALSE;
+    }
+    functions.push(function);
+    hresult::S_OK
+}

@@ -1,0 +1,272 @@
+//! Which task the running thread is.
+//!
+//! A thread becomes a task at its first crossing and stays one to its very end: callbacks may come from the destructors of
+//! a thread's locals, after all managed code on it has ended. So nothing of a task is freed with its thread.
+
+use std::{
+    collections::HashMap,
+    ffi::c_void,
+    fs,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use soglia_core::{
+    crossing::Crossing,
+    time,
+    trace::{
+        format::{TaskKind, TaskRecord},
+        task_writer::TaskWriter,
+    },
+};
+
+use crate::{
+    boundary,
+    engine::{self, Engine},
+};
+
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod local {
+    //! One pointer per thread, in the initial-exec model: two instructions instead of a call. glibc keeps static room
+    //! for libraries that are loaded late and use little of it.
+    use soglia_core::trace::task_writer::TaskWriter;
+
+    std::arch::global_asm!(
+        ".pushsection .tbss.soglia_task,\"awT\",@nobits",
+        ".globl soglia_task",
+        ".hidden soglia_task",
+        ".type soglia_task,@object",
+        ".size soglia_task,8",
+        ".balign 8",
+        "soglia_task:",
+        ".zero 8",
+        ".popsection",
+    );
+
+    #[inline(always)]
+    pub fn get() -> *mut TaskWriter {
+        let task;
+        // SAFETY: reads this thread's own variable, defined above.
+        unsafe {
+            std::arch::asm!(
+                "mov {0}, qword ptr [rip + soglia_task@GOTTPOFF]",
+                "mov {0}, qword ptr fs:[{0}]",
+                out(reg) task,
+                options(nostack, readonly, preserves_flags, pure),
+            );
+        }
+        task
+    }
+
+    pub fn set(task: *mut TaskWriter) {
+        // SAFETY: writes this thread's own variable, defined above.
+        unsafe {
+            std::arch::asm!(
+                "mov {0}, qword ptr [rip + soglia_task@GOTTPOFF]",
+                "mov qword ptr fs:[{0}], {1}",
+                out(reg) _,
+                in(reg) task,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_env = "gnu")))]
+mod local {
+    //! One pointer per thread.
+    use std::cell::Cell;
+
+    use soglia_core::trace::task_writer::TaskWriter;
+
+    thread_local!(static TASK: Cell<*mut TaskWriter> = const { Cell::new(std::ptr::null_mut()) });
+
+    #[inline]
+    pub fn get() -> *mut TaskWriter {
+        TASK.get()
+    }
+
+    pub fn set(task: *mut TaskWriter) {
+        TASK.set(task);
+    }
+}
+
+/// No thread becomes a task any more.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Called at a thread's end, once it has become a task.
+static AT_END: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// Tasks whose thread is gone or going, and names of threads that are no tasks yet.
+static THREADS: Mutex<Option<Threads>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Threads {
+    ended: Vec<Owned>,
+    records: HashMap<u32, &'static TaskRecord>,
+    named: HashMap<u32, String>,
+}
+
+/// A task without a running thread.
+struct Owned(*mut TaskWriter);
+
+// SAFETY: the thread that wrote the task has ended; whoever takes it out of the list owns it.
+unsafe impl Send for Owned {}
+
+/// Tasks that are made before ended ones are used again, so that a program that makes threads without end is recorded
+/// in bounded room.
+const MANY: u32 = 2048;
+
+fn with<T>(body: impl FnOnce(&mut Threads) -> T) -> T {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    body(threads.get_or_insert_default())
+}
+
+/// Prepares the process: what happens at the end of threads, and in the child of a fork.
+pub fn start() {
+    let mut key = 0;
+    // SAFETY: `key` is a local; `at_end` has the signature asked for.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(at_end)) } == 0 {
+        AT_END.store(key, Relaxed);
+    }
+    // SAFETY: a handler without arguments, which only stores to our own variables.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+}
+
+/// The child of a fork shares the mapping, and must not write its parent's account.
+unsafe extern "C" fn in_child() {
+    STOPPED.store(true, Relaxed);
+    local::set(std::ptr::null_mut());
+}
+
+/// Ends the recording: the running thread stops at once, no thread begins.
+pub fn stop() {
+    STOPPED.store(true, Relaxed);
+    local::set(std::ptr::null_mut());
+}
+
+/// The running thread's task; made at its first crossing. `None`: it cannot be recorded.
+#[inline(always)]
+pub fn current(crossing: Crossing) -> Option<&'static mut TaskWriter> {
+    let task = local::get();
+    if task.is_null() {
+        return attach(crossing);
+    }
+    // SAFETY: set by `attach` for this thread alone, never freed; callbacks do not nest on a thread.
+    Some(unsafe { &mut *task })
+}
+
+#[cold]
+#[inline(never)]
+fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
+    if STOPPED.load(Relaxed) {
+        return None;
+    }
+    boundary::fence(None, || {
+        let engine = engine::get()?;
+        // SAFETY: no preconditions.
+        let os_thread = unsafe { libc::gettid() }.cast_unsigned();
+        let task = adopt(engine, os_thread).or_else(|| {
+            let task = TaskWriter::new(engine.recording, os_thread, time::now())?;
+            Some(Box::into_raw(task))
+        });
+        let Some(task) = task else {
+            // Once per crossing: without a task, this path is taken every time.
+            engine
+                .recording
+                .header()
+                .dropped_crossings
+                .fetch_add(1, Relaxed);
+            return None;
+        };
+        // SAFETY: just made, or taken out of the list of ended tasks.
+        let writer = unsafe { &mut *task };
+        introduce(writer.record(), os_thread, crossing);
+        local::set(task);
+        // SAFETY: the key was made in `start`; any value but null asks for the destructor.
+        unsafe { libc::pthread_setspecific(AT_END.load(Relaxed), task.cast()) };
+        engine.recording.keep_time();
+        Some(writer)
+    })
+}
+
+/// Takes over the task of a thread that is gone, when there are very many.
+fn adopt(engine: &Engine, os_thread: u32) -> Option<*mut TaskWriter> {
+    if engine.recording.header().tasks.load(Relaxed) < MANY {
+        return None;
+    }
+    let gone = |task: &Owned| {
+        // SAFETY: tasks are never freed.
+        let old = unsafe { &*task.0 }.record().os_thread.load(Relaxed);
+        // A thread in its last moments may still cross.
+        !fs::exists(format!("/proc/self/task/{old}")).unwrap_or(true)
+    };
+    let task = with(|threads| {
+        let at = threads.ended.iter().position(gone)?;
+        Some(threads.ended.swap_remove(at).0)
+    })?;
+    // SAFETY: its thread is gone, and it is no longer in the list: ours.
+    unsafe { &mut *task }.go_on(os_thread);
+    Some(task)
+}
+
+/// Runs at the end of every thread that is a task.
+unsafe extern "C" fn at_end(task: *mut c_void) {
+    // The last crossing may be yet to come, from another destructor: the task stays where it is.
+    if STOPPED.load(Relaxed) {
+        return;
+    }
+    boundary::fence((), || {
+        let task = task.cast::<TaskWriter>();
+        // SAFETY: set by `attach` for this thread, never freed.
+        let writer = unsafe { &mut *task };
+        writer.end(time::now());
+        with(|threads| {
+            threads
+                .records
+                .remove(&writer.record().os_thread.load(Relaxed));
+            threads.ended.push(Owned(task));
+        });
+    });
+}
+
+/// Writes down what a new task is called and what it is.
+fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
+    let comm = fs::read_to_string(format!("/proc/self/task/{os_thread}/comm")).unwrap_or_default();
+    let comm = comm.trim_end();
+    let kind = if os_thread == std::process::id() {
+        TaskKind::Main
+    } else {
+        match comm {
+            ".NET Finalizer" => TaskKind::Finalizer,
+            ".NET TP Worker" | ".NET ThreadPool" | ".NET Long Runni" => TaskKind::Pool,
+            ".NET Timer" => TaskKind::Timer,
+            _ if comm.starts_with(".NET ") => TaskKind::Runtime,
+            _ if crossing == Crossing::ReverseEnterRuntime => TaskKind::Native,
+            _ => TaskKind::Thread,
+        }
+    };
+    record.set_kind(kind);
+    let named = with(|threads| {
+        threads.records.insert(os_thread, record);
+        threads.named.remove(&os_thread)
+    });
+    // A thread that nobody named carries the name of the process.
+    let of_process = fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    let own = (comm != of_process.trim_end()).then(|| comm.to_owned());
+    if let Some(name) = named.or(own) {
+        record.rename(&name);
+    }
+}
+
+/// A thread was given a name by managed code.
+pub fn rename(os_thread: u32, name: &str) {
+    with(|threads| match threads.records.get(&os_thread) {
+        Some(record) => record.rename(name),
+        None => {
+            threads.named.insert(os_thread, name.to_owned());
+        }
+    });
+}
