@@ -1,0 +1,189 @@
+//! `soglia run`.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use soglia::{
+    dotnet::{Root, Search, process_env},
+    launch::{self, Ended, Launch},
+    model::Model,
+    program::Program,
+    text,
+};
+use soglia_core::trace::{
+    reader::Reader,
+    writer::{self, Level, Options},
+};
+
+use super::{Record, Run, RunFormat, Source, complain};
+
+/// Runs a program under the engine. Returns only if that was impossible: otherwise ends as the program ended.
+pub fn run(options: &Run) -> anyhow::Result<i32> {
+    let Source::Transitions = options.source;
+    let (given, args) = options
+        .command
+        .split_first()
+        .context("no program was given")?;
+    let program = Program::inspect(given, &process_env)?;
+    let search;
+    let root: Option<&Root> = if program.needs_root() {
+        search = Search::run(&process_env);
+        let root = search.root()?;
+        program.check_frameworks(root, &process_env)?;
+        Some(root)
+    } else {
+        None
+    };
+    if let Some(conflict) = launch::conflicts(&process_env).into_iter().next() {
+        anyhow::bail!("{conflict}");
+    }
+    let tool = env::current_exe().context("cannot find the file of this tool")?;
+    let engine = launch::find_engine(&tool, &process_env)?;
+    launch::check_engine(&engine)?;
+
+    let (file, path) = recording(options)?;
+    let mut launch = Launch::new(&program, root, args)?
+        .engine(&engine)
+        .env("SOGLIA_RECORDING", &path);
+    if options.follow {
+        launch = launch.env("SOGLIA_FOLLOW", "1");
+    }
+    let running = match launch.spawn() {
+        Ok(running) => running,
+        Err(error) => {
+            if options.output.is_some() {
+                // Nothing was recorded into it; that it stays would only surprise.
+                let _ = fs::remove_file(&path);
+            }
+            return Err(error.into());
+        }
+    };
+    let child = running.pid();
+    let ended = running.wait(|| {}).context("cannot wait for the program")?;
+    if let Err(error) = finish(options, &file, &path, child, ended) {
+        complain(&format!("{error:#}"));
+    }
+    ended.propagate()
+}
+
+/// A new recording, and the path by which the engine opens it.
+fn recording(options: &Run) -> anyhow::Result<(File, PathBuf)> {
+    let with = Options {
+        level: if options.record == Record::Events {
+            Level::Events
+        } else {
+            Level::Summary
+        },
+        max_bytes: options.max_size,
+        slow_ns: options.slow.as_nanos().try_into().unwrap_or(u64::MAX),
+    };
+    let Some(output) = &options.output else {
+        return writer::create_unnamed(&with).context("cannot make a recording in memory");
+    };
+    let refuse = || {
+        format!(
+            "cannot write the recording {}: give another -o FILE",
+            output.display()
+        )
+    };
+    let file = writer::create(output, &with).with_context(refuse)?;
+    // The program may change its directory before the engine starts in it.
+    Ok((file, std::path::absolute(output).with_context(refuse)?))
+}
+
+/// Writes down how the program ended, and gives the account.
+fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> anyhow::Result<()> {
+    let reader = Reader::open(path)?;
+    if !reader.is_claimed() {
+        if options.output.is_some() {
+            fs::remove_file(path).ok();
+        }
+        match reader.note() {
+            Some(note) => anyhow::bail!("nothing was recorded: {note}"),
+            None => anyhow::bail!(
+                "nothing was recorded: {} started no .NET runtime, or its runtime did not take the engine (`soglia doctor {}` may tell)",
+                options.command[0].display(),
+                options.command[0].display()
+            ),
+        }
+    }
+    // A script may have started the runtime in a child of its own, whose end nobody here has seen.
+    if reader.pid() == child {
+        writer::conclude(
+            file,
+            match ended {
+                Ended::Exited(code) => Ok(code),
+                Ended::Killed(signal) => Err(signal),
+            },
+        )?;
+    }
+    if options.quiet {
+        return Ok(());
+    }
+    let mut model = Model::of(&Reader::open(path)?, false);
+    let stderr = io::stderr();
+    let color = if stderr.is_terminal() {
+        anstream::ColorChoice::Auto
+    } else {
+        anstream::ColorChoice::Never
+    };
+    let mut out = io::BufWriter::new(anstream::AutoStream::new(stderr.lock(), color));
+    match options.format {
+        RunFormat::Text => {
+            text::sort(&mut model, options.shown.sort);
+            writeln!(out)?;
+            text::report(&model, options.shown.shown(), &mut out)?;
+            kept(options, &reader, &mut out)?;
+        }
+        RunFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, &model)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// Says which files there are now.
+fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> {
+    let away = reader.turned_away();
+    if away > 0 && !options.follow {
+        writeln!(
+            out,
+            "{away} more .NET processes ran and were not recorded (--follow records them)"
+        )?;
+    }
+    let Some(output) = &options.output else {
+        if options.record == Record::Events {
+            writeln!(out, "the events were not kept: -o FILE keeps them")?;
+        }
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "\nrecording: {} (soglia report, soglia events)",
+        output.display()
+    )?;
+    if options.follow {
+        let mut prefix = output.file_name().unwrap_or_default().to_owned();
+        prefix.push(".");
+        let folder = output
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        for entry in fs::read_dir(folder)?.flatten() {
+            let name = entry.file_name();
+            let pid = name
+                .as_encoded_bytes()
+                .strip_prefix(prefix.as_encoded_bytes());
+            if pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit)) {
+                writeln!(out, "           {}", folder.join(&name).display())?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! Starting a program under the engine, and being as little in its way as a parent process can be.
+//!
+//! The child inherits standard input and output, directory, process group, terminal and every file descriptor; its
+//! signal mask and ignored signals are those that the tool itself was started with. While it runs, the tool does
+//! nothing but pass on signals; at the end it ends as the child did.
+//!
+//! ```text
+//! Launch::new ── env, engine ──> spawn ──> Running ── wait(tick) ──> Ended ── propagate ──> the end of the tool
+//! ```
+
+#![allow(
+    unsafe_code,
+    reason = "signals, waitid and prctl: std has no means to pass on a signal or to die of one"
+)]
+
+mod engine;
+mod signals;
+mod startup;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::dotnet::Root;
+use crate::fxr;
+use crate::program::{Kind, Program};
+pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, find_engine};
+use signals::{Blocked, Received, State};
+pub(crate) use startup::become_as_started;
+
+/// Why a program could not be started, or could not be waited for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// An assembly, and no root to start it with.
+    #[error("{} needs a .NET to start it, and none was given", .0.display())]
+    NoRoot(PathBuf),
+    /// The tool does not know its own file, which it would start anew.
+    #[error("cannot find the file of this tool: {0}")]
+    NoSelf(io::Error),
+    /// The system refused.
+    #[error("cannot start {}: {error}", path.display())]
+    Spawn {
+        /// What was to be started.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A program about to be started.
+#[derive(Debug)]
+pub struct Launch {
+    command: Command,
+}
+
+impl Launch {
+    /// Prepares `program` with `args`; an assembly is started with the runtime of `root`.
+    ///
+    /// The `dotnet` of the root is preferred, because then the program sees the process that it would see without us;
+    /// a root without one is served by this tool itself ([`fxr`]).
+    ///
+    /// # Errors
+    /// If an assembly comes without a root.
+    pub fn new(
+        program: &Program,
+        root: Option<&Root>,
+        args: &[OsString],
+    ) -> Result<Self, LaunchError> {
+        let mut command = match (&program.kind, root) {
+            (Kind::Assembly(_), None) => return Err(LaunchError::NoRoot(program.path.clone())),
+            (
+                Kind::Assembly(_),
+                Some(Root {
+                    muxer: Some(muxer), ..
+                }),
+            ) => {
+                let mut command = Command::new(muxer);
+                command.arg(&program.path);
+                command
+            }
+            (Kind::Assembly(_), Some(root)) => {
+                let tool = std::env::current_exe().map_err(LaunchError::NoSelf)?;
+                let mut command = Command::new(tool);
+                command
+                    .arg(fxr::SUBCOMMAND)
+                    .arg(&root.path)
+                    .arg(&root.hostfxr)
+                    .arg(&program.path);
+                command
+            }
+            _ => {
+                let mut command = Command::new(&program.path);
+                command.arg0(&program.given);
+                command
+            }
+        };
+        command.args(args);
+        Ok(Self { command })
+    }
+
+    /// Sets an environment variable of the program.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Removes an environment variable that the program would inherit.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Makes every CLR that the program starts load the engine, and nothing else in its place.
+    #[must_use]
+    pub fn engine(mut self, engine: &Path) -> Self {
+        for name in engine::REMOVED {
+            self.command.env_remove(name);
+        }
+        self.command.envs(engine::variables(engine));
+        self
+    }
+
+    /// What will be executed: the file, then its arguments.
+    pub fn command_line(&self) -> Vec<OsString> {
+        std::iter::once(self.command.get_program())
+            .chain(self.command.get_args())
+            .map(OsStr::to_owned)
+            .collect()
+    }
+
+    /// Starts the program. From here on signals to the tool are kept for it, so [`Running::wait`] should follow soon.
+    ///
+    /// The calling thread should be the only one: a signal that finds another thread takes its default course there.
+    ///
+    /// # Errors
+    /// [`LaunchError::Spawn`].
+    pub fn spawn(mut self) -> Result<Running, LaunchError> {
+        // A parent that ignores SIGCHLD hands that down, and with it nobody learns how a child ended.
+        signals::set_default(libc::SIGCHLD);
+        let blocked = Blocked::new();
+        // SAFETY: between fork and exec `become_as_started` only makes async-signal-safe system calls, and it neither
+        // allocates nor locks.
+        unsafe {
+            self.command.pre_exec(|| {
+                startup::become_as_started();
+                startup::close_what_was_closed();
+                Ok(())
+            });
+        }
+        match self.command.spawn() {
+            Ok(child) => Ok(Running {
+                pid: child.id().cast_signed(),
+                blocked,
+            }),
+            Err(error) => Err(LaunchError::Spawn {
+                path: self.command.get_program().into(),
+                error,
+            }),
+        }
+    }
+}
+
+/// A program that was started and not yet waited for.
+#[derive(Debug)]
+pub struct Running {
+    pid: libc::pid_t,
+    blocked: Blocked,
+}
+
+/// How often the caller of [`Running::wait`] gets its turn.
+pub const TICK: Duration = Duration::from_secs(1);
+
+impl Running {
+    /// The process id of the program.
+    pub fn pid(&self) -> u32 {
+        self.pid.cast_unsigned()
+    }
+
+    /// Waits for the end of the program, passing signals on to it, and calls `tick` once a second.
+    ///
+    /// A signal that somebody sent to the tool goes on to the program; one that the terminal sent, it sent to the
+    /// program as well. When the program is stopped by job control (ctrl-Z), the tool stops too, so that its shell
+    /// takes over; continued, both go on.
+    ///
+    /// # Errors
+    /// If the system cannot tell about the child.
+    pub fn wait(self, mut tick: impl FnMut()) -> io::Result<Ended> {
+        let mut next_tick = Instant::now() + TICK;
+        // Whether a stop signal reached the tool: then a child that stops itself by SIGSTOP does so because of it.
+        let mut stop_asked = false;
+        loop {
+            match signals::state_of(self.pid)? {
+                State::Running => {}
+                State::Stopped(signal) if stop_asked || signal != libc::SIGSTOP => {
+                    stop_asked = false;
+                    self.blocked.stop_by(signal);
+                    continue;
+                }
+                // Somebody stopped just the child, and will continue just the child.
+                State::Stopped(_) => {}
+                State::Ended(ended) => {
+                    self.blocked.discard_pending();
+                    return Ok(ended);
+                }
+            }
+            let now = Instant::now();
+            if now >= next_tick {
+                tick();
+                next_tick = now + TICK;
+            }
+            let Some(received) = self
+                .blocked
+                .next(next_tick.saturating_duration_since(Instant::now()))
+            else {
+                continue;
+            };
+            stop_asked |= received.is_job_control_stop();
+            if self.concerns_child(&received) {
+                received.send_to(self.pid);
+            }
+        }
+    }
+
+    /// Whether the program would not get this signal without us passing it on.
+    fn concerns_child(&self, received: &Received) -> bool {
+        received.signal != libc::SIGCHLD
+            && !received.is_from_terminal()
+            // A program that signals its process group, or its parent, does not mean itself a second time.
+            && received.sender != Some(self.pid)
+    }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+}
+
+impl Ended {
+    /// Ends the tool the same way: with the exit code, or of the same signal, but without leaving a core dump of the
+    /// tool beside that of the program.
+    pub fn propagate(self) -> ! {
+        match self {
+            Self::Exited(code) => std::process::exit(code),
+            Self::Killed(signal) => {
+                let _ = io::stdout().flush();
+                signals::die_of(signal)
+            }
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The engine: where `libsoglia.so` is, which variables make a CLR load it, and what keeps a CLR from it.
+//!
+//! CLRs up to .NET 10 read `CORECLR_*`; later ones also read the same names with `DOTNET_`. Which of the two counts
+//! first is theirs to say, so the `DOTNET_` ones must be absent when ours are to be sure to work. Path variables with
+//! a bitness count before the plain one. Notification profilers (`CORECLR_NOTIFICATION_PROFILERS`) are loaded beside a
+//! start-up profiler, so they stay.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use object::read::elf::ElfFile64;
+use object::read::{Object, ObjectSymbol, ReadCache};
+use object::{Architecture, Endianness};
+
+use crate::dotnet::Lookup;
+
+/// The class id by which a CLR asks the engine for its profiler.
+pub const PROFILER_GUID: &str = "{C0ABD621-C39C-49F8-A54A-CC5E2BB795C7}";
+
+/// The name of the engine's file.
+const FILE: &str = "libsoglia.so";
+
+/// Variables that would lead a CLR past the ones that [`variables`] sets.
+pub(super) const REMOVED: [&str; 11] = [
+    "CORECLR_PROFILER_PATH_64",
+    "CORECLR_PROFILER_PATH_32",
+    "CORECLR_PROFILER_PATH_ARM64",
+    "CORECLR_PROFILER_PATH_ARM32",
+    "DOTNET_ENABLE_PROFILING",
+    "DOTNET_PROFILER",
+    "DOTNET_PROFILER_PATH",
+    "DOTNET_PROFILER_PATH_64",
+    "DOTNET_PROFILER_PATH_32",
+    "DOTNET_PROFILER_PATH_ARM64",
+    "DOTNET_PROFILER_PATH_ARM32",
+];
+
+/// The variables that make a CLR load `engine` when it starts.
+pub(super) fn variables(engine: &Path) -> [(&'static str, &OsStr); 3] {
+    [
+        ("CORECLR_ENABLE_PROFILING", "1".as_ref()),
+        ("CORECLR_PROFILER", PROFILER_GUID.as_ref()),
+        ("CORECLR_PROFILER_PATH", engine.as_os_str()),
+    ]
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// `SOGLIA_ENGINE` names no file.
+    #[error("SOGLIA_ENGINE is {}, which is no file; correct it, or unset it", .0.display())]
+    NotThere(PathBuf),
+    /// None of the usual places has it.
+    #[error("the engine {FILE} was not found; install it beside this tool, or set SOGLIA_ENGINE to it (looked at {})", paths(.0))]
+    NotFound(Vec<PathBuf>),
+    /// The CLR takes no path as long as that.
+    #[error("the path of the engine is too long for the CLR: {}; install it elsewhere, or set SOGLIA_ENGINE", .0.display())]
+    TooLong(PathBuf),
+    /// The file is something else.
+    #[error("{} is not soglia's engine for x86_64: {reason}; install soglia again, or correct SOGLIA_ENGINE", path.display())]
+    NotEngine {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Finds the engine: the file that `SOGLIA_ENGINE` names, or else one near `tool`, the file of this tool.
+///
+/// # Errors
+/// If there is none; the error tells where it looked.
+pub fn find_engine(tool: &Path, env: Lookup<'_>) -> Result<PathBuf, EngineError> {
+    let engine = match env("SOGLIA_ENGINE").filter(|value| !value.is_empty()) {
+        Some(named) => {
+            let named = PathBuf::from(named);
+            let found = fs::canonicalize(&named).ok().filter(|file| file.is_file());
+            found.ok_or(EngineError::NotThere(named))?
+        }
+        None => {
+            let tool = fs::canonicalize(tool).unwrap_or_else(|_| tool.to_owned());
+            let directory = tool.parent().unwrap_or(Path::new("/"));
+            // The parent by name, not by `..`: the places are also for people to read.
+            let prefix = directory.parent().unwrap_or(directory);
+            let places = [
+                directory.join(FILE),
+                prefix.join("lib").join(FILE),
+                prefix.join("lib/soglia").join(FILE),
+            ];
+            let found = places.iter().find(|file| file.is_file()).cloned();
+            found.ok_or_else(|| EngineError::NotFound(places.to_vec()))?
+        }
+    };
+    // MAX_LONGPATH of the CLR, with the terminating zero.
+    if engine.as_os_str().len() >= 1024 {
+        Err(EngineError::TooLong(engine))
+    } else {
+        Ok(engine)
+    }
+}
+
+/// Whether `path` is a shared object that a CLR here can ask for a profiler. It is read, not loaded: the tool stays free
+/// of the engine.
+///
+/// # Errors
+/// [`EngineError::NotEngine`].
+pub fn check_engine(path: &Path) -> Result<(), EngineError> {
+    let wrong = |reason: String| EngineError::NotEngine {
+        path: path.to_owned(),
+        reason,
+    };
+    let data = ReadCache::new(fs::File::open(path).map_err(|error| wrong(error.to_string()))?);
+    let file =
+        ElfFile64::<Endianness, _>::parse(&data).map_err(|error| wrong(error.to_string()))?;
+    if file.architecture() != Architecture::X86_64 {
+        return Err(wrong(format!("it is for {:?}", file.architecture())));
+    }
+    let entry = file
+        .dynamic_symbols()
+        .any(|symbol| symbol.is_definition() && symbol.name() == Ok("DllGetClassObject"));
+    if entry {
+        Ok(())
+    } else {
+        Err(wrong("it has no DllGetClassObject".into()))
+    }
+}
+
+/// Something in the environment that keeps a CLR from loading the engine, and that we must not just override.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// Another profiler is set up; a CLR takes one.
+    #[error("another profiler is configured ({variable}={}, switched on by {enable}), and a CLR takes only one: `unset {enable}` to record this program", Path::new(guid).display())]
+    OtherProfiler {
+        /// The variable with its class id.
+        variable: &'static str,
+        /// Its class id.
+        guid: OsString,
+        /// The variable that switches it on.
+        enable: &'static str,
+    },
+    /// Profilers are switched off.
+    #[error("{variable}={} keeps a CLR from loading any profiler: `unset {variable}` to record this program", Path::new(value).display())]
+    SwitchedOff {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: OsString,
+    },
+}
+
+/// Everything in the environment that conflicts with the engine.
+pub fn conflicts(env: Lookup<'_>) -> Vec<Conflict> {
+    let mut conflicts = Vec::new();
+    for (enable, variable) in [
+        ("CORECLR_ENABLE_PROFILING", "CORECLR_PROFILER"),
+        ("DOTNET_ENABLE_PROFILING", "DOTNET_PROFILER"),
+    ] {
+        let on = env(enable)
+            .and_then(|value| clr_number(&value))
+            .is_some_and(|number| number != 0);
+        let guid = env(variable)
+            .filter(|guid| !guid.is_empty() && !guid.eq_ignore_ascii_case(PROFILER_GUID));
+        if let (true, Some(guid)) = (on, guid) {
+            conflicts.push(Conflict::OtherProfiler {
+                variable,
+                guid,
+                enable,
+            });
+        }
+    }
+    // The CLR takes the first of two names that is there.
+    for names in [
+        ["DOTNET_EnableDiagnostics", "COMPlus_EnableDiagnostics"],
+        [
+            "DOTNET_EnableDiagnostics_Profiler",
+            "COMPlus_EnableDiagnostics_Profiler",
+        ],
+    ] {
+        match first(names, env) {
+            Some((variable, value)) if clr_number(&value) == Some(0) => {
+                conflicts.push(Conflict::SwitchedOff { variable, value });
+            }
+            _ => {}
+        }
+    }
+    match first(
+        [
+            "DOTNET_ProfAPI_ProfilerCompatibilitySetting",
+            "COMPlus_ProfAPI_ProfilerCompatibilitySetting",
+        ],
+        env,
+    ) {
+        Some((variable, value)) if value.eq_ignore_ascii_case("PreventLoad") => {
+            conflicts.push(Conflict::SwitchedOff { variable, value });
+        }
+        _ => {}
+    }
+    conflicts
+}
+
+fn first(names: [&'static str; 2], env: Lookup<'_>) -> Option<(&'static str, OsString)> {
+    names
+        .into_iter()
+        .find_map(|name| Some((name, env(name).filter(|value| !value.is_empty())?)))
+}
+
+/// A number as the CLR reads it: hexadecimal, with or without `0x`, and whatever follows is ignored.
+fn clr_number(value: &OsStr) -> Option<u32> {
+    let text = value.to_str()?.trim_start();
+    let digits = text
+        .strip_prefix("0x")
+        .or_else(|| text.strip_prefix("0X"))
+        .unwrap_or(text);
+    let end = digits
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(digits.len());
+    u32::from_str_radix(&digits[..end], 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(variables: &[(&str, &str)]) -> Vec<String> {
+        let env = |name: &str| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.into())
+        };
+        conflicts(&env).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn another_profiler_is_named_with_its_variable() {
+        let guid = "{846F5F1C-F9AE-4B07-969E-05C26BC060D8}";
+        for prefix in ["CORECLR", "DOTNET"] {
+            let (enable, variable) = (
+                format!("{prefix}_ENABLE_PROFILING"),
+                format!("{prefix}_PROFILER"),
+            );
+            let text = found(&[(&enable, "1"), (&variable, guid)]);
+            assert!(
+                text[0].contains(guid) && text[0].contains(&format!("unset {enable}")),
+                "{text:?}"
+            );
+            assert_eq!(found(&[(&enable, "0"), (&variable, guid)]), [""; 0]);
+            assert_eq!(found(&[(&variable, guid)]), [""; 0]);
+            assert_eq!(found(&[(&enable, "1")]), [""; 0]);
+            assert_eq!(
+                found(&[(&enable, "1"), (&variable, &PROFILER_GUID.to_lowercase())]),
+                [""; 0]
+            );
+        }
+    }
+
+    #[test]
+    fn switches_that_turn_profilers_off_are_named() {
+        assert!(
+            found(&[("DOTNET_EnableDiagnostics", "0")])[0]
+                .contains("unset DOTNET_EnableDiagnostics`")
+        );
+        assert!(found(&[("COMPlus_EnableDiagnostics_Profiler", "0")])[0].starts_with("COMPlus_"));
+        assert_eq!(
+            found(&[
+                ("DOTNET_EnableDiagnostics", "1"),
+                ("COMPlus_EnableDiagnostics", "0")
+            ]),
+            [""; 0]
+        );
+        assert_eq!(
+            found(&[("DOTNET_EnableDiagnostics", "off")]),
+            [""; 0],
+            "no number is the default"
+        );
+        assert_eq!(
+            found(&[("DOTNET_ProfAPI_ProfilerCompatibilitySetting", "PreventLoad")]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn notification_profilers_are_no_conflict() {
+        let list = "/x/lib.so={846F5F1C-F9AE-4B07-969E-05C26BC060D8};";
+        let variables = [
+            ("CORECLR_ENABLE_NOTIFICATION_PROFILERS", "1"),
+            ("CORECLR_NOTIFICATION_PROFILERS", list),
+        ];
+        assert_eq!(found(&variables), [""; 0]);
+    }
+
+    #[test]
+    fn numbers_are_read_as_the_clr_reads_them() {
+        let number = |text: &str| clr_number(text.as_ref());
+        assert_eq!(
+            (number("1"), number("0x10"), number("ff"), number(" 0 ")),
+            (Some(1), Some(16), Some(255), Some(0))
+        );
+        assert_eq!(
+            (number(""), number("true"), number("yes")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn the_engine_is_beside_the_tool_or_in_lib_or_where_the_variable_says() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        let tool = base.join("bin/soglia");
+        fs::create_dir_all(base.join("bin")).unwrap();
+        fs::create_dir_all(base.join("lib/soglia")).unwrap();
+        fs::write(&tool, "").unwrap();
+        let link = base.join("link");
+        std::os::unix::fs::symlink(&tool, &link).unwrap();
+        let none = |_: &str| None;
+        let message = find_engine(&link, &none).unwrap_err().to_string();
+        for place in [
+            "lib/libsoglia.so",
+            "lib/soglia/libsoglia.so",
+            "bin/libsoglia.so",
+        ] {
+            assert!(
+                message.contains(base.join(place).to_str().unwrap()),
+                "{message}"
+            );
+        }
+        for place in [
+            "lib/soglia/libsoglia.so",
+            "lib/libsoglia.so",
+            "bin/libsoglia.so",
+        ] {
+            fs::write(base.join(place), "").unwrap();
+            assert_eq!(find_engine(&link, &none).unwrap(), base.join(place));
+        }
+        let env =
+            |name: &str| (name == "SOGLIA_ENGINE").then(|| base.join("lib/libsoglia.so").into());
+        assert_eq!(
+            find_engine(&link, &env).unwrap(),
+            base.join("lib/libsoglia.so")
+        );
+        let env = |name: &str| (name == "SOGLIA_ENGINE").then(|| "/absent.so".into());
+        assert!(
+            find_engine(&link, &env)
+                .unwrap_err()
+                .to_string()
+                .contains("SOGLIA_ENGINE is /absent.so")
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_engine_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("libsoglia.so");
+        fs::write(&path, "text").unwrap();
+        assert!(
+            check_engine(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("is not soglia's engine")
+        );
+        let own = std::env::current_exe().unwrap();
+        assert!(
+            check_engine(&own)
+                .unwrap_err()
+                .to_string()
+                .contains("no DllGetClassObject")
+        );
+    }
+}

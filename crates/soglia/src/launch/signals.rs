@@ -1,0 +1,228 @@
+//! Receiving signals in place of the child, and ending as it did.
+
+use std::io;
+use std::mem;
+use std::ptr;
+use std::time::Duration;
+
+use super::Ended;
+
+/// Signals that are not kept for the child: those that cannot be, those that a fault of our own raises, SIGPIPE, which
+/// a write of our own raises, and the two that belong to libc.
+const NOT_OURS: [i32; 11] = [
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGPIPE,
+    32,
+    33,
+];
+
+/// Signals that the terminal sends to its whole foreground process group, or to the whole group that reads or writes
+/// in the background.
+const FROM_TERMINAL: [i32; 8] = [
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGHUP,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGCONT,
+    libc::SIGWINCH,
+];
+
+fn empty_set() -> libc::sigset_t {
+    // SAFETY: zeroed is valid storage for the set that sigemptyset fills.
+    let mut set: libc::sigset_t = unsafe { mem::zeroed() };
+    // SAFETY: the set is live.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    set
+}
+
+fn set_of(signals: impl IntoIterator<Item = i32>) -> libc::sigset_t {
+    let mut set = empty_set();
+    for signal in signals {
+        // SAFETY: the set is live and initialised; an invalid number is an error without effect.
+        unsafe { libc::sigaddset(&raw mut set, signal) };
+    }
+    set
+}
+
+/// Gives a signal its default disposition.
+pub(super) fn set_default(signal: i32) {
+    // SAFETY: the default disposition needs no handler to exist.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// The signals for the child, blocked in this thread; the mask from before comes back when this is dropped.
+pub(super) struct Blocked {
+    set: libc::sigset_t,
+    before: libc::sigset_t,
+}
+
+impl std::fmt::Debug for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocked").finish_non_exhaustive()
+    }
+}
+
+impl Blocked {
+    pub(super) fn new() -> Self {
+        let set = set_of((1..=64).filter(|signal| !NOT_OURS.contains(signal)));
+        let mut before = empty_set();
+        // SAFETY: both sets are live; only the mask of this thread changes.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut before) };
+        Self { set, before }
+    }
+
+    /// The next signal, if one comes within `timeout`.
+    pub(super) fn next(&self, timeout: Duration) -> Option<Received> {
+        let timeout = libc::timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // SAFETY: zeroed is a valid siginfo_t, to be overwritten.
+        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+        // SAFETY: all three are live; an interruption or the timeout is an error and means no signal.
+        let signal =
+            unsafe { libc::sigtimedwait(&raw const self.set, &raw mut info, &raw const timeout) };
+        (signal > 0).then(|| Received::new(signal, &info))
+    }
+
+    /// Forgets signals that came for a child which has ended: dying of them now would lose its exit code.
+    pub(super) fn discard_pending(&self) {
+        while self.next(Duration::ZERO).is_some() {}
+    }
+
+    /// Stops this process by `signal`, and returns when it is continued.
+    pub(super) fn stop_by(&self, signal: i32) {
+        let only = set_of([signal]);
+        // The terminal may have sent the same signal, and it may still be pending. Ours then merges with it, being sent
+        // while both are blocked; sent after unblocking it would stop the process a second time.
+        // SAFETY: getpid and kill have no preconditions; the set is live.
+        unsafe {
+            libc::kill(libc::getpid(), signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, ptr::null_mut());
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only, ptr::null_mut());
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: sets the mask of this thread to what it was.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut())
+        };
+    }
+}
+
+/// A signal that reached the tool.
+pub(super) struct Received {
+    pub(super) signal: i32,
+    /// The process that sent it, if one did.
+    pub(super) sender: Option<libc::pid_t>,
+    by_kernel: bool,
+    /// The value that came with it from sigqueue.
+    value: Option<libc::sigval>,
+}
+
+impl Received {
+    fn new(signal: i32, info: &libc::siginfo_t) -> Self {
+        let by_process = matches!(
+            info.si_code,
+            libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL
+        );
+        // SAFETY: with these codes the kernel filled in the sender.
+        let sender = by_process.then(|| unsafe { info.si_pid() });
+        // SAFETY: with this code the kernel filled in the value.
+        let value = (info.si_code == libc::SI_QUEUE).then(|| unsafe { info.si_value() });
+        Self {
+            signal,
+            sender,
+            by_kernel: info.si_code == libc::SI_KERNEL,
+            value,
+        }
+    }
+
+    /// Whether the terminal sent it, and so to the child as well.
+    pub(super) fn is_from_terminal(&self) -> bool {
+        self.by_kernel && FROM_TERMINAL.contains(&self.signal)
+    }
+
+    pub(super) fn is_job_control_stop(&self) -> bool {
+        [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&self.signal)
+    }
+
+    /// Passes it on. The child is not reaped yet, so the process id is still its own; a refusal leaves nothing to do.
+    pub(super) fn send_to(&self, pid: libc::pid_t) {
+        // SAFETY: neither call has preconditions.
+        unsafe {
+            match self.value {
+                Some(value) => libc::sigqueue(pid, self.signal, value),
+                None => libc::kill(pid, self.signal),
+            }
+        };
+    }
+}
+
+/// What a child is doing.
+pub(super) enum State {
+    /// Nothing new.
+    Running,
+    /// This signal has stopped it.
+    Stopped(i32),
+    /// It is gone, and reaped.
+    Ended(Ended),
+}
+
+/// Asks for news of a child, without waiting.
+pub(super) fn state_of(pid: libc::pid_t) -> io::Result<State> {
+    loop {
+        // SAFETY: zeroed is a valid siginfo_t; it also is the answer "nothing new".
+        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+        let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG;
+        // SAFETY: the info is live.
+        if unsafe { libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, options) } == -1 {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        }
+        // SAFETY: waitid filled in these fields, or left them 0.
+        let (child, status) = unsafe { (info.si_pid(), info.si_status()) };
+        return Ok(match info.si_code {
+            _ if child == 0 => State::Running,
+            libc::CLD_STOPPED => State::Stopped(status),
+            libc::CLD_EXITED => State::Ended(Ended::Exited(status)),
+            libc::CLD_KILLED | libc::CLD_DUMPED => State::Ended(Ended::Killed(status)),
+            _ => State::Running,
+        });
+    }
+}
+
+/// Ends this process by `signal`, without a core dump.
+pub(super) fn die_of(signal: i32) -> ! {
+    let none = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let only = set_of([signal]);
+    // SAFETY: all structures are live, and none of the calls has other preconditions. A limit alone does not keep a
+    // core_pattern that is a pipe from being fed, hence the prctl.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+        libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::kill(libc::getpid(), signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, ptr::null_mut());
+    }
+    // Only if the signal did not kill, which one that killed the child always does.
+    std::process::exit(128 + signal)
+}

@@ -1,0 +1,7 @@
+//! `soglia`: an exact account of every crossing between managed and native code in a .NET program.
+
+mod cli;
+
+fn main() {
+    std::process::exit(cli::main());
+}

@@ -1,0 +1,200 @@
+//! What an ELF executable is, as far as .NET is concerned.
+
+use std::path::Path;
+
+use memchr::memmem;
+use object::elf::{self, FileHeader64};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::read::{Error, ReadRef};
+use object::{LittleEndian, endian::LittleEndian as LE};
+
+use super::ProgramError;
+
+/// In every apphost; the eight bytes before it are the offset of the bundle, 0 if there is none.
+const BUNDLE_MARKER: [u8; 32] = [
+    0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32,
+    0x13, 0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae,
+];
+
+/// What .NET has to do with an executable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// An apphost: starts the CLR for the assembly beside it.
+    Apphost,
+    /// An apphost with the assemblies in the same file.
+    SingleFile,
+    /// Nothing that can be seen from here.
+    None,
+}
+
+/// Checks that `data`, the ELF file at `path`, can run here with a CLR in it, and tells what kind of host it is.
+pub(super) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<Host, ProgramError> {
+    let broken = |error: Error| ProgramError::BrokenElf {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let path = path.to_owned();
+    let ident = data.read_bytes_at(0, 20).unwrap_or_default();
+    match ident {
+        [_, _, _, _, 2, 1, .., 62, 0] => {}
+        [_, _, _, _, 1, ..] => {
+            return Err(ProgramError::WrongMachine {
+                path,
+                machine: "a 32-bit system".into(),
+            });
+        }
+        [_, _, _, _, 2, 1, .., 183, 0] => {
+            return Err(ProgramError::WrongMachine {
+                path,
+                machine: "ARM64".into(),
+            });
+        }
+        _ => {
+            return Err(ProgramError::WrongMachine {
+                path,
+                machine: "another kind of machine".into(),
+            });
+        }
+    }
+    let header = FileHeader64::<LittleEndian>::parse(data).map_err(broken)?;
+    if header.e_entry(LE) == 0 {
+        return Err(ProgramError::SharedLibrary { path });
+    }
+    let mut host = Host::None;
+    for segment in header.program_headers(LE, data).map_err(broken)? {
+        if let Some(interpreter) = segment.interpreter(LE, data).map_err(broken)? {
+            let interpreter = String::from_utf8_lossy(interpreter);
+            if interpreter.contains("ld-musl") {
+                return Err(ProgramError::Musl {
+                    path,
+                    interpreter: interpreter.into_owned(),
+                });
+            }
+        }
+        // The marker is written to when the apphost is made, so it is in the data and not among the constants;
+        // the bundle itself follows the last segment and may be large, so it is not searched.
+        if host == Host::None
+            && segment.p_type(LE) == elf::PT_LOAD
+            && segment.p_flags(LE).contains(elf::PF_W)
+        {
+            host = bundle_in(segment.data(LE, data).unwrap_or_default());
+        }
+    }
+    if host == Host::None && is_native_aot(header, data) {
+        return Err(ProgramError::NativeAot { path });
+    }
+    Ok(host)
+}
+
+fn bundle_in(segment: &[u8]) -> Host {
+    let Some(at) = memmem::find(segment, &BUNDLE_MARKER) else {
+        return Host::None;
+    };
+    match at.checked_sub(8).map(|from| &segment[from..at]) {
+        Some([0, 0, 0, 0, 0, 0, 0, 0]) | None => Host::Apphost,
+        Some(_) => Host::SingleFile,
+    }
+}
+
+/// Native AOT puts the compiled C# into a section of its own.
+fn is_native_aot<'data, R: ReadRef<'data>>(
+    header: &'data FileHeader64<LittleEndian>,
+    data: R,
+) -> bool {
+    let Ok(sections) = header.sections(LE, data) else {
+        return false;
+    };
+    sections
+        .iter()
+        .filter(|section| section.sh_type(LE) == elf::SHT_PROGBITS)
+        .any(|section| sections.section_name(LE, section) == Ok(b"__managedcode"))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An ELF file of one segment with an interpreter and, if given, an apphost's bundle offset.
+    pub(crate) fn executable(
+        class: u8,
+        machine: u16,
+        interpreter: &str,
+        bundle: Option<u64>,
+    ) -> Vec<u8> {
+        let mut file = vec![0u8; 0x300];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, b"\x7fELF");
+        put(4, &[class, 1, 1]);
+        put(16, &3u16.to_le_bytes());
+        put(18, &machine.to_le_bytes());
+        put(20, &1u32.to_le_bytes());
+        put(24, &0x1000u64.to_le_bytes()); // entry point
+        put(32, &64u64.to_le_bytes()); // program headers
+        for (at, value) in [(52, 64u16), (54, 56), (56, 2), (58, 64)] {
+            put(at, &value.to_le_bytes());
+        }
+        for (at, kind, offset, size) in [
+            (64, 3u32, 0x100u64, interpreter.len() as u64 + 1),
+            (120, 1, 0x200, 0x100),
+        ] {
+            put(at, &kind.to_le_bytes());
+            put(at + 4, &6u32.to_le_bytes());
+            put(at + 8, &offset.to_le_bytes());
+            put(at + 32, &size.to_le_bytes());
+        }
+        put(0x100, interpreter.as_bytes());
+        if let Some(offset) = bundle {
+            put(0x248, &offset.to_le_bytes());
+            put(0x250, &BUNDLE_MARKER);
+        }
+        file
+    }
+
+    const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
+
+    #[test]
+    fn the_offset_before_the_marker_tells_apphost_and_single_file_apart() {
+        let path = Path::new("app");
+        assert_eq!(
+            check(path, executable(2, 62, GLIBC, None).as_slice()).unwrap(),
+            Host::None
+        );
+        assert_eq!(
+            check(path, executable(2, 62, GLIBC, Some(0)).as_slice()).unwrap(),
+            Host::Apphost
+        );
+        assert_eq!(
+            check(path, executable(2, 62, GLIBC, Some(0x8_0000)).as_slice()).unwrap(),
+            Host::SingleFile
+        );
+    }
+
+    #[test]
+    fn musl_and_other_machines_are_refused() {
+        let message = |file: &[u8]| check(Path::new("app"), file).unwrap_err().to_string();
+        assert!(message(&executable(2, 62, "/lib/ld-musl-x86_64.so.1", Some(0))).contains("musl"));
+        assert!(message(&executable(2, 183, GLIBC, None)).contains("is for ARM64"));
+        assert!(message(&executable(1, 3, GLIBC, None)).contains("is for a 32-bit system"));
+        assert!(
+            message(&executable(2, 243, GLIBC, None)).contains("is for another kind of machine")
+        );
+    }
+
+    #[test]
+    fn a_shared_library_is_refused() {
+        let mut file = executable(2, 62, GLIBC, None);
+        file[24..32].fill(0);
+        let message = check(Path::new("lib.so"), file.as_slice())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("is a shared library"), "{message}");
+    }
+
+    #[test]
+    fn a_cut_off_file_never_panics() {
+        let whole = executable(2, 62, GLIBC, Some(0));
+        for length in 0..whole.len() {
+            let _ = check(Path::new("app"), &whole[..length]);
+        }
+    }
+}
