@@ -1,7 +1,7 @@
 //! From the number of a function to a target with a name: the cold path, once per function and task.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     ffi::OsStr,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -19,6 +19,16 @@ use crate::{
     objects,
 };
 
+/// A target, as it was found for a function.
+pub struct Found {
+    /// Its number.
+    pub number: u32,
+    /// It was never called before, by any task.
+    pub new: bool,
+    /// The runtime does not know the function that it named.
+    pub unknown: bool,
+}
+
 /// What is known of functions and targets.
 #[derive(Default)]
 pub struct Names(Mutex<Tables>);
@@ -29,8 +39,8 @@ struct Tables {
     by_function: HashMap<(FunctionId, Side), u32>,
     /// A method that is loaded again is the same target again.
     by_names: HashMap<TargetNames, u32>,
-    /// Targets whose first return was looked into.
-    returned: HashSet<u32>,
+    /// Libraries and entry points of targets that were not found in memory yet.
+    unplaced: HashMap<u32, (String, String)>,
     /// Of stack frames; emptied like `by_function`.
     frames: HashMap<FunctionId, u32>,
     texts: HashMap<String, u32>,
@@ -57,9 +67,13 @@ impl Engine {
     /// The target that a function is, found and written down at its first crossing.
     ///
     /// `trusted`: the CLR may be asked about it. If not, the function gets no name unless a loaded module is found to have it.
-    pub fn target(&self, function: FunctionId, side: Side, trusted: bool) -> u32 {
-        if let Some(target) = self.names.lock().by_function.get(&(function, side)) {
-            return *target;
+    pub fn target(&self, function: FunctionId, side: Side, trusted: bool) -> Found {
+        if let Some(number) = self.names.lock().by_function.get(&(function, side)) {
+            return Found {
+                number: *number,
+                new: false,
+                unknown: false,
+            };
         }
         // The CLR is asked without the lock: it takes locks of its own.
         let known = !function.is_null()
@@ -72,14 +86,27 @@ impl Engine {
         };
         let mut tables = self.names.lock();
         let next = tables.by_names.len() as u32 + 1;
-        let target = *tables.by_names.entry(names.clone()).or_insert(next);
-        if target == next {
+        let number = *tables.by_names.entry(names.clone()).or_insert(next);
+        let new = number == next;
+        if new {
+            if let (Some(library), Some(entry)) = (&names.library, &names.entry) {
+                let wanted = (library.clone(), entry.clone());
+                tables.unplaced.insert(number, wanted);
+            }
             // Under the lock, so that no other thread counts a call of this target before it has a name.
-            self.recording
-                .log(&Record::Target(TargetNames { target, ..names }));
+            let names = TargetNames {
+                target: number,
+                ..names
+            };
+            self.recording.log(&Record::Target(names));
         }
-        tables.by_function.insert((function, side), target);
-        target
+        tables.by_function.insert((function, side), number);
+        let unknown = !known && !function.is_null();
+        Found {
+            number,
+            new,
+            unknown,
+        }
     }
 
     fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
@@ -179,17 +206,28 @@ impl Engine {
         number
     }
 
-    /// The names of a target, if this is the first time that it is asked for them after a return.
-    pub fn first_return(&self, target: u32) -> Option<TargetNames> {
-        let mut tables = self.names.lock();
-        if !tables.returned.insert(target) {
-            return None;
+    /// Looks for a target in memory, and writes down where it lies. Does nothing for targets that were found, or given
+    /// up: those that were not found at the `last` try.
+    pub fn place(&self, target: u32, last: bool) {
+        let Some((library, entry)) = self.names.lock().unplaced.remove(&target) else {
+            return;
+        };
+        // Without the lock: the loader has its own.
+        match objects::find(&library, &entry) {
+            Some(place) => {
+                self.recording.log(&Record::Address {
+                    target,
+                    address: place.address,
+                    file: place.file,
+                    symbol: place.symbol,
+                });
+            }
+            None if last => {}
+            None => {
+                let wanted = (library, entry);
+                self.names.lock().unplaced.insert(target, wanted);
+            }
         }
-        tables
-            .by_names
-            .iter()
-            .find(|(_, t)| **t == target)
-            .map(|(names, _)| names.clone())
     }
 
     /// Whether one more slow call shall be written down; counts it as dropped if not.

@@ -1,6 +1,6 @@
 //! `soglia doctor [PROGRAM]`: will it work here, and if not, what to do.
 //!
-//! [`examine`] collects findings and [`print`] shows them; nothing is started and nothing is changed.
+//! [`examine`] collects findings and [`print()`] shows them; nothing is started and nothing is changed.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -150,11 +150,10 @@ impl fmt::Display for Looked {
 #[non_exhaustive]
 pub enum RootError {
     /// No place has one.
-    #[error("no .NET found; set DOTNET_ROOT to the directory of one (looked at {})", list(.looked))]
-    NotFound {
-        /// Every place that was tried.
-        looked: Vec<Looked>,
-    },
+    #[error(
+        "no .NET found by DOTNET_ROOT, PATH, /etc/dotnet or in the usual places: install .NET {OLDEST_MAJOR} or later, or set DOTNET_ROOT (`soglia doctor` lists where it looked)"
+    )]
+    NotFound,
     /// There is one, but no runtime that the engine works with.
     #[error("the .NET in {} is too old ({newest}): soglia needs .NET {OLDEST_MAJOR} or later; install one, or set DOTNET_ROOT to it", path.display())]
     TooOld {
@@ -169,14 +168,6 @@ pub enum RootError {
         /// The root.
         path: PathBuf,
     },
-}
-
-fn list(looked: &[Looked]) -> String {
-    looked
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 /// All places where .NET may be, and what was there.
@@ -256,9 +247,7 @@ impl Search {
             return Ok(root);
         }
         let Some(first) = self.roots.first() else {
-            return Err(RootError::NotFound {
-                looked: self.looked.clone(),
-            });
+            return Err(RootError::NotFound);
         };
         let path = first.path.clone();
         Err(match first.newest_runtime() {

@@ -2,7 +2,7 @@
 //!
 //! The fields are the JSON of `soglia report --format json`; `docs/report.schema.json` describes it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -22,8 +22,10 @@ use soglia_core::{
 /// All that a report can tell.
 #[derive(Clone, Debug, Serialize)]
 pub struct Model {
+    /// The recorded program: the assembly where `dotnet` was asked to run one, else the executable.
+    pub program: String,
     /// The command line of the recorded process.
-    pub program: Vec<String>,
+    pub command_line: Vec<String>,
     /// Its number.
     pub pid: u32,
     /// The runtime in it.
@@ -221,6 +223,8 @@ pub struct OpenRow {
     pub t: u64,
     /// Until when the recording was read, or the process ended.
     pub duration_ns: u64,
+    /// The managed stack, innermost frame first, where it is known: if this is the target's first call.
+    pub stack: Vec<String>,
 }
 
 impl Model {
@@ -256,13 +260,16 @@ impl Model {
                 *tasks += u64::from(n > 0);
             }
         }
+        let targets = target_rows(&accounts, &names, scale);
         let [leave, enter, reverse_enter, reverse_leave] = crossings;
         let dropped_events = tasks.iter().map(|task| task.dropped).sum();
         let dropped_crossings = reader.dropped_crossings();
+        let (program, command_line) = program(&names.program);
         let (name, version) = names.runtime.clone().unwrap_or_default();
         let since_start = |ticks: u64| scale.ns(ticks.saturating_sub(reader.start_ticks()));
         Self {
-            program: names.program.clone(),
+            program,
+            command_line,
             pid: reader.pid(),
             runtime: Runtime { name, version },
             ended,
@@ -284,7 +291,6 @@ impl Model {
             dropped: dropped_events + dropped_crossings + reader.dropped_records(),
             dropped_events,
             dropped_crossings,
-            targets: target_rows(&accounts, &names, scale),
             tasks: tasks
                 .iter()
                 .zip(&accounts)
@@ -299,11 +305,7 @@ impl Model {
                     t: since_start(slow.at),
                     task: slow.task,
                     duration_ns: scale.ns(slow.took),
-                    stack: names
-                        .stack(slow.stack)
-                        .into_iter()
-                        .map(str::to_owned)
-                        .collect(),
+                    stack: frames(&names, slow.stack),
                 })
                 .collect(),
             slow_threshold_ns: reader.slow_ns(),
@@ -323,11 +325,28 @@ impl Model {
                     runtime_internal: is_internal(&names, layer.slot),
                     t: since_start(layer.since),
                     duration_ns: duration_ns.saturating_sub(since_start(layer.since)),
+                    stack: only_call(&accounts, &names, layer.slot, layer.side()),
                 })
                 .collect(),
+            targets,
             remarks: names.remarks,
         }
     }
+}
+
+/// What was asked for, and with which arguments: a command line without what only serves to start it.
+fn program(args: &[String]) -> (String, Vec<String>) {
+    let args = match args {
+        [_, launcher, _root, _hostfxr, rest @ ..] if launcher == crate::fxr::SUBCOMMAND => rest,
+        all => all,
+    };
+    let Some((first, rest)) = args.split_first() else {
+        return Default::default();
+    };
+    let is_muxer = Path::new(first).file_name() == Some(OsStr::new("dotnet"));
+    let is_assembly = |arg: &&String| arg.ends_with(".dll") || arg.ends_with(".exe");
+    let assembly = rest.iter().find(is_assembly).filter(|_| is_muxer);
+    (assembly.unwrap_or(first).clone(), args.to_vec())
 }
 
 /// What one task's calls add up to.
@@ -410,7 +429,7 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
     let first = names
         .first_calls
         .get(&target)
-        .map_or_else(Vec::new, |stack| names.stack(*stack));
+        .map_or_else(Vec::new, |stack| frames(names, *stack));
     TargetRow {
         direction: side.direction(),
         method,
@@ -421,9 +440,24 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         file: place.and_then(|(_, file, _)| file.clone()),
         symbol: place.and_then(|(_, _, symbol)| symbol.clone()),
         runtime_internal,
-        first_caller: first.into_iter().map(str::to_owned).collect(),
+        first_caller: first,
         ..TargetRow::default()
     }
+}
+
+/// The first caller of a target that was called just once, so that any open call is that one.
+fn only_call(accounts: &[Account], names: &Names, target: u32, side: Side) -> Vec<String> {
+    let of_target = accounts.iter().flat_map(|account| &account.targets);
+    let calls: u64 = of_target
+        .filter(|(key, _)| *key == (target, side))
+        .map(|(_, total)| total.calls())
+        .sum();
+    let stack = names.first_calls.get(&target).filter(|_| calls == 1);
+    stack.map_or_else(Vec::new, |stack| frames(names, *stack))
+}
+
+fn frames(names: &Names, stack: u32) -> Vec<String> {
+    names.stack(stack).into_iter().map(str::to_owned).collect()
 }
 
 fn target_name(names: &Names, target: u32, side: Side) -> String {

@@ -113,7 +113,7 @@ pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<(
 }
 
 fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    let program = model.program.join(" ");
+    let program = model.command_line.join(" ");
     let ended = match (model.ended, model.exit_code, model.signal) {
         ("exit", Some(code), _) => format!("exit code {code}"),
         ("exit", ..) => "exited".into(),
@@ -170,8 +170,8 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         let optional = |ns: Option<u64>| ns.map_or_else(|| "-".into(), time);
         write!(out, "{:>11}", count(row.calls))?;
         for text in [
-            time(row.total_ns),
-            time(row.self_ns),
+            optional(row.mean_ns.map(|_| row.total_ns)),
+            optional(row.mean_ns.map(|_| row.self_ns)),
             optional(row.mean_ns),
             optional(row.p50_ns),
             optional(row.p99_ns),
@@ -186,9 +186,7 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         };
         write!(out, "  {arrow} {}", row.name())?;
         let mut notes = Vec::new();
-        if let (Some(method), Some(_)) = (&row.method, &row.entry) {
-            notes.push(method.clone());
-        }
+        notes.extend(declared_as(row));
         if row.open > 0 {
             notes.push(format!("{} open", count(row.open)));
         }
@@ -231,6 +229,20 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         )?;
     }
     Ok(())
+}
+
+/// Where a target with an entry point was declared: the assembly, and the method if it has another name.
+fn declared_as(row: &TargetRow) -> Option<String> {
+    let (entry, method) = (row.entry.as_ref()?, row.method.as_ref()?);
+    let assembly = row.assembly.as_ref()?;
+    let same = method
+        .strip_suffix(entry.as_str())
+        .is_some_and(|rest| rest.ends_with('.'));
+    Some(if same {
+        assembly.clone()
+    } else {
+        format!("{assembly}, {method}")
+    })
 }
 
 fn tasks(model: &Model, out: &mut impl Write) -> io::Result<()> {
@@ -296,17 +308,7 @@ fn slow(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
             time(row.t),
             row.task
         )?;
-        for frame in row.stack.iter().take(MOST_FRAMES) {
-            writeln!(out, "{:>13}{DIM}{frame}{DIM:#}", "")?;
-        }
-        if row.stack.len() > MOST_FRAMES {
-            writeln!(
-                out,
-                "{:>13}{DIM}... {} more{DIM:#}",
-                "",
-                row.stack.len() - MOST_FRAMES
-            )?;
-        }
+        stack(&row.stack, out)?;
     }
     if rows.len() > MOST_ROWS {
         writeln!(
@@ -314,6 +316,17 @@ fn slow(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
             "{:>11} more (--format json has all)",
             rows.len() - MOST_ROWS
         )?;
+    }
+    Ok(())
+}
+
+fn stack(frames: &[String], out: &mut impl Write) -> io::Result<()> {
+    for frame in frames.iter().take(MOST_FRAMES) {
+        writeln!(out, "{:>13}{DIM}{frame}{DIM:#}", "")?;
+    }
+    if frames.len() > MOST_FRAMES {
+        let more = frames.len() - MOST_FRAMES;
+        writeln!(out, "{:>13}{DIM}... {more} more{DIM:#}", "")?;
     }
     Ok(())
 }
@@ -352,6 +365,7 @@ fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
             row.target,
             row.task
         )?;
+        stack(&row.stack, out)?;
     }
     if rows.len() > 2 * MOST_ROWS {
         writeln!(

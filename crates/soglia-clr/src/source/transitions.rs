@@ -30,7 +30,7 @@ use soglia_core::{
 use crate::{
     boundary,
     engine::{self, GENERATION, SHUT_DOWN, SLOW_TICKS},
-    objects, stacks, threads,
+    stacks, threads,
 };
 
 /// `ICorProfilerCallback::ManagedToUnmanagedTransition`.
@@ -104,6 +104,9 @@ fn close(crossing: Crossing, function: u64) {
 }
 
 /// The first call of a function on this task, or the first since a module was unloaded.
+///
+/// By now the CLR has found the native function, so this is where a target's place and its first caller are looked up:
+/// a call that never returns shall have them too.
 #[cold]
 #[inline(never)]
 fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32) -> u32 {
@@ -120,7 +123,16 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
             && task
                 .top()
                 .is_some_and(|top| top.side() == Side::Managed && top.inner == 0);
-        let target = engine.target(FunctionId(function as usize), side, !suspect);
+        let found = engine.target(FunctionId(function as usize), side, !suspect);
+        let target = found.number;
+        if found.unknown {
+            task.fault(Fault::UnknownFunction);
+        }
+        if found.new && side == Side::Unmanaged {
+            let stack = stacks::current(engine);
+            engine.recording.log(&Record::FirstCall { target, stack });
+            engine.place(target, false);
+        }
         task.learn(function, side, target, generation & !SHUT_DOWN)
     })
 }
@@ -130,29 +142,13 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
 #[inline(never)]
 fn look_into(task: &mut TaskWriter, slot: u32, at: u64, took: u64) {
     boundary::fence((), || {
-        let Some(engine) = engine::get() else { return };
+        let Some(engine) = engine::get() else {
+            return;
+        };
         let target = task.target(slot);
-        let mut stack = None;
-        if let Some(names) = engine.first_return(target) {
-            let number = *stack.insert(stacks::current(engine));
-            engine.recording.log(&Record::FirstCall {
-                target,
-                stack: number,
-            });
-            if let (Some(library), Some(entry)) = (&names.library, &names.entry)
-                && let Some(place) = objects::find(library, entry)
-            {
-                let (address, file, symbol) = (place.address, place.file, place.symbol);
-                engine.recording.log(&Record::Address {
-                    target,
-                    address,
-                    file,
-                    symbol,
-                });
-            }
-        }
+        engine.place(target, true);
         if took >= SLOW_TICKS.load(Relaxed) && engine.take_slow() {
-            let stack = stack.unwrap_or_else(|| stacks::current(engine));
+            let stack = stacks::current(engine);
             let task = task.record().number.load(Relaxed);
             engine.recording.log(&Record::Slow {
                 target,

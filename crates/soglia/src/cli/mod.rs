@@ -5,9 +5,10 @@ mod report;
 mod run;
 
 use std::{
+    env,
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -47,15 +48,6 @@ enum Command {
     Doctor {
         /// Also look at this program.
         program: Option<OsString>,
-    },
-    /// Starts an assembly by hostfxr, in this very process: where a root has no `dotnet` to do it.
-    #[command(name = fxr::SUBCOMMAND, hide = true)]
-    Assembly {
-        root: PathBuf,
-        hostfxr: PathBuf,
-        app: PathBuf,
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
     },
 }
 
@@ -249,23 +241,18 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// Runs the command, and answers with the exit code.
 pub fn main() -> i32 {
+    // Before clap, which would see options of its own in the program's arguments.
+    if env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == fxr::SUBCOMMAND)
+    {
+        return assembly(env::args_os().skip(2).collect());
+    }
     let result = match Cli::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Report(options) => report::report(&options).map(|()| 0),
         Command::Events(options) => events::events(&options).map(|()| 0),
         Command::Doctor { program } => doctor::run(program.as_deref()).map_err(Into::into),
-        Command::Assembly {
-            root,
-            hostfxr,
-            app,
-            args,
-        } => match fxr::run(&root, &hostfxr, &app, &args) {
-            Ok(code) => return code,
-            Err(error) => {
-                complain(&error);
-                return error.exit_code();
-            }
-        },
     };
     match result {
         Ok(code) => code,
@@ -275,6 +262,18 @@ pub fn main() -> i32 {
             CANNOT
         }
     }
+}
+
+/// Starts an assembly by hostfxr, in this very process: where a root has no `dotnet` to do it.
+fn assembly(args: Vec<OsString>) -> i32 {
+    let [root, hostfxr, app, args @ ..] = &args[..] else {
+        complain(&"that command is for soglia itself");
+        return CANNOT;
+    };
+    fxr::run(Path::new(root), Path::new(hostfxr), Path::new(app), args).unwrap_or_else(|error| {
+        complain(&error);
+        error.exit_code()
+    })
 }
 
 /// One line on standard error.
@@ -298,7 +297,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
 
-fn open(file: &std::path::Path, partial: bool) -> anyhow::Result<Reader> {
+fn open(file: &Path, partial: bool) -> anyhow::Result<Reader> {
     let reader = if partial {
         Reader::open_partial(file)?
     } else {
