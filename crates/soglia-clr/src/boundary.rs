@@ -8,8 +8,6 @@ use std::{
     sync::Once,
 };
 
-use soglia_core::trace::log::Record;
-
 use crate::{engine, threads};
 
 /// Runs `body`; if it panics, answers `otherwise` and records no more.
@@ -20,10 +18,9 @@ pub fn fence<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
         std::panic::set_hook(Box::new(|what| {
             threads::stop();
             if let Some(engine) = engine::get() {
-                let text = format!(
-                    "recording stopped early by a defect of soglia, please report it: {what}"
-                );
-                engine.recording.log(&Record::Remark { text });
+                // Not by the log: the panic may have come from under its lock.
+                let defect = "recording stopped early by a defect of soglia, please report it";
+                engine.recording.note(&format!("{defect}: {what}"));
             }
         }));
     });

@@ -80,6 +80,9 @@ pub const SHUT_DOWN: u32 = 1 << 31;
 /// Callbacks answer at once.
 pub static FLOOR: AtomicBool = AtomicBool::new(false);
 
+/// Transitions of older runtimes were never tried.
+const OLDEST: u16 = 8;
+
 /// The engine, once the CLR has started it.
 #[inline]
 pub fn get() -> Option<&'static Engine> {
@@ -95,6 +98,15 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let asked_for = env::var_os(variables::RECORDING).ok_or(declined)?;
     let follow = env::var_os(variables::FOLLOW).is_some();
     let path = PathBuf::from(asked_for);
+    if let Some([major, ..]) = version_of(info)
+        && major < OLDEST
+    {
+        writer::note(
+            &path,
+            &format!("its runtime is .NET {major}; soglia needs .NET {OLDEST} or later"),
+        );
+        return Err(declined);
+    }
     let recording = claim(&path, follow).map_err(|_| declined)?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
@@ -157,29 +169,6 @@ fn command_line() -> Vec<String> {
 impl Engine {
     /// Writes down which runtime this is.
     pub fn tell_runtime(&self) {
-        let (mut kind, mut version) = (COR_PRF_CORE_CLR, [0_u16; 4]);
-        let [major, minor, build, revision] = &mut version;
-        let answer = self.info.cast::<ICorProfilerInfo3>().map(|info| {
-            // SAFETY: pointers to locals; the version string is not asked for.
-            unsafe {
-                info.GetRuntimeInformation(
-                    std::ptr::null_mut(),
-                    &raw mut kind,
-                    major,
-                    minor,
-                    build,
-                    revision,
-                    0,
-                    std::ptr::null_mut(),
-                    std::ptr::null_mut(),
-                )
-            }
-        });
-        let told = if answer.is_ok_and(HRESULT::is_ok) {
-            version.map(|n| n.to_string())[..3].join(".")
-        } else {
-            String::new()
-        };
         // A shared framework lies in a folder named after its version, which is exact.
         let folder = crate::objects::runtime_folder();
         let named = folder.and_then(|f| {
@@ -188,9 +177,34 @@ impl Engine {
                 .starts_with(|c: char| c.is_ascii_digit())
                 .then_some(version)
         });
-        self.recording.log(&Record::Runtime {
-            name: ".NET".into(),
-            version: named.unwrap_or(told),
+        let version = named.unwrap_or_else(|| {
+            let told = version_of(&self.info).unwrap_or_default();
+            told.map(|n| n.to_string()).join(".")
         });
+        let name = ".NET".into();
+        self.recording.log(&Record::Runtime { name, version });
     }
+}
+
+/// Major, minor and build number of the runtime, as it tells them itself.
+fn version_of(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
+    let (mut kind, mut version) = (COR_PRF_CORE_CLR, [0; 3]);
+    let [major, minor, build] = &mut version;
+    let nothing = std::ptr::null_mut();
+    let info = info.cast::<ICorProfilerInfo3>().ok()?;
+    // SAFETY: pointers to locals; null where nothing is asked.
+    let answer = unsafe {
+        info.GetRuntimeInformation(
+            nothing,
+            &raw mut kind,
+            major,
+            minor,
+            build,
+            nothing,
+            0,
+            nothing.cast(),
+            nothing,
+        )
+    };
+    answer.is_ok().then_some(version)
 }

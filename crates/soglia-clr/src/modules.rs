@@ -4,7 +4,7 @@
 //! (dotnet/runtime#120151), and die if they are asked about it. [`Modules::knows`] asks the other way round: it goes
 //! through the functions that do exist. Only numbers that first come in the place where that defect strikes are checked so.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use soglia_abi::{
     ids::{FunctionId, MdToken, ModuleId},
@@ -15,33 +15,40 @@ use crate::metadata::Scope;
 
 /// All loaded modules.
 #[derive(Default)]
-pub struct Modules(Mutex<Vec<Module>>);
+pub struct Modules {
+    /// Held for moments only, and never while the CLR is asked: it tells of loaded modules with locks of its own held.
+    list: Mutex<Vec<Module>>,
+    /// Read while modules are gone through, written by an unload: a module that is looked at stays until that is done.
+    in_use: RwLock<()>,
+}
 
+#[derive(Clone)]
 struct Module {
     id: ModuleId,
     /// Read when first needed.
-    ways_out: Option<Vec<MdToken>>,
+    ways_out: Option<Arc<[MdToken]>>,
 }
 
 impl Modules {
     /// A module is loaded.
     pub fn add(&self, id: ModuleId) {
-        self.lock().push(Module { id, ways_out: None });
+        self.list().push(Module { id, ways_out: None });
     }
 
     /// A module is about to be unloaded.
     pub fn remove(&self, id: ModuleId) {
-        self.lock().retain(|module| module.id != id);
+        let _none_in_use = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
+        self.list().retain(|module| module.id != id);
     }
 
     /// Whether some loaded module has this function and managed code can leave by it.
     pub fn knows(&self, info: &ICorProfilerInfo, function: FunctionId) -> bool {
+        let _in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let modules = self.list().clone();
         // Latest first: callbacks are made by the program's own modules.
-        self.lock().iter_mut().rev().any(|module| {
+        modules.into_iter().rev().any(|module| {
             let id = module.id;
-            let ways_out = module.ways_out.get_or_insert_with(|| {
-                Scope::of_module(info, id).map_or_else(Vec::new, |s| s.ways_out())
-            });
+            let ways_out = module.ways_out.unwrap_or_else(|| self.read(info, id));
             ways_out.iter().any(|token| {
                 let mut found = FunctionId::NULL;
                 // SAFETY: a loaded module, one of its tokens, a pointer to a local.
@@ -51,7 +58,16 @@ impl Modules {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Module>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self, info: &ICorProfilerInfo, id: ModuleId) -> Arc<[MdToken]> {
+        let scope = Scope::of_module(info, id);
+        let ways_out: Arc<[MdToken]> = scope.map_or_else(Vec::new, |s| s.ways_out()).into();
+        if let Some(module) = self.list().iter_mut().find(|module| module.id == id) {
+            module.ways_out = Some(Arc::clone(&ways_out));
+        }
+        ways_out
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Module>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -128,6 +128,10 @@ impl ProfilerCallback for Profiler {
                     threads::start();
                     // SAFETY: inside Initialize, where immutable flags may be set.
                     let answer = unsafe { engine.info.SetEventMask(EVENTS | FOR_NAMES) };
+                    if answer.is_err() {
+                        let refused = format!("the runtime refused the event mask: {answer:?}");
+                        engine.recording.note(&refused);
+                    }
                     engine.tell_runtime();
                     answer
                 }
@@ -168,17 +172,20 @@ impl ProfilerCallback for Profiler {
 
     unsafe fn ThreadNameChanged(&self, thread: ThreadId, length: u32, name: *const u16) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
-            let mut os_thread = 0;
-            if let Some(engine) = engine::get().filter(|_| !name.is_null()) {
-                // SAFETY: a live thread and a pointer to a local; the name is that long.
-                let (answer, name) = unsafe {
-                    let answer = engine.info.GetThreadInfo(thread, &raw mut os_thread);
-                    (answer, std::slice::from_raw_parts(name, length as usize))
-                };
-                if answer.is_ok() && os_thread != 0 {
-                    let name = String::from_utf16_lossy(name);
-                    threads::rename(os_thread, name.trim_end_matches('\0'));
-                }
+            if let Some(os_thread) = os_thread(thread).filter(|_| !name.is_null()) {
+                // SAFETY: the name is that long, by the callback's contract.
+                let name = unsafe { std::slice::from_raw_parts(name, length as usize) };
+                let name = String::from_utf16_lossy(name);
+                threads::rename(os_thread, name.trim_end_matches('\0'));
+            }
+            hresult::S_OK
+        })
+    }
+
+    fn ThreadDestroyed(&self, thread: ThreadId) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if let Some(os_thread) = os_thread(thread) {
+                threads::forget_name(os_thread);
             }
             hresult::S_OK
         })
@@ -201,4 +208,16 @@ impl ProfilerCallback for Profiler {
     ) -> HRESULT {
         transitions::managed_to_unmanaged(function, reason)
     }
+}
+
+/// The operating system's number of a managed thread, once it has one.
+fn os_thread(thread: ThreadId) -> Option<u32> {
+    let mut os_thread = 0;
+    // SAFETY: a live thread, as the CLR's callback names it, and a pointer to a local.
+    let answer = unsafe {
+        engine::get()?
+            .info
+            .GetThreadInfo(thread, &raw mut os_thread)
+    };
+    (answer.is_ok() && os_thread != 0).then_some(os_thread)
 }

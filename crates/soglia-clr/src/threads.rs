@@ -270,3 +270,8 @@ pub fn rename(os_thread: u32, name: &str) {
         }
     });
 }
+
+/// A managed thread is gone: its number may come to mean another one, of another name.
+pub fn forget_name(os_thread: u32) {
+    with(|threads| threads.named.remove(&os_thread));
+}

@@ -16,10 +16,10 @@ pub trait Account {
     fn crossed(&mut self, crossing: Crossing, who: Who, at: u64);
     /// A return without a call.
     fn unmatched(&mut self, crossing: Crossing, function: u64, at: u64);
-    /// The `count` innermost layers are found to be gone; [`Account::abandoned`] follows for each.
+    /// The `count` innermost calls are found to be gone; [`Account::abandoned`] follows for each that was not too deep.
     fn unwound(&mut self, count: u32);
     /// This layer is gone without a return.
-    fn abandoned(&mut self, layer: &Layer);
+    fn abandoned(&mut self, layer: &mut Layer);
     /// This layer closes after `total` ticks, `own` of them outside of nested layers.
     fn closed(&mut self, layer: &mut Layer, total: u64, own: u64);
     /// A call was opened that is too deep to be timed.
@@ -65,8 +65,8 @@ impl Total {
         self.ended += other.ended;
         self.abandoned += other.abandoned;
         self.untimed += other.untimed;
-        self.total += other.total;
-        self.own += other.own;
+        self.total = self.total.wrapping_add(other.total);
+        self.own = self.own.wrapping_add(other.own);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         for (mine, theirs) in self.histogram.iter_mut().zip(other.histogram.iter()) {
@@ -154,7 +154,7 @@ impl Account for Totals {
 
     fn unwound(&mut self, _count: u32) {}
 
-    fn abandoned(&mut self, layer: &Layer) {
+    fn abandoned(&mut self, layer: &mut Layer) {
         let total = self.entry(layer.slot);
         total.open -= 1;
         total.abandoned += 1;
@@ -165,8 +165,8 @@ impl Account for Totals {
         let of = self.entry(layer.slot);
         of.open -= 1;
         of.ended += 1;
-        of.total += total;
-        of.own += own;
+        of.total = of.total.wrapping_add(total);
+        of.own = of.own.wrapping_add(own);
         of.min = of.min.min(total);
         of.max = of.max.max(total);
         of.histogram[bucket(total)] += 1;

@@ -35,19 +35,22 @@ impl Layer {
         Side::from_number(self.bits)
     }
 
-    /// Notes, before the counter of ended calls goes up to `ended`, that it is this layer which it will count.
+    /// Notes, before the counters of ended and abandoned calls go up to `gone` in sum, that it is this layer which they
+    /// will count.
     ///
     /// The process can be killed between any two instructions. A reader that finds this layer open decides by the
-    /// note and the counter whether it was already counted as ended: see [`Layer::is_counted`].
+    /// note and the counters whether it was already counted: see [`Layer::is_counted`].
     #[inline]
-    pub const fn mark_counted(&mut self, ended: u32) {
-        self.bits = (self.bits & 1) | (ended << 1);
+    pub const fn mark_counted(&mut self, gone: u32) {
+        self.bits = (self.bits & 1) | (gone << 1);
     }
 
-    /// Whether this layer, found open, is already among the `ended` calls of its slot.
-    pub const fn is_counted(&self, ended: u32) -> bool {
+    /// Whether this layer, found open, is already among the `gone` calls of its slot: ended or abandoned.
+    pub const fn is_counted(&self, gone: u32) -> bool {
         let noted = self.bits >> 1;
-        noted != 0 && noted == ended & (u32::MAX >> 1)
+        // A layer of a live process may have been closed, and others after it, since the reader looked at the depth.
+        let after = gone.wrapping_sub(noted) & (u32::MAX >> 1);
+        noted != 0 && after < 1 << 30
     }
 }
 

@@ -137,7 +137,8 @@ impl<L: Layers> Task<L> {
         account.closed(top, total, own);
         self.layers.pop();
         if let Some(outer) = self.layers.top() {
-            outer.inner += total;
+            // Senseless times in a broken recording must not stop a replay.
+            outer.inner = outer.inner.wrapping_add(total);
         }
     }
 
@@ -155,11 +156,19 @@ impl<L: Layers> Task<L> {
             Some(top) if top.side() == side => u32::from(same(top)),
             // A managed layer may run on the stack of a signal handler, above the frames that it interrupted.
             Some(_) if side == Side::Managed => 0,
-            Some(_) => match self.layers.below_top(1) {
-                Some(below) if same(below) => 2,
+            Some(top) => match self.layers.below_top(1) {
+                // A callback not below the callback around that call was made after it was gone, and lives.
+                Some(below) if same(below) && !self.is_newer(top) => 2,
                 _ => 0,
             },
         }
+    }
+
+    /// Whether the mark of this innermost managed layer is not below that of the managed layer two below it.
+    fn is_newer(&self, top: &Layer) -> bool {
+        self.layers.below_top(2).is_some_and(|outer| {
+            outer.side() == Side::Managed && outer.mark != 0 && top.mark >= outer.mark
+        })
     }
 
     #[cold]
@@ -167,19 +176,20 @@ impl<L: Layers> Task<L> {
         loop {
             match self.gone(side, mark) {
                 0 => return,
-                count => self.unwind(count, account),
+                count => self.unwind(self.over + count, account),
             }
         }
     }
 
-    /// Drops the `count` innermost layers as abandoned.
+    /// Drops the `count` innermost calls: layers as abandoned, and first of all those too deep to be kept.
     ///
     /// Live, [`Task::cross`] finds out by itself when that is due; a replay is told by the recording.
     #[cold]
     pub fn unwind(&mut self, count: u32, account: &mut impl Account) {
-        self.over = 0;
-        let count = count.min(self.layers.depth());
-        account.unwound(count);
+        let over = count.min(self.over);
+        self.over -= over;
+        let count = (count - over).min(self.layers.depth());
+        account.unwound(over + count);
         for _ in 0..count {
             if let Some(layer) = self.layers.top() {
                 account.abandoned(layer);

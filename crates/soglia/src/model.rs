@@ -329,7 +329,7 @@ impl Model {
                 })
                 .collect(),
             targets,
-            remarks: names.remarks,
+            remarks: names.remarks.into_iter().chain(reader.note()).collect(),
         }
     }
 }

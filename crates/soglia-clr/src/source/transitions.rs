@@ -117,12 +117,11 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
         if generation & SHUT_DOWN != 0 {
             task.fault(Fault::AfterShutdown);
         }
-        // The defect of dotnet/runtime#120151 strikes where a reverse stub calls its target: a call that leaves
-        // right after a callback has begun. Everywhere else the CLR knows what it says.
-        let suspect = side == Side::Unmanaged
-            && task
-                .top()
-                .is_some_and(|top| top.side() == Side::Managed && top.inner == 0);
+        // The defect of dotnet/runtime#120151 strikes where a reverse stub calls its target: first thing after a callback
+        // has begun. Everywhere else the CLR knows what it says.
+        let suspect = task
+            .top()
+            .is_some_and(|top| top.side() == Side::Managed && top.inner == 0);
         let found = engine.target(FunctionId(function as usize), side, !suspect);
         let target = found.number;
         if found.unknown {

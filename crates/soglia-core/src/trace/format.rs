@@ -322,8 +322,9 @@ const _: () = {
     assert!(LAYERS_OFFSET.is_multiple_of(8));
 };
 
-/// Stores an anchor.
+/// Stores an anchor, its ticks last: while they are 0 it is none.
 pub fn store_anchor(to: &[AtomicU64; 2], anchor: Anchor) {
-    to[0].store(anchor.ticks, Relaxed);
-    to[1].store(anchor.monotonic_ns, Relaxed);
+    to[0].store(0, Relaxed);
+    to[1].store(anchor.monotonic_ns, Release);
+    to[0].store(anchor.ticks, Release);
 }

@@ -86,8 +86,14 @@ impl Bytes {
         }
     }
 
+    #[inline]
     fn long(&self, at: usize) -> u64 {
-        u64::from(self.word(at)) | u64::from(self.word(at + 4)) << 32
+        if at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.map.len()) {
+            // SAFETY: as in `word`. In one piece: of two halves, one could be from before a carry.
+            u64::from_le(unsafe { self.map.as_ptr().add(at).cast::<u64>().read_volatile() })
+        } else {
+            0
+        }
     }
 
     fn anchor(&self, at: usize) -> Anchor {
@@ -224,6 +230,10 @@ impl Reader {
         let should =
             u64::from(reader.bytes.word(offset_of!(Header, reserved_blocks))) * BLOCK as u64;
         if have < should {
+            // A recording that is still written may just have grown.
+            if std::fs::metadata(path).is_ok_and(|about| about.len() > have) {
+                return Self::open(path);
+            }
             return Err(ReadError::Truncated {
                 path: path.to_owned(),
                 have,
@@ -479,7 +489,10 @@ impl Reader {
             self.slots(chunk.at, size_of::<ChunkHeader>(), chunk.bytes, &mut task);
         }
         self.slots(chunk.at, TASK_SLOTS_OFFSET, chunk.bytes, &mut task);
-        self.open_layers(chunk, field(offset_of!(TaskRecord, depth)), &mut task);
+        let depth = field(offset_of!(TaskRecord, depth)).min(MAX_DEPTH);
+        // The writer stores the depth first, and a live one may have gone deeper since.
+        task.max_depth = task.max_depth.max(depth);
+        self.open_layers(chunk, depth, &mut task);
         // Which crossings there were follows from what became of the calls.
         for ((_, side), total) in &task.targets {
             let (open, close) = match side {
@@ -490,9 +503,8 @@ impl Reader {
             task.crossings[close] += total.ended;
         }
         for n in 0..4 {
-            let odd = array(offset_of!(TaskRecord, unmatched), n)
-                + array(offset_of!(TaskRecord, untimed), n);
-            task.crossings[n] += u64::from(odd);
+            task.crossings[n] += u64::from(array(offset_of!(TaskRecord, unmatched), n))
+                + u64::from(array(offset_of!(TaskRecord, untimed), n));
         }
         task
     }
@@ -509,8 +521,9 @@ impl Reader {
                 ended: u64::from(field(offset_of!(Slot, ended))),
                 abandoned: u64::from(field(offset_of!(Slot, abandoned))),
                 untimed: u64::from(field(offset_of!(Slot, untimed))),
-                total: long(offset_of!(Slot, total)),
+                // Before the total, which the writer stores first: it must not look greater.
                 own: long(offset_of!(Slot, own)),
+                total: long(offset_of!(Slot, total)),
                 min: long(offset_of!(Slot, min)),
                 max: long(offset_of!(Slot, max)),
                 histogram: Box::new([0; BUCKETS]),
@@ -533,7 +546,7 @@ impl Reader {
         let places = std::iter::once(first)
             .chain(more)
             .flat_map(|(at, count)| (0..count).map(move |n| at + n * size_of::<Layer>()));
-        for at in places.take(depth.min(MAX_DEPTH) as usize) {
+        for at in places.take(depth as usize) {
             let slot = self.bytes.word(at + offset_of!(Layer, slot)) as usize * align_of::<Slot>();
             let mut layer = Layer {
                 since: self.bytes.long(at + offset_of!(Layer, since)),
@@ -543,10 +556,13 @@ impl Reader {
                 slot: self.bytes.word(slot + offset_of!(Slot, target)),
                 bits: self.bytes.word(at + offset_of!(Layer, bits)),
             };
-            if layer.is_counted(self.bytes.word(slot + offset_of!(Slot, ended))) {
+            let gone = [offset_of!(Slot, ended), offset_of!(Slot, abandoned)]
+                .map(|offset| self.bytes.word(slot + offset));
+            if layer.is_counted(gone[0].wrapping_add(gone[1])) {
                 continue;
             }
-            layer.bits &= 1;
+            // The slot's side, not the layer's: of a live task the layer may be half another one.
+            layer.bits = self.bytes.word(slot + offset_of!(Slot, side)) & 1;
             task.targets
                 .entry((layer.slot, layer.side()))
                 .or_default()

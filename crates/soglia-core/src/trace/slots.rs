@@ -39,8 +39,8 @@ pub(super) struct Slots {
     capacity: u32,
     chunks: u32,
     task: u32,
-    /// Takes the calls of all targets for which there is no room.
-    rest: u32,
+    /// Take the calls of all targets for which there is no room, by [`Side`].
+    rest: [u32; 2],
 }
 
 /// Functions are aligned, so the side and a bit that makes the key unlike 0 fit below.
@@ -67,9 +67,10 @@ impl Slots {
             capacity: TASK_SLOTS,
             chunks: 0,
             task,
-            rest: 0,
+            rest: [0; 2],
         };
-        slots.rest = slots.add(recording, 0, Side::Unmanaged).unwrap_or(0);
+        slots.rest =
+            [Side::Unmanaged, Side::Managed].map(|side| slots.add(recording, 0, side).unwrap_or(0));
         slots
     }
 
@@ -98,7 +99,7 @@ impl Slots {
             Some(slot) => *slot,
             None => {
                 let Some(slot) = self.add(recording, target, side) else {
-                    return self.rest;
+                    return self.rest[side as usize];
                 };
                 self.by_target.insert((target, side), slot);
                 slot

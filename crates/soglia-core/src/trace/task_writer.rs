@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    events::{LATER, MOST_WORDS, TICK_BITS, UNMATCHED, UNWOUND},
+    events::{KIND_BITS, LATER, MOST_WORDS, TICK_BITS, UNMATCHED, UNWOUND},
     format::{
         CHUNK_LAYERS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAYER_BLOCKS, LAYERS_OFFSET,
         TASK_BLOCKS, TaskRecord,
@@ -220,10 +220,9 @@ impl MappedLayers {
             };
             self.recording.publish(chunk);
             // SAFETY: layers follow the header of their chunk.
-            self.segments.push((
-                unsafe { chunk.add(1) }.cast::<Layer>().as_ptr(),
-                CHUNK_LAYERS,
-            ));
+            let first = unsafe { chunk.add(1) }.cast::<Layer>().as_ptr();
+            let left = (MAX_DEPTH - self.depth) as usize;
+            self.segments.push((first, CHUNK_LAYERS.min(left)));
         }
         self.enter(self.segment + 1, 0);
         true
@@ -447,7 +446,12 @@ impl MappedAccount {
             self.next_chunk();
         }
         if self.words.is_null() {
-            add!(self.record.dropped, u64::from(self.wants_events));
+            // Of the two rare records this one alone is a crossing.
+            let crossing = first & ((1 << KIND_BITS) - 1) == UNMATCHED;
+            add!(
+                self.record.dropped,
+                u64::from(self.wants_events && crossing)
+            );
             return;
         }
         // SAFETY: not beyond the limit.
@@ -473,12 +477,13 @@ impl Account for MappedAccount {
     fn unmatched(&mut self, crossing: Crossing, _function: u64, at: u64) {
         add!(self.record.unmatched[crossing as usize - 1], 1);
         let since = at.saturating_sub(self.last);
-        self.last = self.last.max(at);
         let high = (since >> 32) as u32;
         self.rare(
             UNMATCHED | (crossing as u32) << 3 | high << 6,
             Some(since as u32),
         );
+        // Not before: a new chunk counts from the last one.
+        self.last = self.last.max(at);
     }
 
     #[cold]
@@ -489,10 +494,12 @@ impl Account for MappedAccount {
     }
 
     #[cold]
-    fn abandoned(&mut self, layer: &Layer) {
+    fn abandoned(&mut self, layer: &mut Layer) {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.base, layer.slot) };
-        add!(slot.abandoned, 1);
+        let abandoned = slot.abandoned.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(slot.ended.load(Relaxed).wrapping_add(abandoned));
+        slot.abandoned.store(abandoned, Release);
     }
 
     #[inline]
@@ -500,7 +507,7 @@ impl Account for MappedAccount {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.base, layer.slot) };
         let ended = slot.ended.load(Relaxed).wrapping_add(1);
-        layer.mark_counted(ended);
+        layer.mark_counted(ended.wrapping_add(slot.abandoned.load(Relaxed)));
         add!(slot.total, total);
         add!(slot.own, own);
         if total < slot.min.load(Relaxed) {

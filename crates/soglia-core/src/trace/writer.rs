@@ -17,7 +17,7 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{
-            AtomicU32,
+            AtomicU8, AtomicU32,
             Ordering::{AcqRel, Relaxed, Release},
         },
     },
@@ -49,11 +49,14 @@ pub enum Level {
 pub struct Options {
     /// How much is recorded.
     pub level: Level,
-    /// The file never grows beyond this many bytes.
+    /// The file never grows beyond this many bytes, nor beyond 256 GiB.
     pub max_bytes: u64,
     /// Calls of at least this many nanoseconds are slow; 0: none is.
     pub slow_ns: u64,
 }
+
+/// Layers refer to slots by 32 bits in units of 64 bytes.
+const MOST_BLOCKS: u32 = 1 << 26;
 
 /// The smallest limit that makes sense: the header, some tasks, their names.
 pub const MIN_BYTES: u64 = 1 << 20;
@@ -106,13 +109,17 @@ pub fn create(path: &Path, options: &Options) -> io::Result<File> {
 pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
     // SAFETY: a literal name; the result is checked, and if good it is a new descriptor that nobody else owns.
     let file = unsafe {
-        let descriptor = libc::memfd_create(c"soglia".as_ptr(), libc::MFD_CLOEXEC);
+        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+        let descriptor = libc::memfd_create(c"soglia".as_ptr(), flags);
         if descriptor < 0 {
             return Err(io::Error::last_os_error());
         }
         File::from(OwnedFd::from_raw_fd(descriptor))
     };
     initialise(&file, options)?;
+    // Nobody can cut it while it is mapped. Without the seal it works as well.
+    // SAFETY: plain system call on our own descriptor.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
     Ok((file, path.into()))
 }
@@ -142,7 +149,7 @@ fn initialise(file: &File, options: &Options) -> io::Result<()> {
     reserve(file, 0, MIN_BYTES / 4)?;
     TickSource::detect().select();
     let blocks =
-        (options.max_bytes.max(MIN_BYTES) / BLOCK as u64).min(u64::from(u32::MAX / 2)) as u32;
+        (options.max_bytes.max(MIN_BYTES) / BLOCK as u64).min(u64::from(MOST_BLOCKS)) as u32;
     let mut header = vec![0_u8; BLOCK];
     let anchor = Anchor::take();
     let mut put =
@@ -220,6 +227,8 @@ pub struct Recording {
     /// Device and inode: the program may close descriptors that it never opened, and the number may come to mean another file.
     identity: (u64, u64),
     log: Mutex<Log>,
+    /// Held by the thread that stores an anchor.
+    time: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -273,6 +282,7 @@ impl Recording {
             file,
             identity: (about.dev(), about.ino()),
             log: Mutex::new(Log::default()),
+            time: Mutex::new(()),
         };
         let header = recording.header();
         let pid = std::process::id();
@@ -312,6 +322,10 @@ impl Recording {
 
     /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.
     pub fn keep_time(&self) {
+        // Whoever else holds it stores an anchor as good.
+        let Ok(_held) = self.time.try_lock() else {
+            return;
+        };
         let anchor = Anchor::take();
         let last = &self.header().last;
         let older = usize::from(last[0][0].load(Relaxed) > last[1][0].load(Relaxed));
@@ -416,6 +430,16 @@ impl Recording {
         // SAFETY: within the chunk, by the check above.
         log.at = Some((unsafe { at.add(words.len()) }, room - words.len()));
         true
+    }
+}
+
+impl Recording {
+    /// Leaves a note for whoever reads the recording. Takes no lock, and may be called while the process is in ruins.
+    pub fn note(&self, text: &str) {
+        for (n, byte) in text.bytes().take(NOTE_BYTES).enumerate() {
+            // SAFETY: within block 0, behind the header's fields; a byte is always aligned.
+            unsafe { AtomicU8::from_ptr(self.base().add(NOTE_OFFSET + n)) }.store(byte, Relaxed);
+        }
     }
 }
 
