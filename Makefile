@@ -1,0 +1,49 @@
+# Everything is built into target/ (or CARGO_TARGET_DIR); a downloaded .NET runtime is kept in .cache/ (or SOGLIA_CACHE).
+
+PREFIX ?= /usr/local
+CARGO ?= cargo
+# For all of cargo's commands, for instance --locked.
+CARGOFLAGS ?=
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := build
+.PHONY: build test demo bench lint fixtures install clean distclean help
+
+build: ## the tool and the engine: target/release/soglia and libsoglia.so (default)
+	$(CARGO) build $(CARGOFLAGS) --release --workspace
+
+# The tests start programs with the engine and the tool as cargo leaves them, side by side.
+test: ## all tests; gets a .NET runtime if there is none
+	$(CARGO) build $(CARGOFLAGS) --workspace
+	root=$$(tools/dotnet-root) && echo "tests run on the .NET in $$root" && \
+	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) test $(CARGOFLAGS) --workspace
+
+demo: build ## records two small programs and shows what they did
+	tools/demo $(TARGET)
+
+bench: build ## what a crossing costs, with and without soglia
+	root=$$(tools/dotnet-root) && echo "benchmarks run on the .NET in $$root" && \
+	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) bench $(CARGOFLAGS) -p soglia --bench crossings
+
+lint: ## formatting, clippy, and shellcheck if it is there
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
+	if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh .ci/run; fi
+
+fixtures: ## builds the managed fixtures again, with the .NET SDK on PATH
+	fixtures/build.sh managed
+
+# Builds nothing, so that root does not need a Rust toolchain.
+install: ## installs what `make` has built; PREFIX=/usr/local, DESTDIR
+	@test -x $(TARGET)/release/soglia -a -f $(TARGET)/release/libsoglia.so || { echo "nothing to install yet: run make first" >&2; exit 1; }
+	install -D -m 755 $(TARGET)/release/soglia $(DESTDIR)$(PREFIX)/bin/soglia
+	install -D -m 755 $(TARGET)/release/libsoglia.so $(DESTDIR)$(PREFIX)/lib/soglia/libsoglia.so
+
+clean: ## removes what was built
+	$(CARGO) clean
+
+distclean: clean ## removes the downloaded .NET runtime as well
+	rm -rf .cache
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
