@@ -14,8 +14,10 @@ use soglia_core::{
     time::Scale,
     trace::{
         log::TargetNames,
-        reader::{Ended, Names, Reader, TaskSnapshot},
+        names::Names,
+        reader::{Ended, Reader},
         replay,
+        snapshot::TaskSnapshot,
     },
 };
 

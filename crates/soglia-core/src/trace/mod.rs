@@ -16,8 +16,12 @@
 pub mod events;
 pub mod format;
 pub mod log;
+mod mapped_account;
+mod mapped_layers;
+pub mod names;
 pub mod reader;
 pub mod replay;
-pub mod slots;
+mod slots;
+pub mod snapshot;
 pub mod task_writer;
 pub mod writer;

@@ -79,7 +79,12 @@ impl Slots {
     pub(super) fn cached(&self, function: u64, side: Side) -> Option<u32> {
         let key = key(function, side);
         let (cached, slot) = self.cache[place(key)];
-        if cached == key { Some(slot) } else { None }
+        // A number that is not aligned is no function, and its key may be that of one.
+        if cached == key && function & 3 == 0 {
+            Some(slot)
+        } else {
+            None
+        }
     }
 
     /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one.
@@ -98,9 +103,8 @@ impl Slots {
         let slot = match self.by_target.get(&(target, side)) {
             Some(slot) => *slot,
             None => {
-                let Some(slot) = self.add(recording, target, side) else {
-                    return self.rest[side as usize];
-                };
+                let slot = self.add(recording, target, side);
+                let slot = slot.unwrap_or(self.rest[side as usize]);
                 self.by_target.insert((target, side), slot);
                 slot
             }

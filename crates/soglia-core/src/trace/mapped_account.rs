@@ -1,0 +1,289 @@
+//! The account and the events of a live task, where they lie in the recording.
+#![allow(unsafe_code, reason = "slots and events lie in the mapped file")]
+
+use std::{
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicU32,
+        Ordering::{Relaxed, Release},
+    },
+};
+
+use super::{
+    events::{KIND_BITS, LATER, MOST_WORDS, TICK_BITS, UNMATCHED, UNWOUND},
+    format::{BLOCK, ChunkHeader, ChunkKind, TaskRecord},
+    slots::slot_at,
+    writer::Recording,
+};
+use crate::{
+    account::Account, crossing::Crossing, fault::Fault, histogram::bucket, layer::Layer, task::Who,
+};
+
+/// Slots and events in the mapping.
+#[derive(Debug)]
+pub(super) struct MappedAccount {
+    base: *mut u8,
+    wants_events: bool,
+    /// Where the next event goes; null: there is no room any more.
+    words: *mut u32,
+    /// The first place where not every crossing has room.
+    limit: *mut u32,
+    /// Ticks of the last event.
+    last: u64,
+    record: &'static TaskRecord,
+    /// A slot whose counter is about to overflow.
+    full: Option<u32>,
+    chunk: Option<NonNull<ChunkHeader>>,
+    chunks: u32,
+    recording: &'static Recording,
+}
+
+/// Adds to a field that this thread alone writes: cheaper than an atomic addition.
+macro_rules! add {
+    ($field:expr, $amount:expr) => {
+        $field.store($field.load(Relaxed).wrapping_add($amount), Relaxed)
+    };
+}
+
+impl MappedAccount {
+    /// Nothing accounted yet.
+    pub(super) fn new(
+        recording: &'static Recording,
+        record: &'static TaskRecord,
+        now: u64,
+    ) -> Self {
+        Self {
+            base: recording.base(),
+            wants_events: recording.has_events(),
+            words: std::ptr::null_mut(),
+            limit: std::ptr::null_mut(),
+            last: now,
+            record,
+            full: None,
+            chunk: None,
+            chunks: 0,
+            recording,
+        }
+    }
+
+    /// Makes room for events, if they are wanted.
+    pub(super) fn begin(&mut self) {
+        if self.wants_events {
+            self.next_chunk();
+        }
+    }
+
+    /// Where the recording is mapped.
+    #[inline]
+    pub(super) fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// The task's own record.
+    #[inline]
+    pub(super) fn record(&self) -> &'static TaskRecord {
+        self.record
+    }
+
+    /// Where it all goes.
+    pub(super) fn recording(&self) -> &'static Recording {
+        self.recording
+    }
+
+    /// A slot whose counter is about to overflow, once.
+    #[inline]
+    pub(super) fn take_full(&mut self) -> Option<u32> {
+        self.full.take()
+    }
+
+    /// Goes on in a new chunk of events; the more a task writes, the larger.
+    #[cold]
+    fn next_chunk(&mut self) {
+        if let Some(done) = self.chunk.take() {
+            self.recording.retire(done);
+            self.recording.keep_time();
+        }
+        let blocks = match self.chunks {
+            0 => 4,
+            1..=3 => 16,
+            _ => 64,
+        };
+        let task = self.record.number.load(Relaxed);
+        let Some(chunk) = self
+            .recording
+            .chunk(ChunkKind::Events, task, self.chunks, blocks)
+        else {
+            self.words = std::ptr::null_mut();
+            return;
+        };
+        // SAFETY: in the mapping; its fields are atomics.
+        let head = unsafe { chunk.as_ref() };
+        head.base_ticks.store(self.last, Relaxed);
+        head.os_thread
+            .store(self.record.os_thread.load(Relaxed), Relaxed);
+        self.recording.publish(chunk);
+        self.chunks += 1;
+        self.chunk = Some(chunk);
+        // SAFETY: words follow the header; the limit leaves room for one crossing and a zero.
+        unsafe {
+            self.words = chunk.add(1).cast::<u32>().as_ptr();
+            let end = chunk
+                .byte_add(blocks as usize * BLOCK)
+                .cast::<u32>()
+                .as_ptr();
+            self.limit = end.sub(MOST_WORDS + 1);
+        }
+    }
+
+    /// Stores a word, after those that follow it.
+    ///
+    /// # Safety
+    /// `self.words` is not null and there is room for `ahead` + 1 words.
+    #[inline]
+    unsafe fn put(&mut self, ahead: usize, word: u32) {
+        // SAFETY: by the contract; 4-byte aligned; other processes read it atomically too.
+        unsafe { AtomicU32::from_ptr(self.words.add(ahead)) }.store(word, Release);
+    }
+
+    #[inline]
+    fn event(&mut self, crossing: Crossing, slot: u32, at: u64) {
+        if self.words.is_null() || self.words > self.limit {
+            if !self.words.is_null() {
+                self.next_chunk();
+            }
+            if self.words.is_null() {
+                add!(self.record.dropped, 1);
+                return;
+            }
+        }
+        let since = at.saturating_sub(self.last);
+        // A stamp from another core may lie a little before the last one: then this crossing counts as simultaneous.
+        self.last = self.last.max(at);
+        if since >> TICK_BITS != 0 {
+            self.later(since >> TICK_BITS);
+        }
+        let word = crossing as u32 | (since as u32 & ((1 << TICK_BITS) - 1)) << 3;
+        // SAFETY: not beyond the limit, so there is room for `later` and two words.
+        unsafe {
+            if crossing.opens() {
+                let target = slot_at(self.base, slot).target.load(Relaxed);
+                self.put(1, target);
+                self.put(0, word);
+                self.words = self.words.add(2);
+            } else {
+                self.put(0, word);
+                self.words = self.words.add(1);
+            }
+        }
+    }
+
+    #[cold]
+    fn later(&mut self, high: u64) {
+        // SAFETY: called with room for it.
+        unsafe {
+            self.put(0, LATER | (high as u32) << 3);
+            self.words = self.words.add(1);
+        }
+    }
+
+    /// Writes a rare record of up to two words.
+    #[cold]
+    fn rare(&mut self, first: u32, second: Option<u32>) {
+        if !self.words.is_null() && self.words > self.limit {
+            self.next_chunk();
+        }
+        if self.words.is_null() {
+            // Of the two rare records this one alone is a crossing.
+            let crossing = first & ((1 << KIND_BITS) - 1) == UNMATCHED;
+            add!(
+                self.record.dropped,
+                u64::from(self.wants_events && crossing)
+            );
+            return;
+        }
+        // SAFETY: not beyond the limit.
+        unsafe {
+            if let Some(second) = second {
+                self.put(1, second);
+            }
+            self.put(0, first);
+            self.words = self.words.add(1 + usize::from(second.is_some()));
+        }
+    }
+}
+
+impl Account for MappedAccount {
+    #[inline]
+    fn crossed(&mut self, crossing: Crossing, who: Who, at: u64) {
+        if self.wants_events {
+            self.event(crossing, who.slot, at);
+        }
+    }
+
+    #[cold]
+    fn unmatched(&mut self, crossing: Crossing, _function: u64, at: u64) {
+        add!(self.record.unmatched[crossing as usize - 1], 1);
+        let since = at.saturating_sub(self.last);
+        let high = (since >> 32) as u32;
+        self.rare(
+            UNMATCHED | (crossing as u32) << 3 | high << 6,
+            Some(since as u32),
+        );
+        // Not before: a new chunk counts from the last one.
+        self.last = self.last.max(at);
+    }
+
+    #[cold]
+    fn unwound(&mut self, count: u32) {
+        if count != 0 {
+            self.rare(UNWOUND | count << 3, None);
+        }
+    }
+
+    #[cold]
+    fn abandoned(&mut self, layer: &mut Layer) {
+        // SAFETY: the layer's slot is one of this recording.
+        let slot = unsafe { slot_at(self.base, layer.slot) };
+        let abandoned = slot.abandoned.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(slot.ended.load(Relaxed).wrapping_add(abandoned));
+        slot.abandoned.store(abandoned, Release);
+    }
+
+    #[inline]
+    fn closed(&mut self, layer: &mut Layer, total: u64, own: u64) {
+        // SAFETY: the layer's slot is one of this recording.
+        let slot = unsafe { slot_at(self.base, layer.slot) };
+        let ended = slot.ended.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(ended.wrapping_add(slot.abandoned.load(Relaxed)));
+        add!(slot.total, total);
+        add!(slot.own, own);
+        if total < slot.min.load(Relaxed) {
+            slot.min.store(total, Relaxed);
+        }
+        if total > slot.max.load(Relaxed) {
+            slot.max.store(total, Relaxed);
+        }
+        add!(slot.histogram[bucket(total)], 1);
+        slot.ended.store(ended, Release);
+        if ended >= u32::MAX / 2 {
+            self.full = Some(layer.slot);
+        }
+    }
+
+    #[cold]
+    fn untimed(&mut self, slot: u32) {
+        // SAFETY: the slot is one of this recording.
+        let slot = unsafe { slot_at(self.base, slot) };
+        add!(slot.untimed, 1);
+    }
+
+    #[cold]
+    fn untimed_return(&mut self, crossing: Crossing) {
+        add!(self.record.untimed[crossing as usize - 1], 1);
+    }
+
+    #[cold]
+    fn fault(&mut self, fault: Fault) {
+        add!(self.record.faults[fault as usize], 1);
+    }
+}

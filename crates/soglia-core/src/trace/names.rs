@@ -1,0 +1,132 @@
+//! What the log tells, gathered: names, places, stacks, slow calls.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem::size_of,
+};
+
+use super::{
+    format::{ChunkHeader, ChunkKind},
+    log::{Record, TargetNames},
+    reader::Reader,
+};
+
+/// A slow call.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowCall {
+    /// The target.
+    pub target: u32,
+    /// The task.
+    pub task: u32,
+    /// Ticks when it returned.
+    pub at: u64,
+    /// Ticks that it took.
+    pub took: u64,
+    /// A stack's number, or 0.
+    pub stack: u32,
+}
+
+/// What the log tells.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// By number.
+    pub targets: BTreeMap<u32, TargetNames>,
+    /// Address, file and symbol by target.
+    pub addresses: HashMap<u32, (u64, Option<String>, Option<String>)>,
+    /// Stack of the first call by target.
+    pub first_calls: HashMap<u32, u32>,
+    /// Slow calls, in the order of their ends.
+    pub slow: Vec<SlowCall>,
+    /// Name and version of the runtime.
+    pub runtime: Option<(String, String)>,
+    /// The program and its arguments.
+    pub program: Vec<String>,
+    /// What a reader of a report should know.
+    pub remarks: Vec<String>,
+    texts: HashMap<u32, String>,
+    stacks: HashMap<u32, Vec<u32>>,
+}
+
+impl Names {
+    /// The frames of a stack, innermost first.
+    pub fn stack(&self, number: u32) -> Vec<&str> {
+        let frames = self.stacks.get(&number).map_or(&[][..], Vec::as_slice);
+        let text = |n: &u32| match n {
+            0 => "[unmanaged]",
+            n => self.texts.get(n).map_or("?", String::as_str),
+        };
+        frames.iter().map(text).collect()
+    }
+}
+
+impl Names {
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Target(names) => {
+                self.targets.insert(names.target, names);
+            }
+            Record::Address {
+                target,
+                address,
+                file,
+                symbol,
+            } => {
+                self.addresses.insert(target, (address, file, symbol));
+            }
+            Record::Text { number, text } => {
+                self.texts.insert(number, text);
+            }
+            Record::Stack { number, frames } => {
+                self.stacks.insert(number, frames);
+            }
+            Record::FirstCall { target, stack } => {
+                self.first_calls.insert(target, stack);
+            }
+            Record::Slow {
+                target,
+                task,
+                at,
+                took,
+                stack,
+            } => {
+                self.slow.push(SlowCall {
+                    target,
+                    task,
+                    at,
+                    took,
+                    stack,
+                });
+            }
+            Record::Runtime { name, version } => self.runtime = Some((name, version)),
+            Record::Program { args } => self.program = args,
+            Record::Remark { text } => self.remarks.push(text),
+        }
+    }
+}
+
+impl Reader {
+    /// All that the log tells now.
+    pub fn names(&self) -> Names {
+        let mut names = Names::default();
+        // Scanned anew: a process that still runs may have told more since the tasks were read.
+        for chunk in self.scan().iter().filter(|c| c.kind == ChunkKind::Log) {
+            let mut at = chunk.at + size_of::<ChunkHeader>();
+            let end = chunk.at + chunk.bytes;
+            while at < end {
+                let head = self.bytes.word(at);
+                let payload = (head >> 8) as usize / 4;
+                if head == 0 || at + 4 + payload * 4 > end {
+                    break;
+                }
+                let words: Vec<u32> = (0..payload)
+                    .map(|n| self.bytes.word(at + 4 + n * 4))
+                    .collect();
+                if let Some(record) = Record::decode(head & 0xff, &words) {
+                    names.take(record);
+                }
+                at += 4 + payload * 4;
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,185 @@
+//! The numbers in `docs/format.md` are those of the code.
+
+use std::{
+    collections::BTreeMap,
+    mem::{align_of, offset_of, size_of},
+};
+
+use soglia_core::{
+    crossing::Crossing,
+    histogram::{BUCKETS, lower_bound},
+    layer::{Layer, MAX_DEPTH},
+    time::Anchor,
+    trace::{
+        events, format,
+        format::{ChunkHeader, ChunkKind, Header, Slot, TaskRecord},
+        log::{Record, TargetNames},
+    },
+};
+
+const DOC: &str = include_str!("../../../docs/format.md");
+
+/// The cells of the table rows after the heading or the head row that begins so, up to the next heading.
+fn rows(after: &str) -> Vec<Vec<String>> {
+    let from = DOC
+        .find(&format!("\n{after}"))
+        .unwrap_or_else(|| panic!("{after} is missing"));
+    let lines = DOC[from + 1..].lines().skip(1);
+    let table = lines
+        .skip_while(|line| !line.starts_with("| --- "))
+        .skip(1)
+        .take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| {
+        let inner = line.trim_matches('|').split('|');
+        inner
+            .map(|c| c.trim().trim_matches('`').to_owned())
+            .collect()
+    };
+    table.map(cells).collect()
+}
+
+fn size_of_field<T, F>(_: impl Fn(&T) -> &F) -> usize {
+    size_of::<F>()
+}
+
+macro_rules! check_structure {
+    ($of:ident: $($field:ident)*) => {
+        // Names every field: one that is added and not told here does not compile.
+        let $of { $($field: _),* };
+        let told = rows(&format!("### {}, {} bytes", stringify!($of), size_of::<$of>()));
+        let mut told = told.iter();
+        $(
+            let row = told.next().expect(stringify!($field));
+            let (offset, size) = (offset_of!($of, $field), size_of_field(|s: &$of| &s.$field));
+            assert_eq!(
+                row[..3],
+                [offset.to_string(), size.to_string(), stringify!($field).to_owned()],
+                "{}", stringify!($of)
+            );
+        )*
+        assert_eq!(told.next(), None, "{}", stringify!($of));
+    };
+}
+
+#[test]
+fn offsets_and_sizes() {
+    check_structure!(Anchor: ticks monotonic_ns);
+    check_structure!(Header: magic version level tick_source max_blocks event_blocks next_block boot slow_ns wall_ns
+        made start last ended end_kind end_code state pid pid_started tasks turned_away reserved_blocks reserved
+        dropped_crossings dropped_records);
+    check_structure!(ChunkHeader: magic kind blocks task sequence used base_ticks os_thread);
+    check_structure!(TaskRecord: depth max_depth number os_thread kind threads faults name_bytes first ended unmatched
+        untimed dropped name);
+    check_structure!(Layer: since inner mark function slot bits);
+    check_structure!(Slot: target ended abandoned untimed total own min max side reserved histogram);
+    assert_eq!(align_of::<Slot>(), 64, "the unit of references to slots");
+}
+
+#[test]
+fn constants() {
+    macro_rules! constants {
+        ($($name:ident)*) => { BTreeMap::from([$((stringify!($name), $name as u64)),*]) };
+    }
+    use format::*;
+    let known = constants!(VERSION BLOCK CHUNK_MAGIC NOTE_OFFSET NOTE_BYTES TASK_BLOCKS SLOT_BLOCKS LAYER_BLOCKS
+        LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS CHUNK_SLOTS CHUNK_LAYERS MAX_DEPTH BUCKETS);
+    let table = rows("| constant ");
+    for row in &table {
+        let value = match row[1].strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => row[1].parse(),
+        };
+        assert_eq!(value.as_ref(), Ok(&known[&*row[0]]), "{}", row[0]);
+    }
+    assert_eq!(table.len(), known.len());
+    assert_eq!(&MAGIC, b"SOGLIA\x1a\n");
+    assert!(DOC.starts_with(&format!("# The recording, format {VERSION}\n")));
+    for bucket in 0..BUCKETS {
+        let told = match bucket {
+            0..8 => bucket as u64,
+            _ => (8 + bucket as u64 % 8) << (bucket / 8 - 1),
+        };
+        assert_eq!(lower_bound(bucket), told);
+    }
+}
+
+#[test]
+fn kinds_of_chunks() {
+    let table = rows("| kind | chunk ");
+    for (n, row) in table.iter().enumerate() {
+        let kind = ChunkKind::from_number(n as u32 + 1).unwrap();
+        assert_eq!(row[..2], [(n + 1).to_string(), format!("{kind:?}")]);
+    }
+    assert_eq!(ChunkKind::from_number(table.len() as u32 + 1), None);
+}
+
+#[test]
+fn kinds_of_events() {
+    let table = rows("| kind | record | upper ");
+    let name = |n: u32| match n {
+        events::UNWOUND => "unwound",
+        events::LATER => "later",
+        events::UNMATCHED => "unmatched return",
+        n => Crossing::from_number(n).unwrap().name(),
+    };
+    for (n, row) in (1..).zip(&table) {
+        assert_eq!(row[..2], [n.to_string(), name(n).to_owned()]);
+    }
+    assert_eq!(table.len(), 7);
+    assert_eq!((events::KIND_BITS, events::TICK_BITS), (3, 29));
+}
+
+#[test]
+fn kinds_of_records() {
+    let text = || "1234567".to_owned();
+    let records = [
+        Record::Target(TargetNames::default()),
+        Record::Address {
+            target: 1,
+            address: 2,
+            file: Some(text()),
+            symbol: None,
+        },
+        Record::Text {
+            number: 1,
+            text: text(),
+        },
+        Record::Stack {
+            number: 1,
+            frames: vec![2, 3],
+        },
+        Record::FirstCall {
+            target: 1,
+            stack: 2,
+        },
+        Record::Slow {
+            target: 1,
+            task: 2,
+            at: 3,
+            took: 4,
+            stack: 5,
+        },
+        Record::Runtime {
+            name: text(),
+            version: text(),
+        },
+        Record::Program {
+            args: vec![text(), text()],
+        },
+        Record::Remark { text: text() },
+    ];
+    // The words that the table's payloads come to with these values; a string of seven bytes has three.
+    let words = [2 + 4, 1 + 2 + 3 + 1, 1 + 3, 1 + 2, 2, 2 + 4 + 1, 6, 6, 3];
+    let table = rows("| kind | record | payload ");
+    assert_eq!(table.len(), records.len());
+    for (((n, row), record), words) in (1..).zip(&table).zip(&records).zip(words) {
+        assert_eq!(row[0], n.to_string());
+        let encoded = record.encode();
+        assert_eq!(encoded[0], n | words << 10, "{}", row[1]);
+        assert_eq!(encoded.len() as u32, words + 1);
+        let name = format!("{record:?}").to_lowercase();
+        let said = row[1].replace("slow call", "slow").replace(' ', "");
+        assert!(name.starts_with(&said), "{name}: {said}");
+    }
+    assert_eq!(Record::decode(table.len() as u32 + 1, &[1; 16]), None);
+}
