@@ -13,6 +13,7 @@ use soglia_abi::{
     hresult,
     profiler::{
         info::{ICorProfilerInfo, ICorProfilerInfo2, ICorProfilerInfo3},
+        info_later::ICorProfilerInfo11,
         types::COR_PRF_CORE_CLR,
     },
 };
@@ -133,6 +134,12 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
             unsafe { env::remove_var(name) };
+            // The CLR has copied the environment by now: managed code, and the programs that it starts, get the copy.
+            if let Ok(info) = info.cast::<ICorProfilerInfo11>() {
+                let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
+                // SAFETY: a zero-terminated name; without a value, the variable is removed.
+                let _ = unsafe { info.SetEnvironmentVariable(name.as_ptr(), std::ptr::null()) };
+            }
         }
     }
     Ok(engine)
