@@ -158,6 +158,33 @@ pub fn current(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     Some(unsafe { &mut *task })
 }
 
+/// The running thread's task, for a return: if the call found no room for a task, its return finds none either.
+#[inline(always)]
+pub fn existing() -> Option<&'static mut TaskWriter> {
+    let task = local::get();
+    if task.is_null() {
+        return without_task();
+    }
+    // SAFETY: as in `current`.
+    Some(unsafe { &mut *task })
+}
+
+#[cold]
+#[inline(never)]
+fn without_task() -> Option<&'static mut TaskWriter> {
+    if let Some(engine) = engine::get()
+        && !STOPPED.load(Relaxed)
+    {
+        drop_crossing(engine);
+    }
+    None
+}
+
+fn drop_crossing(engine: &Engine) {
+    let dropped = &engine.recording.header().dropped_crossings;
+    dropped.fetch_add(1, Relaxed);
+}
+
 #[cold]
 #[inline(never)]
 fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
@@ -168,17 +195,16 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
         let engine = engine::get()?;
         // SAFETY: no preconditions.
         let os_thread = unsafe { libc::gettid() }.cast_unsigned();
-        let task = adopt(engine, os_thread).or_else(|| {
-            let task = TaskWriter::new(engine.recording, os_thread, time::now())?;
-            Some(Box::into_raw(task))
-        });
+        let made = || TaskWriter::new(engine.recording, os_thread, time::now()).map(Box::into_raw);
+        let many = engine.recording.header().tasks.load(Relaxed) >= MANY;
+        let task = if many {
+            adopt(os_thread).or_else(made)
+        } else {
+            made().or_else(|| adopt(os_thread))
+        };
         let Some(task) = task else {
             // Once per crossing: without a task, this path is taken every time.
-            engine
-                .recording
-                .header()
-                .dropped_crossings
-                .fetch_add(1, Relaxed);
+            drop_crossing(engine);
             return None;
         };
         // SAFETY: just made, or taken out of the list of ended tasks.
@@ -192,11 +218,8 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     })
 }
 
-/// Takes over the task of a thread that is gone, when there are very many.
-fn adopt(engine: &Engine, os_thread: u32) -> Option<*mut TaskWriter> {
-    if engine.recording.header().tasks.load(Relaxed) < MANY {
-        return None;
-    }
+/// Takes over the task of a thread that is gone: when there are very many tasks, or no room for more.
+fn adopt(os_thread: u32) -> Option<*mut TaskWriter> {
     let gone = |task: &Owned| {
         // SAFETY: tasks are never freed.
         let old = unsafe { &*task.0 }.record().os_thread.load(Relaxed);

@@ -88,7 +88,7 @@ fn open(crossing: Crossing, function: u64) {
 #[inline(always)]
 fn close(crossing: Crossing, function: u64) {
     let at = time::now();
-    let Some(task) = threads::current(crossing) else {
+    let Some(task) = threads::existing() else {
         return;
     };
     if crossing == Crossing::EnterRuntime

@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io,
     mem::offset_of,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -63,9 +64,24 @@ pub enum ReadError {
 #[derive(Debug)]
 pub(super) struct Bytes {
     map: MmapRaw,
+    file: File,
 }
 
 impl Bytes {
+    /// The head of the chunk that may begin here.
+    ///
+    /// Not by the mapping: to touch a hole of a file in memory takes room, and is answered by a signal if there is none.
+    fn head(&self, at: usize) -> impl Fn(usize) -> u32 {
+        let mut head = [0; size_of::<ChunkHeader>()];
+        if self.file.read_exact_at(&mut head, at as u64).is_err() {
+            head.fill(0);
+        }
+        move |offset| {
+            let word = head.get(offset..offset + 4).and_then(|w| w.try_into().ok());
+            u32::from_le_bytes(word.unwrap_or_default())
+        }
+    }
+
     #[inline]
     pub(super) fn word(&self, at: usize) -> u32 {
         if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.map.len()) {
@@ -175,10 +191,7 @@ impl Reader {
         }
         let len = about.len() as usize;
         let mut head = [0; 12];
-        if len < 12
-            || std::os::unix::fs::FileExt::read_exact_at(&file, &mut head, 0).is_err()
-            || head[..8] != MAGIC
-        {
+        if len < 12 || file.read_exact_at(&mut head, 0).is_err() || head[..8] != MAGIC {
             return Err(ReadError::Foreign(path.to_owned()));
         }
         let found = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
@@ -200,7 +213,7 @@ impl Reader {
             .map_raw_read_only(&file)
             .map_err(os)?;
         let mut reader = Self {
-            bytes: Bytes { map },
+            bytes: Bytes { map, file },
             chunks: Vec::new(),
             scale: Scale::IDENTITY,
         };
@@ -216,7 +229,7 @@ impl Reader {
         let mut block = 1;
         while block < blocks.min(claimed) {
             let at = block * BLOCK;
-            let field = |offset: usize| self.bytes.word(at + offset);
+            let field = self.bytes.head(at);
             block += 1;
             if field(offset_of!(ChunkHeader, magic)) != CHUNK_MAGIC {
                 continue;
