@@ -48,6 +48,9 @@ pub enum ReadError {
         /// Its version.
         found: u32,
     },
+    /// Not even its header is whole.
+    #[error("{} is cut short within its header: nothing of it can be read. Copy it again", .0.display())]
+    Headless(PathBuf),
     /// Its end is missing.
     #[error("{} is cut short: {have} of {should} bytes. Copy it again, or read what is left with --partial", path.display())]
     Truncated {
@@ -202,11 +205,7 @@ impl Reader {
             });
         }
         if len < BLOCK {
-            return Err(ReadError::Truncated {
-                path: path.to_owned(),
-                have: len as u64,
-                should: BLOCK as u64,
-            });
+            return Err(ReadError::Headless(path.to_owned()));
         }
         let map = MmapOptions::new()
             .len(len)

@@ -105,7 +105,7 @@ impl RuntimeConfig {
                 path: program.to_owned(),
                 framework: format!("{} {version}", asked.name),
                 root: root.path.clone(),
-                found: format!("{}; {}", listed(installed), hint(version, installed)),
+                found: format!("{}; {}", listed(installed), hint(asked, version, installed)),
             };
             let best = candidates.next_back().ok_or_else(missing)?;
             if asked.name == CORE_FRAMEWORK && best.major < OLDEST_MAJOR {
@@ -176,9 +176,9 @@ fn listed(versions: &[Version]) -> String {
         .join(", ")
 }
 
-fn hint(version: &Version, installed: &[Version]) -> String {
+fn hint(asked: &Asked, version: &Version, installed: &[Version]) -> String {
     let mut ways = Vec::new();
-    if version.major >= OLDEST_MAJOR {
+    if version.major >= OLDEST_MAJOR || asked.name != CORE_FRAMEWORK {
         ways.push(format!("install {}.{}", version.major, version.minor));
         ways.push("set DOTNET_ROOT to a .NET that has it".into());
     }
