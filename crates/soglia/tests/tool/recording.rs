@@ -1,0 +1,177 @@
+//! A recording, and what the tool tells of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Output;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::support::{Space, text};
+
+/// A recording and the commands that read it.
+pub struct Recording<'a> {
+    pub space: &'a Space,
+    pub path: PathBuf,
+}
+
+impl Recording<'_> {
+    fn read(&self, args: &str) -> Output {
+        self.space.soglia(args).arg(&self.path).output().unwrap()
+    }
+
+    /// The report as JSON, if there is one yet.
+    pub fn try_json(&self, options: &str) -> Result<Value, String> {
+        let output = self.read(&format!("report --format json {options}"));
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout).unwrap())
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
+    pub fn json(&self, options: &str) -> Value {
+        self.try_json(options)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn report(&self) -> Report {
+        serde_json::from_value(self.json("")).unwrap()
+    }
+
+    pub fn replayed(&self) -> Report {
+        serde_json::from_value(self.json("--replay")).unwrap()
+    }
+
+    /// The lines of `soglia events --format jsonl`.
+    pub fn event_lines(&self) -> String {
+        let output = self.read("events --format jsonl");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn events(&self) -> Vec<Line> {
+        let lines = self.event_lines();
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect()
+    }
+}
+
+/// A line of events.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Line {
+    pub t: u64,
+    pub task: u32,
+    pub os_thread: u32,
+    pub crossing: String,
+    pub depth: usize,
+    pub method: Option<String>,
+    pub assembly: Option<String>,
+    pub library: Option<String>,
+    pub entry: Option<String>,
+    pub address: Option<String>,
+    pub runtime_internal: bool,
+}
+
+/// A report, as far as tests look into it one field at a time.
+#[derive(Debug, Deserialize)]
+pub struct Report {
+    pub pid: u32,
+    pub runtime: BTreeMap<String, String>,
+    pub ended: String,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub level: String,
+    pub crossings: BTreeMap<String, u64>,
+    pub faults: Vec<FaultRow>,
+    pub dropped: u64,
+    pub targets: Vec<Target>,
+    pub tasks: Vec<Task>,
+    pub slow: Vec<Slow>,
+    pub slow_threshold_ns: u64,
+    pub open: Vec<Open>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct FaultRow {
+    pub kind: String,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Target {
+    pub direction: String,
+    pub method: Option<String>,
+    pub assembly: Option<String>,
+    pub library: Option<String>,
+    pub entry: Option<String>,
+    pub address: Option<String>,
+    pub file: Option<PathBuf>,
+    pub runtime_internal: bool,
+    pub calls: u64,
+    pub total_ns: u64,
+    pub self_ns: u64,
+    pub min_ns: Option<u64>,
+    pub mean_ns: Option<u64>,
+    pub p50_ns: Option<u64>,
+    pub p90_ns: Option<u64>,
+    pub p99_ns: Option<u64>,
+    pub max_ns: Option<u64>,
+    pub first_caller: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Task {
+    pub task: u32,
+    pub os_thread: u32,
+    pub name: Option<String>,
+    pub kind: String,
+    pub crossings: u64,
+    pub max_depth: usize,
+    pub threads: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Slow {
+    pub target: String,
+    pub runtime_internal: bool,
+    pub duration_ns: u64,
+    pub stack: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Open {
+    pub task: u32,
+    pub depth: usize,
+    pub direction: String,
+    pub target: String,
+    pub runtime_internal: bool,
+}
+
+impl Report {
+    /// Calls of this entry point.
+    pub fn calls(&self, entry: &str) -> u64 {
+        let rows = self
+            .targets
+            .iter()
+            .filter(|row| row.entry.as_deref() == Some(entry));
+        rows.map(|row| row.calls).sum()
+    }
+
+    /// Callbacks into methods of this name.
+    pub fn callbacks(&self, method: &str) -> u64 {
+        let named = |row: &&Target| {
+            row.method
+                .as_deref()
+                .is_some_and(|full| full.rsplit('.').next() == Some(method))
+        };
+        self.targets
+            .iter()
+            .filter(|row| row.direction == "reverse")
+            .filter(named)
+            .map(|row| row.calls)
+            .sum()
+    }
+}

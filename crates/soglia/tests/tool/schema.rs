@@ -1,0 +1,181 @@
+//! JSON outputs are as the schemas in docs/ have them, and the schemas leave nothing open.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::support::{Live, Space, signal, text, until};
+
+const REPORT: &str = include_str!("../../../../docs/report.schema.json");
+const EVENTS: &str = include_str!("../../../../docs/events.schema.json");
+
+fn schema(text: &str) -> Validator {
+    let schema: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+fn check(validator: &Validator, value: &Value) {
+    let errors: Vec<String> = validator
+        .iter_errors(value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn real_outputs_fit() {
+    let (report, event) = (schema(REPORT), schema(EVENTS));
+    for (program, args, exit) in [
+        ("semantics.dll", "badstub", true),
+        ("semantics.dll", "names", true),
+        ("semantics.dll", "com", true),
+        ("semantics.dll", "slow 30", true),
+        ("semantics.dll", "atexit", true),
+        ("semantics.dll", "background", true),
+        ("semantics.dll", "alc", true),
+        ("semantics.dll", "failfast", false),
+        ("semantics.dll", "sigkill", false),
+        ("sixsteps.dll", "", true),
+        ("sqlitedemo.dll", "20", true),
+        ("hello.dll", "", true),
+    ] {
+        let space = Space::new();
+        let run = "-q --record events --slow 10ms -o a.soglia";
+        let output = space.run(run, program, args).output().unwrap();
+        assert_eq!(
+            output.status.success(),
+            exit,
+            "{program} {args}: {}",
+            text(&output.stderr)
+        );
+        let recording = space.recording("a.soglia");
+        for options in ["", "--replay", "--sort name --top 3"] {
+            check(&report, &recording.json(options));
+        }
+        let lines = recording.event_lines();
+        assert!(!lines.is_empty());
+        for line in lines.lines() {
+            check(&event, &serde_json::from_str(line).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_account_after_a_run_fits_too() {
+    let output = Space::new()
+        .run(
+            "--format json --max-size 1MiB --record events",
+            "semantics.dll",
+            "inlined",
+        )
+        .output();
+    check(
+        &schema(REPORT),
+        &serde_json::from_slice(&output.unwrap().stderr).unwrap(),
+    );
+}
+
+#[test]
+fn a_report_of_a_running_program_fits() {
+    let space = Space::new();
+    let mut live = Live::start(&mut space.run("-q -o a.soglia", "semantics.dll", "hang"));
+    live.expect("hanging");
+    until("the call", || {
+        (space.oracle_calls("hang") == 1).then_some(())
+    });
+    let running = space.recording("a.soglia").json("");
+    check(&schema(REPORT), &running);
+    assert_eq!(
+        (
+            &running["ended"],
+            running["open"].as_array().unwrap().is_empty()
+        ),
+        (&json!("running"), false)
+    );
+    signal(live.program().unwrap(), "KILL");
+    live.wait();
+}
+
+/// Every object is closed, every field is required and described, so that an output with a field more, or less, fails.
+#[test]
+fn schemas_leave_nothing_open() {
+    fn walk(schema: &Value, at: &str) {
+        if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
+            assert_eq!(schema["additionalProperties"], json!(false), "{at}");
+            let required = schema["required"].as_array().unwrap();
+            assert_eq!(required.len(), fields.len(), "{at}");
+            for (name, field) in fields {
+                assert!(required.contains(&json!(name)), "{at}: {name}");
+                let described = field["description"]
+                    .as_str()
+                    .is_some_and(|text| text.ends_with('.'));
+                assert!(described, "{at}: {name} has no description");
+            }
+        }
+        match schema {
+            Value::Object(object) => object
+                .iter()
+                .for_each(|(name, value)| walk(value, &format!("{at}/{name}"))),
+            Value::Array(array) => array.iter().for_each(|value| walk(value, at)),
+            _ => {}
+        }
+    }
+    for text in [REPORT, EVENTS] {
+        walk(&serde_json::from_str(text).unwrap(), "");
+    }
+}
+
+#[test]
+fn outputs_that_are_different_do_not_fit() {
+    let space = Space::new();
+    assert!(
+        space
+            .run("-q --record events -o a.soglia", "sixsteps.dll", "")
+            .status()
+            .unwrap()
+            .success()
+    );
+    let recording = space.recording("a.soglia");
+    let (report, event) = (schema(REPORT), schema(EVENTS));
+    let whole = recording.json("");
+    let line: Value =
+        serde_json::from_str(recording.event_lines().lines().next().unwrap()).unwrap();
+    let paths = ["", "/runtime", "/crossings", "/targets/0", "/tasks/0"];
+    let places = paths
+        .map(|path| (&report, &whole, path))
+        .into_iter()
+        .chain([(&event, &line, "")]);
+    for (validator, value, path) in places {
+        let names: Vec<String> = value
+            .pointer(path)
+            .unwrap()
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        for name in names {
+            let changed = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+                let mut other = value.clone();
+                change(other.pointer_mut(path).unwrap().as_object_mut().unwrap());
+                validator.is_valid(&other)
+            };
+            assert!(
+                !changed(&|fields| drop(fields.remove(&name))),
+                "without {path}/{name}"
+            );
+            assert!(
+                !changed(&|fields| drop(fields.insert(name.clone(), json!(1.5)))),
+                "{path}/{name} is 1.5"
+            );
+            assert!(
+                !changed(&|fields| drop(fields.insert(format!("{name}_"), json!(0)))),
+                "with one more in {path}"
+            );
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What all tests share: a .NET root, the engine, a folder with the fixtures, and ways to run things.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+pub use crate::recording::{Line, Open, Recording, Report, Target};
+use soglia::dotnet::{CORE_FRAMEWORK, Root, Search, process_env};
+
+pub const SOGLIA: &str = env!("CARGO_BIN_EXE_soglia");
+
+/// What is made once per test process.
+pub struct Setup {
+    pub root: Root,
+    /// All fixtures, with their native libraries.
+    pub fixtures: PathBuf,
+    /// The major version of the runtime that the fixtures run on.
+    pub major: u64,
+}
+
+pub fn setup() -> &'static Setup {
+    static SETUP: OnceLock<Result<Setup, String>> = OnceLock::new();
+    let setup = SETUP.get_or_init(|| {
+        std::panic::catch_unwind(prepare)
+            .map_err(|why| why.downcast_ref::<String>().cloned().unwrap_or_default())
+    });
+    setup.as_ref().unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn prepare() -> Setup {
+    let root = find_root();
+    build_engine();
+    let newest = env::var("DOTNET_ROLL_FORWARD").is_ok_and(|policy| policy == "LatestMajor");
+    let versions = root.versions_of(CORE_FRAMEWORK).iter();
+    let majors = versions
+        .map(|version| version.major)
+        .filter(|major| *major >= 8);
+    // As runtimeconfig.json and the variable have it; each report is compared with it.
+    let major = if newest { majors.max() } else { majors.min() };
+    Setup {
+        fixtures: lay_out_fixtures(),
+        major: major.expect("a root with .NET 8 or later"),
+        root,
+    }
+}
+
+fn find_root() -> Root {
+    let help =
+        "these tests need .NET 8 or later: `make test` gets one, or set SOGLIA_TEST_DOTNET_ROOT";
+    match env::var_os("SOGLIA_TEST_DOTNET_ROOT") {
+        Some(path) => Root::at(Path::new(&path)).unwrap_or_else(|outcome| {
+            panic!("SOGLIA_TEST_DOTNET_ROOT={path:?}: {outcome:?}; {help}")
+        }),
+        None => match Search::run(&process_env).root() {
+            Ok(root) => root.clone(),
+            Err(error) => panic!("{error}; {help}"),
+        },
+    }
+}
+
+/// Cargo builds the tool for its tests, but not the engine, which is a crate of its own.
+fn build_engine() {
+    let folder = Path::new(SOGLIA).parent().unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let inside = folder
+        .strip_prefix(target)
+        .unwrap_or_else(|_| panic!("{SOGLIA} is not in {}", target.display()));
+    // PROFILE, or TRIPLE/PROFILE.
+    let profile = match inside.file_name().and_then(OsStr::to_str).unwrap() {
+        "debug" => "dev",
+        other => other,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "soglia-clr",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
+        .arg(target);
+    if let Some(triple) = inside
+        .parent()
+        .filter(|triple| !triple.as_os_str().is_empty())
+    {
+        cargo.arg("--target").arg(triple);
+    }
+    let output = cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "the engine does not build: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        folder.join("libsoglia.so").is_file(),
+        "cargo has not put the engine beside {SOGLIA}"
+    );
+}
+
+/// The folder's name tells what it is made of, and it appears complete: other test processes may want it too.
+fn lay_out_fixtures() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures")
+        .canonicalize()
+        .unwrap();
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut files = Vec::new();
+    list(&source, &mut files);
+    files.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for file in &files {
+        for byte in fs::read(file).unwrap() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    let folder = base.join(format!("fixtures-{hash:016x}"));
+    if folder.is_dir() {
+        return folder;
+    }
+    let stage = tempfile::Builder::new()
+        .prefix("fixtures.")
+        .tempdir_in(base)
+        .unwrap();
+    let native = Command::new(source.join("build.sh"))
+        .arg("native")
+        .arg(stage.path())
+        .output()
+        .unwrap();
+    assert!(
+        native.status.success(),
+        "fixtures/build.sh: {}",
+        String::from_utf8_lossy(&native.stderr)
+    );
+    for file in files
+        .iter()
+        .filter(|file| file.starts_with(source.join("managed")))
+    {
+        fs::copy(file, stage.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let made = fs::rename(stage.path(), &folder);
+    assert!(made.is_ok() || folder.is_dir(), "{made:?}");
+    folder
+}
+
+fn list(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            list(&path, into)
+        } else {
+            into.push(path)
+        }
+    }
+}
+
+/// A program of the fixtures.
+pub fn fixture(name: &str) -> PathBuf {
+    setup().fixtures.join(name)
+}
+
+/// A directory of one test: for its recordings, and for what runtimes leave behind.
+pub struct Space(tempfile::TempDir);
+
+impl Space {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A command with the same environment wherever the tests run, and without core dumps.
+    pub fn command(&self, file: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "ulimit -c 0; exec \"$@\"", "sh"])
+            .arg(file);
+        for (name, _) in env::vars_os() {
+            let bytes = name.as_encoded_bytes();
+            let prefixes: [&[u8]; 4] = [b"CORECLR_", b"SOGLIA_", b"DOTNET_", b"COMPlus_"];
+            if prefixes.iter().any(|prefix| bytes.starts_with(prefix))
+                && name != "DOTNET_ROLL_FORWARD"
+            {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("DOTNET_ROOT", &setup().root.path)
+            .env("TMPDIR", self.0.path());
+        command
+            .env("ORACLE_FILE", self.path("oracle"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The tool with these arguments, which are separated by spaces.
+    pub fn soglia(&self, args: &str) -> Command {
+        let mut command = self.command(SOGLIA);
+        command
+            .args(args.split_whitespace())
+            .current_dir(self.0.path());
+        command
+    }
+
+    /// `soglia run OPTIONS FIXTURE ARGS`
+    pub fn run(&self, options: &str, program: &str, args: &str) -> Command {
+        let mut command = self.soglia(&format!("run {options}"));
+        command.arg(fixture(program)).args(args.split_whitespace());
+        command
+    }
+
+    /// A fixture as somebody starts it who does not know soglia. A root without `dotnet` has no other starter than ours.
+    pub fn bare(&self, program: &str, args: &str) -> Command {
+        let (file, before) = bare_command();
+        let mut command = self.command(file);
+        command
+            .args(before)
+            .arg(fixture(program))
+            .args(args.split_whitespace())
+            .current_dir(self.0.path());
+        command
+    }
+
+    /// The recording of that name.
+    pub fn recording(&self, name: &str) -> Recording<'_> {
+        Recording {
+            space: self,
+            path: self.path(name),
+        }
+    }
+
+    /// Calls and callbacks as native code counted them.
+    pub fn oracle(&self) -> BTreeMap<String, (u64, u64)> {
+        let bytes = fs::read(self.path("oracle")).unwrap_or_default();
+        let number =
+            |record: &[u8], at: usize| u64::from_le_bytes(record[at..at + 8].try_into().unwrap());
+        let records = bytes.chunks_exact(64).take_while(|record| record[0] != 0);
+        records
+            .map(|record| {
+                let end = record.iter().position(|byte| *byte == 0).unwrap().min(48);
+                let name = String::from_utf8(record[..end].to_vec()).unwrap();
+                (name, (number(record, 48), number(record, 56)))
+            })
+            .collect()
+    }
+
+    /// How often native code says that it was called by this name.
+    pub fn oracle_calls(&self, name: &str) -> u64 {
+        self.oracle().get(name).map_or(0, |(calls, _)| *calls)
+    }
+}
+
+/// What starts an assembly without soglia, up to the assembly.
+pub fn bare_command() -> (PathBuf, Vec<PathBuf>) {
+    let root = &setup().root;
+    match &root.muxer {
+        Some(muxer) => (muxer.clone(), Vec::new()),
+        None => (
+            SOGLIA.into(),
+            vec!["__assembly".into(), root.path.clone(), root.hostfxr.clone()],
+        ),
+    }
+}
+
+/// A started command whose output is read while it runs.
+pub struct Live {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Live {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads one line, which must be this.
+    pub fn expect(&mut self, wanted: &str) {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), wanted);
+    }
+
+    /// The rest of standard output; returns when everybody who had it open is gone.
+    pub fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// The process that soglia has started.
+    pub fn program(&self) -> Option<u32> {
+        let children =
+            fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid())).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    }
+
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// How it ended, and what it wrote to standard error.
+    pub fn wait(&mut self) -> (ExitStatus, String) {
+        let mut errors = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .unwrap();
+        (self.child.wait().unwrap(), errors)
+    }
+}
+
+impl Live {
+    /// Waits without the rest of its output, which others may still have open.
+    pub fn wait_quietly(&mut self) {
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // After a failed test: nothing that hangs or spins may stay.
+        if !self.is_over() {
+            self.program()
+                .into_iter()
+                .for_each(|program| signal(program, "KILL"));
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Sends a signal, by its name without SIG. That the process is gone already is for the caller to find out.
+pub fn signal(pid: u32, name: &str) {
+    let _ = Command::new("/bin/sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+}
+
+/// Waits until it holds, and fails if that takes too long to be slowness.
+pub fn until<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = holds() {
+            return value;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "waited in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A number below `limit`, another one each time.
+pub fn random(limit: u64) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0) % limit
+}
+
+/// Says that the running test cannot be made here, past the output that is captured.
+pub fn skip(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
