@@ -245,11 +245,11 @@ unsafe extern "C" fn at_end(task: *mut c_void) {
         let task = task.cast::<TaskWriter>();
         // SAFETY: set by `attach` for this thread, never freed.
         let writer = unsafe { &mut *task };
+        // Before its memory goes: to read it then would bring it back.
+        let os_thread = writer.record().os_thread.load(Relaxed);
         writer.end(time::now());
         with(|threads| {
-            threads
-                .records
-                .remove(&writer.record().os_thread.load(Relaxed));
+            threads.records.remove(&os_thread);
             threads.ended.push(Owned(task));
         });
     });

@@ -67,7 +67,7 @@ impl<L: Layers> Task<L> {
     /// were left without a word (an exception that flew through unmanaged frames, `longjmp`): the marks of nested calls of one kind can
     /// only go down, so a `LeaveRuntime` whose mark is not below that of the innermost open one proves that one gone.
     /// Calls of different kinds are not compared: the runtime tells them through paths of different stack depth.
-    #[inline]
+    #[inline(always)]
     pub fn cross(
         &mut self,
         crossing: Crossing,
@@ -83,7 +83,7 @@ impl<L: Layers> Task<L> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(
         &mut self,
         crossing: Crossing,
@@ -110,7 +110,7 @@ impl<L: Layers> Task<L> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn close(&mut self, crossing: Crossing, function: u64, at: u64, account: &mut impl Account) {
         let side = crossing.side();
         if self.over != 0 {
@@ -143,7 +143,7 @@ impl<L: Layers> Task<L> {
     }
 
     /// How many layers are gone for sure when a call of this side is told at this mark: 0, or all down to the innermost of the same side.
-    #[inline]
+    #[inline(always)]
     fn gone(&self, side: Side, mark: u64) -> u32 {
         let same = |layer: &Layer| {
             layer.side() == side

@@ -69,6 +69,13 @@ pub fn now() -> u64 {
         #[allow(unsafe_code, reason = "reads a CPU register")]
         return unsafe { std::arch::x86_64::_rdtsc() };
     }
+    slow_now()
+}
+
+/// Out of line, so that the fast way needs neither room on the stack nor registers to be saved.
+#[cold]
+#[inline(never)]
+fn slow_now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
 }
 

@@ -117,16 +117,22 @@ fn kinds_of_chunks() {
 fn kinds_of_events() {
     let table = rows("| kind | record | upper ");
     let name = |n: u32| match n {
+        0 => "either, in short",
         events::UNWOUND => "unwound",
         events::LATER => "later",
         events::UNMATCHED => "unmatched return",
         n => Crossing::from_number(n).unwrap().name(),
     };
-    for (n, row) in (1..).zip(&table) {
+    for (n, row) in (0..).zip(&table) {
         assert_eq!(row[..2], [n.to_string(), name(n).to_owned()]);
     }
-    assert_eq!(table.len(), 7);
+    assert_eq!(table.len(), 8);
     assert_eq!((events::KIND_BITS, events::TICK_BITS), (3, 29));
+    // Which, target and ticks of a short word, each at its largest.
+    let short = |target, ticks| events::short(Crossing::ReverseEnterRuntime, target, ticks);
+    assert_eq!(short(1023, (1 << 18) - 1), Some(u32::MAX << 3));
+    assert_eq!(short(1, 0), Some(0b11_000));
+    assert_eq!((short(1024, 0), short(1, 1 << 18)), (None, None));
 }
 
 #[test]

@@ -4,14 +4,15 @@
 //!
 //! | kind | upper 29 bits | followed by |
 //! | --- | --- | --- |
+//! | 0 in a word that is not 0: either of the next, in short | 1 bit which, 10 bits the target's number (not 0), 18 bits ticks | |
 //! | 1 LeaveRuntime, 3 ReverseEnterRuntime | ticks since the last crossing | a word: the target's number |
 //! | 2 EnterRuntime, 4 ReverseLeaveRuntime: closes the innermost layer | ticks since the last crossing | |
 //! | 5 unwound | that many of the innermost layers are gone | |
 //! | 6 later | ticks / 2^29 to add to the next crossing's | |
 //! | 7 unmatched return | 3 bits crossing, 26 bits ticks / 2^32 | a word: the lower 32 bits of the ticks |
 //!
-//! A call and its return are 12 bytes. The word with the kind is stored after the words that follow it, so a reader
-//! never sees half a record.
+//! A call and its return are 8 bytes, or 12 where the target's number or the time since the last crossing is large. The
+//! word with the kind is stored after the words that follow it, so a reader never sees half a record.
 
 use crate::crossing::Crossing;
 
@@ -21,6 +22,21 @@ pub const KIND_BITS: u32 = 3;
 pub const TICK_BITS: u32 = 29;
 /// The most words that one crossing needs: `later`, its own, the target.
 pub const MOST_WORDS: usize = 3;
+
+/// Bits of a short word for its target and its ticks.
+const SHORT_TARGET_BITS: u32 = 10;
+const SHORT_TICK_BITS: u32 = 18;
+
+/// The one word for an opening crossing, if it fits into one. `target` is not 0.
+#[inline]
+pub const fn short(crossing: Crossing, target: u32, ticks: u64) -> Option<u32> {
+    if target >> SHORT_TARGET_BITS != 0 || ticks >> SHORT_TICK_BITS != 0 {
+        return None;
+    }
+    let side = crossing.side() as u32;
+    let body = side | target << 1 | (ticks as u32) << (1 + SHORT_TARGET_BITS);
+    Some(body << KIND_BITS)
+}
 
 /// Kind 5.
 pub const UNWOUND: u32 = 5;
@@ -70,6 +86,18 @@ impl<F: Fn(usize) -> u32> Iterator for Words<F> {
             let word = (self.word)(self.at);
             let (kind, value) = (word & ((1 << KIND_BITS) - 1), word >> KIND_BITS);
             match kind {
+                0 if word != 0 => {
+                    self.at += 1;
+                    let crossing = if value & 1 == 0 {
+                        Crossing::LeaveRuntime
+                    } else {
+                        Crossing::ReverseEnterRuntime
+                    };
+                    let target = value >> 1 & ((1 << SHORT_TARGET_BITS) - 1);
+                    let ticks = value >> (1 + SHORT_TARGET_BITS);
+                    self.ticks = self.ticks.wrapping_add(u64::from(ticks));
+                    return Some(Event::Open(crossing, target));
+                }
                 1 | 3 => {
                     let target = (self.word)(self.at + 1);
                     self.at += 2;

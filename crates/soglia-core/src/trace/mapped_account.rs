@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    events::{KIND_BITS, LATER, MOST_WORDS, TICK_BITS, UNMATCHED, UNWOUND},
+    events::{self, KIND_BITS, LATER, MOST_WORDS, TICK_BITS, UNMATCHED, UNWOUND},
     format::{BLOCK, ChunkHeader, ChunkKind, TaskRecord},
     slots::slot_at,
     writer::Recording,
@@ -34,6 +34,8 @@ pub(super) struct MappedAccount {
     /// A slot whose counter is about to overflow.
     full: Option<u32>,
     chunk: Option<NonNull<ChunkHeader>>,
+    /// Of the chunk.
+    bytes: usize,
     chunks: u32,
     recording: &'static Recording,
 }
@@ -61,6 +63,7 @@ impl MappedAccount {
             record,
             full: None,
             chunk: None,
+            bytes: 0,
             chunks: 0,
             recording,
         }
@@ -90,24 +93,34 @@ impl MappedAccount {
         self.recording
     }
 
-    /// A slot whose counter is about to overflow, once.
+    /// Whether some slot's counter is about to overflow.
     #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.full.is_some()
+    }
+
+    /// A slot whose counter is about to overflow, once.
     pub(super) fn take_full(&mut self) -> Option<u32> {
         self.full.take()
+    }
+
+    /// Gives the memory of the events back to the operating system; their bytes are in the file.
+    pub(super) fn let_go(&self) {
+        if let Some(chunk) = self.chunk {
+            self.recording.release(chunk.cast(), self.bytes);
+        }
     }
 
     /// Goes on in a new chunk of events; the more a task writes, the larger.
     #[cold]
     fn next_chunk(&mut self) {
-        if let Some(done) = self.chunk.take() {
-            self.recording.retire(done);
+        if self.chunk.is_some() {
+            self.let_go();
+            self.chunk = None;
             self.recording.keep_time();
         }
-        let blocks = match self.chunks {
-            0 => 4,
-            1..=3 => 16,
-            _ => 64,
-        };
+        // 4, 4, 8, 16, 32, 64, 64 ...: never more than was needed so far, for all of it is resident until it is full.
+        let blocks = 2 << self.chunks.clamp(1, 5);
         let task = self.record.number.load(Relaxed);
         let Some(chunk) = self
             .recording
@@ -124,13 +137,12 @@ impl MappedAccount {
         self.recording.publish(chunk);
         self.chunks += 1;
         self.chunk = Some(chunk);
+        self.bytes = blocks as usize * BLOCK;
+        self.recording.populate(chunk.cast(), self.bytes);
         // SAFETY: words follow the header; the limit leaves room for one crossing and a zero.
         unsafe {
             self.words = chunk.add(1).cast::<u32>().as_ptr();
-            let end = chunk
-                .byte_add(blocks as usize * BLOCK)
-                .cast::<u32>()
-                .as_ptr();
+            let end = chunk.byte_add(self.bytes).cast::<u32>().as_ptr();
             self.limit = end.sub(MOST_WORDS + 1);
         }
     }
@@ -145,7 +157,7 @@ impl MappedAccount {
         unsafe { AtomicU32::from_ptr(self.words.add(ahead)) }.store(word, Release);
     }
 
-    #[inline]
+    #[inline(always)]
     fn event(&mut self, crossing: Crossing, slot: u32, at: u64) {
         if self.words.is_null() || self.words > self.limit {
             if !self.words.is_null() {
@@ -159,14 +171,28 @@ impl MappedAccount {
         let since = at.saturating_sub(self.last);
         // A stamp from another core may lie a little before the last one: then this crossing counts as simultaneous.
         self.last = self.last.max(at);
+        let target = if crossing.opens() {
+            // SAFETY: an opening crossing carries a slot of this recording.
+            unsafe { slot_at(self.base, slot) }.target.load(Relaxed)
+        } else {
+            0
+        };
+        if target != 0
+            && let Some(word) = events::short(crossing, target, since)
+        {
+            // SAFETY: not beyond the limit.
+            unsafe { self.put(0, word) };
+            // SAFETY: as above.
+            self.words = unsafe { self.words.add(1) };
+            return;
+        }
         if since >> TICK_BITS != 0 {
             self.later(since >> TICK_BITS);
         }
-        let word = crossing as u32 | (since as u32 & ((1 << TICK_BITS) - 1)) << 3;
+        let word = crossing as u32 | (since as u32 & ((1 << TICK_BITS) - 1)) << KIND_BITS;
         // SAFETY: not beyond the limit, so there is room for `later` and two words.
         unsafe {
             if crossing.opens() {
-                let target = slot_at(self.base, slot).target.load(Relaxed);
                 self.put(1, target);
                 self.put(0, word);
                 self.words = self.words.add(2);
@@ -249,7 +275,7 @@ impl Account for MappedAccount {
         slot.abandoned.store(abandoned, Release);
     }
 
-    #[inline]
+    #[inline(always)]
     fn closed(&mut self, layer: &mut Layer, total: u64, own: u64) {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.base, layer.slot) };

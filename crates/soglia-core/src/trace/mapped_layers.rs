@@ -141,7 +141,7 @@ impl Layers for MappedLayers {
         self.far_below_top(below)
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, layer: Layer) -> bool {
         if self.next == self.end && !self.grow() {
             return false;
@@ -160,7 +160,7 @@ impl Layers for MappedLayers {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self) {
         if self.depth == 0 {
             return;

@@ -24,14 +24,19 @@ pub(super) unsafe fn slot_at<'a>(base: *mut u8, slot: u32) -> &'a Slot {
     unsafe { &*base.add(slot as usize * UNIT).cast::<Slot>() }
 }
 
-/// Entries of the table from functions to slots. Direct-mapped: two functions that fall together take turns.
+/// Entries of the table from functions to slots, in pairs: a function is in either place of its pair.
 const CACHED: usize = 256;
+
+/// That table; no pair lies across two cache lines.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Cache([(u64, u32); CACHED]);
 
 /// Where the calls of a task are accounted.
 #[derive(Debug)]
 pub(super) struct Slots {
     /// Functions that were called lately, and their slots. A key is never 0.
-    cache: [(u64, u32); CACHED],
+    cache: Cache,
     by_target: HashMap<(u32, Side), u32>,
     /// The chunk that has room, and how many slots it can hold.
     chunk: NonNull<ChunkHeader>,
@@ -49,9 +54,10 @@ const fn key(function: u64, side: Side) -> u64 {
     function | 2 | side as u64
 }
 
+/// The first place of a key's pair.
 #[inline]
 const fn place(key: u64) -> usize {
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57) as usize * 2
 }
 
 impl Slots {
@@ -60,7 +66,7 @@ impl Slots {
         // SAFETY: a task chunk has its slots at this offset.
         let first = unsafe { chunk.byte_add(TASK_SLOTS_OFFSET) }.cast::<Slot>();
         let mut slots = Self {
-            cache: [(0, 0); CACHED],
+            cache: Cache([(0, 0); CACHED]),
             by_target: HashMap::new(),
             chunk,
             first,
@@ -78,18 +84,20 @@ impl Slots {
     #[inline]
     pub(super) fn cached(&self, function: u64, side: Side) -> Option<u32> {
         let key = key(function, side);
-        let (cached, slot) = self.cache[place(key)];
         // A number that is not aligned is no function, and its key may be that of one.
-        if cached == key && function & 3 == 0 {
-            Some(slot)
-        } else {
-            None
+        if function & 3 != 0 {
+            return None;
         }
+        let first = place(key);
+        let pair = [self.cache.0[first], self.cache.0[first + 1]];
+        pair.into_iter()
+            .find(|(cached, _)| *cached == key)
+            .map(|(_, slot)| slot)
     }
 
     /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one.
     pub(super) fn forget(&mut self) {
-        self.cache.fill((0, 0));
+        self.cache.0.fill((0, 0));
     }
 
     /// The slot of a function whose target was found.
@@ -111,7 +119,10 @@ impl Slots {
         };
         if function & 3 == 0 {
             let key = key(function, side);
-            self.cache[place(key)] = (key, slot);
+            // The one that was learnt last moves over; the one before it is forgotten.
+            let first = place(key);
+            self.cache.0[first + 1] = self.cache.0[first];
+            self.cache.0[first] = (key, slot);
         }
         slot
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    format::{ChunkHeader, ChunkKind, TASK_BLOCKS, TaskRecord},
+    format::{BLOCK, ChunkHeader, ChunkKind, TASK_BLOCKS, TaskRecord},
     mapped_account::MappedAccount,
     mapped_layers::MappedLayers,
     slots::{Slots, slot_at},
@@ -118,9 +118,18 @@ impl TaskWriter {
     }
 
     /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or [`TaskWriter::learn`].
-    #[inline]
+    /// Inlined where the crossing is a constant, half of the state machine falls away.
+    #[inline(always)]
     pub fn cross(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) {
         self.task.cross(crossing, who, at, mark, &mut self.account);
+        if self.account.is_full() {
+            self.replace_full();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn replace_full(&mut self) {
         if let Some(slot) = self.account.take_full() {
             self.slots.replace(slot);
         }
@@ -134,11 +143,12 @@ impl TaskWriter {
     /// The task's thread ends. Its memory goes back to the operating system; its bytes are in the file.
     pub fn end(&mut self, now: u64) {
         self.record().ended.store(now, Release);
+        self.account.let_go();
         let record = NonNull::from(self.record());
         // SAFETY: the record lies right after the header of its chunk.
-        self.account
-            .recording()
-            .retire(unsafe { record.byte_sub(size_of::<ChunkHeader>()) }.cast());
+        let chunk = unsafe { record.byte_sub(size_of::<ChunkHeader>()) };
+        let bytes = TASK_BLOCKS as usize * BLOCK;
+        self.account.recording().release(chunk.cast(), bytes);
     }
 
     /// The task goes on after all (a crossing in a thread's last moments), or as another thread.

@@ -372,11 +372,6 @@ impl Recording {
             .fetch_max(block as u32 + blocks, Relaxed);
         // SAFETY: the claimed blocks lie within the mapping (`limit`) and now within the file.
         let at = unsafe { self.base().add(block * BLOCK) };
-        if kind == ChunkKind::Events {
-            // One call now is cheaper than a page fault every four kilobytes. Kernels before 5.14 do not know it: no harm.
-            // SAFETY: the range is part of our own mapping.
-            unsafe { libc::madvise(at.cast(), bytes, libc::MADV_POPULATE_WRITE) };
-        }
         let chunk = NonNull::new(at.cast::<ChunkHeader>())?;
         // SAFETY: page-aligned, within the mapping, zeroed, ours alone until its magic is stored.
         let head = unsafe { chunk.as_ref() };
@@ -393,13 +388,18 @@ impl Recording {
         unsafe { chunk.as_ref() }.magic.store(CHUNK_MAGIC, Release);
     }
 
-    /// Gives the memory of a chunk that is written no more back to the operating system; its bytes are in the file.
-    pub(super) fn retire(&self, chunk: NonNull<ChunkHeader>) {
-        // SAFETY: the chunk is within our mapping of a shared file, so its pages come back when they are touched.
-        unsafe {
-            let bytes = chunk.as_ref().blocks.load(Relaxed) as usize * BLOCK;
-            libc::madvise(chunk.as_ptr().cast(), bytes, libc::MADV_DONTNEED);
-        }
+    /// Makes pages resident that are about to be written: one call is cheaper than a page fault for each. Kernels before 5.14
+    /// do not know it: no harm.
+    pub(super) fn populate(&self, at: NonNull<u8>, bytes: usize) {
+        // SAFETY: called with a part of a chunk, which is part of our own mapping.
+        unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) };
+    }
+
+    /// Gives pages that are written no more back to the operating system; their bytes are in the file. Nothing in them should
+    /// be read afterwards: the kernel maps sixteen pages around one that is read.
+    pub(super) fn release(&self, at: NonNull<u8>, bytes: usize) {
+        // SAFETY: as above, and the mapping is shared, so the pages come back when they are touched.
+        unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
     }
 
     /// Appends a record to the log. `false`, and counted as dropped: there is no room.
@@ -469,11 +469,12 @@ pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
     file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
 }
 
-/// Moves the descriptor to a high number: programs may count on the low ones.
+/// Moves the descriptor out of the low numbers, which programs may count on, but not beyond the 64 that the kernel's table
+/// of descriptors has room for from the start: to enlarge it in a process with threads takes 10 ms and more.
 fn out_of_the_way(file: File) -> File {
     // SAFETY: duplicates our own descriptor; the result, if not negative, is a new one that nobody else owns.
     unsafe {
-        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 900) {
+        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 48) {
             high if high >= 0 => File::from(OwnedFd::from_raw_fd(high)),
             _ => file,
         }

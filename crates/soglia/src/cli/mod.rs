@@ -178,7 +178,7 @@ struct Events {
 enum Record {
     /// An account per task and target.
     Summary,
-    /// Also every crossing: some 6 bytes each.
+    /// Also every crossing: 4 to 6 bytes each.
     Events,
 }
 
