@@ -1,0 +1,7 @@
+//! The parts of the benchmark.
+
+pub mod child;
+pub mod lab;
+pub mod parts;
+pub mod recording;
+pub mod results;

@@ -1,0 +1,83 @@
+//! What a crossing costs, with and without soglia: `make bench`, or `cargo bench -p soglia --bench crossings -- --help`.
+//!
+//! All configurations run in turn in one run of this program, so that whatever the machine does meanwhile hits all of them.
+//! docs/benchmarks.md tells what is compared, and what came of it.
+
+mod bench;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use bench::{lab::Lab, parts, results::Results};
+use clap::{Parser, ValueEnum};
+
+/// Measures what soglia costs. Targets that are missed are told, and are no failure.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Fewer rounds, and a tenth of the synthetic recording: for trying, not for quoting.
+    #[arg(long)]
+    quick: bool,
+    /// Also write everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only this part; may be given several times.
+    #[arg(long, value_enum, value_name = "NAME")]
+    only: Vec<Part>,
+    /// What `cargo bench` says to every benchmark. `cargo test --all-targets` does not, and gets nothing.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// In the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Time per crossing.
+    Crossings,
+    /// Start of a small program.
+    Start,
+    /// A program that does something: SQLite.
+    Sqlite,
+    /// Memory.
+    Memory,
+    /// A very long recording: writing and reading it.
+    Recording,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.bench {
+        println!("nothing is measured without --bench: cargo bench -p soglia --bench crossings");
+        return ExitCode::SUCCESS;
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("crossings: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let lab = Lab::set_up()?;
+    let mut results = Results::new(options.quick, lab.about()?);
+    for part in Part::value_variants() {
+        if !options.only.is_empty() && !options.only.contains(part) {
+            continue;
+        }
+        match part {
+            Part::Crossings => parts::crossings(&lab, &mut results),
+            Part::Start => parts::start(&lab, &mut results),
+            Part::Sqlite => parts::sqlite(&lab, &mut results),
+            Part::Memory => parts::memory(&lab, &mut results),
+            Part::Recording => bench::recording::measure(&lab, &mut results),
+        }
+        .with_context(|| format!("{part:?}"))?;
+    }
+    results.conclude();
+    if let Some(file) = &options.json {
+        std::fs::write(file, format!("{:#}\n", results.json()))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
