@@ -25,7 +25,7 @@ pub(super) unsafe fn slot_at<'a>(base: *mut u8, slot: u32) -> &'a Slot {
 }
 
 /// Entries of the table from functions to slots, in pairs: a function is in either place of its pair.
-const CACHED: usize = 256;
+const CACHED: usize = 512;
 
 /// That table; no pair lies across two cache lines.
 #[derive(Debug)]
@@ -54,10 +54,11 @@ const fn key(function: u64, side: Side) -> u64 {
     function | 2 | side as u64
 }
 
-/// The first place of a key's pair.
+/// The first place of a key's pair. The CLR makes functions in rows of equal distances; multiplying by the golden ratio
+/// lays such rows on top of each other, this does not.
 #[inline]
 const fn place(key: u64) -> usize {
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57) as usize * 2
+    (key >> 3 ^ key >> 11) as usize % (CACHED / 2) * 2
 }
 
 impl Slots {
