@@ -35,6 +35,8 @@ pub mod variables {
     pub const RECORDING: &str = "SOGLIA_RECORDING";
     /// Set: child processes record too, each into a file of its own, named after this one and their process id.
     pub const FOLLOW: &str = "SOGLIA_FOLLOW";
+    /// `woven`: crossings come from wrappers; else from the CLR's transitions.
+    pub const SOURCE: &str = "SOGLIA_SOURCE";
     /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
     pub const FLOOR: &str = "SOGLIA_FLOOR";
     /// What the CLR was told, so that it loaded us.
@@ -44,6 +46,15 @@ pub mod variables {
         "CORECLR_PROFILER_PATH",
         "CORECLR_PROFILER_PATH_64",
     ];
+}
+
+/// Where crossings come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The CLR's transition callbacks.
+    Transitions,
+    /// Wrappers, woven in at module load.
+    Woven,
 }
 
 /// Of the whole process, for ever.
@@ -58,6 +69,10 @@ pub struct Engine {
     pub names: Names,
     /// Modules that are loaded.
     pub modules: Modules,
+    /// Where crossings come from.
+    pub source: Source,
+    /// Major version of the runtime.
+    pub major: u16,
 }
 
 // SAFETY: the CLR's information interfaces are documented as callable from any thread, and are never released.
@@ -99,9 +114,8 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let asked_for = env::var_os(variables::RECORDING).ok_or(declined)?;
     let follow = env::var_os(variables::FOLLOW).is_some();
     let path = PathBuf::from(asked_for);
-    if let Some([major, ..]) = version_of(info)
-        && major < OLDEST
-    {
+    let [major, ..] = version_of(info).unwrap_or([OLDEST, 0, 0]);
+    if major < OLDEST {
         writer::note(
             &path,
             &format!("its runtime is .NET {major}; soglia needs .NET {OLDEST} or later"),
@@ -117,6 +131,11 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         info2,
         names: Names::default(),
         modules: Modules::default(),
+        source: match env::var_os(variables::SOURCE) {
+            Some(source) if source == "woven" => Source::Woven,
+            _ => Source::Transitions,
+        },
+        major,
     });
     let header = recording.header();
     if header.slow_ns != 0 {
@@ -126,11 +145,16 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     recording.log(&Record::Program {
         args: command_line(),
     });
+    if engine.source == Source::Woven {
+        let text = "source woven: the framework's own calls, function pointers and callbacks through delegates are not recorded";
+        recording.log(&Record::Remark { text: text.into() });
+    }
     if !follow {
-        for name in variables::OF_THE_CLR
-            .into_iter()
-            .chain([variables::RECORDING, variables::FOLLOW])
-        {
+        for name in variables::OF_THE_CLR.into_iter().chain([
+            variables::RECORDING,
+            variables::FOLLOW,
+            variables::SOURCE,
+        ]) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
             unsafe { env::remove_var(name) };

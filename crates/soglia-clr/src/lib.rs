@@ -4,12 +4,14 @@
 //! | --- | --- | --- |
 //! | [`boundary`] | the fence: no panic goes from here into the CLR | every cold call |
 //! | [`profiler`] | the COM object that the CLR talks to | start, end, modules, threads |
+//! | [`clerk`] | a thread that asks the CLR what it answers only there | woven: first call of a target, slow calls |
 //! | [`engine`] | what is the same for the whole process | start, end |
 //! | [`source`] | where crossings come from | **the hot path** |
 //! | [`threads`] | which task the running thread is | first crossing, last moments |
 //! | [`names`], [`metadata`], [`modules`] | which function a number stands for | first call of a function on a task |
 //! | [`objects`] | where a native function lies in memory | first return of a target |
-//! | [`stacks`] | who called | first return of a target, slow calls |
+//! | [`stacks`] | who called | first call of a target, slow calls |
+//! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
 //!
 //! Hot means: no lock, no allocation, no system call, no panic.
 #![allow(
@@ -18,6 +20,7 @@
 )]
 
 mod boundary;
+mod clerk;
 mod engine;
 mod metadata;
 mod modules;
@@ -27,6 +30,7 @@ mod profiler;
 mod source;
 mod stacks;
 mod threads;
+mod weave;
 
 use std::ffi::c_void;
 

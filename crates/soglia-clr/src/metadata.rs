@@ -1,14 +1,18 @@
 //! Reading names out of the CLR's metadata.
 
 use soglia_abi::{
+    hresult,
     ids::{FunctionId, MdToken, MdTypeDef, ModuleId},
     profiler::{
         info::ICorProfilerInfo,
         metadata::IMetaDataImport,
-        metadata_flags::{mdPinvokeImpl, miRuntime},
+        metadata_flags::{mdPinvokeImpl, mdStatic, miRuntime},
     },
 };
+use soglia_core::crossing::Side;
 use windows_core::Interface;
+
+use crate::weave::Method;
 
 /// What the metadata says of a P/Invoke.
 pub struct Import {
@@ -147,12 +151,43 @@ impl Scope {
         Some(Import { library, entry })
     }
 
-    /// The tokens of all methods by which managed code can leave: P/Invokes and the `Invoke` of delegates.
-    pub fn ways_out(&self) -> Vec<MdToken> {
+    /// All P/Invokes but those into the CLR itself, and all static `UnmanagedCallersOnly` methods.
+    pub fn crossings(&self) -> Vec<Method> {
+        let callers_only: Vec<u16> =
+            "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute\0"
+                .encode_utf16()
+                .collect();
+        let is_callback = |token: MdToken| {
+            let (mut value, mut size) = (std::ptr::null(), 0);
+            // SAFETY: a zero-terminated name, pointers to locals.
+            let answer = unsafe {
+                let name = callers_only.as_ptr();
+                self.0
+                    .GetCustomAttributeByName(token, name, &raw mut value, &raw mut size)
+            };
+            answer == hresult::S_OK
+        };
+        let methods = self.methods().filter_map(|token| {
+            let (_, _, flags, _) = self.method_props(token)?;
+            if flags & mdPinvokeImpl != 0 {
+                let side = Side::Unmanaged;
+                return (self.import(token)?.library != "QCall").then_some(Method { token, side });
+            }
+            let side = Side::Managed;
+            (flags & mdStatic != 0 && is_callback(token)).then_some(Method { token, side })
+        });
+        methods.collect()
+    }
+
+    fn methods(&self) -> impl Iterator<Item = MdToken> {
         let tokens = (0x0600_0001..0x0700_0000).map(MdToken);
         // SAFETY: any token may be asked about.
-        let valid = tokens.take_while(|token| unsafe { self.0.IsValidToken(*token) }.as_bool());
-        valid
+        tokens.take_while(|token| unsafe { self.0.IsValidToken(*token) }.as_bool())
+    }
+
+    /// The tokens of all methods by which managed code can leave: P/Invokes and the `Invoke` of delegates.
+    pub fn ways_out(&self) -> Vec<MdToken> {
+        self.methods()
             .filter(|token| {
                 self.method_props(*token)
                     .is_some_and(|(name, _, flags, impl_flags)| {

@@ -4,19 +4,22 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
 };
 
 use soglia_abi::ids::{AssemblyId, FunctionId, MdToken, ModuleId};
 use soglia_core::{
     crossing::Side,
-    trace::log::{Record, TargetNames},
+    trace::{
+        log::{Record, TargetNames},
+        task_writer::TaskWriter,
+    },
 };
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, SLOW_TICKS},
     metadata::{Scope, string},
-    objects,
+    objects, stacks,
 };
 
 /// A target, as it was found for a function.
@@ -84,6 +87,15 @@ impl Engine {
         } else {
             nameless(function, side)
         };
+        let found = self.target_named(&names);
+        let mut tables = self.names.lock();
+        tables.by_function.insert((function, side), found.number);
+        let unknown = !known && !function.is_null();
+        Found { unknown, ..found }
+    }
+
+    /// The target with these names, written down at its first crossing.
+    pub fn target_named(&self, names: &TargetNames) -> Found {
         let mut tables = self.names.lock();
         let next = tables.by_names.len() as u32 + 1;
         let number = *tables.by_names.entry(names.clone()).or_insert(next);
@@ -96,59 +108,52 @@ impl Engine {
             // Under the lock, so that no other thread counts a call of this target before it has a name.
             let names = TargetNames {
                 target: number,
-                ..names
+                ..names.clone()
             };
             self.recording.log(&Record::Target(names));
         }
-        tables.by_function.insert((function, side), number);
-        let unknown = !known && !function.is_null();
         Found {
             number,
             new,
-            unknown,
+            unknown: false,
+        }
+    }
+
+    /// Looks into a return that is the first of its target on this task, or slow: finds the target in memory, keeps the stack.
+    pub fn look_into(&'static self, task: &TaskWriter, slot: u32, at: u64, took: u64) {
+        let target = task.target(slot);
+        self.place(target, true);
+        if took >= SLOW_TICKS.load(Relaxed) && self.take_slow() {
+            let stack = stacks::current(self);
+            let task = task.record().number.load(Relaxed);
+            self.recording.log(&Record::Slow {
+                target,
+                task,
+                at,
+                took,
+                stack,
+            });
         }
     }
 
     fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
-        let mut names = TargetNames {
-            side: side as u32,
-            ..TargetNames::default()
-        };
-        let mut path = PathBuf::new();
-        if let Some((scope, token)) = Scope::of_function(&self.info, function) {
-            names.method = scope.method(token);
-            if side == Side::Unmanaged
-                && let Some(import) = scope.import(token)
-            {
-                names.library = Some(import.library);
-                names.entry = Some(import.entry);
-            }
-        }
-        if let Some((assembly, module)) = self.assembly(function) {
-            names.assembly = Some(assembly);
-            path = module;
-        }
-        names.runtime_internal = is_runtime_internal(&names, &path);
-        names
-    }
-
-    /// The simple name of a function's assembly, and the path of its module.
-    fn assembly(&self, function: FunctionId) -> Option<(String, PathBuf)> {
         let mut module = ModuleId::NULL;
         let mut token = MdToken::default();
+        let nothing = std::ptr::null_mut();
         let info = &self.info;
         // SAFETY: pointers to locals; the function is one that the CLR told.
-        let answer = unsafe {
-            info.GetFunctionInfo(
-                function,
-                std::ptr::null_mut(),
-                &raw mut module,
-                &raw mut token,
-            )
-        };
-        if answer.is_err() {
-            return None;
+        let answer =
+            unsafe { info.GetFunctionInfo(function, nothing, &raw mut module, &raw mut token) };
+        let assembly = answer.is_ok().then(|| self.assembly(module)).flatten();
+        match Scope::of_function(info, function) {
+            Some((scope, token)) => describe_method(&scope, token, side, assembly),
+            None => nameless(function, side),
         }
+    }
+
+    /// The simple name of a module's assembly, and the path of the module.
+    pub fn assembly(&self, module: ModuleId) -> Option<(String, PathBuf)> {
+        let info = &self.info;
         let mut assembly = AssemblyId::NULL;
         let nothing = std::ptr::null_mut();
         let path = string(|buffer, size, needed| {
@@ -175,16 +180,16 @@ impl Engine {
         Some((name, path.into()))
     }
 
-    /// The number of a text for stacks: a frame's method.
-    pub fn frame(&self, function: FunctionId) -> u32 {
+    /// The number of a text for stacks: a frame's method. `None`: code that the runtime made for itself, without a name.
+    pub fn frame(&self, function: FunctionId) -> Option<u32> {
         if function.is_null() {
-            return 0;
+            return Some(0);
         }
         if let Some(text) = self.names.lock().frames.get(&function) {
-            return *text;
+            return Some(*text);
         }
         let named = Scope::of_function(&self.info, function).and_then(|(s, token)| s.method(token));
-        let text = named.unwrap_or_else(|| "?".into());
+        let text = named?;
         let mut tables = self.names.lock();
         let next = tables.texts.len() as u32 + 1;
         let number = *tables.texts.entry(text.clone()).or_insert(next);
@@ -192,7 +197,7 @@ impl Engine {
             self.recording.log(&Record::Text { number, text });
         }
         tables.frames.insert(function, number);
-        number
+        Some(number)
     }
 
     /// The number of a stack with these frames.
@@ -257,6 +262,28 @@ impl Names {
     }
 }
 
+/// What the metadata say of a method. `assembly`: the name of its assembly and the path of its module.
+pub fn describe_method(
+    scope: &Scope,
+    token: MdToken,
+    side: Side,
+    assembly: Option<(String, PathBuf)>,
+) -> TargetNames {
+    let import = scope.import(token).filter(|_| side == Side::Unmanaged);
+    let (library, entry) = import.map(|i| (i.library, i.entry)).unzip();
+    let (assembly, path) = assembly.unzip();
+    let mut names = TargetNames {
+        side: side as u32,
+        method: scope.method(token),
+        assembly,
+        library,
+        entry,
+        ..TargetNames::default()
+    };
+    names.runtime_internal = is_runtime_internal(&names, &path.unwrap_or_default());
+    names
+}
+
 /// A function pointer, or a number that nobody knows.
 fn nameless(function: FunctionId, side: Side) -> TargetNames {
     let method = (!function.is_null()).then(|| "[unknown function]".to_owned());
@@ -276,9 +303,11 @@ fn is_runtime_internal(names: &TargetNames, module: &Path) -> bool {
     let Some(assembly) = names.assembly.as_deref() else {
         return false;
     };
-    if assembly == "System.Private.CoreLib" {
-        return true;
-    }
+    assembly == "System.Private.CoreLib" || is_of_framework(assembly, module)
+}
+
+/// Whether a module comes with the runtime.
+pub fn is_of_framework(assembly: &str, module: &Path) -> bool {
     let (Some(runtime), Some(folder)) = (objects::runtime_folder(), module.parent()) else {
         return false;
     };

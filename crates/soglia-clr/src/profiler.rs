@@ -14,8 +14,8 @@ use soglia_abi::{
         info::ICorProfilerInfo,
         types::{
             COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT,
-            COR_PRF_MONITOR_CODE_TRANSITIONS, COR_PRF_MONITOR_MODULE_LOADS,
-            COR_PRF_MONITOR_THREADS, COR_PRF_TRANSITION_REASON,
+            COR_PRF_MONITOR_CACHE_SEARCHES, COR_PRF_MONITOR_CODE_TRANSITIONS,
+            COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS, COR_PRF_TRANSITION_REASON,
         },
     },
 };
@@ -23,9 +23,9 @@ use windows_core::{ComObject, Interface, implement};
 
 use crate::{
     boundary,
-    engine::{self, FLOOR, GENERATION, SHUT_DOWN},
+    engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
     source::transitions,
-    threads,
+    threads, weave,
 };
 
 /// `CORECLR_PROFILER`.
@@ -36,6 +36,16 @@ const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
 /// What names need, beside: modules that go, threads that are named, stacks.
 const FOR_NAMES: u32 =
     COR_PRF_MONITOR_MODULE_LOADS | COR_PRF_MONITOR_THREADS | COR_PRF_ENABLE_STACK_SNAPSHOT;
+
+/// Which precompiled methods may be used: those that hold what was woven around must not be.
+const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES;
+
+const fn events_of(source: Source) -> u32 {
+    match source {
+        Source::Transitions => EVENTS | FOR_NAMES,
+        Source::Woven => FOR_WEAVING | FOR_NAMES,
+    }
+}
 
 /// Behind `DllGetClassObject`.
 ///
@@ -127,7 +137,7 @@ impl ProfilerCallback for Profiler {
                 Ok(engine) => {
                     threads::start();
                     // SAFETY: inside Initialize, where immutable flags may be set.
-                    let answer = unsafe { engine.info.SetEventMask(EVENTS | FOR_NAMES) };
+                    let answer = unsafe { engine.info.SetEventMask(events_of(engine.source)) };
                     if answer.is_err() {
                         let refused = format!("the runtime refused the event mask: {answer:?}");
                         engine.recording.note(&refused);
@@ -154,6 +164,9 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             if let Some(engine) = engine::get().filter(|_| status.is_ok()) {
                 engine.modules.add(module);
+                if engine.source == Source::Woven {
+                    weave::module_loaded(engine, module);
+                }
             }
             hresult::S_OK
         })
@@ -163,8 +176,24 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             if let Some(engine) = engine::get() {
                 engine.modules.remove(module);
+                weave::module_unloaded(module);
                 engine.forget_functions();
                 GENERATION.fetch_add(1, AcqRel);
+            }
+            hresult::S_OK
+        })
+    }
+
+    unsafe fn JITCachedFunctionSearchStarted(
+        &self,
+        function: FunctionId,
+        use_it: *mut BOOL,
+    ) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            let allowed = engine::get().is_none_or(|e| weave::may_use_precompiled(e, function));
+            if !allowed && !use_it.is_null() {
+                // SAFETY: not null, and the CLR's to read when this returns.
+                unsafe { *use_it = false.into() };
             }
             hresult::S_OK
         })

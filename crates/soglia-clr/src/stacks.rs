@@ -9,7 +9,10 @@ use soglia_abi::{
 };
 use windows_core::HRESULT;
 
-use crate::engine::Engine;
+use crate::{
+    clerk,
+    engine::{Engine, Source},
+};
 
 /// Frames that are kept of a stack.
 const MOST_FRAMES: usize = 256;
@@ -17,7 +20,7 @@ const MOST_FRAMES: usize = 256;
 /// The number of the running thread's stack; 0: there is none to be had.
 ///
 /// To be called inside a crossing's callback, where the CLR can walk the thread's own stack. Takes microseconds.
-pub fn current(engine: &Engine) -> u32 {
+pub fn current(engine: &'static Engine) -> u32 {
     let mut functions: Vec<FunctionId> = Vec::new();
     // SAFETY: the null thread is the current one; `collect` gets the vector that it expects. There is no seed context.
     let answer = unsafe {
@@ -35,19 +38,23 @@ pub fn current(engine: &Engine) -> u32 {
         return 0;
     }
     // The call itself is the innermost run of native frames.
-    let called = functions
-        .iter()
-        .position(|f| !f.is_null())
-        .unwrap_or(functions.len());
-    let frames: Vec<u32> = functions[called..]
-        .iter()
-        .map(|f| engine.frame(*f))
-        .collect();
-    if frames.is_empty() {
-        0
-    } else {
-        engine.stack(frames)
+    let called = functions.iter().position(|f| !f.is_null());
+    functions.drain(..called.unwrap_or(functions.len()));
+    match engine.source {
+        Source::Transitions => keep(engine, &functions),
+        // The clerk is never in a callback, and this thread is not either.
+        Source::Woven => clerk::ask(move || keep(engine, &functions)).unwrap_or(0),
     }
+}
+
+fn keep(engine: &Engine, functions: &[FunctionId]) -> u32 {
+    let mut frames: Vec<u32> = functions.iter().filter_map(|f| engine.frame(*f)).collect();
+    // What the runtime made for itself stood between these.
+    frames.dedup_by(|a, b| (*a, *b) == (0, 0));
+    if frames.is_empty() {
+        return 0;
+    }
+    engine.stack(frames)
 }
 
 unsafe extern "system" fn collect(

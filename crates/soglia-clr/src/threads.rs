@@ -158,9 +158,17 @@ pub fn current(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     Some(unsafe { &mut *task })
 }
 
-/// The running thread's task, for a return: if the call found no room for a task, its return finds none either.
+/// The running thread's task, if it has crossed before.
 #[inline(always)]
 pub fn existing() -> Option<&'static mut TaskWriter> {
+    let task = local::get();
+    // SAFETY: as in `current`.
+    (!task.is_null()).then(|| unsafe { &mut *task })
+}
+
+/// The running thread's task, for a return: if the call found no room for a task, its return finds none either.
+#[inline(always)]
+pub fn returning() -> Option<&'static mut TaskWriter> {
     let task = local::get();
     if task.is_null() {
         return without_task();

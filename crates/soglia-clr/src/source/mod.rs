@@ -1,3 +1,4 @@
 //! Where crossings come from.
 
 pub mod transitions;
+pub mod woven;

@@ -88,7 +88,7 @@ fn open(crossing: Crossing, function: u64) {
 #[inline(always)]
 fn close(crossing: Crossing, function: u64) {
     let at = time::now();
-    let Some(task) = threads::existing() else {
+    let Some(task) = threads::returning() else {
         return;
     };
     if crossing == Crossing::EnterRuntime
@@ -141,21 +141,8 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
 #[inline(never)]
 fn look_into(task: &mut TaskWriter, slot: u32, at: u64, took: u64) {
     boundary::fence((), || {
-        let Some(engine) = engine::get() else {
-            return;
-        };
-        let target = task.target(slot);
-        engine.place(target, true);
-        if took >= SLOW_TICKS.load(Relaxed) && engine.take_slow() {
-            let stack = stacks::current(engine);
-            let task = task.record().number.load(Relaxed);
-            engine.recording.log(&Record::Slow {
-                target,
-                task,
-                at,
-                took,
-                stack,
-            });
+        if let Some(engine) = engine::get() {
+            engine.look_into(task, slot, at, took);
         }
     });
 }

@@ -32,6 +32,8 @@ pub struct TaskWriter {
     task: Task<MappedLayers>,
     account: MappedAccount,
     slots: Slots,
+    /// A return that somebody will look into: slot, ticks when it came, ticks that it took.
+    remembered: Option<(u32, u64, u64)>,
     /// The number of module unloads when `slots` last forgot its functions.
     generation: u32,
 }
@@ -58,6 +60,7 @@ impl TaskWriter {
             task: Task::new(layers),
             account,
             slots,
+            remembered: None,
             generation: 0,
         });
         writer.account.begin();
@@ -133,6 +136,17 @@ impl TaskWriter {
         if let Some(slot) = self.account.take_full() {
             self.slots.replace(slot);
         }
+    }
+
+    /// Keeps a return for [`TaskWriter::recall`].
+    #[cold]
+    pub fn remember(&mut self, slot: u32, at: u64, took: u64) {
+        self.remembered = Some((slot, at, took));
+    }
+
+    /// The return that was kept last, once.
+    pub fn recall(&mut self) -> Option<(u32, u64, u64)> {
+        self.remembered.take()
     }
 
     /// Counts a fault that the state machine cannot see.

@@ -186,6 +186,8 @@ enum Record {
 enum Source {
     /// The runtime's own transition callbacks: complete.
     Transitions,
+    /// Experimental: wrappers woven in when modules are loaded. Half the cost and a fast start, but not every call is seen.
+    Woven,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

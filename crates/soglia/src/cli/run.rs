@@ -24,7 +24,6 @@ use super::{Record, Run, RunFormat, Source, complain};
 
 /// Runs a program under the engine. Returns only if that was impossible: otherwise ends as the program ended.
 pub fn run(options: &Run) -> anyhow::Result<i32> {
-    let Source::Transitions = options.source;
     let (given, args) = options
         .command
         .split_first()
@@ -52,6 +51,9 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
         .env("SOGLIA_RECORDING", &path);
     if options.follow {
         launch = launch.env("SOGLIA_FOLLOW", "1");
+    }
+    if options.source == Source::Woven {
+        launch = launch.env("SOGLIA_SOURCE", "woven");
     }
     let running = match launch.spawn() {
         Ok(running) => running,

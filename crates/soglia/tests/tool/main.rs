@@ -17,3 +17,4 @@ mod schema;
 mod semantics;
 mod support;
 mod threads;
+mod woven;

@@ -1,0 +1,252 @@
+//! Weaving: wrappers in IL around P/Invokes and callbacks, put in when their module is loaded.
+//!
+//! ```text
+//!   extern int step(IntPtr s);                 static int step(IntPtr s) {            // the program's method, now with a body
+//!                                                  hook leave(id)
+//!                                    ──────>       try { return step$native(s); }     // new: the P/Invoke as it was
+//!                                                  finally { hook enter(id) }
+//!                                              }
+//! ```
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`sig`], [`il`] | bytes of signatures and of method bodies |
+//! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
+//! | [`emit`] | new methods and changed ones, into the metadata of one module |
+//! | this | which modules and methods, and what became of them |
+//!
+//! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
+//! be used. [`may_use_precompiled`] answers the CLR's question about each method.
+
+mod emit;
+pub mod il;
+pub mod r2r;
+pub mod sig;
+
+pub use emit::Method;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use soglia_abi::{
+    ids::{AssemblyId, FunctionId, MdToken, ModuleId},
+    profiler::info::ICorProfilerInfo3,
+};
+use soglia_core::trace::log::{Record, TargetNames};
+use windows_core::Interface;
+
+use crate::{
+    engine::Engine,
+    metadata::{Scope, string},
+    names::{describe_method, is_of_framework},
+};
+
+/// A call that was woven around.
+pub struct Call {
+    /// Who is called.
+    pub names: TargetNames,
+}
+
+/// Calls by id, and what was done to each module.
+static WEAVE: RwLock<Weave> = RwLock::new(Weave {
+    calls: Vec::new(),
+    modules: None,
+});
+
+struct Weave {
+    /// Never shrinks: code that holds an id may run at any time.
+    calls: Vec<Arc<Call>>,
+    modules: Option<HashMap<ModuleId, Arc<Woven>>>,
+}
+
+/// What was done to a module.
+struct Woven {
+    /// Rows of the methods that are no longer what their precompiled callers believe.
+    changed: HashSet<u32>,
+    precompiled: r2r::Precompiled<'static>,
+}
+
+const MODULE_NGEN: u32 = 0x2;
+const MODULE_DYNAMIC: u32 = 0x4;
+const MODULE_RESOURCE: u32 = 0x10;
+const MODULE_FLAT: u32 = 0x20;
+
+/// The call with this id. Not for the hot path.
+pub fn call(id: i64) -> Option<Arc<Call>> {
+    let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
+    weave.calls.get(usize::try_from(id).ok()?).cloned()
+}
+
+fn add(names: TargetNames) -> i64 {
+    let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
+    weave.calls.push(Arc::new(Call { names }));
+    weave.calls.len() as i64 - 1
+}
+
+/// A module was loaded: weaves around what crosses in it.
+pub fn module_loaded(engine: &Engine, module: ModuleId) {
+    let Some(loaded) = Loaded::look(engine, module) else {
+        return;
+    };
+    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 || loaded.is_of_framework() {
+        return;
+    }
+    let Some(scope) = Scope::of_module(&engine.info, module) else {
+        return;
+    };
+    let found = scope.crossings();
+    if found.is_empty() {
+        return;
+    }
+    let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
+    let calls: Vec<(emit::Method, i64)> = found
+        .into_iter()
+        .map(|method| {
+            let names = describe_method(&scope, method.token, method.side, assembly.clone());
+            (method, add(names))
+        })
+        .collect();
+    // Reading and writing scopes of one module are not held at the same time.
+    drop(scope);
+    let (changed, remark) = match emit::weave(engine, module, &calls) {
+        Ok(done) if done.delegates == 0 => (done.changed, None),
+        Ok(done) => {
+            let text = format!(
+                "{} native functions that {} calls take delegates: callbacks through them are not seen by --source woven",
+                done.delegates, loaded.assembly
+            );
+            (done.changed, Some(text))
+        }
+        Err(failure) => {
+            let text = format!("{} is not fully watched: {}", loaded.assembly, failure.what);
+            (failure.changed, Some(text))
+        }
+    };
+    let precompiled = loaded.precompiled();
+    remember(
+        module,
+        Woven {
+            changed,
+            precompiled,
+        },
+    );
+    if let Some(text) = remark {
+        engine.recording.log(&Record::Remark { text });
+    }
+}
+
+fn remember(module: ModuleId, woven: Woven) {
+    let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
+    let modules = weave.modules.get_or_insert_default();
+    modules.insert(module, Arc::new(woven));
+}
+
+/// A module is about to be unloaded: its id may come to mean another one.
+pub fn module_unloaded(module: ModuleId) {
+    let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
+    weave.modules.get_or_insert_default().remove(&module);
+}
+
+/// Whether the CLR may use the precompiled code of a function.
+pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
+    let mut module = ModuleId::NULL;
+    let mut token = MdToken::default();
+    let nothing = std::ptr::null_mut();
+    // SAFETY: pointers to locals; the function is one that the CLR is about to prepare.
+    let answer = unsafe {
+        engine
+            .info
+            .GetFunctionInfo(function, nothing, &raw mut module, &raw mut token)
+    };
+    if answer.is_err() {
+        return true;
+    }
+    let woven = {
+        let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
+        weave
+            .modules
+            .as_ref()
+            .and_then(|modules| modules.get(&module).cloned())
+    };
+    let Some(woven) = woven else { return true };
+    if woven.changed.contains(&token.row()) {
+        return false;
+    }
+    let changed = |token: MdToken| woven.changed.contains(&token.row());
+    match &woven.precompiled {
+        r2r::Precompiled::None => true,
+        image => image.inlines_any(token.row(), &changed) == r2r::Inlined::No,
+    }
+}
+
+/// A module as the CLR tells of it.
+struct Loaded {
+    assembly: String,
+    path: PathBuf,
+    flags: u32,
+    base: *const u8,
+}
+
+impl Loaded {
+    fn look(engine: &Engine, module: ModuleId) -> Option<Self> {
+        let info = engine.info.cast::<ICorProfilerInfo3>().ok()?;
+        let (mut flags, mut base) = (0, std::ptr::null());
+        let mut assembly_id = AssemblyId::NULL;
+        let path = string(|buffer, size, needed| {
+            // SAFETY: a buffer of that size, pointers to locals.
+            let answer = unsafe {
+                info.GetModuleInfo2(
+                    module,
+                    &raw mut base,
+                    size,
+                    needed,
+                    buffer,
+                    &raw mut assembly_id,
+                    &raw mut flags,
+                )
+            };
+            answer.is_ok()
+        })?;
+        let (assembly, _) = engine.assembly(module)?;
+        Some(Self {
+            assembly,
+            path: path.into(),
+            flags,
+            base,
+        })
+    }
+
+    fn is_of_framework(&self) -> bool {
+        self.assembly == "System.Private.CoreLib"
+            || is_of_framework(&self.assembly, Path::new(&self.path))
+    }
+
+    fn precompiled(&self) -> r2r::Precompiled<'static> {
+        if self.flags & MODULE_NGEN == 0 {
+            return r2r::Precompiled::None;
+        }
+        if self.flags & MODULE_FLAT != 0 {
+            return r2r::Precompiled::Unreadable;
+        }
+        // SAFETY: the CLR has mapped the image there, and keeps it for as long as it asks about its methods.
+        let image = unsafe { mapped(self.base) };
+        image.map_or(r2r::Precompiled::Unreadable, r2r::Image::parse)
+    }
+}
+
+/// The bytes of a mapped image, as long as its own header says.
+///
+/// # Safety
+/// `base` is null or the start of an image that stays mapped.
+unsafe fn mapped(base: *const u8) -> Option<&'static [u8]> {
+    if base.is_null() {
+        return None;
+    }
+    // SAFETY: an image begins with at least one page of headers.
+    let size = r2r::image_size(unsafe { std::slice::from_raw_parts(base, 4096) })?;
+    // SAFETY: the loader maps that many bytes; only those of sections that are in the file are looked at.
+    Some(unsafe { std::slice::from_raw_parts(base, size) })
+}

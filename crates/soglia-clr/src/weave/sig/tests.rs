@@ -1,0 +1,189 @@
+use super::*;
+
+fn parts(blob: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
+    let sig = MethodSig::parse(blob)?;
+    let params = sig.params().map(<[u8]>::to_vec).collect();
+    Some((sig.ret().to_vec(), params))
+}
+
+#[test]
+fn takes_plain_signatures_apart() {
+    let sig = MethodSig::parse(&[0x00, 2, 0x08, 0x0E, 0x18]).unwrap();
+    assert_eq!(sig.ret(), [0x08]);
+    assert_eq!(sig.param(0), Some(&[0x0E][..]));
+    assert_eq!(sig.param(1), Some(&[0x18][..]));
+    assert_eq!(sig.param(2), None);
+    assert!(!sig.has_this() && !sig.returns_void() && !sig.is_vararg());
+    assert_eq!((sig.args(), sig.generic()), (2, 0));
+
+    let generic = MethodSig::parse(&[0x30, 1, 1, 0x01, 0x1E, 0]).unwrap();
+    assert!(generic.has_this() && generic.returns_void());
+    assert_eq!((generic.args(), generic.generic()), (2, 1));
+
+    let explicit = MethodSig::parse(&[0x60, 1, 0x01, 0x12, 0x04]).unwrap();
+    assert_eq!(explicit.args(), 1);
+}
+
+#[test]
+fn takes_every_element_type_apart() {
+    let types: [&[u8]; 16] = [
+        &[0x0F, 0x01],                                                 // void*
+        &[0x0F, 0x0F, 0x11, 0x81, 0x02],                               // ValueType**
+        &[0x10, 0x20, 0x05, 0x08],                                     // int32 modopt(..) &
+        &[0x1F, 0x05, 0x20, 0x80, 0x85, 0x10, 0x12, 0xC0, 0, 0x40, 0], // modifiers, class&
+        &[0x13, 3],                                                    // !3
+        &[0x1E, 0],                                                    // !!0
+        &[0x14, 0x08, 2, 2, 3, 4, 2, 0, 0x7F],                         // int32[0..3, -1..]
+        &[0x14, 0x0E, 3, 0, 0],                                        // string[,,]
+        &[0x15, 0x12, 0x05, 2, 0x08, 0x15, 0x11, 0x09, 1, 0x0E],       // A<int, B<string>>
+        &[0x1B, 0x09, 1, 0x20, 0x05, 0x01, 0x0F, 0x02],                // fnptr(bool*)
+        &[0x1B, 0x05, 2, 0x01, 0x08, 0x41, 0x08],                      // vararg fnptr
+        &[0x1D, 0x1D, 0x05],                                           // byte[][]
+        &[0x45, 0x10, 0x04],                                           // pinned
+        &[0x16],                                                       // typedref
+        &[0x1C],                                                       // object
+        &[0x19],                                                       // native uint
+    ];
+    for ret in types {
+        for param in types {
+            let blob = [&[0x00, 3][..], ret, param, &[0x0D], ret].concat();
+            let (had_ret, had) = parts(&blob).unwrap();
+            assert_eq!(had_ret, ret);
+            assert_eq!(had, [param, &[0x0D], ret]);
+        }
+    }
+}
+
+#[test]
+fn a_sentinel_belongs_to_no_parameter() {
+    let (_, params) = parts(&[0x05, 2, 0x01, 0x08, 0x41, 0x0E]).unwrap();
+    assert_eq!(params, [[0x08], [0x0E]]);
+    assert!(parts(&[0x00, 2, 0x01, 0x08, 0x41, 0x0E]).is_none());
+}
+
+#[test]
+fn void_hides_behind_modifiers() {
+    let void = |blob: &[u8]| MethodSig::parse(blob).unwrap().returns_void();
+    assert!(void(&[0x00, 0, 0x20, 0x05, 0x1F, 0x09, 0x01]));
+    assert!(!void(&[0x00, 0, 0x20, 0x05, 0x0F, 0x01]));
+    assert!(!void(&[0x00, 0, 0x10, 0x01 + 0x07]));
+}
+
+#[test]
+fn broken_bytes_are_no_signature() {
+    for blob in [
+        &[][..],
+        &[0x00],
+        &[0x06, 0x08],                   // a field
+        &[0x07, 1, 0x08],                // locals
+        &[0x80, 0, 0x01],                // an unknown flag
+        &[0x00, 1, 0x01],                // a parameter is missing
+        &[0x00, 0, 0x01, 0x00],          // bytes are left
+        &[0x00, 1, 0x01, 0x01],          // a void parameter
+        &[0x00, 0, 0x10, 0x01],          // void&
+        &[0x00, 0, 0x12, 0x07],          // a tag that is nobody's
+        &[0x00, 0, 0x12, 0x01],          // row 0
+        &[0x00, 0, 0x21, 0, 0, 0, 0],    // a type by address
+        &[0x00, 0xDF, 0xFF, 0xFF, 0xFF], // half a billion parameters
+        &[0x00, 0xE0, 0x01],             // a number that does not exist
+        &[0x00, 0, 0x15, 0x13, 0x05, 1, 0x08],
+    ] {
+        assert_eq!(MethodSig::parse(blob), None, "{blob:02x?}");
+    }
+    // Deeper than the stack would be.
+    let deep = [&[0x00, 0][..], &[0x15, 0x12, 0x05, 1].repeat(100_000), &[8]].concat();
+    assert_eq!(MethodSig::parse(&deep), None);
+    // Prefixes do not recurse.
+    let long = [&[0x00, 0][..], &[0x1D].repeat(100_000), &[8]].concat();
+    assert!(MethodSig::parse(&long).is_some());
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let telling = [
+        0x00, 0x01, 0x02, 0x05, 0x09, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x1B, 0x1D, 0x20,
+        0x41, 0x80, 0xC0,
+    ];
+    for _ in 0..200_000 {
+        let len = next() as usize % 24;
+        let blob: Vec<u8> = (0..len)
+            .map(|_| telling[next() as usize % telling.len()])
+            .collect();
+        if let Some(sig) = MethodSig::parse(&blob) {
+            let end = sig.params().last().unwrap_or_else(|| sig.ret());
+            assert!(blob.ends_with(end));
+            let _ = (sig.returns_void(), sig.args());
+        }
+    }
+}
+
+#[test]
+fn numbers_are_compressed_as_in_the_standard() {
+    // The examples of II.23.2.
+    for (number, bytes) in [
+        (0x03, &[0x03][..]),
+        (0x7F, &[0x7F]),
+        (0x80, &[0x80, 0x80]),
+        (0x2E57, &[0xAE, 0x57]),
+        (0x3FFF, &[0xBF, 0xFF]),
+        (0x4000, &[0xC0, 0x00, 0x40, 0x00]),
+        (0x1FFF_FFFF, &[0xDF, 0xFF, 0xFF, 0xFF]),
+    ] {
+        let mut out = Vec::new();
+        put_unsigned(&mut out, number).unwrap();
+        assert_eq!(out, bytes);
+        assert_eq!(unsigned(bytes), Some((number, bytes.len())));
+        assert_eq!(unsigned(&bytes[..bytes.len() - 1]), None);
+    }
+    assert_eq!(put_unsigned(&mut Vec::new(), MOST + 1), None);
+}
+
+#[test]
+fn type_tokens_are_coded() {
+    let coded = |token| {
+        let mut out = Vec::new();
+        put_type(&mut out, MdToken(token)).map(|()| out)
+    };
+    // The example of II.23.2.8.
+    assert_eq!(coded(0x0100_0012), Some(vec![0x49]));
+    assert_eq!(coded(0x0200_0001), Some(vec![0x04]));
+    assert_eq!(coded(0x1B00_0020), Some(vec![0x80, 0x82]));
+    assert_eq!(coded(0x01FF_FFFF), Some(vec![0xC3, 0xFF, 0xFF, 0xFD]));
+    assert_eq!(coded(0x0600_0001), None);
+    assert_eq!(coded(0x0100_0000), None);
+}
+
+#[test]
+fn hooks_and_locals_have_signatures() {
+    let modopt = MdToken(0x0100_0012);
+    let hook = |convention, ret| hook_signature(convention, &[ret], &[&[INT64]]);
+    assert_eq!(
+        hook(Unmanaged::Suppressed { modopt }, INT32),
+        Some(vec![0x09, 1, 0x20, 0x49, 0x08, 0x0A])
+    );
+    assert_eq!(hook(Unmanaged::Cdecl, VOID), Some(vec![0x01, 1, 1, 0x0A]));
+    assert_eq!(
+        hook(Unmanaged::Suppressed { modopt: MdToken(0) }, INT32),
+        None
+    );
+    for blob in [
+        hook(Unmanaged::Suppressed { modopt }, VOID).unwrap(),
+        hook(Unmanaged::Cdecl, VOID).unwrap(),
+    ] {
+        let sig = MethodSig::parse(&blob).unwrap();
+        assert!(sig.returns_void());
+        assert_eq!(sig.param(0), Some(&[INT64][..]));
+    }
+    assert_eq!(
+        locals_signature(&[&[INT32], &[0x11, 0x05]]),
+        Some(vec![7, 2, 8, 0x11, 5])
+    );
+    assert_eq!(locals_signature(&[&[INT32][..]; 65_535]), None);
+}

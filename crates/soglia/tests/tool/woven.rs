@@ -1,0 +1,152 @@
+//! The same programs under `--source woven`: they behave as without soglia, and what woven claims to see is all there.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::support::{Space, text};
+
+/// Native calls of these cases go by ways that are not woven around: function pointers, delegates on native functions,
+/// vtables, assemblies made at run time. Entry points and how many calls of each are not seen.
+const UNSEEN: &[(&str, &str, u64)] = &[
+    ("calli", "plain", 2),
+    ("calli-suppressed", "suppressed", 1),
+    ("getdelegate", "plain", 2),
+    ("dynamicmethod", "plain", 1),
+    ("emit", "emitted", 1),
+];
+
+/// These want something, never end, or (`tlsdestructor`) may crash a bare runtime.
+const NOT_HERE: &[&str] = &[
+    "tlsdestructor",
+    "background",
+    "spin",
+    "hang",
+    "exitcode",
+    "stdio",
+    "signals",
+    "environment",
+    "child",
+];
+
+fn cases() -> Vec<String> {
+    let list = Space::new().bare("semantics.dll", "list").output().unwrap();
+    let cases: Vec<String> = text(&list.stdout)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    assert!(cases.len() > 50, "{cases:?}");
+    cases
+        .into_iter()
+        .filter(|case| !NOT_HERE.contains(&&**case))
+        .collect()
+}
+
+fn verify(case: &str) {
+    let space = Space::new();
+    let bare = Space::new().bare("semantics.dll", case).output().unwrap();
+    let options = "--quiet --source woven --record events -o a.soglia";
+    let under = space.run(options, "semantics.dll", case).output().unwrap();
+    assert_eq!(text(&under.stdout), text(&bare.stdout), "standard output");
+    assert_eq!(under.status, bare.status, "{}", text(&under.stderr));
+
+    let recording = space.recording("a.soglia");
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for target in recording
+        .report()
+        .targets
+        .iter()
+        .filter(|t| t.direction == "forward")
+    {
+        *seen
+            .entry(target.entry.clone().unwrap_or_default())
+            .or_default() += target.calls;
+    }
+    for (entry, (calls, _)) in space.oracle() {
+        let unseen = UNSEEN.iter().find(|(c, e, _)| *c == case && *e == entry);
+        let expected = calls - unseen.map_or(0, |(.., calls)| *calls);
+        assert_eq!(
+            seen.get(&entry).copied().unwrap_or(0),
+            expected,
+            "calls of {entry}"
+        );
+    }
+    assert_eq!(
+        recording.report().calls("plain"),
+        recording.replayed().calls("plain"),
+        "counters and events"
+    );
+}
+
+#[test]
+fn programs_behave_as_without_and_their_calls_are_all_seen() {
+    let mut failed = Vec::new();
+    for case in cases() {
+        println!("-- {case}");
+        if catch_unwind(AssertUnwindSafe(|| verify(&case))).is_err() {
+            failed.push(case);
+        }
+    }
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+#[test]
+fn the_six_steps_are_six_crossings() {
+    let space = Space::new();
+    let options = "--quiet --source woven --record events -o a.soglia";
+    let output = space.run(options, "sixsteps.dll", "").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = space.recording("a.soglia").events();
+    let told: Vec<&str> = lines.iter().map(|line| &*line.crossing).collect();
+    assert_eq!(
+        told,
+        [
+            "LeaveRuntime",
+            "ReverseEnterRuntime",
+            "LeaveRuntime",
+            "EnterRuntime",
+            "ReverseLeaveRuntime",
+            "EnterRuntime"
+        ]
+    );
+}
+
+#[test]
+fn sqlite_is_seen_whole() {
+    let space = Space::new();
+    let options = "--quiet --source woven -o a.soglia";
+    let bare = Space::new()
+        .bare("sqlitedemo.dll", "3000")
+        .output()
+        .unwrap();
+    let under = space
+        .run(options, "sqlitedemo.dll", "3000")
+        .output()
+        .unwrap();
+    assert_eq!(text(&under.stdout), text(&bare.stdout));
+    let report = space.recording("a.soglia").report();
+    let calls = |direction: &str| -> u64 {
+        let of = report.targets.iter().filter(|t| t.direction == direction);
+        of.map(|t| t.calls).sum()
+    };
+    assert_eq!((calls("forward"), calls("reverse")), (20 + 7 * 3000, 3000));
+}
+
+#[test]
+fn a_slow_call_has_its_caller() {
+    let space = Space::new();
+    let options = "--quiet --source woven --slow 20ms -o a.soglia";
+    let output = space
+        .run(options, "semantics.dll", "slow 50")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let report = space.recording("a.soglia").report();
+    let [slow] = &report.slow[..] else {
+        panic!("one slow call, not {}", report.slow.len())
+    };
+    assert!(
+        slow.stack.iter().any(|frame| frame.ends_with("Load.Slow")),
+        "{:?}",
+        slow.stack
+    );
+}
