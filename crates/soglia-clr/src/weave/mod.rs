@@ -12,12 +12,14 @@
 //! | --- | --- |
 //! | [`sig`], [`il`] | bytes of signatures and of method bodies |
 //! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
+//! | [`before`] | what the metadata of a module say of a method |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
 //! be used. [`may_use_precompiled`] answers the CLR's question about each method.
 
+mod before;
 mod emit;
 pub mod il;
 pub mod r2r;
