@@ -250,7 +250,11 @@ pub fn main() -> i32 {
     {
         return assembly(env::args_os().skip(2).collect());
     }
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let result = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Report(options) => report::report(&options).map(|()| 0),
         Command::Events(options) => events::events(&options).map(|()| 0),
@@ -264,6 +268,33 @@ pub fn main() -> i32 {
             CANNOT
         }
     }
+}
+
+/// Says in one line what is wrong with the command line; help and version that were asked for are printed as they are.
+fn usage(error: &clap::Error) -> i32 {
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
+    let asked_for = [
+        DisplayHelp,
+        DisplayVersion,
+        DisplayHelpOnMissingArgumentOrSubcommand,
+    ];
+    if asked_for.contains(&error.kind()) {
+        // If nobody reads it, nobody asked.
+        let _ = error.print();
+        return error.exit_code();
+    }
+    let text = error.to_string();
+    let said: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let said = said.join(" ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    complain(&format!("{said} (--help tells more)"));
+    CANNOT
 }
 
 /// Starts an assembly by hostfxr, in this very process: where a root has no `dotnet` to do it.
