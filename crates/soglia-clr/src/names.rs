@@ -303,11 +303,14 @@ fn is_runtime_internal(names: &TargetNames, module: &Path) -> bool {
     let Some(assembly) = names.assembly.as_deref() else {
         return false;
     };
-    assembly == "System.Private.CoreLib" || is_of_framework(assembly, module)
+    is_of_framework(assembly, module)
 }
 
 /// Whether a module comes with the runtime.
 pub fn is_of_framework(assembly: &str, module: &Path) -> bool {
+    if assembly == "System.Private.CoreLib" {
+        return true;
+    }
     let (Some(runtime), Some(folder)) = (objects::runtime_folder(), module.parent()) else {
         return false;
     };

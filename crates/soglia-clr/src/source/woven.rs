@@ -57,8 +57,8 @@ pub extern "C" fn enter(id: i64) -> i32 {
 }
 
 /// After [`enter`], where there is more to do. Called in preemptive mode.
-pub extern "C" fn enter_slow(id: i64) {
-    look_into(id);
+pub extern "C" fn enter_slow(_id: i64) {
+    look_into();
 }
 
 /// When native code has called managed code. Called in cooperative mode.
@@ -151,7 +151,7 @@ fn first_call(task: &mut TaskWriter, side: Side, id: i64, generation: u32) -> u3
 }
 
 #[cold]
-fn look_into(_id: i64) {
+fn look_into() {
     let Some(task) = threads::existing() else {
         return;
     };

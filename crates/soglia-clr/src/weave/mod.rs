@@ -29,7 +29,7 @@ pub use emit::Method;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -93,7 +93,9 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(loaded) = Loaded::look(engine, module) else {
         return;
     };
-    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 || loaded.is_of_framework() {
+    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0
+        || is_of_framework(&loaded.assembly, &loaded.path)
+    {
         return;
     }
     let Some(scope) = Scope::of_module(&engine.info, module) else {
@@ -219,11 +221,6 @@ impl Loaded {
             flags,
             base,
         })
-    }
-
-    fn is_of_framework(&self) -> bool {
-        self.assembly == "System.Private.CoreLib"
-            || is_of_framework(&self.assembly, Path::new(&self.path))
     }
 
     fn precompiled(&self) -> r2r::Precompiled<'static> {
