@@ -37,6 +37,8 @@ pub mod variables {
     pub const FOLLOW: &str = "SOGLIA_FOLLOW";
     /// `woven`: crossings come from wrappers; else from the CLR's transitions.
     pub const SOURCE: &str = "SOGLIA_SOURCE";
+    /// `framework`, `corelib`: which modules are woven besides the program's own.
+    pub const SCOPE: &str = "SOGLIA_SCOPE";
     /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
     pub const FLOOR: &str = "SOGLIA_FLOOR";
     /// What the CLR was told, so that it loaded us.
@@ -57,6 +59,27 @@ pub enum Source {
     Woven,
 }
 
+/// Which modules are woven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The program's own.
+    User,
+    /// Also the framework's, but for System.Private.CoreLib.
+    Framework,
+    /// All.
+    CoreLib,
+}
+
+impl Scope {
+    fn of_environment() -> Self {
+        match env::var(variables::SCOPE).as_deref() {
+            Ok("framework") => Self::Framework,
+            Ok("corelib") => Self::CoreLib,
+            _ => Self::User,
+        }
+    }
+}
+
 /// Of the whole process, for ever.
 pub struct Engine {
     /// Where it all goes.
@@ -71,6 +94,8 @@ pub struct Engine {
     pub modules: Modules,
     /// Where crossings come from.
     pub source: Source,
+    /// Which modules are woven.
+    pub scope: Scope,
     /// Major version of the runtime.
     pub major: u16,
 }
@@ -135,6 +160,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             Some(source) if source == "woven" => Source::Woven,
             _ => Source::Transitions,
         },
+        scope: Scope::of_environment(),
         major,
     });
     let header = recording.header();
@@ -154,6 +180,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             variables::RECORDING,
             variables::FOLLOW,
             variables::SOURCE,
+            variables::SCOPE,
         ]) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
@@ -198,6 +225,11 @@ fn command_line() -> Vec<String> {
 }
 
 impl Engine {
+    /// Whether calls are only counted.
+    pub const fn counts(&self) -> bool {
+        false
+    }
+
     /// Writes down which runtime this is.
     pub fn tell_runtime(&self) {
         // A shared framework lies in a folder named after its version, which is exact.

@@ -56,6 +56,30 @@ pub extern "C" fn enter(id: i64) -> i32 {
     close(Crossing::EnterRuntime, id)
 }
 
+/// When a native call has ended by an exception. Called in preemptive mode.
+pub extern "C" fn enter_failed(id: i64) {
+    close(Crossing::EnterRuntime, id);
+}
+
+/// Instead of a call that a policy refuses. Called in preemptive mode.
+pub extern "C" fn refused(_id: i64) {}
+
+/// Before a native call that is only counted. Called in cooperative mode.
+pub extern "C" fn count(_id: i64) -> i32 {
+    DONE
+}
+
+/// The same, where [`count`] could not do it. Called in preemptive mode.
+pub extern "C" fn count_slow(_id: i64) {}
+
+/// When native code has called managed code and that is only counted. Called in cooperative mode.
+pub extern "C" fn reverse_count(_id: i64) -> i32 {
+    DONE
+}
+
+/// The same, where [`reverse_count`] could not do it. Called in preemptive mode.
+pub extern "C" fn reverse_count_slow(_id: i64) {}
+
 /// After [`enter`], where there is more to do. Called in preemptive mode.
 pub extern "C" fn enter_slow(_id: i64) {
     look_into();

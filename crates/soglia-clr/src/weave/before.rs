@@ -219,6 +219,16 @@ pub(super) fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToke
     })
 }
 
+/// Whether something has a custom attribute of this type.
+pub(super) fn has_attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> bool {
+    let (name, mut value, mut size) = (wide(name), std::ptr::null(), 0);
+    // SAFETY: a zero-terminated name, pointers to locals.
+    let answer = unsafe {
+        import.GetCustomAttributeByName(owner, name.as_ptr(), &raw mut value, &raw mut size)
+    };
+    answer == soglia_abi::hresult::S_OK
+}
+
 /// The address of some body of this module.
 pub(super) fn some_rva(import: &IMetaDataImport) -> Option<u32> {
     (0x0600_0001..0x0700_0000)

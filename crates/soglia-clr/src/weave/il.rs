@@ -17,7 +17,7 @@ mod wrappers;
 
 use soglia_abi::ids::MdToken;
 
-pub use wrappers::{Forward, Reverse, forward, forward_locals, reverse, reverse_locals};
+pub use wrappers::{Hook, Pair};
 
 /// Flags of the header: wide form, a section follows, locals begin as zero.
 const FAT: u16 = 0x3;
@@ -29,8 +29,8 @@ const HEADER: usize = 12;
 /// A section of clauses in wide form, and what a clause takes there.
 const CLAUSES: u32 = 0x41;
 const CLAUSE: usize = 24;
-/// A clause whose handler runs however the protected code is left.
-const FINALLY: u32 = 2;
+/// A clause whose handler runs when an exception flies through, and only then.
+const FAULT: u32 = 4;
 
 mod op {
     pub const LDARG_0: u8 = 0x02;
@@ -50,14 +50,13 @@ mod op {
     pub const RET: u8 = 0x2A;
     pub const BRFALSE: u8 = 0x39;
     pub const BGE: u8 = 0x3C;
-    pub const BLE: u8 = 0x3E;
-    pub const CONV_I8: u8 = 0x6A;
     pub const CONV_U8: u8 = 0x6E;
+    pub const CALLVIRT: u8 = 0x6F;
     pub const LDSTR: u8 = 0x72;
     pub const NEWOBJ: u8 = 0x73;
     pub const THROW: u8 = 0x7A;
     pub const CONV_I: u8 = 0xD3;
-    pub const ENDFINALLY: u8 = 0xDC;
+    pub const ENDFAULT: u8 = 0xDC;
     pub const LEAVE: u8 = 0xDD;
     pub const WIDE: u8 = 0xFE;
     pub const WIDE_LDARG: u8 = 0x09;
@@ -83,10 +82,10 @@ pub struct Try {
     start: usize,
 }
 
-/// A finally handler whose end is not there yet.
+/// A fault handler whose end is not there yet.
 #[derive(Debug)]
 #[must_use = "a handler that is not ended protects nothing"]
-pub struct Finally {
+pub struct Fault {
     start: usize,
     handler: usize,
 }
@@ -214,6 +213,37 @@ impl Code {
         self.with_token(op::CALLI, signature, takes, returns.into());
     }
 
+    /// Calls a virtual method.
+    pub fn callvirt(&mut self, method: MdToken, args: u16, returns: bool) {
+        self.with_token(op::CALLVIRT, method, args.into(), returns.into());
+    }
+
+    /// Loads what is on top once more.
+    pub fn dup(&mut self) {
+        self.byte(op::DUP, 1, 2);
+    }
+
+    /// Drops what is on top.
+    pub fn pop(&mut self) {
+        self.byte(op::POP, 1, 0);
+    }
+
+    /// Loads a string of the module.
+    pub fn ldstr(&mut self, string: MdToken) {
+        self.with_token(op::LDSTR, string, 0, 1);
+    }
+
+    /// Makes an object.
+    pub fn newobj(&mut self, constructor: MdToken, args: u16) {
+        self.with_token(op::NEWOBJ, constructor, args.into(), 1);
+    }
+
+    /// Throws. What is below on the stack is gone.
+    pub fn throw(&mut self) {
+        self.byte(op::THROW, 1, 0);
+        self.never_goes_on(false);
+    }
+
     /// Returns.
     pub fn ret(&mut self, returns: bool) {
         self.byte(op::RET, returns.into(), 0);
@@ -267,11 +297,6 @@ impl Code {
         self.branch(op::BGE, label, 2);
     }
 
-    /// Branches if the one below is not greater than the one above it.
-    pub fn ble(&mut self, label: Label) {
-        self.branch(op::BLE, label, 2);
-    }
-
     /// Leaves a protected block. What was on the stack is gone.
     pub fn leave(&mut self, label: Label) {
         self.stack(self.depth.unwrap_or(0), 0);
@@ -289,18 +314,18 @@ impl Code {
     }
 
     /// Begins the handler. The protected block is left before.
-    pub fn begin_finally(&mut self, block: Try) -> Finally {
+    pub fn begin_fault(&mut self, block: Try) -> Fault {
         self.odd |= self.depth.is_some();
         self.depth = Some(0);
-        Finally {
+        Fault {
             start: block.start,
             handler: self.bytes.len(),
         }
     }
 
-    /// Ends the handler: `endfinally`. Inner blocks end before outer ones, which is the order that the CLR wants them in.
-    pub fn end_finally(&mut self, block: Finally) {
-        self.byte(op::ENDFINALLY, 0, 0);
+    /// Ends the handler: `endfault`. Inner blocks end before outer ones, which is the order that the CLR wants them in.
+    pub fn end_fault(&mut self, block: Fault) {
+        self.byte(op::ENDFAULT, 0, 0);
         self.never_goes_on(true);
         self.open -= 1;
         self.clauses.push(Clause {
@@ -346,50 +371,13 @@ impl Code {
                 end,
             } in self.clauses
             {
-                body.extend(FINALLY.to_le_bytes());
+                body.extend(FAULT.to_le_bytes());
                 for number in [start, handler - start, handler, end - handler, 0] {
                     body.extend(offset(number)?.to_le_bytes());
                 }
             }
         }
         Some(body)
-    }
-}
-
-#[allow(
-    dead_code,
-    reason = "for refusals with a text of their own; tests use them"
-)]
-impl Code {
-    /// Makes an `int64` of an `int32`, sign and all.
-    pub fn conv_i8(&mut self) {
-        self.byte(op::CONV_I8, 1, 1);
-    }
-
-    /// Loads what is on top once more.
-    pub fn dup(&mut self) {
-        self.byte(op::DUP, 1, 2);
-    }
-
-    /// Drops what is on top.
-    pub fn pop(&mut self) {
-        self.byte(op::POP, 1, 0);
-    }
-
-    /// Loads a string of the module.
-    pub fn ldstr(&mut self, string: MdToken) {
-        self.with_token(op::LDSTR, string, 0, 1);
-    }
-
-    /// Makes an object.
-    pub fn newobj(&mut self, constructor: MdToken, args: u16) {
-        self.with_token(op::NEWOBJ, constructor, args.into(), 1);
-    }
-
-    /// Throws. What is below on the stack is gone.
-    pub fn throw(&mut self) {
-        self.byte(op::THROW, 1, 0);
-        self.never_goes_on(false);
     }
 }
 

@@ -14,18 +14,20 @@
 //! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
 //! | [`before`] | what the metadata of a module say of a method |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
+//! | [`around`] | what is put around a call |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
 //! be used. [`may_use_precompiled`] answers the CLR's question about each method.
 
+mod around;
 mod before;
 mod emit;
 pub mod il;
 pub mod r2r;
 pub mod sig;
 
-pub use emit::Method;
+pub use around::Method;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -37,11 +39,14 @@ use soglia_abi::{
     ids::{AssemblyId, FunctionId, MdToken, ModuleId},
     profiler::info::ICorProfilerInfo3,
 };
-use soglia_core::trace::log::{Record, TargetNames};
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, TargetNames},
+};
 use windows_core::Interface;
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, Scope as Watched},
     metadata::{Scope, string},
     names::{describe_method, is_of_framework},
 };
@@ -82,10 +87,10 @@ pub fn call(id: i64) -> Option<Arc<Call>> {
     weave.calls.get(usize::try_from(id).ok()?).cloned()
 }
 
-fn add(names: TargetNames) -> i64 {
+fn add(names: TargetNames) -> u32 {
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.calls.push(Arc::new(Call { names }));
-    weave.calls.len() as i64 - 1
+    weave.calls.len() as u32 - 1
 }
 
 /// A module was loaded: weaves around what crosses in it.
@@ -93,29 +98,36 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(loaded) = Loaded::look(engine, module) else {
         return;
     };
-    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0
-        || is_of_framework(&loaded.assembly, &loaded.path)
-    {
+    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 || !loaded.is_watched(engine.scope) {
         return;
     }
     let Some(scope) = Scope::of_module(&engine.info, module) else {
         return;
     };
-    let found = scope.crossings();
+    let is_corelib = loaded.is_corelib();
+    let mut found = scope.crossings();
+    if is_corelib {
+        // What the runtime itself calls before it is up.
+        found.retain(|method| method.side == Side::Unmanaged);
+    }
     if found.is_empty() {
         return;
     }
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
-    let calls: Vec<(emit::Method, i64)> = found
+    let calls: Vec<around::Call> = found
         .into_iter()
         .map(|method| {
             let names = describe_method(&scope, method.token, method.side, assembly.clone());
-            (method, add(names))
+            around::Call {
+                method,
+                manner: around::Manner::Watched,
+                id: add(names),
+            }
         })
         .collect();
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
-    let (changed, remark) = match emit::weave(engine, module, &calls) {
+    let (changed, remark) = match around::weave(engine, module, is_corelib, &calls) {
         Ok(done) if done.delegates == 0 => (done.changed, None),
         Ok(done) => {
             let text = format!(
@@ -221,6 +233,18 @@ impl Loaded {
             flags,
             base,
         })
+    }
+
+    fn is_corelib(&self) -> bool {
+        self.assembly == "System.Private.CoreLib"
+    }
+
+    fn is_watched(&self, scope: Watched) -> bool {
+        match scope {
+            Watched::User => !is_of_framework(&self.assembly, &self.path),
+            Watched::Framework => !self.is_corelib(),
+            Watched::CoreLib => true,
+        }
     }
 
     fn precompiled(&self) -> r2r::Precompiled<'static> {

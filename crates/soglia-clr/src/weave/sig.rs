@@ -11,6 +11,8 @@ use soglia_abi::ids::MdToken;
 pub const INT32: u8 = 0x08;
 /// `int64`.
 pub const INT64: u8 = 0x0A;
+/// `string`.
+pub const STRING: u8 = 0x0E;
 /// `void`.
 pub const VOID: u8 = 0x01;
 

@@ -53,14 +53,13 @@ fn disassemble(body: &[u8]) -> Body {
             0x2A => ("ret", 0),
             0x39 => ("brfalse", 4),
             0x3C => ("bge", 4),
-            0x3E => ("ble", 4),
-            0x6A => ("conv.i8", 0),
             0x6E => ("conv.u8", 0),
             0x72 => ("ldstr", 4),
             0x73 => ("newobj", 4),
             0x7A => ("throw", 0),
             0xD3 => ("conv.i", 0),
-            0xDC => ("endfinally", 0),
+            0x6F => ("callvirt", 4),
+            0xDC => ("endfault", 0),
             0xDD => ("leave", 4),
             0xFE => match bytes[at + 1] {
                 0x09 => ("ldarg", 2),
@@ -85,7 +84,7 @@ fn disassemble(body: &[u8]) -> Body {
             match name {
                 // Numbers of arguments have no sign; branches count from behind themselves.
                 "ldarg" | "ldloc" | "stloc" => unsigned,
-                "brfalse" | "bge" | "ble" | "leave" => number + at as i64,
+                "brfalse" | "bge" | "leave" => number + at as i64,
                 _ => number,
             }
         } else {
@@ -100,7 +99,7 @@ fn disassemble(body: &[u8]) -> Body {
     assert_eq!(at, code, "the last instruction is whole");
     let starts: Vec<usize> = ops.iter().map(|op| op.at).collect();
     for op in &ops {
-        if matches!(op.name, "brfalse" | "bge" | "ble" | "leave") {
+        if matches!(op.name, "brfalse" | "bge" | "leave") {
             assert!(starts.contains(&(op.operand as usize)), "{op:?} to nowhere");
         }
     }
@@ -114,7 +113,7 @@ fn disassemble(body: &[u8]) -> Body {
         assert_eq!(size, section.len());
         assert_eq!((size - 4) % 24, 0);
         for clause in section[4..].chunks(24) {
-            assert_eq!((u32_at(clause, 0), u32_at(clause, 20)), (2, 0));
+            assert_eq!((u32_at(clause, 0), u32_at(clause, 20)), (4, 0));
             let clause = [4, 8, 12, 16].map(|at| u32_at(clause, at) as usize);
             let [start, len, handler, handler_len] = clause;
             assert_eq!(start + len, handler);
@@ -158,7 +157,7 @@ fn run(
         clauses.find(|[start, len, ..]| (*start..start + len).contains(&at))
     };
     let (mut stack, mut locals, mut called) = (Vec::new(), [0_i64; 2], Vec::new());
-    let (mut next, mut after, mut thrown) = (0, None, false);
+    let mut next = 0;
     loop {
         assert!(stack.len() <= body.max_stack.into());
         let Op { at, name, operand } = body.ops[next];
@@ -186,8 +185,10 @@ fn run(
                     assert_eq!(stack.pop(), Some(1000 + number as i64));
                 }
                 if throws {
-                    let [_, _, handler, _] = protecting(at).expect("native is protected");
-                    (next, thrown) = (index(*handler as i64), true);
+                    match protecting(at) {
+                        Some([_, _, handler, _]) => next = index(*handler as i64),
+                        None => return (called, Err(())),
+                    }
                 } else if body.ops[next].name == "stloc" {
                     stack.push(RESULT);
                 }
@@ -203,19 +204,19 @@ fn run(
                     next = index(operand);
                 }
             }
-            "bge" | "ble" => {
+            "bge" => {
                 let (above, below) = (pop(), pop());
-                if (name == "bge" && below >= above) || (name == "ble" && below <= above) {
+                if below >= above {
                     next = index(operand);
                 }
             }
+            "pop" => drop(pop()),
             "leave" => {
                 stack.clear();
-                let [_, _, handler, _] = protecting(at).unwrap();
-                (next, after) = (index(*handler as i64), Some(index(operand)));
+                assert!(protecting(at).is_some());
+                next = index(operand);
             }
-            "endfinally" if thrown => return (called, Err(())),
-            "endfinally" => next = after.take().unwrap(),
+            "endfault" => return (called, Err(())),
             "ret" => {
                 let result = stack.pop();
                 assert!(stack.is_empty());
@@ -226,96 +227,73 @@ fn run(
     }
 }
 
-fn example(args: u16, returns: bool) -> Forward {
-    Forward {
-        id: 0x8000_0001,
-        leave: 0x10,
-        leave_slow: 0x11,
-        enter: 0x20,
-        enter_slow: 0x21,
-        sig_leave: MdToken(0x1100_0001),
-        sig_leave_slow: MdToken(0x1100_0002),
-        sig_enter: MdToken(0x1100_0003),
-        sig_enter_slow: MdToken(0x1100_0004),
-        native: NATIVE,
-        throw: THROW,
-        args,
-        returns,
-        locals: MdToken(0x1100_0005),
+const ID: u32 = 0x8000_0001;
+
+/// The hook with this number, which is its address as well.
+fn hook(address: usize, answers: bool) -> Hook {
+    Hook {
+        address,
+        signature: MdToken(0x1100_0000 | address as u32),
+        answers,
     }
 }
 
+/// A wrapper: hooks 0x10 and 0x11 before the call, 0x20 and 0x21 after it, 0x30 if it throws.
+fn example(args: u16, returns: bool, may_refuse: bool) -> Vec<u8> {
+    let mut code = Code::new();
+    let slow = hook(0x11, true);
+    if may_refuse {
+        code.hook_may_refuse(ID, slow, 0, THROW);
+    } else {
+        let quick = hook(0x10, true);
+        code.hooks(ID, Pair { quick, slow });
+    }
+    let ret = returns.then_some(u16::from(may_refuse));
+    code.watched(
+        ret,
+        |code| {
+            code.arguments(args);
+            code.call(NATIVE, args, returns);
+        },
+        |code| code.hook(ID, hook(0x30, false)),
+    );
+    let (quick, slow) = (hook(0x20, true), hook(0x21, false));
+    code.hooks(ID, Pair { quick, slow });
+    code.give_back(ret);
+    code.finish(Some(MdToken(0x1100_0005))).unwrap()
+}
+
 #[test]
-fn forward_does_what_its_listing_says() {
+fn wrappers_do_what_their_listings_say() {
     let native = i64::from(NATIVE.0);
     for returns in [false, true] {
         for args in [0, 1, 2, 3, 5, 300, 65_535] {
-            let body = disassemble(&forward(&example(args, returns)).unwrap());
-            assert_eq!(body.max_stack, args.max(2));
-            assert!(body.init);
-            assert_eq!(body.locals, 0x1100_0005);
-            assert_eq!(body.clauses.len(), 1);
             let done = Ok(returns.then_some(RESULT));
-            // leave, leave_slow, enter, native throws -> what is called, what comes of it
-            for (leave, slow, enter, throws, calls, result) in [
-                (0, 9, 0, false, vec![0x10, native, 0x20], done),
-                (1, 0, 0, false, vec![0x10, 0x11, native, 0x20], done),
-                (1, 1, 0, false, vec![0x10, 0x11, native, 0x20], done),
-                (0, 9, 1, false, vec![0x10, native, 0x20, 0x21], done),
-                (0, 9, -1, true, vec![0x10, native, 0x20, 0x21], Err(())),
-                (0, 9, 0, true, vec![0x10, native, 0x20], Err(())),
-                (-5, 9, 0, false, vec![0x10], Err(())),
-                (1, -5, 0, false, vec![0x10, 0x11], Err(())),
+            // may refuse; leave, leave_slow, enter, native throws -> what is called, what comes of it
+            for (may_refuse, leave, slow, enter, throws, calls, result) in [
+                (false, 0, 9, 0, false, vec![0x10, native, 0x20], done),
+                (false, 1, 0, 0, false, vec![0x10, 0x11, native, 0x20], done),
+                (false, 1, -5, 0, false, vec![0x10, 0x11, native, 0x20], done),
+                (false, 0, 9, 1, false, vec![0x10, native, 0x20, 0x21], done),
+                (false, 0, 9, 0, true, vec![0x10, native, 0x30], Err(())),
+                (true, 9, 0, 0, false, vec![0x11, native, 0x20], done),
+                (true, 9, 1, 1, false, vec![0x11, native, 0x20, 0x21], done),
+                (true, 9, 0, 0, true, vec![0x11, native, 0x30], Err(())),
+                (true, 9, -5, 0, false, vec![0x11], Err(())),
             ] {
+                let body = disassemble(&example(args, returns, may_refuse));
+                assert_eq!(body.max_stack, args.max(2));
+                assert!(body.init);
+                assert_eq!(body.locals, 0x1100_0005);
+                assert_eq!(body.clauses.len(), 1);
                 let answer = |hook| match hook {
                     0x10 => Some(leave),
                     0x11 => Some(slow),
                     0x20 => Some(enter),
                     _ => None,
                 };
-                let ran = run(&body, &answer, throws, 0x8000_0001);
-                assert_eq!(ran, (calls, result), "{args} {returns}");
-            }
-        }
-    }
-}
-
-#[test]
-fn reverse_does_what_its_listing_says() {
-    let native = i64::from(NATIVE.0);
-    for locals in [None, Some(MdToken(0x1100_0005))] {
-        for args in [0, 4, 6] {
-            let bytes = reverse(&Reverse {
-                id: 7,
-                reverse_enter: 0x30,
-                reverse_enter_slow: 0x31,
-                reverse_leave: 0x40,
-                reverse_leave_slow: 0x41,
-                sig_enter: MdToken(0x1100_0001),
-                sig_enter_slow: MdToken(0x1100_0002),
-                sig_leave: MdToken(0x1100_0003),
-                sig_leave_slow: MdToken(0x1100_0004),
-                body: NATIVE,
-                args,
-                locals,
-            });
-            let body = disassemble(&bytes.unwrap());
-            assert_eq!(body.max_stack, args.max(2));
-            assert_eq!(body.locals, locals.unwrap_or_default().0);
-            assert_eq!(body.init, locals.is_some());
-            let done = Ok(locals.map(|_| RESULT));
-            for (enter, leave, throws, calls, result) in [
-                (0, 0, false, vec![0x30, native, 0x40], done),
-                (1, 0, false, vec![0x30, 0x31, native, 0x40], done),
-                (0, 1, false, vec![0x30, native, 0x40, 0x41], done),
-                (0, 1, true, vec![0x30, native, 0x40, 0x41], Err(())),
-            ] {
-                let answer = |hook| match hook {
-                    0x30 => Some(enter),
-                    0x40 => Some(leave),
-                    _ => None,
-                };
-                assert_eq!(run(&body, &answer, throws, 7), (calls, result));
+                let ran = run(&body, &answer, throws, ID.into());
+                assert_eq!(ran, (calls, result), "{args} {returns} {may_refuse}");
             }
         }
     }
@@ -331,8 +309,8 @@ fn a_small_body_byte_for_byte() {
     code.call(MdToken(0x0600_0002), 2, true);
     code.stloc(0);
     code.leave(end);
-    let handler = code.begin_finally(block);
-    code.end_finally(handler);
+    let handler = code.begin_fault(block);
+    code.end_fault(handler);
     code.place(end);
     code.ldloc(0);
     code.ret(true);
@@ -348,12 +326,12 @@ fn a_small_body_byte_for_byte() {
         "2802000006",
         "0a",
         "dd01000000", // try: 0..14
-        "dc",         // finally: 14..15
+        "dc",         // fault: 14..15
         "06",
         "2a",     // 15..17
         "000000", // to a multiple of 4
         "411c0000",
-        "02000000",
+        "04000000",
         "00000000",
         "0e000000",
         "0e000000",
@@ -395,7 +373,6 @@ fn a_refusal_with_a_text() {
     let go = code.label();
     code.ldarg(0);
     code.dup();
-    code.conv_i8();
     code.pop();
     code.brfalse(go);
     code.ldstr(MdToken(0x7000_0001));
@@ -406,7 +383,7 @@ fn a_refusal_with_a_text() {
     let body = disassemble(&code.finish(None).unwrap());
     assert_eq!((body.max_stack, body.locals, body.init), (2, 0, false));
     assert_eq!(body.ops.last().unwrap().name, "ret");
-    assert_eq!(body.code, 1 + 1 + 1 + 1 + 5 + 5 + 5 + 1 + 1);
+    assert_eq!(body.code, 1 + 1 + 1 + 5 + 5 + 5 + 1 + 1);
 }
 
 #[test]
@@ -417,12 +394,12 @@ fn blocks_nest_inner_first() {
     let after = code.label();
     let inner = code.begin_try();
     code.leave(after);
-    let handler = code.begin_finally(inner);
-    code.end_finally(handler);
+    let handler = code.begin_fault(inner);
+    code.end_fault(handler);
     code.place(after);
     code.leave(end);
-    let handler = code.begin_finally(outer);
-    code.end_finally(handler);
+    let handler = code.begin_fault(outer);
+    code.end_fault(handler);
     code.place(end);
     code.ret(false);
     let body = disassemble(&code.finish(None).unwrap());
@@ -470,8 +447,8 @@ fn what_does_not_come_out_even_is_no_body() {
         &|code| {
             // Falls out of what is protected.
             let block = code.begin_try();
-            let handler = code.begin_finally(block);
-            code.end_finally(handler);
+            let handler = code.begin_fault(block);
+            code.end_fault(handler);
         },
     ];
     for (index, write) in broken.iter().enumerate() {
@@ -479,14 +456,4 @@ fn what_does_not_come_out_even_is_no_body() {
         write(&mut code);
         assert_eq!(code.finish(None), None, "{index}");
     }
-}
-
-#[test]
-fn locals_have_signatures() {
-    assert_eq!(forward_locals(None), Some(vec![7, 1, 8]));
-    assert_eq!(
-        forward_locals(Some(&[0x11, 0x05])),
-        Some(vec![7, 2, 8, 0x11, 5])
-    );
-    assert_eq!(reverse_locals(&[0x18]), Some(vec![7, 1, 0x18]));
 }

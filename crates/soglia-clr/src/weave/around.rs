@@ -1,0 +1,419 @@
+//! What is put around the calls of one module.
+//!
+//! For a P/Invoke `M`: a new P/Invoke `M$native` of the same signature, marshalling and attributes, in a type of its own; `M` itself
+//! loses its import and gets a body that calls it between the hooks. For a callback `C` (`UnmanagedCallersOnly`): a new ordinary
+//! method `C$body` with the body of `C`, beside it; `C` gets a body that calls it between the hooks. All tokens stay what they
+//! were, so nobody who calls has to change.
+
+use std::collections::HashSet;
+
+use soglia_abi::{
+    ids::{MdToken, ModuleId},
+    profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic},
+};
+use soglia_core::crossing::Side;
+
+use super::{
+    before::{Before, Error, Import, has_attribute, is_delegate},
+    emit::{Emitter, NewMethod},
+    il::{Code, Hook, Pair},
+    sig::{self, MethodSig},
+};
+use crate::{engine::Engine, source::woven};
+
+/// A method whose calls cross.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its token.
+    pub token: MdToken,
+    /// On which side its layers run.
+    pub side: Side,
+}
+
+/// How a forward call is woven around.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Told, in cooperative mode.
+    Watched,
+    /// Told in preemptive mode; the hook may block, and refuse.
+    Refusable,
+    /// Never made: an exception instead.
+    #[allow(dead_code, reason = "policies make such")]
+    Refused(Refusal),
+}
+
+/// What is thrown instead of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// A type of System.Private.CoreLib with a constructor that takes a string.
+    pub exception: &'static str,
+    /// If it is to be another one than the exception's own.
+    pub hresult: Option<i32>,
+    /// What it says.
+    pub message: String,
+    /// The process ends instead, with that message.
+    pub fatal: bool,
+}
+
+/// Why a module could not be woven whole. What was woven before stays.
+pub struct Failure {
+    /// Rows of the methods that were changed.
+    pub changed: HashSet<u32>,
+    /// In a sentence.
+    pub what: String,
+}
+
+/// What was done to a module.
+#[derive(Default)]
+pub struct Done {
+    /// Rows of the methods that were changed.
+    pub changed: HashSet<u32>,
+    /// P/Invokes that take delegates, through which native code calls back unseen.
+    pub delegates: u32,
+}
+
+const PRESERVE_SIG: u32 = 0x80;
+const AGGRESSIVE_INLINING: u32 = 0x100;
+
+const INT32: &[u8] = &[sig::INT32];
+const INT64: &[u8] = &[sig::INT64];
+const VOID: &[u8] = &[sig::VOID];
+
+/// A call to weave around.
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The number by which hooks know the call.
+    pub id: u32,
+    /// How, if it is a forward call.
+    pub manner: Manner,
+}
+
+/// Weaves around these calls.
+pub fn weave(
+    engine: &Engine,
+    module: ModuleId,
+    is_corelib: bool,
+    calls: &[Call],
+) -> Result<Done, Failure> {
+    let mut changed = HashSet::new();
+    let mut failed = Vec::new();
+    let mut weaver = match Weaver::open(engine, module, is_corelib) {
+        Ok(weaver) => weaver,
+        Err(error) => {
+            return Err(Failure {
+                changed,
+                what: error.to_string(),
+            });
+        }
+    };
+    for call in calls {
+        match weaver.around(call) {
+            Ok(true) => {
+                changed.insert(call.method.token.row());
+            }
+            Ok(false) => {}
+            Err(error) => failed.push(error),
+        }
+    }
+    match failed.first() {
+        None => Ok(Done {
+            changed,
+            delegates: weaver.delegates,
+        }),
+        Some(first) => Err(Failure {
+            changed,
+            what: format!("{} calls: {first}", failed.len()),
+        }),
+    }
+}
+
+/// How the hooks are called from this module.
+struct Hooks {
+    /// `int32(int64)`, without a GC transition.
+    quick: MdToken,
+    /// `int32(int64)`, an ordinary native function.
+    slow: MdToken,
+    /// `void(int64)`, likewise.
+    slow_void: MdToken,
+}
+
+impl Hooks {
+    fn new(emitter: &mut Emitter) -> Result<Self, Error> {
+        let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
+        let modopt = emitter.type_of_corelib(suppressed)?;
+        let signature = |how: sig::Unmanaged, ret: &[u8]| {
+            let signature = sig::hook_signature(how, ret, &[INT64]).ok_or(Error::UNWRITABLE)?;
+            emitter.stand_alone(&signature)
+        };
+        Ok(Self {
+            quick: signature(sig::Unmanaged::Suppressed { modopt }, INT32)?,
+            slow: signature(sig::Unmanaged::Cdecl, INT32)?,
+            slow_void: signature(sig::Unmanaged::Cdecl, VOID)?,
+        })
+    }
+
+    fn quick(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
+        Hook {
+            address: hook as usize,
+            signature: self.quick,
+            answers: true,
+        }
+    }
+
+    fn slow(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
+        Hook {
+            address: hook as usize,
+            signature: self.slow,
+            answers: true,
+        }
+    }
+
+    fn slow_void(&self, hook: extern "C" fn(i64)) -> Hook {
+        Hook {
+            address: hook as usize,
+            signature: self.slow_void,
+            answers: false,
+        }
+    }
+
+    fn pair(&self, quick: extern "C" fn(i64) -> i32, slow: extern "C" fn(i64)) -> Pair {
+        Pair {
+            quick: self.quick(quick),
+            slow: self.slow_void(slow),
+        }
+    }
+}
+
+/// What is put around the calls of one module.
+struct Weaver<'a> {
+    emitter: Emitter<'a>,
+    hooks: Hooks,
+    delegates: u32,
+}
+
+impl<'a> Weaver<'a> {
+    fn open(engine: &'a Engine, module: ModuleId, is_corelib: bool) -> Result<Self, Error> {
+        let mut emitter = Emitter::open(engine, module, is_corelib)?;
+        Ok(Self {
+            hooks: Hooks::new(&mut emitter)?,
+            emitter,
+            delegates: 0,
+        })
+    }
+
+    /// Weaves around one call. `false`: it is of a kind that stays as it is.
+    fn around(&mut self, call: &Call) -> Result<bool, Error> {
+        let before = Before::of(&self.emitter.import, call.method.token)?;
+        let Some(signature) = MethodSig::parse(&before.signature) else {
+            return Ok(false);
+        };
+        if signature.generic() > 0 || signature.is_vararg() || signature.has_this() {
+            return Ok(false);
+        }
+        match call.method.side {
+            Side::Unmanaged => self.around_import(call, &before, &signature)?,
+            Side::Managed => self.around_callback(call, &before, &signature)?,
+        }
+        Ok(true)
+    }
+
+    fn around_import(
+        &mut self,
+        call: &Call,
+        before: &Before,
+        signature: &MethodSig,
+    ) -> Result<(), Error> {
+        let token = call.method.token;
+        let body = match &call.manner {
+            Manner::Refused(refusal) => self.refused(call.id, refusal)?,
+            manner => {
+                let native = self.native(token, before)?;
+                self.calling(call.id, manner, native, signature)?
+            }
+        };
+        let flags = before.flags & !mdPinvokeImpl;
+        let impl_flags = before.impl_flags & !PRESERVE_SIG | AGGRESSIVE_INLINING;
+        self.emitter.delete_import(token, flags, impl_flags)?;
+        self.emitter.set_body(token, &body)
+    }
+
+    /// A new P/Invoke like the one that there was.
+    fn native(&mut self, token: MdToken, before: &Before) -> Result<MdToken, Error> {
+        let import = Import::of(&self.emitter.import, token)?;
+        // How strings are marshalled can be said of a type as well: then it must be the same type.
+        let of_type = "System.Runtime.InteropServices.BestFitMappingAttribute";
+        let (class, flags) = if has_attribute(&self.emitter.import, before.class, of_type) {
+            (before.class, before.flags)
+        } else {
+            let flags = mdPublic | mdStatic | mdHideBySig | mdPinvokeImpl;
+            (self.emitter.helper()?, flags)
+        };
+        let native = self.emitter.define(&NewMethod {
+            class,
+            name: &named(before, "$native"),
+            flags,
+            impl_flags: before.impl_flags,
+            signature: &before.signature,
+            rva: 0,
+        })?;
+        self.emitter.set_import(native, &import)?;
+        self.emitter.copy_parameters(token, native)?;
+        self.emitter.copy_attributes(token, native)?;
+        Ok(native)
+    }
+
+    /// The body of a method that calls `native` between the hooks.
+    fn calling(
+        &mut self,
+        id: u32,
+        manner: &Manner,
+        native: MdToken,
+        signature: &MethodSig,
+    ) -> Result<Vec<u8>, Error> {
+        let ret = (!signature.returns_void()).then(|| signature.ret());
+        let args = signature.args() as u16;
+        self.delegates += u32::from(
+            signature
+                .params()
+                .any(|param| is_delegate(&self.emitter.import, param)),
+        );
+        let mut code = Code::new();
+        if self.emitter.engine.counts() {
+            code.hooks(id, self.hooks.pair(woven::count, woven::count_slow));
+            code.arguments(args);
+            code.call(native, args, ret.is_some());
+            code.ret(ret.is_some());
+            return code.finish(None).ok_or(Error::UNWRITABLE);
+        }
+        let mut locals: Vec<&[u8]> = Vec::new();
+        let mut local = |what| {
+            locals.push(what);
+            (locals.len() - 1) as u16
+        };
+        let leave_slow = self.hooks.slow(woven::leave_slow);
+        if *manner == Manner::Refusable {
+            let throw = self.throw_hresult()?;
+            code.hook_may_refuse(id, leave_slow, local(INT32), throw);
+        } else {
+            let quick = self.hooks.quick(woven::leave);
+            let slow = leave_slow;
+            code.hooks(id, Pair { quick, slow });
+        }
+        let ret = ret.map(local);
+        code.watched(
+            ret,
+            |code| {
+                code.arguments(args);
+                code.call(native, args, ret.is_some());
+            },
+            |code| code.hook(id, self.hooks.slow_void(woven::enter_failed)),
+        );
+        code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));
+        code.give_back(ret);
+        let locals = self.emitter.locals(&locals)?;
+        code.finish(locals).ok_or(Error::UNWRITABLE)
+    }
+
+    fn throw_hresult(&mut self) -> Result<MdToken, Error> {
+        let signature = [0, 1, sig::VOID, sig::INT32];
+        let marshal = "System.Runtime.InteropServices.Marshal";
+        self.emitter
+            .method_of_corelib(marshal, "ThrowExceptionForHR", &signature)
+    }
+
+    /// The body of a method that never calls.
+    fn refused(&mut self, id: u32, refusal: &Refusal) -> Result<Vec<u8>, Error> {
+        const INSTANCE: u8 = 0x20;
+        let message = self.emitter.user_string(&refusal.message)?;
+        let takes_string = [INSTANCE, 1, sig::VOID, sig::STRING];
+        let constructor =
+            self.emitter
+                .method_of_corelib(refusal.exception, ".ctor", &takes_string)?;
+        let mut code = Code::new();
+        code.hook(id, self.hooks.slow_void(woven::refused));
+        if refusal.fatal {
+            let signature = [0, 1, sig::VOID, sig::STRING];
+            let fail =
+                self.emitter
+                    .method_of_corelib("System.Environment", "FailFast", &signature)?;
+            code.ldstr(message);
+            code.call(fail, 1, false);
+        }
+        code.ldstr(message);
+        code.newobj(constructor, 1);
+        if let Some(hresult) = refusal.hresult {
+            let signature = [INSTANCE, 1, sig::VOID, sig::INT32];
+            let set =
+                self.emitter
+                    .method_of_corelib("System.Exception", "set_HResult", &signature)?;
+            code.dup();
+            code.ldc_i4(hresult);
+            code.callvirt(set, 2, false);
+        }
+        code.throw();
+        code.finish(None).ok_or(Error::UNWRITABLE)
+    }
+
+    /// Exceptions that leave such a method end the process, or fly through it to a managed caller (.NET 9 and later): then the
+    /// layer is found gone, as it is under the other source.
+    fn around_callback(
+        &mut self,
+        call: &Call,
+        before: &Before,
+        signature: &MethodSig,
+    ) -> Result<(), Error> {
+        // The attribute stays where it was: the new method is called by managed code alone. It has to lie in the same type, whose
+        // private members it uses.
+        let body = self.emitter.define(&NewMethod {
+            class: before.class,
+            name: &named(before, "$body"),
+            flags: before.flags,
+            impl_flags: before.impl_flags,
+            signature: &before.signature,
+            rva: before.rva,
+        })?;
+        self.emitter.hide(body)?;
+        let ret = (!signature.returns_void()).then(|| signature.ret());
+        let args = signature.args() as u16;
+        let (enter, leave) = if self.emitter.engine.counts() {
+            let pair = self
+                .hooks
+                .pair(woven::reverse_count, woven::reverse_count_slow);
+            (pair, None)
+        } else {
+            (
+                self.hooks
+                    .pair(woven::reverse_enter, woven::reverse_enter_slow),
+                Some(
+                    self.hooks
+                        .pair(woven::reverse_leave, woven::reverse_leave_slow),
+                ),
+            )
+        };
+        let mut code = Code::new();
+        code.hooks(call.id, enter);
+        code.arguments(args);
+        code.call(body, args, ret.is_some());
+        let kept = ret.filter(|_| leave.is_some());
+        if kept.is_some() {
+            code.stloc(0);
+        }
+        if let Some(leave) = leave {
+            code.hooks(call.id, leave);
+        }
+        if kept.is_some() {
+            code.ldloc(0);
+        }
+        code.ret(ret.is_some());
+        let locals = self.emitter.locals(kept.as_slice())?;
+        let body = code.finish(locals).ok_or(Error::UNWRITABLE)?;
+        self.emitter.set_body(call.method.token, &body)
+    }
+}
+
+fn named(before: &Before, suffix: &str) -> Vec<u16> {
+    let mut name = before.name.clone();
+    name.extend(suffix.encode_utf16());
+    name
+}
