@@ -69,7 +69,8 @@ struct Weave {
     modules: Option<HashMap<ModuleId, Arc<Woven>>>,
 }
 
-/// What was done to a module.
+/// What was done to a module. Those that were compiled together with others are kept even if nothing was done: each may hold the
+/// P/Invokes of the others, of such too that are not loaded yet.
 struct Woven {
     /// Rows of the methods that are no longer what their precompiled callers believe.
     changed: HashSet<u32>,
@@ -104,6 +105,8 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(scope) = Scope::of_module(&engine.info, module) else {
         return;
     };
+    let precompiled = loaded.precompiled();
+    let is_composite = matches!(precompiled, r2r::Precompiled::Composite);
     let is_corelib = loaded.is_corelib();
     let mut found = scope.crossings();
     if is_corelib {
@@ -111,6 +114,16 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
         found.retain(|method| method.side == Side::Unmanaged);
     }
     if found.is_empty() {
+        if is_composite {
+            let changed = HashSet::new();
+            remember(
+                module,
+                Woven {
+                    changed,
+                    precompiled,
+                },
+            );
+        }
         return;
     }
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
@@ -141,7 +154,6 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
             (failure.changed, Some(text))
         }
     };
-    let precompiled = loaded.precompiled();
     remember(
         module,
         Woven {
