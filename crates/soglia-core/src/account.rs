@@ -26,6 +26,12 @@ pub trait Account {
     fn untimed(&mut self, slot: u32);
     /// Such a call returned.
     fn untimed_return(&mut self, crossing: Crossing);
+    /// The innermost call ends by an exception. Told instead of [`Account::crossed`], before [`Account::failed`].
+    fn crossed_failing(&mut self, crossing: Crossing, who: Who, at: u64);
+    /// This layer closes because its call ended by an exception.
+    fn failed(&mut self, layer: &mut Layer);
+    /// A call that a policy did not let happen: no crossing, and no layer.
+    fn refused(&mut self, slot: u32, at: u64);
     /// A fault, to be counted.
     fn fault(&mut self, fault: Fault);
 }
@@ -33,14 +39,18 @@ pub trait Account {
 /// The account of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// Calls that were opened and have neither returned nor been abandoned or too deep to time.
+    /// Calls that were opened and became none of what follows yet.
     pub open: u64,
     /// Calls that returned.
     pub ended: u64,
     /// Calls that were unwound past.
     pub abandoned: u64,
-    /// Calls that were too deep to be timed.
+    /// Calls that were counted and not timed: too deep, or only counting was asked for.
     pub untimed: u64,
+    /// Calls that ended by an exception instead of a return: counted, not timed.
+    pub failed: u64,
+    /// Calls that a policy did not let happen; not among [`Total::calls`].
+    pub refused: u64,
     /// Ticks of ended calls.
     pub total: u64,
     /// The same without what was nested in them.
@@ -56,7 +66,7 @@ pub struct Total {
 impl Total {
     /// All calls ever made.
     pub const fn calls(&self) -> u64 {
-        self.open + self.ended + self.abandoned + self.untimed
+        self.open + self.ended + self.abandoned + self.untimed + self.failed
     }
 
     /// Adds another account to this one.
@@ -65,6 +75,8 @@ impl Total {
         self.ended += other.ended;
         self.abandoned += other.abandoned;
         self.untimed += other.untimed;
+        self.failed += other.failed;
+        self.refused += other.refused;
         self.total = self.total.wrapping_add(other.total);
         self.own = self.own.wrapping_add(other.own);
         self.min = self.min.min(other.min);
@@ -82,6 +94,8 @@ impl Default for Total {
             ended: 0,
             abandoned: 0,
             untimed: 0,
+            failed: 0,
+            refused: 0,
             total: 0,
             own: 0,
             min: u64::MAX,
@@ -179,6 +193,20 @@ impl Account for Totals {
     }
 
     fn untimed_return(&mut self, _crossing: Crossing) {}
+
+    fn crossed_failing(&mut self, crossing: Crossing, _who: Who, _at: u64) {
+        self.crossings[crossing as usize - 1] += 1;
+    }
+
+    fn failed(&mut self, layer: &mut Layer) {
+        let total = self.entry(layer.slot);
+        total.open -= 1;
+        total.failed += 1;
+    }
+
+    fn refused(&mut self, slot: u32, _at: u64) {
+        self.entry(slot).refused += 1;
+    }
 
     fn fault(&mut self, fault: Fault) {
         self.faults[fault as usize] += 1;

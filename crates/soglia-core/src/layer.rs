@@ -15,7 +15,7 @@ pub const MAX_DEPTH: u32 = 1 << 17;
 pub struct Layer {
     /// Ticks at which it was opened.
     pub since: u64,
-    /// Ticks spent in layers that were nested directly in it and have been closed.
+    /// Ticks spent in layers that were nested directly in it and have been closed, by returns or exceptions.
     pub inner: u64,
     /// Where the stack was when it was opened: an address on the thread's stack, 0 = unknown. Stacks grow downwards, so a
     /// layer whose mark is not above that of a later, outer crossing is gone. See [`Task::cross`](crate::task::Task::cross).
@@ -35,7 +35,7 @@ impl Layer {
         Side::from_number(self.bits)
     }
 
-    /// Notes, before the counters of ended and abandoned calls go up to `gone` in sum, that it is this layer which they
+    /// Notes, before the counters of ended, abandoned and failed calls go up to `gone` in sum, that it is this layer which they
     /// will count.
     ///
     /// The process can be killed between any two instructions. A reader that finds this layer open decides by the
@@ -45,7 +45,7 @@ impl Layer {
         self.bits = (self.bits & 1) | (gone << 1);
     }
 
-    /// Whether this layer, found open, is already among the `gone` calls of its slot: ended or abandoned.
+    /// Whether this layer, found open, is already among the `gone` calls of its slot: ended, abandoned or failed.
     pub const fn is_counted(&self, gone: u32) -> bool {
         let noted = self.bits >> 1;
         // A layer of a live process may have been closed, and others after it, since the reader looked at the depth.

@@ -79,8 +79,15 @@ impl<L: Layers> Task<L> {
         if crossing.opens() {
             self.open(crossing, who, at, mark, account);
         } else {
-            self.close(crossing, who.function, at, account);
+            self.close::<false>(crossing, who.function, at, account);
         }
+    }
+
+    /// Takes the `EnterRuntime` of a call that ended by an exception, of the innermost open call of this function. As
+    /// [`Task::cross`], but that the call is told as [`Account::failed`], and not timed.
+    #[inline]
+    pub fn fail(&mut self, function: u64, at: u64, account: &mut impl Account) {
+        self.close::<true>(Crossing::EnterRuntime, function, at, account);
     }
 
     #[inline(always)]
@@ -111,7 +118,13 @@ impl<L: Layers> Task<L> {
     }
 
     #[inline(always)]
-    fn close(&mut self, crossing: Crossing, function: u64, at: u64, account: &mut impl Account) {
+    fn close<const FAILED: bool>(
+        &mut self,
+        crossing: Crossing,
+        function: u64,
+        at: u64,
+        account: &mut impl Account,
+    ) {
         let side = crossing.side();
         if self.over != 0 {
             self.over -= 1;
@@ -129,12 +142,21 @@ impl<L: Layers> Task<L> {
                 }
             }
         }
-        account.crossed(crossing, Who { function, slot: 0 }, at);
+        let who = Who { function, slot: 0 };
+        if FAILED {
+            account.crossed_failing(crossing, who, at);
+        } else {
+            account.crossed(crossing, who, at);
+        }
         let Some(top) = self.layers.top() else { return };
         // Time stamps of different cores may disagree by a few ticks.
         let total = at.saturating_sub(top.since);
         let own = total.saturating_sub(top.inner);
-        account.closed(top, total, own);
+        if FAILED {
+            account.failed(top);
+        } else {
+            account.closed(top, total, own);
+        }
         self.layers.pop();
         if let Some(outer) = self.layers.top() {
             // Senseless times in a broken recording must not stop a replay.

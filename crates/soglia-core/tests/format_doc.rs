@@ -71,7 +71,7 @@ fn offsets_and_sizes() {
     check_structure!(TaskRecord: depth max_depth number os_thread kind threads faults name_bytes first ended unmatched
         untimed dropped name);
     check_structure!(Layer: since inner mark function slot bits);
-    check_structure!(Slot: target ended abandoned untimed total own min max side reserved histogram);
+    check_structure!(Slot: target ended abandoned untimed total own min max side failed refused reserved histogram);
     assert_eq!(align_of::<Slot>(), 64, "the unit of references to slots");
 }
 
@@ -120,13 +120,23 @@ fn kinds_of_events() {
         0 => "either, in short",
         events::UNWOUND => "unwound",
         events::LATER => "later",
-        events::UNMATCHED => "unmatched return",
+        events::RARE => "rare",
         n => Crossing::from_number(n).unwrap().name(),
     };
     for (n, row) in (0..).zip(&table) {
         assert_eq!(row[..2], [n.to_string(), name(n).to_owned()]);
     }
     assert_eq!(table.len(), 8);
+    let which = |n: u32| match n {
+        1..5 => "unmatched return",
+        events::FAILED => "failed",
+        events::REFUSED => "refused",
+        n => panic!("{n}"),
+    };
+    let table = rows("| kind 7, low");
+    let told: Vec<_> = table.iter().map(|row| &*row[1]).collect();
+    assert_eq!(told, [1, events::FAILED, events::REFUSED].map(which));
+    assert_eq!((&*table[1][0], &*table[2][0]), ("5", "6"));
     assert_eq!((events::KIND_BITS, events::TICK_BITS), (3, 29));
     // Which, target and ticks of a short word, each at its largest.
     let short = |target, ticks| events::short(Crossing::ReverseEnterRuntime, target, ticks);
@@ -173,9 +183,10 @@ fn kinds_of_records() {
             args: vec![text(), text()],
         },
         Record::Remark { text: text() },
+        Record::FirstReturn { target: 1, took: 2 },
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
-    let words = [2 + 4, 1 + 2 + 3 + 1, 1 + 3, 1 + 2, 2, 2 + 4 + 1, 6, 6, 3];
+    let words = [2 + 4, 1 + 2 + 3 + 1, 1 + 3, 1 + 2, 2, 2 + 4 + 1, 6, 6, 3, 3];
     let table = rows("| kind | record | payload ");
     assert_eq!(table.len(), records.len());
     for (((n, row), record), words) in (1..).zip(&table).zip(&records).zip(words) {

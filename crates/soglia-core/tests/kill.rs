@@ -16,14 +16,14 @@ use std::{
 
 use memmap2::MmapRaw;
 use soglia_core::{
-    account::{Total, Totals},
+    account::{Account, Total, Totals},
     crossing::{Crossing, Side},
     layer::VecLayers,
     task::{Task, Who},
     trace::{
         log::{Record, TargetNames},
         reader::{Ended, Reader},
-        replay::replay,
+        replay::{How, replay},
         snapshot::TaskSnapshot,
         task_writer::TaskWriter,
         writer::{Level, Options, Recording, conclude, create},
@@ -44,6 +44,7 @@ impl Random {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     crossing: Crossing,
+    how: How,
     function: u64,
     mark: u64,
     at: u64,
@@ -95,7 +96,17 @@ impl Iterator for Steps {
             10 => {
                 return Some(Step {
                     crossing: Crossing::EnterRuntime,
+                    how: How::Crossed,
                     function: 64_000,
+                    mark: 0,
+                    at: self.at,
+                });
+            }
+            11..15 => {
+                return Some(Step {
+                    crossing: Crossing::LeaveRuntime,
+                    how: How::Refused,
+                    function: 64 * (1 + random.below(20)),
                     mark: 0,
                     at: self.at,
                 });
@@ -113,6 +124,7 @@ impl Iterator for Steps {
                     Side::Unmanaged => Crossing::LeaveRuntime,
                     Side::Managed => Crossing::ReverseEnterRuntime,
                 },
+                how: How::Crossed,
                 function,
                 mark: 0x7fff_0000_0000 - len as u64 * 64,
                 at: self.at,
@@ -123,6 +135,11 @@ impl Iterator for Steps {
                 crossing: match side {
                     Side::Unmanaged => Crossing::EnterRuntime,
                     Side::Managed => Crossing::ReverseLeaveRuntime,
+                },
+                how: if side == Side::Unmanaged && random.below(20) == 0 {
+                    How::Failed
+                } else {
+                    How::Crossed
                 },
                 function,
                 mark: 0,
@@ -140,7 +157,12 @@ fn record(task: &mut TaskWriter, step: Step) {
         None => task.learn(step.function, side, step.target(), 0),
     };
     let function = step.function;
-    task.cross(step.crossing, Who { function, slot }, step.at, step.mark);
+    let who = Who { function, slot };
+    match step.how {
+        How::Crossed => task.cross(step.crossing, who, step.at, step.mark),
+        How::Failed => task.fail(function, step.at),
+        How::Refused => task.refuse(slot, step.at),
+    }
 }
 
 /// The same, beside the recording.
@@ -157,8 +179,12 @@ impl Model {
             function: step.function,
             slot: step.target(),
         };
-        self.task
-            .cross(step.crossing, who, step.at, step.mark, &mut self.totals);
+        let (task, totals) = (&mut self.task, &mut self.totals);
+        match step.how {
+            How::Crossed => task.cross(step.crossing, who, step.at, step.mark, totals),
+            How::Failed => task.fail(step.function, step.at, totals),
+            How::Refused => totals.refused(step.target(), step.at),
+        }
         self.max_depth = self.max_depth.max(self.task.depth());
     }
 
@@ -173,8 +199,10 @@ impl Model {
     }
 }
 
-fn total(crossings: [u64; 4]) -> u64 {
-    crossings.iter().sum()
+/// All that was told: crossings, and calls that were refused.
+fn told(totals: &Totals) -> u64 {
+    let refused: u64 = totals.iter().map(|(_, total)| total.refused).sum();
+    totals.crossings.iter().sum::<u64>() + refused
 }
 
 /// What is found of a task against the model before and after the crossing that may have been in progress.
@@ -202,13 +230,19 @@ fn check_summary(seen: &TaskSnapshot, before: &Model, after: &Model) {
         "{open:?}: of {old:?} to {new:?}"
     );
     assert!(seen.max_depth as usize >= open.len());
-    for ((number, side), found) in seen.targets.iter().filter(|(_, t)| t.calls() != 0) {
+    for ((number, side), found) in seen
+        .targets
+        .iter()
+        .filter(|(_, t)| t.calls() + t.refused != 0)
+    {
         assert_eq!(*side, Side::from_number(*number));
         let (old, new) = (before.target(*number), after.target(*number));
         let either = |found: u64, old: u64, new: u64| assert!(found == old || found == new);
         assert!((old.calls()..=new.calls()).contains(&found.calls()));
         assert!((old.abandoned..=new.abandoned).contains(&found.abandoned));
         either(found.ended, old.ended, new.ended);
+        either(found.failed, old.failed, new.failed);
+        either(found.refused, old.refused, new.refused);
         either(found.total, old.total, new.total);
         either(found.own, old.own, new.own);
         either(found.min, old.min, new.min);
@@ -254,7 +288,7 @@ fn check_events(
         totals.iter().count() == model.totals.iter().count()
             && model.totals.iter().all(|(n, of)| totals.get(n) == Some(of))
     };
-    if total(totals.crossings) == total(after.totals.crossings) {
+    if told(&totals) == told(&after.totals) {
         assert_eq!(totals.crossings, after.totals.crossings);
         assert_eq!(totals.faults, after.totals.faults);
         assert!(same(after));
@@ -421,10 +455,19 @@ fn stepped() -> (Vec<Step>, Vec<Step>) {
         at += after;
         Step {
             crossing,
+            how: How::Crossed,
             function: function * 64,
             mark: if mark == 0 { 0 } else { 1_000_000 - mark * 64 },
             at,
         }
+    };
+    let failing = |step| Step {
+        how: How::Failed,
+        ..step
+    };
+    let refused = |step| Step {
+        how: How::Refused,
+        ..step
     };
     // 30 layers and 3,990 + 60 words of events; 4,077 is the last word at which a record may begin.
     let mut first = Vec::new();
@@ -459,6 +502,16 @@ fn stepped() -> (Vec<Step>, Vec<Step>) {
         step(LeaveRuntime, 1, 2, 10),
         step(EnterRuntime, 1, 0, 10),
         step(EnterRuntime, 1, 0, 10),
+        // An exception, straight out of a call and past another one; a refusal of a target's first call.
+        step(LeaveRuntime, 3, 3, 10),
+        failing(step(EnterRuntime, 3, 0, 10)),
+        step(LeaveRuntime, 3, 3, 10),
+        step(ReverseEnterRuntime, 4, 4, 10),
+        failing(step(EnterRuntime, 3, 0, 1 << 35)),
+        refused(step(LeaveRuntime, 6, 0, 1 << 34)),
+        refused(step(LeaveRuntime, 3, 0, 10)),
+        step(LeaveRuntime, 3, 3, 10),
+        step(EnterRuntime, 3, 0, 10),
     ];
     (first, then)
 }

@@ -13,7 +13,7 @@ use soglia_core::{
     trace::{
         log::Record,
         reader::Reader,
-        replay::{replay, totals},
+        replay::{How, replay, totals},
         snapshot::TaskSnapshot,
         task_writer::TaskWriter,
         writer::{Level, Options, Recording, create},
@@ -27,6 +27,7 @@ const FUNCTIONS: u8 = 6;
 #[derive(Clone, Copy, Debug)]
 struct Step {
     crossing: Crossing,
+    how: How,
     function: u8,
     mark: u64,
     /// Ticks since the step before.
@@ -48,6 +49,18 @@ impl Step {
         Who {
             function: self.function(),
             slot: self.target(),
+        }
+    }
+
+    fn opens(self) -> bool {
+        self.crossing.opens() && self.how != How::Refused
+    }
+
+    fn tell<L: Layers>(self, task: &mut Task<L>, at: u64, account: &mut impl Account) {
+        match self.how {
+            How::Crossed => task.cross(self.crossing, self.who(), at, self.mark, account),
+            How::Failed => task.fail(self.function(), at, account),
+            How::Refused => account.refused(self.target(), at),
         }
     }
 }
@@ -146,6 +159,18 @@ impl Account for Heard {
         self.totals.untimed_return(crossing);
     }
 
+    fn crossed_failing(&mut self, crossing: Crossing, who: Who, at: u64) {
+        self.totals.crossed_failing(crossing, who, at);
+    }
+
+    fn failed(&mut self, layer: &mut Layer) {
+        self.totals.failed(layer);
+    }
+
+    fn refused(&mut self, slot: u32, at: u64) {
+        self.totals.refused(slot, at);
+    }
+
     fn fault(&mut self, fault: Fault) {
         self.totals.fault(fault);
     }
@@ -162,9 +187,15 @@ fn of_targets(totals: &Totals) -> Vec<(u32, Total)> {
 fn check<L: Layers>(fed: &[Step], task: &Task<L>, open: &[Layer], heard: &Heard) {
     let mut crossings = [0; 4];
     let mut opens = HashMap::<u32, u64>::new();
+    let mut refused = HashMap::<u32, u64>::new();
     for step in fed {
+        if step.how == How::Refused {
+            opens.entry(step.target()).or_default();
+            *refused.entry(step.target()).or_default() += 1;
+            continue;
+        }
         crossings[step.crossing as usize - 1] += 1;
-        if step.crossing.opens() {
+        if step.opens() {
             *opens.entry(step.target()).or_default() += 1;
         }
     }
@@ -186,6 +217,7 @@ fn check<L: Layers>(fed: &[Step], task: &Task<L>, open: &[Layer], heard: &Heard)
     for (target, opened) in &opens {
         let of = totals.get(*target).unwrap();
         assert_eq!(of.calls(), *opened, "target {target}");
+        assert_eq!(of.refused, refused.get(target).copied().unwrap_or_default());
         assert_eq!(of.histogram.iter().sum::<u64>(), of.ended);
         let layers = open.iter().filter(|l| l.slot == *target).count();
         assert_eq!(of.open, layers as u64, "target {target}");
@@ -206,7 +238,7 @@ fn check<L: Layers>(fed: &[Step], task: &Task<L>, open: &[Layer], heard: &Heard)
         );
         assert_eq!(
             crossings[back],
-            sum(side, |t| t.ended) + heard.unmatched[back] + heard.untimed_returns[back]
+            sum(side, |t| t.ended + t.failed) + heard.unmatched[back] + heard.untimed_returns[back]
         );
         assert_eq!(heard.unmatched[out] + heard.untimed_returns[out], 0);
     }
@@ -241,14 +273,18 @@ fn any_step(after: impl Strategy<Value = u64>) -> impl Strategy<Value = Step> {
         1 => (0_u64..3).prop_map(|n| 0x7ffe_0000_0000 - n * 64),
     ];
     // Calls are a little more frequent than returns.
-    let crossing = prop_oneof![
-        4 => Just(Crossing::LeaveRuntime),
-        3 => Just(Crossing::EnterRuntime),
-        4 => Just(Crossing::ReverseEnterRuntime),
-        3 => Just(Crossing::ReverseLeaveRuntime),
+    let told = prop_oneof![
+        8 => Just((Crossing::LeaveRuntime, How::Crossed)),
+        1 => Just((Crossing::LeaveRuntime, How::Refused)),
+        4 => Just((Crossing::EnterRuntime, How::Crossed)),
+        2 => Just((Crossing::EnterRuntime, How::Failed)),
+        8 => Just((Crossing::ReverseEnterRuntime, How::Crossed)),
+        6 => Just((Crossing::ReverseLeaveRuntime, How::Crossed)),
     ];
-    (crossing, 0..FUNCTIONS, mark, after).prop_map(|(crossing, function, mark, after)| Step {
+    let steps = (told, 0..FUNCTIONS, mark, after);
+    steps.prop_map(|((crossing, how), function, mark, after)| Step {
         crossing,
+        how,
         function,
         mark,
         after,
@@ -276,6 +312,7 @@ fn nested() -> impl Strategy<Value = Vec<Step>> {
                 open.push((side, function));
                 steps.push(Step {
                     crossing: opening(side),
+                    how: How::Crossed,
                     function,
                     mark: 0x7fff_0000_0000 - open.len() as u64 * 64,
                     after,
@@ -283,6 +320,7 @@ fn nested() -> impl Strategy<Value = Vec<Step>> {
             } else if let Some((side, function)) = open.pop() {
                 steps.push(Step {
                     crossing: closing(side),
+                    how: How::Crossed,
                     function,
                     mark: 0,
                     after,
@@ -292,6 +330,7 @@ fn nested() -> impl Strategy<Value = Vec<Step>> {
         while let Some((side, function)) = open.pop() {
             steps.push(Step {
                 crossing: closing(side),
+                how: How::Crossed,
                 function,
                 mark: 0,
                 after: 7,
@@ -352,7 +391,7 @@ proptest! {
         let mut task = Task::new(VecLayers::default());
         let mut heard = Heard::default();
         for (at, step) in timed(&steps, 5) {
-            task.cross(step.crossing, step.who(), at, step.mark, &mut heard);
+            step.tell(&mut task, at, &mut heard);
         }
         check(&steps, &task, task.layers().as_slice(), &heard);
         prop_assert_eq!(task.depth(), 0);
@@ -372,11 +411,11 @@ proptest! {
         let mut heard = Heard::default();
         for (n, (at, step)) in timed(&steps, 5).into_iter().enumerate() {
             let before = task.depth();
-            task.cross(step.crossing, step.who(), at, step.mark, &mut heard);
+            step.tell(&mut task, at, &mut heard);
             check(&steps[..=n], &task, task.layers().as_slice(), &heard);
             prop_assert!(task.depth() <= before + 1);
             prop_assert_eq!(task.depth(), task.layers().depth(), "nothing is too deep here");
-            if step.crossing.opens() {
+            if step.opens() {
                 let top = task.layers().below_top(0).unwrap();
                 prop_assert_eq!((top.since, top.mark, top.slot), (at, step.mark, step.target()));
             }
@@ -388,7 +427,7 @@ proptest! {
         let mut task = Task::new(Shallow::default());
         let mut heard = Heard::default();
         for (n, (at, step)) in timed(&steps, 5).into_iter().enumerate() {
-            task.cross(step.crossing, step.who(), at, step.mark, &mut heard);
+            step.tell(&mut task, at, &mut heard);
             check(&steps[..=n], &task, task.layers().0.as_slice(), &heard);
             let kept = task.layers().depth();
             prop_assert!(task.depth() == kept || kept == SHALLOW);
@@ -403,7 +442,7 @@ proptest! {
         let mut task = Task::new(VecLayers::default());
         let mut totals = Totals::default();
         for (step, at) in steps {
-            task.cross(step.crossing, step.who(), at, step.mark, &mut totals);
+            step.tell(&mut task, at, &mut totals);
         }
     }
 
@@ -415,8 +454,10 @@ proptest! {
         let mut open: Vec<u32> = Vec::new();
         let (mut abandoned, mut unmatched) = (0, 0);
         for (at, step) in timed(&steps, 5) {
-            task.cross(step.crossing, step.who(), at, 0, &mut totals);
-            if step.crossing.opens() {
+            Step { mark: 0, ..step }.tell(&mut task, at, &mut totals);
+            if step.how == How::Refused {
+                // It leaves no trace in the layers.
+            } else if step.opens() {
                 open.push(step.target());
             } else if let Some(n) = open.iter().rposition(|t| *t == step.target()) {
                 abandoned += open.len() - n - 1;
@@ -519,8 +560,12 @@ impl Live {
             Some(slot) => slot,
             None => self.task.learn(function, side, step.target(), 0),
         };
-        self.task
-            .cross(step.crossing, Who { function, slot }, at, step.mark);
+        let who = Who { function, slot };
+        match step.how {
+            How::Crossed => self.task.cross(step.crossing, who, at, step.mark),
+            How::Failed => self.task.fail(function, at),
+            How::Refused => self.task.refuse(slot, at),
+        }
     }
 }
 
@@ -532,7 +577,7 @@ fn same(task: &TaskSnapshot, totals: &Totals) {
         let mut total = total.clone();
         // Only a replay knows which of the calls in `open` is which.
         total.open = total.open.min(totals.get(key.0).map_or(0, |t| t.open));
-        (total.calls() != 0).then_some((key.0, total))
+        (total.calls() + total.refused != 0).then_some((key.0, total))
     };
     let mut all: Vec<_> = task.targets.iter().filter_map(called).collect();
     all.sort_by_key(|(n, _)| *n);
@@ -550,7 +595,7 @@ proptest! {
         let steps = timed(&steps, 0);
         for (at, step) in &steps {
             live.cross(*step, *at);
-            task.cross(step.crossing, step.who(), *at, step.mark, &mut in_memory);
+            step.tell(&mut task, *at, &mut in_memory);
             prop_assert_eq!(live.task.depth(), task.depth());
         }
         let reader = Reader::open(&live.path).unwrap();
@@ -581,14 +626,17 @@ proptest! {
         deep in 0_usize..40_000,
     ) {
         let mut live = Live::new(1 << 20);
-        let call = Step { crossing: Crossing::LeaveRuntime, function: 0, mark: 0, after: 1 };
+        let call = Step { crossing: Crossing::LeaveRuntime, how: How::Crossed, function: 0, mark: 0, after: 1 };
         let steps: Vec<_> = std::iter::repeat_n(call, deep).chain(steps).collect();
         let mut fed = [0; 4];
         let mut opens = HashMap::<u32, u64>::new();
         for (at, step) in timed(&steps, 0) {
             live.cross(step, at);
+            if step.how == How::Refused {
+                continue;
+            }
             fed[step.crossing as usize - 1] += 1;
-            if step.crossing.opens() {
+            if step.opens() {
                 *opens.entry(step.target()).or_default() += 1;
             }
         }
@@ -666,12 +714,13 @@ fn the_deepest_calls_are_counted_everywhere() {
         at += 3;
         let step = Step {
             crossing,
+            how: How::Crossed,
             function,
             mark,
             after: 0,
         };
         live.cross(step, at);
-        task.cross(crossing, step.who(), at, mark, &mut in_memory);
+        step.tell(&mut task, at, &mut in_memory);
         assert_eq!(live.task.depth(), task.depth());
     };
     for n in 0..deep {
@@ -698,4 +747,52 @@ fn the_deepest_calls_are_counted_everywhere() {
     let again = totals(&reader, 1);
     assert_eq!(again.faults, in_memory.faults);
     assert_eq!(of_targets(&again), of_targets(&in_memory));
+}
+
+/// A call that ends by an exception is not timed, but its time is not its caller's own.
+#[test]
+fn failed_calls_are_counted() {
+    let mut task = Task::new(VecLayers::default());
+    let mut totals = Totals::default();
+    let (callback, native) = (Who::target(1), Who::target(2));
+    task.cross(Crossing::ReverseEnterRuntime, callback, 10, 0, &mut totals);
+    task.cross(Crossing::LeaveRuntime, native, 20, 0, &mut totals);
+    task.fail(native.function, 50, &mut totals);
+    totals.refused(2, 55);
+    task.cross(Crossing::ReverseLeaveRuntime, callback, 60, 0, &mut totals);
+    assert_eq!((task.depth(), totals.faults), (0, [0; 5]));
+    assert_eq!(totals.crossings, [1, 1, 1, 1]);
+    let native = totals.get(2).unwrap();
+    assert_eq!((native.calls(), native.ended, native.total), (1, 0, 0));
+    assert_eq!((native.failed, native.refused), (1, 1));
+    let callback = totals.get(1).unwrap();
+    assert_eq!((callback.total, callback.own), (50, 20));
+}
+
+/// Where only counting is asked for, there are calls and nothing else.
+#[test]
+fn counts_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("test.soglia");
+    let options = Options {
+        level: Level::Counts,
+        ..Options::default()
+    };
+    create(&path, &options).unwrap();
+    let recording = Box::leak(Box::new(Recording::claim(&path).unwrap()));
+    let mut task = TaskWriter::new(recording, 1, 0).unwrap();
+    let slot = task.learn(64, Side::Unmanaged, 3, 0);
+    for _ in 0..1000 {
+        task.count(slot);
+    }
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(
+        (reader.level(), reader.has_events()),
+        (Level::Counts, false)
+    );
+    let task = &reader.tasks()[0];
+    let of = &task.targets[&(3, Side::Unmanaged)];
+    assert_eq!((of.calls(), of.untimed, of.total), (1000, 1000, 0));
+    assert_eq!(task.crossings, [1000, 0, 0, 0]);
+    assert_eq!(task.faults, [0; 5]);
 }

@@ -2,3 +2,35 @@
 
 pub mod transitions;
 pub mod woven;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use soglia_core::trace::{log::Record, task_writer::TaskWriter};
+
+use crate::{boundary, engine};
+
+/// Targets that have returned, on any task.
+static RETURNED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// The first return of a forward target on this task, or a slow one: keeps what is to be known of it.
+#[cold]
+#[inline(never)]
+fn look_into(task: &TaskWriter, slot: u32, at: u64, took: u64) {
+    boundary::fence((), || {
+        let Some(engine) = engine::get() else {
+            return;
+        };
+        let target = task.target(slot);
+        let first = {
+            let mut returned = RETURNED.lock().unwrap_or_else(PoisonError::into_inner);
+            returned.insert(target)
+        };
+        if first {
+            engine.recording.log(&Record::FirstReturn { target, took });
+        }
+        engine.look_into(task, slot, at, took);
+    });
+}

@@ -27,6 +27,7 @@ use soglia_core::{
     trace::{log::Record, task_writer::TaskWriter},
 };
 
+use super::look_into;
 use crate::{
     boundary,
     engine::{self, GENERATION, SHUT_DOWN, SLOW_TICKS},
@@ -134,15 +135,4 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
         }
         task.learn(function, side, target, generation & !SHUT_DOWN)
     })
-}
-
-/// The first return of a target on this task, or a slow one.
-#[cold]
-#[inline(never)]
-fn look_into(task: &mut TaskWriter, slot: u32, at: u64, took: u64) {
-    boundary::fence((), || {
-        if let Some(engine) = engine::get() {
-            engine.look_into(task, slot, at, took);
-        }
-    });
 }

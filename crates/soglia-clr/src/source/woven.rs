@@ -23,6 +23,7 @@ use soglia_core::{
     trace::{log::Record, task_writer::TaskWriter},
 };
 
+use super::look_into;
 use crate::{
     boundary,
     engine::{self, GENERATION, SHUT_DOWN, SLOW_TICKS},
@@ -82,7 +83,7 @@ pub extern "C" fn reverse_count_slow(_id: i64) {}
 
 /// After [`enter`], where there is more to do. Called in preemptive mode.
 pub extern "C" fn enter_slow(_id: i64) {
-    look_into();
+    recall();
 }
 
 /// When native code has called managed code. Called in cooperative mode.
@@ -175,14 +176,10 @@ fn first_call(task: &mut TaskWriter, side: Side, id: i64, generation: u32) -> u3
 }
 
 #[cold]
-fn look_into() {
-    let Some(task) = threads::existing() else {
-        return;
-    };
-    boundary::fence((), || {
-        let (Some(engine), Some((slot, at, took))) = (engine::get(), task.recall()) else {
-            return;
-        };
-        engine.look_into(task, slot, at, took);
-    });
+fn recall() {
+    if let Some(task) = threads::existing()
+        && let Some((slot, at, took)) = task.recall()
+    {
+        look_into(task, slot, at, took);
+    }
 }

@@ -9,7 +9,9 @@
 //! | 2 EnterRuntime, 4 ReverseLeaveRuntime: closes the innermost layer | ticks since the last crossing | |
 //! | 5 unwound | that many of the innermost layers are gone | |
 //! | 6 later | ticks / 2^29 to add to the next crossing's | |
-//! | 7 unmatched return | 3 bits crossing, 26 bits ticks / 2^32 | a word: the lower 32 bits of the ticks |
+//! | 7 rare | 3 bits which, 26 bits ticks / 2^32 | a word: the lower 32 bits of the ticks; if a call was refused, then a word: the target's number |
+//!
+//! Of what is rare, 1 to 4 are returns of that crossing without a call, 5 is the end of the innermost call by an exception, 6 a refused call.
 //!
 //! A call and its return are 8 bytes, or 12 where the target's number or the time since the last crossing is large. The
 //! word with the kind is stored after the words that follow it, so a reader never sees half a record.
@@ -20,7 +22,7 @@ use crate::crossing::Crossing;
 pub const KIND_BITS: u32 = 3;
 /// Ticks that fit into a crossing's own word.
 pub const TICK_BITS: u32 = 29;
-/// The most words that one crossing needs: `later`, its own, the target.
+/// The most words that one record needs: `later`, its own, the target.
 pub const MOST_WORDS: usize = 3;
 
 /// Bits of a short word for its target and its ticks.
@@ -42,8 +44,12 @@ pub const fn short(crossing: Crossing, target: u32, ticks: u64) -> Option<u32> {
 pub const UNWOUND: u32 = 5;
 /// Kind 6.
 pub const LATER: u32 = 6;
-/// Kind 7.
-pub const UNMATCHED: u32 = 7;
+/// Kind 7: what it is stands above, or a crossing that was an unmatched return.
+pub const RARE: u32 = 7;
+/// Of kind 7: the innermost call ended by an exception.
+pub const FAILED: u32 = 5;
+/// Of kind 7: a policy refused a call.
+pub const REFUSED: u32 = 6;
 
 /// One record of a task's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +62,10 @@ pub enum Event {
     Unwound(u32),
     /// A return without a call.
     Unmatched(Crossing),
+    /// The innermost layer is closed by an exception.
+    Failed,
+    /// A policy refused a call of this target.
+    Refused(u32),
 }
 
 /// Reads events off the words of a chunk.
@@ -117,13 +127,20 @@ impl<F: Fn(usize) -> u32> Iterator for Words<F> {
                     self.at += 1;
                     self.ticks = self.ticks.wrapping_add(u64::from(value) << TICK_BITS);
                 }
-                UNMATCHED => {
+                RARE => {
                     let low = (self.word)(self.at + 1);
                     self.at += 2;
                     self.ticks = self
                         .ticks
                         .wrapping_add(u64::from(value >> 3) << 32 | u64::from(low));
-                    return Some(Event::Unmatched(Crossing::from_number(value & 7)?));
+                    return Some(match value & 7 {
+                        FAILED => Event::Failed,
+                        REFUSED => {
+                            self.at += 1;
+                            Event::Refused((self.word)(self.at - 1))
+                        }
+                        crossing => Event::Unmatched(Crossing::from_number(crossing)?),
+                    });
                 }
                 _ => return None,
             }

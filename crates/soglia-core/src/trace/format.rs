@@ -14,7 +14,7 @@ use crate::{fault::Fault, histogram::BUCKETS, layer::Layer, time::Anchor};
 /// The first eight bytes. The last two catch transfers as text and `cat` on a terminal.
 pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
 /// The version of this format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The unit of allocation, in bytes; chunks and the header are aligned to it.
 pub const BLOCK: usize = 4096;
 /// The first four bytes of a chunk: `SGCK`. Stored last, when the rest of its header stands.
@@ -52,7 +52,7 @@ pub struct Header {
     pub magic: [u8; 8],
     /// [`VERSION`].
     pub version: u32,
-    /// 1: summary, 2: also events.
+    /// 0: counts only, 1: summary, 2: also events.
     pub level: u32,
     /// [`crate::time::TickSource`].
     pub tick_source: u32,
@@ -296,7 +296,7 @@ pub struct Slot {
     pub ended: AtomicU32,
     /// Calls that were unwound past.
     pub abandoned: AtomicU32,
-    /// Calls too deep to be timed.
+    /// Calls that were counted and not timed: too deep, or only counting was asked for.
     pub untimed: AtomicU32,
     /// Ticks of the calls that returned.
     pub total: AtomicU64,
@@ -308,6 +308,10 @@ pub struct Slot {
     pub max: AtomicU64,
     /// Side of the target's layers.
     pub side: AtomicU32,
+    /// Calls that ended by an exception.
+    pub failed: AtomicU32,
+    /// Calls that a policy did not let happen.
+    pub refused: AtomicU32,
     /// Unused.
     pub reserved: AtomicU32,
     /// Calls by duration: see [`crate::histogram`].

@@ -82,6 +82,13 @@ pub enum Record {
         /// The stack; 0: there was none to be had.
         stack: u32,
     },
+    /// The first return of a forward target on any task, ended calls only.
+    FirstReturn {
+        /// The target.
+        target: u32,
+        /// Ticks from call to return: where wrappers tell the call, loading, binding and making of stubs are in them.
+        took: u64,
+    },
     /// The runtime.
     Runtime {
         /// Its name.
@@ -110,6 +117,7 @@ const SLOW: u32 = 6;
 const RUNTIME: u32 = 7;
 const PROGRAM: u32 = 8;
 const REMARK: u32 = 9;
+const FIRST_RETURN: u32 = 10;
 
 #[derive(Default)]
 struct Encoder(Vec<u32>);
@@ -232,6 +240,10 @@ impl Record {
                     .word(*stack);
                 SLOW
             }
+            Self::FirstReturn { target, took } => {
+                to.word(*target).long(*took);
+                FIRST_RETURN
+            }
             Self::Runtime { name, version } => {
                 to.string(name).string(version);
                 RUNTIME
@@ -292,6 +304,10 @@ impl Record {
                 at: from.long()?,
                 took: from.long()?,
                 stack: from.word()?,
+            },
+            FIRST_RETURN => Self::FirstReturn {
+                target: from.word()?,
+                took: from.long()?,
             },
             RUNTIME => Self::Runtime {
                 name: from.string()?,
@@ -362,6 +378,10 @@ mod tests {
                 args: vec!["a".into(), String::new(), "b c".into()],
             },
             Record::Remark { text: "so".into() },
+            Record::FirstReturn {
+                target: 7,
+                took: 1 << 40,
+            },
         ];
         for record in records {
             let words = record.encode();

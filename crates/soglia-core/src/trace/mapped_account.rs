@@ -10,10 +10,10 @@ use std::{
 };
 
 use super::{
-    events::{self, KIND_BITS, LATER, MOST_WORDS, TICK_BITS, UNMATCHED, UNWOUND},
-    format::{BLOCK, ChunkHeader, ChunkKind, TaskRecord},
+    events::{self, FAILED, KIND_BITS, LATER, MOST_WORDS, RARE, REFUSED, TICK_BITS, UNWOUND},
+    format::{BLOCK, ChunkHeader, ChunkKind, Slot, TaskRecord},
     slots::slot_at,
-    writer::Recording,
+    writer::{Level, Recording},
 };
 use crate::{
     account::Account, crossing::Crossing, fault::Fault, histogram::bucket, layer::Layer, task::Who,
@@ -56,7 +56,7 @@ impl MappedAccount {
     ) -> Self {
         Self {
             base: recording.base(),
-            wants_events: recording.has_events(),
+            wants_events: recording.level() == Level::Events,
             words: std::ptr::null_mut(),
             limit: std::ptr::null_mut(),
             last: now,
@@ -212,28 +212,65 @@ impl MappedAccount {
         }
     }
 
-    /// Writes a rare record of up to two words.
+    /// Writes a record of one to three words; `false`: there is no room, or nobody wants it.
     #[cold]
-    fn rare(&mut self, first: u32, second: Option<u32>) {
+    fn rare(&mut self, words: &[u32]) -> bool {
         if !self.words.is_null() && self.words > self.limit {
             self.next_chunk();
         }
         if self.words.is_null() {
-            // Of the two rare records this one alone is a crossing.
-            let crossing = first & ((1 << KIND_BITS) - 1) == UNMATCHED;
-            add!(
-                self.record.dropped,
-                u64::from(self.wants_events && crossing)
-            );
-            return;
+            return false;
         }
-        // SAFETY: not beyond the limit.
+        // SAFETY: not beyond the limit. The first word is stored last.
         unsafe {
-            if let Some(second) = second {
-                self.put(1, second);
+            for (ahead, word) in words.iter().enumerate().rev() {
+                self.put(ahead, *word);
             }
-            self.put(0, first);
-            self.words = self.words.add(1 + usize::from(second.is_some()));
+            self.words = self.words.add(words.len());
+        }
+        true
+    }
+
+    /// Writes a record of kind 7, with a time of its own. `false`: as [`MappedAccount::rare`].
+    #[cold]
+    fn rare_at(&mut self, which: u32, at: u64, target: Option<u32>) -> bool {
+        let since = at.saturating_sub(self.last);
+        let high = (since >> 32) as u32;
+        let words = [
+            RARE | which << KIND_BITS | high << (KIND_BITS + 3),
+            since as u32,
+            target.unwrap_or_default(),
+        ];
+        let told = self.rare(&words[..2 + usize::from(target.is_some())]);
+        // Not before: a new chunk counts from the last one.
+        self.last = self.last.max(at);
+        told
+    }
+
+    /// The same, for a crossing.
+    fn rare_crossing(&mut self, which: u32, at: u64) {
+        if !self.rare_at(which, at, None) {
+            add!(self.record.dropped, u64::from(self.wants_events));
+        }
+    }
+
+    /// How many calls of a slot are no longer open, but for those that were never layers.
+    #[inline(always)]
+    fn gone(slot: &Slot) -> u32 {
+        let others = slot.abandoned.load(Relaxed);
+        let others = others.wrapping_add(slot.failed.load(Relaxed));
+        others.wrapping_add(slot.ended.load(Relaxed))
+    }
+
+    /// Counts a call that is not timed.
+    #[inline(always)]
+    pub(super) fn count(&mut self, number: u32) {
+        // SAFETY: the slot is one of this recording.
+        let slot = unsafe { slot_at(self.base, number) };
+        let untimed = slot.untimed.load(Relaxed).wrapping_add(1);
+        slot.untimed.store(untimed, Relaxed);
+        if untimed >= u32::MAX / 2 {
+            self.full = Some(number);
         }
     }
 }
@@ -249,20 +286,13 @@ impl Account for MappedAccount {
     #[cold]
     fn unmatched(&mut self, crossing: Crossing, _function: u64, at: u64) {
         add!(self.record.unmatched[crossing as usize - 1], 1);
-        let since = at.saturating_sub(self.last);
-        let high = (since >> 32) as u32;
-        self.rare(
-            UNMATCHED | (crossing as u32) << 3 | high << 6,
-            Some(since as u32),
-        );
-        // Not before: a new chunk counts from the last one.
-        self.last = self.last.max(at);
+        self.rare_crossing(crossing as u32, at);
     }
 
     #[cold]
     fn unwound(&mut self, count: u32) {
         if count != 0 {
-            self.rare(UNWOUND | count << 3, None);
+            self.rare(&[UNWOUND | count << KIND_BITS]);
         }
     }
 
@@ -270,8 +300,8 @@ impl Account for MappedAccount {
     fn abandoned(&mut self, layer: &mut Layer) {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.base, layer.slot) };
+        layer.mark_counted(Self::gone(slot).wrapping_add(1));
         let abandoned = slot.abandoned.load(Relaxed).wrapping_add(1);
-        layer.mark_counted(slot.ended.load(Relaxed).wrapping_add(abandoned));
         slot.abandoned.store(abandoned, Release);
     }
 
@@ -279,8 +309,8 @@ impl Account for MappedAccount {
     fn closed(&mut self, layer: &mut Layer, total: u64, own: u64) {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.base, layer.slot) };
+        layer.mark_counted(Self::gone(slot).wrapping_add(1));
         let ended = slot.ended.load(Relaxed).wrapping_add(1);
-        layer.mark_counted(ended.wrapping_add(slot.abandoned.load(Relaxed)));
         add!(slot.total, total);
         add!(slot.own, own);
         if total < slot.min.load(Relaxed) {
@@ -298,14 +328,35 @@ impl Account for MappedAccount {
 
     #[cold]
     fn untimed(&mut self, slot: u32) {
-        // SAFETY: the slot is one of this recording.
-        let slot = unsafe { slot_at(self.base, slot) };
-        add!(slot.untimed, 1);
+        self.count(slot);
     }
 
     #[cold]
     fn untimed_return(&mut self, crossing: Crossing) {
         add!(self.record.untimed[crossing as usize - 1], 1);
+    }
+
+    #[cold]
+    fn crossed_failing(&mut self, _crossing: Crossing, _who: Who, at: u64) {
+        self.rare_crossing(FAILED, at);
+    }
+
+    #[cold]
+    fn failed(&mut self, layer: &mut Layer) {
+        // SAFETY: the layer's slot is one of this recording.
+        let slot = unsafe { slot_at(self.base, layer.slot) };
+        layer.mark_counted(Self::gone(slot).wrapping_add(1));
+        let failed = slot.failed.load(Relaxed).wrapping_add(1);
+        slot.failed.store(failed, Release);
+    }
+
+    #[cold]
+    fn refused(&mut self, slot: u32, at: u64) {
+        // SAFETY: the slot is one of this recording.
+        let of_target = unsafe { slot_at(self.base, slot) };
+        let target = of_target.target.load(Relaxed);
+        self.rare_at(REFUSED, at, Some(target));
+        add!(of_target.refused, 1);
     }
 
     #[cold]

@@ -35,6 +35,8 @@ pub struct Names {
     pub addresses: HashMap<u32, (u64, Option<String>, Option<String>)>,
     /// Stack of the first call by target.
     pub first_calls: HashMap<u32, u32>,
+    /// Ticks that a forward target's first call took, by target; where wrappers tell the call, loading and binding are in them.
+    pub first_returns: HashMap<u32, u64>,
     /// Slow calls, in the order of their ends.
     pub slow: Vec<SlowCall>,
     /// Name and version of the runtime.
@@ -96,6 +98,9 @@ impl Names {
                     took,
                     stack,
                 });
+            }
+            Record::FirstReturn { target, took } => {
+                self.first_returns.insert(target, took);
             }
             Record::Runtime { name, version } => self.runtime = Some((name, version)),
             Record::Program { args } => self.program = args,

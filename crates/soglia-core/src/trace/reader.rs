@@ -22,7 +22,7 @@ use super::{
         BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, NOTE_BYTES, NOTE_OFFSET,
         VERSION, end, state,
     },
-    writer::{boot_id, process_started},
+    writer::{Level, boot_id, process_started},
 };
 use crate::time::{Anchor, Scale, TickSource};
 
@@ -298,9 +298,14 @@ impl Reader {
         self.scale
     }
 
+    /// How much was to be recorded.
+    pub fn level(&self) -> Level {
+        Level::from_number(self.bytes.word(offset_of!(Header, level)))
+    }
+
     /// Whether every crossing was to be recorded.
     pub fn has_events(&self) -> bool {
-        self.bytes.word(offset_of!(Header, level)) > 1
+        self.level() == Level::Events
     }
 
     /// Whether a process ever recorded into it.

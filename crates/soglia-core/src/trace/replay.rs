@@ -9,11 +9,24 @@ use crate::{
     task::{Task, Who},
 };
 
+/// What a replayed event was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// A crossing like any other.
+    Crossed,
+    /// The `EnterRuntime` of a call that ended by an exception.
+    Failed,
+    /// A `LeaveRuntime` that a policy did not let happen: no crossing was made.
+    Refused,
+}
+
 /// One crossing of a replayed task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replayed {
     /// Which.
     pub crossing: Crossing,
+    /// What became of it.
+    pub how: How,
     /// Who was called, or returned; `None` for a return without a call.
     pub target: Option<u32>,
     /// Ticks.
@@ -24,29 +37,41 @@ pub struct Replayed {
     pub os_thread: u32,
 }
 
-/// Takes one recorded event, and tells which crossing that was, if it was one.
+/// Takes one recorded event, and tells which crossing that was, if it was one: of which target, at which depth.
 #[inline]
 pub fn apply(
     task: &mut Task<VecLayers>,
     event: Event,
     at: u64,
     account: &mut impl Account,
-) -> Option<(Crossing, Option<u32>, u32)> {
+) -> Option<(Crossing, How, Option<u32>, u32)> {
     let depth = task.depth();
+    // The recorder has matched returns already: they close what is open.
+    let innermost = |task: &Task<VecLayers>| {
+        let top = task.layers().below_top(0);
+        top.map(|layer| (layer.function, layer.slot))
+    };
     match event {
         Event::Open(crossing, target) => {
             task.cross(crossing, Who::target(target), at, 0, account);
-            Some((crossing, Some(target), depth))
+            Some((crossing, How::Crossed, Some(target), depth))
+        }
+        Event::Failed => {
+            let top = innermost(task);
+            task.fail(top.map_or(0, |(function, _)| function), at, account);
+            let target = top.map(|(_, target)| target);
+            Some((Crossing::EnterRuntime, How::Failed, target, depth))
+        }
+        Event::Refused(target) => {
+            account.refused(target, at);
+            Some((Crossing::LeaveRuntime, How::Refused, Some(target), depth))
         }
         Event::Close(crossing) => {
-            // The recorder has matched it already: it closes what is open.
-            let top = task
-                .layers()
-                .below_top(0)
-                .map(|layer| (layer.function, layer.slot));
+            let top = innermost(task);
             let function = top.map_or(0, |(function, _)| function);
             task.cross(crossing, Who { function, slot: 0 }, at, 0, account);
-            Some((crossing, top.map(|(_, target)| target), depth))
+            let target = top.map(|(_, target)| target);
+            Some((crossing, How::Crossed, target, depth))
         }
         Event::Unwound(count) => {
             task.unwind(count, account);
@@ -55,12 +80,12 @@ pub fn apply(
         Event::Unmatched(crossing) => {
             account.unmatched(crossing, 0, at);
             account.fault(Fault::Unmatched);
-            Some((crossing, None, depth))
+            Some((crossing, How::Crossed, None, depth))
         }
     }
 }
 
-/// Replays all events of a task; `tell` hears of each crossing, and answers whether to go on.
+/// Replays all events of a task; `tell` hears of each crossing, and of each that was refused, and answers whether to go on.
 pub fn replay(
     reader: &Reader,
     task: u32,
@@ -71,9 +96,10 @@ pub fn replay(
     for (os_thread, mut words) in reader.events(task) {
         while let Some(event) = words.next() {
             let at = words.ticks;
-            if let Some((crossing, target, depth)) = apply(&mut machine, event, at, account)
+            if let Some((crossing, how, target, depth)) = apply(&mut machine, event, at, account)
                 && !tell(Replayed {
                     crossing,
+                    how,
                     target,
                     at,
                     depth,

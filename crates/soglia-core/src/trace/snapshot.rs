@@ -37,7 +37,8 @@ pub struct TaskSnapshot {
     pub max_depth: u32,
     /// By [`Fault`].
     pub faults: [u32; Fault::ALL.len()],
-    /// Crossings by [`Crossing`](crate::crossing::Crossing) number minus one.
+    /// Crossings by [`Crossing`](crate::crossing::Crossing) number minus one. Where calls are only counted, their returns are not
+    /// among them.
     pub crossings: [u64; 4],
     /// Crossings that are not among the events.
     pub dropped: u64,
@@ -94,7 +95,7 @@ impl Reader {
                 Side::Managed => (2, 3),
             };
             task.crossings[open] += total.calls();
-            task.crossings[close] += total.ended;
+            task.crossings[close] += total.ended + total.failed;
         }
         for n in 0..4 {
             task.crossings[n] += u64::from(array(offset_of!(TaskRecord, unmatched), n))
@@ -115,6 +116,8 @@ impl Reader {
                 ended: u64::from(field(offset_of!(Slot, ended))),
                 abandoned: u64::from(field(offset_of!(Slot, abandoned))),
                 untimed: u64::from(field(offset_of!(Slot, untimed))),
+                failed: u64::from(field(offset_of!(Slot, failed))),
+                refused: u64::from(field(offset_of!(Slot, refused))),
                 // Before the total, which the writer stores first: it must not look greater.
                 own: long(offset_of!(Slot, own)),
                 total: long(offset_of!(Slot, total)),
@@ -150,9 +153,13 @@ impl Reader {
                 slot: self.bytes.word(slot + offset_of!(Slot, target)),
                 bits: self.bytes.word(at + offset_of!(Layer, bits)),
             };
-            let gone = [offset_of!(Slot, ended), offset_of!(Slot, abandoned)]
-                .map(|offset| self.bytes.word(slot + offset));
-            if layer.is_counted(gone[0].wrapping_add(gone[1])) {
+            let gone = [
+                offset_of!(Slot, ended),
+                offset_of!(Slot, abandoned),
+                offset_of!(Slot, failed),
+            ];
+            let gone = gone.map(|offset| self.bytes.word(slot + offset));
+            if layer.is_counted(gone.into_iter().fold(0, u32::wrapping_add)) {
                 continue;
             }
             // The slot's side, not the layer's: of a live task the layer may be half another one.

@@ -130,6 +130,27 @@ impl TaskWriter {
         }
     }
 
+    /// Takes the return, by an exception, of the innermost open call of this function: see [`Task::fail`].
+    #[cold]
+    pub fn fail(&mut self, function: u64, at: u64) {
+        self.task.fail(function, at, &mut self.account);
+    }
+
+    /// Counts a call that a policy did not let happen. `slot` as for [`TaskWriter::cross`].
+    #[cold]
+    pub fn refuse(&mut self, slot: u32, at: u64) {
+        self.account.refused(slot, at);
+    }
+
+    /// Counts a call that is not timed, where only counting was asked for. `slot` as for [`TaskWriter::cross`].
+    #[inline(always)]
+    pub fn count(&mut self, slot: u32) {
+        self.account.count(slot);
+        if self.account.is_full() {
+            self.replace_full();
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn replace_full(&mut self) {

@@ -38,10 +38,24 @@ use crate::time::{Anchor, TickSource, wall_ns};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Level {
+    /// How often each target was called, per task. Nothing is timed, and no returns are told. For calls that are told by
+    /// wrappers: those that the runtime tells are recorded as with `Summary`.
+    Counts = 0,
     /// An account per task and target.
     Summary = 1,
     /// Also every crossing.
     Events = 2,
+}
+
+impl Level {
+    /// The level with this number in a recording.
+    pub const fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Counts,
+            1 => Self::Summary,
+            _ => Self::Events,
+        }
+    }
 }
 
 /// What a recording is made with.
@@ -134,11 +148,7 @@ pub fn options_of(path: &Path) -> io::Result<Options> {
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let slow = offset_of!(Header, slow_ns);
     Ok(Options {
-        level: if word(offset_of!(Header, level)) > 1 {
-            Level::Events
-        } else {
-            Level::Summary
-        },
+        level: Level::from_number(word(offset_of!(Header, level))),
         max_bytes: u64::from(word(offset_of!(Header, max_blocks))) * BLOCK as u64,
         slow_ns: u64::from(word(slow)) | u64::from(word(slow + 4)) << 32,
     })
@@ -315,9 +325,9 @@ impl Recording {
         self.map.as_mut_ptr()
     }
 
-    /// Whether every crossing is recorded.
-    pub fn has_events(&self) -> bool {
-        self.header().level >= Level::Events as u32
+    /// How much is recorded.
+    pub fn level(&self) -> Level {
+        Level::from_number(self.header().level)
     }
 
     /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.
