@@ -1,10 +1,11 @@
 //! What is the same for the whole process: the recording, the CLR's interfaces, the options.
 
 use std::{
+    collections::HashSet,
     env,
     path::{Path, PathBuf},
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
 };
@@ -20,13 +21,15 @@ use soglia_abi::{
 use soglia_core::{
     time::{Anchor, Scale},
     trace::{
-        log::Record,
+        log::{Record, Unwatched},
         writer::{self, ClaimError, Recording},
     },
 };
 use windows_core::{HRESULT, Interface};
 
-use crate::{modules::Modules, names::Names};
+use crate::{modules::Modules, names::Names, profiler::events_of};
+
+pub use soglia_core::trace::log::{Scope, Source};
 
 /// The variables by which the tool talks to the engine. The engine removes them, and those of the CLR that brought it
 /// here, from the environment of the process: neither the program nor its children shall see them.
@@ -35,9 +38,9 @@ pub mod variables {
     pub const RECORDING: &str = "SOGLIA_RECORDING";
     /// Set: child processes record too, each into a file of its own, named after this one and their process id.
     pub const FOLLOW: &str = "SOGLIA_FOLLOW";
-    /// `woven`: crossings come from wrappers; else from the CLR's transitions.
+    /// `woven`: crossings come from wrappers. `auto`: the same if that is possible. Else: from the CLR's transitions.
     pub const SOURCE: &str = "SOGLIA_SOURCE";
-    /// `framework`, `corelib`: which modules are woven besides the program's own.
+    /// Whose calls wrappers are put around: `user`, which is the default, `framework` or `corelib`.
     pub const SCOPE: &str = "SOGLIA_SCOPE";
     /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
     pub const FLOOR: &str = "SOGLIA_FLOOR";
@@ -48,36 +51,6 @@ pub mod variables {
         "CORECLR_PROFILER_PATH",
         "CORECLR_PROFILER_PATH_64",
     ];
-}
-
-/// Where crossings come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The CLR's transition callbacks.
-    Transitions,
-    /// Wrappers, woven in at module load.
-    Woven,
-}
-
-/// Which modules are woven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// The program's own.
-    User,
-    /// Also the framework's, but for System.Private.CoreLib.
-    Framework,
-    /// All.
-    CoreLib,
-}
-
-impl Scope {
-    fn of_environment() -> Self {
-        match env::var(variables::SCOPE).as_deref() {
-            Ok("framework") => Self::Framework,
-            Ok("corelib") => Self::CoreLib,
-            _ => Self::User,
-        }
-    }
 }
 
 /// Of the whole process, for ever.
@@ -94,8 +67,10 @@ pub struct Engine {
     pub modules: Modules,
     /// Where crossings come from.
     pub source: Source,
-    /// Which modules are woven.
+    /// Whose crossings.
     pub scope: Scope,
+    /// What was told to be unwatched.
+    unwatched: Mutex<HashSet<Unwatched>>,
     /// Major version of the runtime.
     pub major: u16,
 }
@@ -121,6 +96,9 @@ pub const SHUT_DOWN: u32 = 1 << 31;
 /// Callbacks answer at once.
 pub static FLOOR: AtomicBool = AtomicBool::new(false);
 
+/// So many are told; a program that loads assemblies for ever must not fill the log.
+const MOST_UNWATCHED: usize = 1000;
+
 /// Transitions of older runtimes were never tried.
 const OLDEST: u16 = 8;
 
@@ -130,7 +108,8 @@ pub fn get() -> Option<&'static Engine> {
     ENGINE.get()
 }
 
-/// Claims the recording and keeps the CLR's interfaces.
+/// Claims the recording, chooses the source, and keeps the CLR's interfaces. To be called inside `Initialize`, where the
+/// CLR may be told which events it shall send.
 ///
 /// # Errors
 /// What the CLR shall be told; it goes on without us then.
@@ -150,17 +129,29 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let recording = claim(&path, follow).map_err(|_| declined)?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
+    let wanted = env::var_os(variables::SOURCE).unwrap_or_default();
+    let chosen = choose(&wanted.to_string_lossy(), cannot_weave(), |source| {
+        // SAFETY: inside Initialize, by the contract.
+        unsafe { info.SetEventMask(events_of(source)) }
+    });
+    let (source, because) = chosen.inspect_err(|answer| {
+        recording.note(&format!("the runtime refused the event mask: {answer:?}"));
+    })?;
+    let scope = match (source, env::var_os(variables::SCOPE)) {
+        (Source::Transitions, _) => Scope::All,
+        (_, Some(scope)) if scope == "corelib" => Scope::CoreLib,
+        (_, Some(scope)) if scope == "framework" => Scope::Framework,
+        _ => Scope::User,
+    };
     let engine = ENGINE.get_or_init(|| Engine {
         recording,
         info: info.clone(),
         info2,
         names: Names::default(),
         modules: Modules::default(),
-        source: match env::var_os(variables::SOURCE) {
-            Some(source) if source == "woven" => Source::Woven,
-            _ => Source::Transitions,
-        },
-        scope: Scope::of_environment(),
+        source,
+        scope,
+        unwatched: Mutex::default(),
         major,
     });
     let header = recording.header();
@@ -171,10 +162,11 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     recording.log(&Record::Program {
         args: command_line(),
     });
-    if engine.source == Source::Woven {
-        let text = "source woven: the framework's own calls, function pointers and callbacks through delegates are not recorded";
-        recording.log(&Record::Remark { text: text.into() });
-    }
+    recording.log(&Record::Source {
+        source,
+        scope: engine.scope,
+        because,
+    });
     if !follow {
         for name in variables::OF_THE_CLR.into_iter().chain([
             variables::RECORDING,
@@ -194,6 +186,49 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         }
     }
     Ok(engine)
+}
+
+/// Why nothing can be woven in here, if that is known.
+fn cannot_weave() -> Option<String> {
+    if !cfg!(target_arch = "x86_64") {
+        return Some(format!(
+            "wrappers are made for x86_64 only, and this is {}",
+            env::consts::ARCH
+        ));
+    }
+    // Hot reload adds to the metadata of modules as they were compiled, and so do we.
+    let modifiable = env::var_os("DOTNET_MODIFIABLE_ASSEMBLIES")?;
+    modifiable.eq_ignore_ascii_case("debug").then(|| {
+        "DOTNET_MODIFIABLE_ASSEMBLIES=debug lets hot reload change modules, which wrappers would disturb"
+            .into()
+    })
+}
+
+/// The source to record from, accepted by the CLR, and why it is not the wanted one.
+///
+/// # Errors
+/// What the CLR answered to the only source that was left.
+fn choose(
+    wanted: &str,
+    cannot_weave: Option<String>,
+    mut tell: impl FnMut(Source) -> HRESULT,
+) -> Result<(Source, Option<String>), HRESULT> {
+    let because = match (wanted, cannot_weave) {
+        ("auto", Some(because)) => Some(because),
+        ("auto", None) => match tell(Source::Woven) {
+            answer if answer.is_ok() => return Ok((Source::Woven, None)),
+            answer => Some(format!("the runtime refused the event mask: {answer:?}")),
+        },
+        ("woven", _) => {
+            return tell(Source::Woven)
+                .ok()
+                .map(|()| (Source::Woven, None))
+                .map_err(|e| e.code());
+        }
+        _ => None,
+    };
+    let told = tell(Source::Transitions).ok().map_err(|e| e.code());
+    told.map(|()| (Source::Transitions, because))
 }
 
 fn claim(path: &Path, follow: bool) -> Result<Recording, ClaimError> {
@@ -226,8 +261,21 @@ fn command_line() -> Vec<String> {
 
 impl Engine {
     /// Whether calls are only counted.
-    pub const fn counts(&self) -> bool {
-        false
+    pub fn counts(&self) -> bool {
+        self.recording.level() == writer::Level::Counts
+    }
+
+    /// Writes down, once, that something crosses which the source does not see. Not for the hot path.
+    ///
+    /// Its fields but the text say which targets, as narrowly as they can be named: `soglia verify` expects nothing of those.
+    pub fn unwatched(&self, what: Unwatched) {
+        let mut told = self
+            .unwatched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST_UNWATCHED && told.insert(what.clone()) {
+            self.recording.log(&Record::Unwatched(what));
+        }
     }
 
     /// Writes down which runtime this is.
@@ -270,4 +318,50 @@ fn version_of(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
         )
     };
     answer.is_ok().then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soglia_abi::hresult::{E_FAIL, S_OK};
+
+    #[test]
+    fn what_cannot_be_woven_falls_back_if_it_may() {
+        let why = || Some("no".to_owned());
+        let choose = |wanted, cannot, refused: &[Source]| {
+            let mut told = Vec::new();
+            let chosen = super::choose(wanted, cannot, |source| {
+                told.push(source);
+                if refused.contains(&source) {
+                    E_FAIL
+                } else {
+                    S_OK
+                }
+            });
+            (chosen, told)
+        };
+        use Source::{Transitions, Woven};
+        assert_eq!(choose("auto", None, &[]), (Ok((Woven, None)), vec![Woven]));
+        assert_eq!(
+            choose("auto", why(), &[]),
+            (Ok((Transitions, why())), vec![Transitions])
+        );
+        let (chosen, told) = choose("auto", None, &[Woven]);
+        let (source, because) = chosen.unwrap();
+        assert_eq!((source, told), (Transitions, vec![Woven, Transitions]));
+        assert!(because.unwrap().contains("event mask"));
+        // Who asks for one gets that one or nothing.
+        assert_eq!(
+            choose("woven", why(), &[]),
+            (Ok((Woven, None)), vec![Woven])
+        );
+        assert_eq!(choose("woven", None, &[Woven]), (Err(E_FAIL), vec![Woven]));
+        for wanted in ["transitions", ""] {
+            assert_eq!(
+                choose(wanted, None, &[]),
+                (Ok((Transitions, None)), vec![Transitions])
+            );
+        }
+        assert_eq!(choose("auto", None, &[Woven, Transitions]).0, Err(E_FAIL));
+    }
 }

@@ -40,7 +40,8 @@ const FOR_NAMES: u32 =
 /// Which precompiled methods may be used: those that hold what was woven around must not be.
 const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES;
 
-const fn events_of(source: Source) -> u32 {
+/// What the CLR shall tell for this source.
+pub const fn events_of(source: Source) -> u32 {
     match source {
         Source::Transitions => EVENTS | FOR_NAMES,
         Source::Woven => FOR_WEAVING | FOR_NAMES,
@@ -136,14 +137,8 @@ impl ProfilerCallback for Profiler {
             match started {
                 Ok(engine) => {
                     threads::start();
-                    // SAFETY: inside Initialize, where immutable flags may be set.
-                    let answer = unsafe { engine.info.SetEventMask(events_of(engine.source)) };
-                    if answer.is_err() {
-                        let refused = format!("the runtime refused the event mask: {answer:?}");
-                        engine.recording.note(&refused);
-                    }
                     engine.tell_runtime();
-                    answer
+                    hresult::S_OK
                 }
                 Err(answer) => answer,
             }

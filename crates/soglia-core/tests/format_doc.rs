@@ -6,14 +6,14 @@ use std::{
 };
 
 use soglia_core::{
-    crossing::Crossing,
+    crossing::{Crossing, Side},
     histogram::{BUCKETS, lower_bound},
     layer::{Layer, MAX_DEPTH},
     time::Anchor,
     trace::{
         events, format,
         format::{ChunkHeader, ChunkKind, Header, Slot, TaskRecord},
-        log::{Record, TargetNames},
+        log::{Record, Scope, Source, TargetNames, Unwatched},
     },
 };
 
@@ -184,9 +184,33 @@ fn kinds_of_records() {
         },
         Record::Remark { text: text() },
         Record::FirstReturn { target: 1, took: 2 },
+        Record::Source {
+            source: Source::Woven,
+            scope: Scope::User,
+            because: Some(text()),
+        },
+        Record::Unwatched(Unwatched {
+            side: Some(Side::Managed),
+            assembly: Some(text()),
+            method: Some(text()),
+            text: text(),
+        }),
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
-    let words = [2 + 4, 1 + 2 + 3 + 1, 1 + 3, 1 + 2, 2, 2 + 4 + 1, 6, 6, 3, 3];
+    let words = [
+        2 + 4,
+        1 + 2 + 3 + 1,
+        1 + 3,
+        1 + 2,
+        2,
+        2 + 4 + 1,
+        6,
+        6,
+        3,
+        3,
+        5,
+        10,
+    ];
     let table = rows("| kind | record | payload ");
     assert_eq!(table.len(), records.len());
     for (((n, row), record), words) in (1..).zip(&table).zip(&records).zip(words) {

@@ -41,12 +41,12 @@ use soglia_abi::{
 };
 use soglia_core::{
     crossing::Side,
-    trace::log::{Record, TargetNames},
+    trace::log::{Scope as Watched, TargetNames, Unwatched},
 };
 use windows_core::Interface;
 
 use crate::{
-    engine::{Engine, Scope as Watched},
+    engine::Engine,
     metadata::{Scope, string},
     names::{describe_method, is_of_framework},
 };
@@ -140,18 +140,18 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
         .collect();
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
-    let (changed, remark) = match around::weave(engine, module, is_corelib, &calls) {
+    let (changed, unwatched) = match around::weave(engine, module, is_corelib, &calls) {
         Ok(done) if done.delegates == 0 => (done.changed, None),
         Ok(done) => {
             let text = format!(
-                "{} native functions that {} calls take delegates: callbacks through them are not seen by --source woven",
+                "{} native functions that {} calls take delegates: callbacks through them are not seen",
                 done.delegates, loaded.assembly
             );
-            (done.changed, Some(text))
+            (done.changed, Some((Some(Side::Managed), text)))
         }
         Err(failure) => {
             let text = format!("{} is not fully watched: {}", loaded.assembly, failure.what);
-            (failure.changed, Some(text))
+            (failure.changed, Some((None, text)))
         }
     };
     remember(
@@ -161,8 +161,13 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
             precompiled,
         },
     );
-    if let Some(text) = remark {
-        engine.recording.log(&Record::Remark { text });
+    if let Some((side, text)) = unwatched {
+        engine.unwatched(Unwatched {
+            side,
+            assembly: Some(loaded.assembly.clone()),
+            method: None,
+            text,
+        });
     }
 }
 
@@ -255,7 +260,7 @@ impl Loaded {
         match scope {
             Watched::User => !is_of_framework(&self.assembly, &self.path),
             Watched::Framework => !self.is_corelib(),
-            Watched::CoreLib => true,
+            Watched::CoreLib | Watched::All => true,
         }
     }
 

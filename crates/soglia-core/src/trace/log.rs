@@ -32,6 +32,63 @@ impl TargetNames {
     }
 }
 
+/// Where crossings come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The CLR's transition callbacks.
+    Transitions = 1,
+    /// Wrappers, woven in at module load.
+    Woven = 2,
+}
+
+impl Source {
+    /// Its name on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transitions => "transitions",
+            Self::Woven => "woven",
+        }
+    }
+}
+
+/// Whose calls are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Those of the program and its libraries.
+    User = 1,
+    /// Also those of the framework, without its core library.
+    Framework = 2,
+    /// Also those of the core library.
+    CoreLib = 3,
+    /// All that the runtime tells, which is the only choice of [`Source::Transitions`].
+    All = 4,
+}
+
+impl Scope {
+    /// Its name in the engine's variable and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Framework => "framework",
+            Self::CoreLib => "corelib",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Something that crosses and that the source does not see.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unwatched {
+    /// The side of the targets that are not seen, if they are all on one.
+    pub side: Option<Side>,
+    /// The assembly that declares the targets that are not seen, if they are all of one.
+    pub assembly: Option<String>,
+    /// The target's method, if it is one, or `[function pointer]`.
+    pub method: Option<String>,
+    /// For people: what is not seen, and why.
+    pub text: String,
+}
+
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -106,6 +163,17 @@ pub enum Record {
         /// The text.
         text: String,
     },
+    /// Where the crossings of this recording come from.
+    Source {
+        /// The source.
+        source: Source,
+        /// Whose calls it watches.
+        scope: Scope,
+        /// Why it is not the source that soglia would have chosen.
+        because: Option<String>,
+    },
+    /// What is not watched.
+    Unwatched(Unwatched),
 }
 
 const TARGET: u32 = 1;
@@ -118,6 +186,8 @@ const RUNTIME: u32 = 7;
 const PROGRAM: u32 = 8;
 const REMARK: u32 = 9;
 const FIRST_RETURN: u32 = 10;
+const SOURCE: u32 = 11;
+const UNWATCHED: u32 = 12;
 
 #[derive(Default)]
 struct Encoder(Vec<u32>);
@@ -258,6 +328,23 @@ impl Record {
                 to.string(text);
                 REMARK
             }
+            Self::Source {
+                source,
+                scope,
+                because,
+            } => {
+                to.word(*source as u32)
+                    .word(*scope as u32)
+                    .option(because.as_deref());
+                SOURCE
+            }
+            Self::Unwatched(what) => {
+                to.word(what.side.map_or(2, |side| side as u32))
+                    .option(what.assembly.as_deref())
+                    .option(what.method.as_deref())
+                    .string(&what.text);
+                UNWATCHED
+            }
         };
         to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
         to.0
@@ -323,6 +410,29 @@ impl Record {
             REMARK => Self::Remark {
                 text: from.string()?,
             },
+            SOURCE => Self::Source {
+                source: match from.word()? {
+                    1 => Source::Transitions,
+                    2 => Source::Woven,
+                    _ => return None,
+                },
+                scope: match from.word()? {
+                    1 => Scope::User,
+                    2 => Scope::Framework,
+                    3 => Scope::CoreLib,
+                    4 => Scope::All,
+                    _ => return None,
+                },
+                because: from.option()?,
+            },
+            UNWATCHED => Self::Unwatched(Unwatched {
+                side: Some(from.word()?)
+                    .filter(|side| *side < 2)
+                    .map(Side::from_number),
+                assembly: from.option()?,
+                method: from.option()?,
+                text: from.string()?,
+            }),
             _ => return None,
         })
     }
@@ -382,6 +492,17 @@ mod tests {
                 target: 7,
                 took: 1 << 40,
             },
+            Record::Source {
+                source: Source::Woven,
+                scope: Scope::CoreLib,
+                because: name("so"),
+            },
+            Record::Unwatched(Unwatched {
+                side: None,
+                assembly: name("a"),
+                method: None,
+                text: "so".into(),
+            }),
         ];
         for record in records {
             let words = record.encode();

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     format::{ChunkHeader, ChunkKind},
-    log::{Record, TargetNames},
+    log::{Record, Scope, Source, TargetNames, Unwatched},
     reader::Reader,
 };
 
@@ -43,6 +43,10 @@ pub struct Names {
     pub runtime: Option<(String, String)>,
     /// The program and its arguments.
     pub program: Vec<String>,
+    /// Where the crossings come from, whose are watched, and why not another source was chosen.
+    pub source: Option<(Source, Scope, Option<String>)>,
+    /// What the source does not see, each once.
+    pub unwatched: Vec<Unwatched>,
     /// What a reader of a report should know.
     pub remarks: Vec<String>,
     texts: HashMap<u32, String>,
@@ -105,6 +109,16 @@ impl Names {
             Record::Runtime { name, version } => self.runtime = Some((name, version)),
             Record::Program { args } => self.program = args,
             Record::Remark { text } => self.remarks.push(text),
+            Record::Source {
+                source,
+                scope,
+                because,
+            } => self.source = Some((source, scope, because)),
+            Record::Unwatched(what) => {
+                if !self.unwatched.contains(&what) {
+                    self.unwatched.push(what);
+                }
+            }
         }
     }
 }
