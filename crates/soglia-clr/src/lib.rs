@@ -11,6 +11,7 @@
 //! | [`names`], [`metadata`], [`modules`] | which function a number stands for | first call of a function on a task |
 //! | [`objects`] | where a native function lies in memory | first return of a target |
 //! | [`stacks`] | who called | first call of a target, slow calls |
+//! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
 //!
 //! Hot means: no lock, no allocation, no system call, no panic.
@@ -30,6 +31,11 @@ mod profiler;
 mod source;
 mod stacks;
 mod threads;
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "delegates are next")
+)]
+mod trampolines;
 mod weave;
 
 use std::ffi::c_void;

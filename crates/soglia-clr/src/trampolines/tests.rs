@@ -1,0 +1,439 @@
+use std::{
+    cell::RefCell,
+    ffi::{c_int, c_void},
+};
+
+use super::*;
+
+thread_local! {
+    static TOLD: RefCell<Vec<(char, i64, usize)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes down what it is told, and leaves as little as it may as it was.
+struct Callbacks;
+struct Outward;
+
+#[inline(never)]
+fn tell(what: char, id: i64, original: usize) {
+    TOLD.with_borrow_mut(|told| told.push((what, id, original)));
+    ravage();
+}
+
+/// Whatever a callee may overwrite is overwritten.
+fn ravage() {
+    // SAFETY: all that is written to is told.
+    unsafe {
+        std::arch::asm!(
+            "mov rax, -1; mov rcx, rax; mov rdx, rax; mov rsi, rax; mov rdi, rax",
+            "mov r8, rax; mov r9, rax; mov r10, rax; mov r11, rax",
+            "movq xmm0, rax; movq xmm1, rax; movq xmm2, rax; movq xmm3, rax",
+            "movq xmm4, rax; movq xmm5, rax; movq xmm6, rax; movq xmm7, rax",
+            clobber_abi("C"),
+        );
+    }
+}
+
+impl Hooks for Callbacks {
+    extern "C" fn open(id: i64, original: usize) {
+        tell('R', id, original);
+    }
+    extern "C" fn close(id: i64, original: usize) {
+        tell('V', id, original);
+    }
+}
+
+impl Hooks for Outward {
+    extern "C" fn open(id: i64, original: usize) {
+        tell('L', id, original);
+    }
+    extern "C" fn close(id: i64, original: usize) {
+        tell('E', id, original);
+    }
+}
+
+fn trampolines() -> Trampolines {
+    Trampolines::new(Common::of::<Callbacks>(), Common::of::<Outward>())
+}
+
+fn target(id: i64, stack: usize) -> Option<Target> {
+    Some(Target { id, stack })
+}
+
+fn told() -> Vec<(char, i64, usize)> {
+    TOLD.take()
+}
+
+/// A function pointer of a number, and back.
+macro_rules! pointer {
+    ($of:expr, $type:ty) => {{
+        // SAFETY: callers name the type of what the trampoline stands for.
+        let function: $type = unsafe { std::mem::transmute::<usize, $type>($of) };
+        function
+    }};
+}
+
+extern "C" fn add(a: c_int, b: c_int) -> c_int {
+    a + b
+}
+
+#[test]
+fn a_call_passes_through_and_is_told_before_and_after() {
+    let t = trampolines();
+    let original = add as *const () as usize;
+    let made = t.reverse(original, 7, || target(3, 0));
+    assert_ne!(made, original);
+    assert_eq!(
+        pointer!(made, extern "C" fn(c_int, c_int) -> c_int)(40, 2),
+        42
+    );
+    assert_eq!(told(), [('R', 3, original), ('V', 3, original)]);
+
+    let out = t.forward(original, Target { id: 9, stack: 0 });
+    assert_ne!(out, made);
+    assert_eq!(pointer!(out, extern "C" fn(c_int, c_int) -> c_int)(1, 2), 3);
+    assert_eq!(told(), [('L', 9, original), ('E', 9, original)]);
+    assert_eq!((t.original(made), t.original(out)), (original, original));
+    assert_eq!((t.outward(made), t.outward(out)), (None, Some(original)));
+    assert_eq!(t.refused(), 0);
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Large([u64; 5]);
+
+/// Six in registers, then the stack; of doubles, eight.
+#[allow(clippy::too_many_arguments, reason = "that is what it is for")]
+extern "C" fn many(
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    e: u64,
+    f: u64,
+    x0: f64,
+    x1: f64,
+    x2: f64,
+    x3: f64,
+    x4: f64,
+    x5: f64,
+    x6: f64,
+    x7: f64,
+    g: u64,
+    large: Large,
+    x8: f64,
+    h: u8,
+) -> Large {
+    Large([
+        a + 10 * b + 100 * c + 1000 * d + 10_000 * e + 100_000 * f,
+        (x0 + 10.0 * x1 + 100.0 * x2 + 1000.0 * x3 + 1e4 * x4 + 1e5 * x5 + 1e6 * x6 + 1e7 * x7)
+            as u64,
+        g,
+        large.0.iter().sum(),
+        x8 as u64 + u64::from(h),
+    ])
+}
+
+#[test]
+fn arguments_on_the_stack_and_results_in_memory_arrive() {
+    type Many = extern "C" fn(
+        u64,
+        u64,
+        u64,
+        u64,
+        u64,
+        u64,
+        f64,
+        f64,
+        f64,
+        f64,
+        f64,
+        f64,
+        f64,
+        f64,
+        u64,
+        Large,
+        f64,
+        u8,
+    ) -> Large;
+    let t = trampolines();
+    // The sixth integer is on the stack too: the result's address took the first register.
+    let exact = 8 * (1 + 1 + 5 + 1 + 1);
+    for (id, stack) in [exact, 256, 4096].into_iter().enumerate() {
+        let made = t.reverse(many as *const () as usize, id as u64, || {
+            target(id as i64, stack)
+        });
+        let got = pointer!(made, Many)(
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            1.0,
+            2.0,
+            3.0,
+            4.0,
+            5.0,
+            6.0,
+            7.0,
+            8.0,
+            77,
+            Large([1, 2, 3, 4, 5]),
+            9.0,
+            200,
+        );
+        assert_eq!(got, Large([654_321, 87_654_321, 77, 15, 209]));
+        assert_eq!(told().len(), 2);
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Mixed(f64, u64);
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Integers(u64, u64);
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Doubles(f64, f64);
+
+extern "C" fn mixed(a: f64, b: u64) -> Mixed {
+    Mixed(a, b)
+}
+extern "C" fn integers(a: u64, b: u64) -> Integers {
+    Integers(a, b)
+}
+extern "C" fn doubles(a: f32, b: f64) -> Doubles {
+    Doubles(a.into(), b)
+}
+
+#[test]
+fn results_come_back_in_whatever_registers_they_are() {
+    let t = trampolines();
+    let through = |function: *const ()| t.forward(function as usize, Target { id: 1, stack: 0 });
+    let (a, b, c) = (
+        through(mixed as _),
+        through(integers as _),
+        through(doubles as _),
+    );
+    assert_eq!(
+        pointer!(a, extern "C" fn(f64, u64) -> Mixed)(1.5, 2),
+        Mixed(1.5, 2)
+    );
+    assert_eq!(
+        pointer!(b, extern "C" fn(u64, u64) -> Integers)(1, 2),
+        Integers(1, 2)
+    );
+    assert_eq!(
+        pointer!(c, extern "C" fn(f32, f64) -> Doubles)(0.5, 2.25),
+        Doubles(0.5, 2.25)
+    );
+}
+
+#[test]
+fn functions_of_any_number_of_arguments_are_called() {
+    let t = trampolines();
+    let made = t.forward(
+        libc::snprintf as *const () as usize,
+        Target { id: 1, stack: 64 },
+    );
+    let print = pointer!(
+        made,
+        unsafe extern "C" fn(*mut i8, usize, *const i8, ...) -> c_int
+    );
+    let mut text = [0_u8; 64];
+    // SAFETY: a buffer of that size, a format that fits the arguments.
+    let length = unsafe {
+        let format = c"%d %.1f %d %d %d %.2f".as_ptr();
+        print(
+            text.as_mut_ptr().cast(),
+            text.len(),
+            format,
+            1,
+            2.5,
+            3,
+            4,
+            5,
+            6.25,
+        )
+    };
+    assert_eq!(&text[..length as usize], b"1 2.5 3 4 5 6.25");
+}
+
+#[test]
+fn the_same_pointer_has_the_same_trampoline() {
+    let t = trampolines();
+    let made = t.reverse(0x1000, 1, || target(1, 0));
+    assert_eq!(t.reverse(0x1000, 1, || panic!("known")), made);
+    assert_ne!(t.reverse(0x2000, 1, || target(1, 0)), made);
+    let out = t.forward(0x1000, Target { id: 1, stack: 0 });
+    assert_eq!(t.forward(0x1000, Target { id: 1, stack: 0 }), out);
+    assert_ne!(t.forward(0x1000, Target { id: 2, stack: 0 }), out);
+}
+
+#[test]
+fn a_thunk_that_is_used_again_stands_for_its_new_owner() {
+    let t = trampolines();
+    let original = add as *const () as usize;
+    let made = t.reverse(original, 1, || target(1, 0));
+    assert_eq!(t.reverse(original, 2, || target(22, 0)), made);
+    pointer!(made, extern "C" fn(c_int, c_int) -> c_int)(1, 1);
+    assert_eq!(told(), [('R', 22, original), ('V', 22, original)]);
+    // A new owner of whom nothing is known: what is compared stays the same, and it is counted.
+    assert_eq!(t.reverse(original, 3, || None), made);
+    assert_eq!(t.refused(), 1);
+    assert_eq!(t.reverse(0x5000, 3, || None), 0x5000);
+    assert_eq!(t.refused(), 2);
+}
+
+#[test]
+fn there_are_many() {
+    let t = trampolines();
+    let count = 3 * THUNKS + 5;
+    let made: Vec<usize> = (0..count)
+        .map(|n| t.reverse(0x10_0000 + n, 1, || target(n as i64, 0)))
+        .collect();
+    let mut sorted = made.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(sorted.len(), count);
+    for (n, made) in made.iter().enumerate() {
+        assert_eq!(t.original(*made), 0x10_0000 + n);
+        assert_eq!(t.original(*made + 1), *made + 1);
+    }
+    // The last of them works as the first does.
+    let original = add as *const () as usize;
+    let last = t.reverse(original, 1, || target(5, 0));
+    assert_eq!(
+        pointer!(last, extern "C" fn(c_int, c_int) -> c_int)(2, 2),
+        4
+    );
+    assert_eq!(told(), [('R', 5, original), ('V', 5, original)]);
+    // Neither slots nor what is not made yet are trampolines.
+    assert_eq!(t.original(last + THUNK), last + THUNK);
+    assert_eq!(t.original(made[0] + CODE), made[0] + CODE);
+    assert_eq!(t.original(0), 0);
+}
+
+#[test]
+fn no_memory_is_writable_and_executable() {
+    let t = trampolines();
+    let made = t.reverse(0x1000, 1, || target(1, 0));
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    assert!(!maps.lines().any(|line| line.contains("rwx")), "{maps}");
+    let of = |address: usize| machine::place(&maps, address as u64);
+    let own = std::env::current_exe().unwrap();
+    assert_eq!(
+        of(made).map(|(path, _)| path),
+        own.to_str().map(str::to_owned)
+    );
+    assert_eq!(of(made + CODE), None);
+}
+
+#[test]
+fn mappings_are_read_as_the_kernel_writes_them() {
+    let maps = "7f00-7f10 r--p 00000000 fe:01 5 /lib/a b.so\n\
+        7f10-7f20 r-xp 00000100 fe:01 5                          /lib/a b.so\n\
+        7f20-7f30 rw-p 00000000 00:00 0 \n\
+        7f30-7f40 r-xp 00000000 00:00 0                          [vdso]\n";
+    assert_eq!(
+        machine::place(maps, 0x7f15),
+        Some(("/lib/a b.so".into(), 0x105))
+    );
+    assert_eq!(machine::place(maps, 0x7f20), None);
+    assert_eq!(machine::place(maps, 0x7f31), None);
+    assert_eq!(machine::place("", 0x7f31), None);
+}
+
+#[test]
+fn threads_get_the_same() {
+    let t = trampolines();
+    let all: Vec<Vec<usize>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..2000)
+                        .map(|n| t.reverse(0x1000 + 16 * n, 1, || target(1, 0)))
+                        .collect()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert!(all.iter().all(|made| *made == all[0]));
+}
+
+/// Every return address from here up to the test, by the tables that exceptions go by.
+extern "C" fn walk(test: usize) -> c_int {
+    struct Walk {
+        frames: Vec<usize>,
+    }
+    unsafe extern "C" {
+        fn _Unwind_Backtrace(
+            each: extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+            with: *mut c_void,
+        ) -> c_int;
+        fn _Unwind_GetIP(context: *mut c_void) -> usize;
+        fn _Unwind_FindEnclosingFunction(address: *mut c_void) -> *mut c_void;
+    }
+    extern "C" fn each(context: *mut c_void, walk: *mut c_void) -> c_int {
+        // SAFETY: what is passed below; the address is asked of the context that was given.
+        unsafe { &mut *walk.cast::<Walk>() }
+            .frames
+            .push(unsafe { _Unwind_GetIP(context) });
+        0
+    }
+    let mut walk = Walk { frames: Vec::new() };
+    // SAFETY: a callback of that signature, a pointer to a local that outlives the call.
+    unsafe { _Unwind_Backtrace(each, (&raw mut walk).cast()) };
+    let function = |address: &usize| {
+        // SAFETY: any address may be asked about.
+        unsafe {
+            _Unwind_FindEnclosingFunction(std::ptr::without_provenance_mut(address.wrapping_sub(1)))
+        }
+        .addr()
+    };
+    let functions: Vec<usize> = walk.frames.iter().map(function).collect();
+    let common = Common::of::<Callbacks>().address();
+    let at = functions.iter().position(|function| *function == common);
+    let Some(at) = at else { return -1 };
+    // The caller of the trampoline is the next frame, and the walk goes on from there.
+    let deeper = functions.len() - at;
+    c_int::from(functions[at + 1] == test && deeper > 4)
+}
+
+#[inline(never)]
+extern "C" fn calls_the_walk(made: usize) -> c_int {
+    let me = calls_the_walk as *const () as usize;
+    let found = pointer!(made, extern "C" fn(usize) -> c_int)(me);
+    std::hint::black_box(found)
+}
+
+#[test]
+fn unwinders_walk_through() {
+    let t = trampolines();
+    for stack in [0, 16, 48] {
+        let made = t.reverse(walk as *const () as usize, stack as u64, || {
+            target(1, stack)
+        });
+        assert_eq!(calls_the_walk(made), 1, "with {stack} bytes on the stack");
+    }
+}
+
+#[test]
+fn a_panic_unwinds_through() {
+    extern "C-unwind" fn panics(value: c_int) {
+        std::panic::resume_unwind(Box::new(value));
+    }
+    let t = trampolines();
+    let original = panics as *const () as usize;
+    let made = t.reverse(original, 1, || target(1, 16));
+    let call = pointer!(made, extern "C-unwind" fn(c_int));
+    let thrown = std::panic::catch_unwind(|| call(5)).unwrap_err();
+    assert_eq!(thrown.downcast_ref::<c_int>(), Some(&5));
+    // The way back was not taken, and nobody was told.
+    assert_eq!(told(), [('R', 1, original)]);
+}
