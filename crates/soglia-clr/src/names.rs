@@ -42,6 +42,10 @@ struct Tables {
     by_function: HashMap<(FunctionId, Side), u32>,
     /// A method that is loaded again is the same target again.
     by_names: HashMap<TargetNames, u32>,
+    /// Function pointers, and what lay there when each was first called: another library may come to lie there.
+    by_pointer: HashMap<(u64, TargetNames), u32>,
+    /// How many targets there are.
+    targets: u32,
     /// Libraries and entry points of targets that were not found in memory yet.
     unplaced: HashMap<u32, (String, String)>,
     /// Of stack frames; emptied like `by_function`.
@@ -97,10 +101,11 @@ impl Engine {
     /// The target with these names, written down at its first crossing.
     pub fn target_named(&self, names: &TargetNames) -> Found {
         let mut tables = self.names.lock();
-        let next = tables.by_names.len() as u32 + 1;
+        let next = tables.targets + 1;
         let number = *tables.by_names.entry(names.clone()).or_insert(next);
         let new = number == next;
         if new {
+            tables.targets = next;
             if let (Some(library), Some(entry)) = (&names.library, &names.entry) {
                 let wanted = (library.clone(), entry.clone());
                 tables.unplaced.insert(number, wanted);
@@ -111,6 +116,42 @@ impl Engine {
                 ..names.clone()
             };
             self.recording.log(&Record::Target(names));
+        }
+        Found {
+            number,
+            new,
+            unknown: false,
+        }
+    }
+
+    /// The target that a function pointer points to, written down at its first call. `internal`: the call is one of the runtime's own.
+    pub fn target_at(&self, pointer: u64, internal: bool) -> Found {
+        let place = objects::at(pointer);
+        let mut names = TargetNames {
+            side: Side::Unmanaged as u32,
+            entry: place.symbol.clone(),
+            library: place.file.as_deref().and_then(|file| {
+                let name = Path::new(file).file_name()?;
+                Some(name.to_string_lossy().into_owned())
+            }),
+            ..TargetNames::default()
+        };
+        names.runtime_internal = internal || is_runtime_internal(&names, Path::new(""));
+        let mut tables = self.names.lock();
+        let next = tables.targets + 1;
+        let key = (pointer, names.clone());
+        let number = *tables.by_pointer.entry(key).or_insert(next);
+        let new = number == next;
+        if new {
+            tables.targets = next;
+            names.target = number;
+            self.recording.log(&Record::Target(names));
+            self.recording.log(&Record::Address {
+                target: number,
+                address: pointer,
+                file: place.file,
+                symbol: place.symbol,
+            });
         }
         Found {
             number,

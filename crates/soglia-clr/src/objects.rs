@@ -121,6 +121,16 @@ fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
     }
 }
 
+/// What lies at an address. Code of ours and code that the runtime made for itself is in no file.
+pub fn at(address: u64) -> Place {
+    let ours = object_at(at as *const () as *mut c_void).map(|(file, _)| file);
+    let mut place = describe(address as usize);
+    if place.file == ours {
+        (place.file, place.symbol) = (None, None);
+    }
+    place
+}
+
 fn describe(address: usize) -> Place {
     let (file, symbol) = object_at(address as *mut c_void).unzip();
     Place {

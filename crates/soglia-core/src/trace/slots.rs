@@ -48,17 +48,23 @@ pub(super) struct Slots {
     rest: [u32; 2],
 }
 
-/// Functions are aligned, so the side and a bit that makes the key unlike 0 fit below.
+/// Numbers of functions leave the highest bits free, so the side and a bit that makes the key unlike 0 fit below.
 #[inline]
 const fn key(function: u64, side: Side) -> u64 {
-    function | 2 | side as u64
+    function << 2 | 2 | side as u64
+}
+
+/// Whether the number has those bits in use: then it is no function, and its key may be that of one.
+#[inline]
+const fn is_senseless(function: u64) -> bool {
+    function >> 62 != 0
 }
 
 /// The first place of a key's pair. The CLR makes functions in rows of equal distances; multiplying by the golden ratio
 /// lays such rows on top of each other, this does not.
 #[inline]
 const fn place(key: u64) -> usize {
-    (key >> 3 ^ key >> 11) as usize % (CACHED / 2) * 2
+    (key >> 5 ^ key >> 13) as usize % (CACHED / 2) * 2
 }
 
 impl Slots {
@@ -85,8 +91,7 @@ impl Slots {
     #[inline]
     pub(super) fn cached(&self, function: u64, side: Side) -> Option<u32> {
         let key = key(function, side);
-        // A number that is not aligned is no function, and its key may be that of one.
-        if function & 3 != 0 {
+        if is_senseless(function) {
             return None;
         }
         let first = place(key);
@@ -118,7 +123,7 @@ impl Slots {
                 slot
             }
         };
-        if function & 3 == 0 {
+        if !is_senseless(function) {
             let key = key(function, side);
             // The one that was learnt last moves over; the one before it is forgotten.
             let first = place(key);
