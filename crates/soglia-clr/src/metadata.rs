@@ -12,7 +12,7 @@ use soglia_abi::{
 use soglia_core::crossing::Side;
 use windows_core::Interface;
 
-use crate::weave::Method;
+use crate::weave::{Method, sig::is_unmanaged};
 
 /// What the metadata says of a P/Invoke.
 pub struct Import {
@@ -177,6 +177,27 @@ impl Scope {
             (flags & mdStatic != 0 && is_callback(token)).then_some(Method { token, side })
         });
         methods.collect()
+    }
+
+    /// Whether there are signatures of unmanaged calls by function pointer.
+    pub fn calls_pointers(&self) -> bool {
+        let tokens = (0x1100_0001..0x1200_0000).map(MdToken);
+        // SAFETY: any token may be asked about.
+        let mut tokens =
+            tokens.take_while(|token| unsafe { self.0.IsValidToken(*token) }.as_bool());
+        tokens.any(|token| {
+            let (mut signature, mut size) = (std::ptr::null(), 0);
+            // SAFETY: a token of this scope, pointers to locals.
+            let answer = unsafe {
+                self.0
+                    .GetSigFromToken(token, &raw mut signature, &raw mut size)
+            };
+            if answer.is_err() || signature.is_null() || size == 0 {
+                return false;
+            }
+            // SAFETY: the metadata have a byte there at least, now.
+            is_unmanaged(unsafe { *signature })
+        })
     }
 
     fn methods(&self) -> impl Iterator<Item = MdToken> {

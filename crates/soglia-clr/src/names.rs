@@ -325,6 +325,16 @@ pub fn describe_method(
     names
 }
 
+/// Whatever a module calls by function pointer. `path`: where the module lies.
+pub fn function_pointer(assembly: &str, path: &Path) -> TargetNames {
+    TargetNames {
+        side: Side::Unmanaged as u32,
+        assembly: Some(assembly.to_owned()),
+        runtime_internal: is_of_framework(assembly, path),
+        ..TargetNames::default()
+    }
+}
+
 /// A function pointer, or a number that nobody knows.
 fn nameless(function: FunctionId, side: Side) -> TargetNames {
     let method = (!function.is_null()).then(|| "[unknown function]".to_owned());

@@ -17,7 +17,7 @@
 
 #[allow(dead_code, reason = "trampolines are to come")]
 mod native;
-#[allow(dead_code, reason = "nothing is woven around calli yet")]
+#[allow(dead_code, reason = "trampolines are to come")]
 mod pointers;
 
 #[allow(unused_imports, reason = "as above")]

@@ -11,12 +11,13 @@ use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic},
 };
-use soglia_core::crossing::Side;
+use soglia_core::{crossing::Side, trace::log::TargetNames};
 
 use super::{
     before::{Before, Error, Import, has_attribute, is_delegate},
     emit::{Emitter, NewMethod},
     il::{Code, Hook, Pair},
+    pointers,
     sig::{self, MethodSig},
 };
 use crate::{engine::Engine, source::woven};
@@ -59,6 +60,8 @@ pub struct Refusal {
 pub struct Failure {
     /// Rows of the methods that were changed.
     pub changed: HashSet<u32>,
+    /// As [`Done::pointers`].
+    pub pointers: bool,
     /// In a sentence.
     pub what: String,
 }
@@ -70,6 +73,10 @@ pub struct Done {
     pub changed: HashSet<u32>,
     /// P/Invokes that take delegates, through which native code calls back unseen.
     pub delegates: u32,
+    /// Calls by function pointer were put in methods: who has such a method compiled into itself is changed too.
+    pub pointers: bool,
+    /// Calls by function pointer that are not seen, in words.
+    pub pointers_left: Option<String>,
 }
 
 const PRESERVE_SIG: u32 = 0x80;
@@ -89,12 +96,13 @@ pub struct Call {
     pub manner: Manner,
 }
 
-/// Weaves around these calls.
+/// Weaves around these calls, and around calls by function pointer if it is said who is called so.
 pub fn weave(
     engine: &Engine,
     module: ModuleId,
     is_corelib: bool,
     calls: &[Call],
+    pointers: Option<&TargetNames>,
 ) -> Result<Done, Failure> {
     let mut changed = HashSet::new();
     let mut failed = Vec::new();
@@ -103,6 +111,7 @@ pub fn weave(
         Err(error) => {
             return Err(Failure {
                 changed,
+                pointers: false,
                 what: error.to_string(),
             });
         }
@@ -116,13 +125,25 @@ pub fn weave(
             Err(error) => failed.push(error),
         }
     }
+    let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &changed));
+    let pointers = match pointers.unwrap_or_else(|| Ok(pointers::Done::default())) {
+        Ok(pointers) => pointers,
+        Err(error) => {
+            failed.push(error);
+            pointers::Done::default()
+        }
+    };
+    changed.extend(&pointers.patched);
     match failed.first() {
         None => Ok(Done {
             changed,
             delegates: weaver.delegates,
+            pointers: !pointers.patched.is_empty(),
+            pointers_left: pointers.remark(),
         }),
         Some(first) => Err(Failure {
             changed,
+            pointers: !pointers.patched.is_empty(),
             what: format!("{} calls: {first}", failed.len()),
         }),
     }
@@ -158,6 +179,7 @@ impl Hooks {
             address: hook as usize,
             signature: self.quick,
             answers: true,
+            pointer: None,
         }
     }
 
@@ -166,6 +188,7 @@ impl Hooks {
             address: hook as usize,
             signature: self.slow,
             answers: true,
+            pointer: None,
         }
     }
 
@@ -174,6 +197,7 @@ impl Hooks {
             address: hook as usize,
             signature: self.slow_void,
             answers: false,
+            pointer: None,
         }
     }
 

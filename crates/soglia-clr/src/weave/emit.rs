@@ -369,6 +369,66 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
+    /// All methods that there are now.
+    pub(super) fn methods(&self) -> impl Iterator<Item = MdToken> {
+        let tokens = (0x0600_0001..0x0700_0000).map(MdToken);
+        // SAFETY: any token may be asked about.
+        tokens.take_while(|token| unsafe { self.import.IsValidToken(*token) }.as_bool())
+    }
+
+    /// The signature of local variables, or of a `calli`.
+    pub(super) fn signature(&self, token: MdToken) -> Result<Vec<u8>, Error> {
+        let (mut signature, mut size) = (std::ptr::null(), 0);
+        // SAFETY: any token may be asked about; pointers to locals.
+        let code = unsafe {
+            self.import
+                .GetSigFromToken(token, &raw mut signature, &raw mut size)
+        };
+        check("GetSigFromToken", code)?;
+        // SAFETY: the metadata are that long there, now.
+        Ok(unsafe { bytes(signature, size) })
+    }
+
+    /// Adds a type parameter to a generic method that has as many as `number` already.
+    pub(super) fn type_parameter(&self, method: MdToken, number: u32) -> Result<(), Error> {
+        let (name, mut token) = (wide(&format!("T{number}")), MdToken::default());
+        // SAFETY: a new method, a zero-terminated name, no constraints, a pointer to a local.
+        let code = unsafe {
+            let none = std::ptr::null();
+            self.emit
+                .DefineGenericParam(method, number, 0, name.as_ptr(), 0, none, &raw mut token)
+        };
+        check("DefineGenericParam", code)
+    }
+
+    /// An instance of a generic method.
+    pub(super) fn instance(&self, method: MdToken, signature: &[u8]) -> Result<MdToken, Error> {
+        let mut token = MdToken::default();
+        let size = signature.len() as u32;
+        // SAFETY: a method of this module, a signature of that size, a pointer to a local.
+        let code = unsafe {
+            self.emit
+                .DefineMethodSpec(method, signature.as_ptr(), size, &raw mut token)
+        };
+        check("DefineMethodSpec", code).map(|()| token)
+    }
+
+    /// The body that a method has in its module, if it has one.
+    pub(super) fn body(&self, method: MdToken) -> Option<&[u8]> {
+        let (mut body, mut size) = (std::ptr::null(), 0);
+        // SAFETY: a method of this module, pointers to locals.
+        let answer = unsafe {
+            self.engine
+                .info
+                .GetILFunctionBody(self.module, method, &raw mut body, &raw mut size)
+        };
+        if answer.is_err() || body.is_null() {
+            return None;
+        }
+        // SAFETY: it lies in the image of a module that is being loaded, or in memory of the CLR's that is never freed, and is that long.
+        Some(unsafe { std::slice::from_raw_parts(body, size as usize) })
+    }
+
     pub(super) fn set_body(&self, token: MdToken, body: &[u8]) -> Result<(), Error> {
         // SAFETY: the CLR's own allocator; the result is null or that large.
         let place = unsafe { self.memory.Alloc(body.len() as u32) }.cast::<u8>();

@@ -15,6 +15,7 @@
 //! | [`before`] | what the metadata of a module say of a method |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`around`] | what is put around a call |
+//! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
@@ -22,8 +23,10 @@
 
 mod around;
 mod before;
+pub mod body;
 mod emit;
 pub mod il;
+mod pointers;
 pub mod r2r;
 pub mod sig;
 
@@ -48,7 +51,7 @@ use windows_core::Interface;
 use crate::{
     engine::Engine,
     metadata::{Scope, string},
-    names::{describe_method, is_of_framework},
+    names::{describe_method, function_pointer, is_of_framework},
 };
 
 /// A call that was woven around.
@@ -74,6 +77,8 @@ struct Weave {
 struct Woven {
     /// Rows of the methods that are no longer what their precompiled callers believe.
     changed: HashSet<u32>,
+    /// None of its precompiled code can be trusted.
+    whole: bool,
     precompiled: r2r::Precompiled<'static>,
 }
 
@@ -113,20 +118,20 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
         // What the runtime itself calls before it is up.
         found.retain(|method| method.side == Side::Unmanaged);
     }
-    if found.is_empty() {
+    let pointers = scope.calls_pointers();
+    if found.is_empty() && !pointers {
         if is_composite {
-            let changed = HashSet::new();
-            remember(
-                module,
-                Woven {
-                    changed,
-                    precompiled,
-                },
-            );
+            let nothing = Woven {
+                changed: HashSet::new(),
+                whole: false,
+                precompiled,
+            };
+            remember(module, nothing);
         }
         return;
     }
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
+    let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
     let calls: Vec<around::Call> = found
         .into_iter()
         .map(|method| {
@@ -140,35 +145,45 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
         .collect();
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
-    let (changed, unwatched) = match around::weave(engine, module, is_corelib, &calls) {
-        Ok(done) if done.delegates == 0 => (done.changed, None),
+    let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
+    let unwatched = |side, method: Option<&str>, text| {
+        engine.unwatched(Unwatched {
+            side,
+            assembly: Some(loaded.assembly.clone()),
+            method: method.map(str::to_owned),
+            text,
+        });
+    };
+    let assembly = &loaded.assembly;
+    let (changed, whole) = match woven {
         Ok(done) => {
-            let text = format!(
-                "{} native functions that {} calls take delegates: callbacks through them are not seen",
-                done.delegates, loaded.assembly
-            );
-            (done.changed, Some((Some(Side::Managed), text)))
+            if done.delegates > 0 {
+                let text = format!(
+                    "{} native functions that {assembly} calls take delegates: callbacks through them are not seen",
+                    done.delegates
+                );
+                unwatched(Some(Side::Managed), None, text);
+            }
+            if let Some(left) = done.pointers_left {
+                let text = format!("in {assembly}, these are not seen: {left}");
+                unwatched(Some(Side::Unmanaged), Some("[function pointer]"), text);
+            }
+            (done.changed, done.pointers)
         }
         Err(failure) => {
-            let text = format!("{} is not fully watched: {}", loaded.assembly, failure.what);
-            (failure.changed, Some((None, text)))
+            let text = format!("{assembly} is not fully watched: {}", failure.what);
+            unwatched(None, None, text);
+            (failure.changed, failure.pointers)
         }
     };
     remember(
         module,
         Woven {
             changed,
+            whole,
             precompiled,
         },
     );
-    if let Some((side, text)) = unwatched {
-        engine.unwatched(Unwatched {
-            side,
-            assembly: Some(loaded.assembly.clone()),
-            method: None,
-            text,
-        });
-    }
 }
 
 fn remember(module: ModuleId, woven: Woven) {
@@ -205,7 +220,7 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
             .and_then(|modules| modules.get(&module).cloned())
     };
     let Some(woven) = woven else { return true };
-    if woven.changed.contains(&token.row()) {
+    if woven.whole || woven.changed.contains(&token.row()) {
         return false;
     }
     let changed = |token: MdToken| woven.changed.contains(&token.row());

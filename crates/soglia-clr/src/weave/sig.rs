@@ -11,6 +11,8 @@ use soglia_abi::ids::MdToken;
 pub const INT32: u8 = 0x08;
 /// `int64`.
 pub const INT64: u8 = 0x0A;
+/// `native int`.
+pub const NATIVE_INT: u8 = 0x18;
 /// `string`.
 pub const STRING: u8 = 0x0E;
 /// `void`.
@@ -19,6 +21,9 @@ pub const VOID: u8 = 0x01;
 /// A custom modifier that must be understood, and one that need not be.
 const CMOD_REQD: u8 = 0x1F;
 const CMOD_OPT: u8 = 0x20;
+/// A type parameter of the type, and of the method.
+const TYPE_VARIABLE: u8 = 0x13;
+const METHOD_VARIABLE: u8 = 0x1E;
 /// Where the arguments of a vararg call begin that the callee does not declare.
 const SENTINEL: u8 = 0x41;
 
@@ -27,6 +32,7 @@ const KIND: u8 = 0x0F;
 const KIND_CDECL: u8 = 0x01;
 const KIND_VARARG: u8 = 0x05;
 const KIND_LOCALS: u8 = 0x07;
+const KIND_INSTANCE: u8 = 0x0A;
 const KIND_UNMANAGED: u8 = 0x09;
 /// The high bits of a method's first byte.
 const GENERIC: u8 = 0x10;
@@ -43,9 +49,40 @@ const DEEPEST: u32 = 64;
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Type variables that were met.
+    variables: Vec<(Range<usize>, Variable)>,
 }
 
-impl Reader<'_> {
+/// A type parameter: its number among those of the type, or of the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Variable {
+    /// Of the type.
+    OfType(u32),
+    /// Of the method.
+    OfMethod(u32),
+}
+
+impl Variable {
+    /// Writes it as a type.
+    pub fn put(self, out: &mut Vec<u8>) -> Option<()> {
+        let (kind, number) = match self {
+            Self::OfType(number) => (TYPE_VARIABLE, number),
+            Self::OfMethod(number) => (METHOD_VARIABLE, number),
+        };
+        out.push(kind);
+        put_unsigned(out, number)
+    }
+}
+
+impl<'a> Reader<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            variables: Vec::new(),
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -103,8 +140,16 @@ impl Reader<'_> {
                 0x10 | 0x1D | 0x45 => void = false,
                 // value type, class
                 0x11 | 0x12 => return self.type_token(),
-                // type parameter of the type, of the method
-                0x13 | 0x1E => return self.number().map(drop),
+                kind @ (TYPE_VARIABLE | METHOD_VARIABLE) => {
+                    let start = self.at - 1;
+                    let number = self.number()?;
+                    let variable = match kind {
+                        TYPE_VARIABLE => Variable::OfType(number),
+                        _ => Variable::OfMethod(number),
+                    };
+                    self.variables.push((start..self.at, variable));
+                    return Some(());
+                }
                 // array: element, rank, sizes, lower bounds (these are signed, but as long)
                 0x14 => {
                     self.any_type(false, depth)?;
@@ -174,12 +219,13 @@ pub struct MethodSig<'a> {
     head: Head,
     ret: Range<usize>,
     params: Vec<Range<usize>>,
+    variables: Vec<(Range<usize>, Variable)>,
 }
 
 impl<'a> MethodSig<'a> {
     /// Takes a signature apart; `None` if it is none, or has anything behind it.
     pub fn parse(blob: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader { bytes: blob, at: 0 };
+        let mut reader = Reader::new(blob);
         let (mut ret, mut params) = (0..0, Vec::new());
         let head = reader.method(DEEPEST, |index, range| {
             if index == 0 {
@@ -193,6 +239,7 @@ impl<'a> MethodSig<'a> {
             head,
             ret,
             params,
+            variables: reader.variables,
         })
     }
 
@@ -217,7 +264,7 @@ impl<'a> MethodSig<'a> {
     /// Whether it returns nothing. `void` may have modifiers: those of an unmanaged calling convention are there.
     pub fn returns_void(&self) -> bool {
         let ret = self.ret();
-        let mut reader = Reader { bytes: ret, at: 0 };
+        let mut reader = Reader::new(ret);
         reader.modifiers().is_some() && reader.peek() == Some(VOID)
     }
 
@@ -232,6 +279,36 @@ impl<'a> MethodSig<'a> {
         self.params.len() + usize::from(implicit)
     }
 
+    /// Whether it is called as native code is.
+    pub fn is_unmanaged(&self) -> bool {
+        is_unmanaged(self.head.first)
+    }
+
+    /// The type variables in it, each once and in order.
+    pub fn variables(&self) -> Vec<Variable> {
+        let mut all: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(_, variable)| *variable)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The same signature in a generic method whose own type variables stand for these.
+    pub fn with_variables(&self, standing: &[Variable]) -> Option<Vec<u8>> {
+        let (mut out, mut from) = (Vec::new(), 0);
+        for (range, variable) in &self.variables {
+            out.extend(&self.blob[from..range.start]);
+            let number = standing.iter().position(|standing| standing == variable)?;
+            Variable::OfMethod(u32::try_from(number).ok()?).put(&mut out)?;
+            from = range.end;
+        }
+        out.extend(&self.blob[from..]);
+        Some(out)
+    }
+
     /// Type parameters of the method's own.
     pub fn generic(&self) -> u32 {
         self.head.generic
@@ -241,6 +318,11 @@ impl<'a> MethodSig<'a> {
     pub fn is_vararg(&self) -> bool {
         self.head.first & KIND == KIND_VARARG
     }
+}
+
+/// Whether a signature's first byte says that native code is called.
+pub const fn is_unmanaged(first: u8) -> bool {
+    matches!(first & KIND, KIND_CDECL..KIND_VARARG | KIND_UNMANAGED)
 }
 
 /// Reads a compressed number, and tells the bytes that it takes.
@@ -321,6 +403,30 @@ pub fn locals_signature(types: &[&[u8]]) -> Option<Vec<u8>> {
         .filter(|count| *count != u16::MAX)?;
     put_unsigned(&mut out, count.into())?;
     out.extend(types.iter().copied().flatten());
+    Some(out)
+}
+
+/// The signature of a static method with that many type parameters, which takes `more` behind the parameters of another one.
+pub fn with_one_more(of: &MethodSig, generic: u32, more: u8) -> Option<Vec<u8>> {
+    let mut out = vec![if generic > 0 { GENERIC } else { 0 }];
+    if generic > 0 {
+        put_unsigned(&mut out, generic)?;
+    }
+    let params = of.params();
+    put_unsigned(&mut out, u32::try_from(params.len()).ok()?.checked_add(1)?)?;
+    out.extend(of.ret());
+    out.extend(params.flatten());
+    out.push(more);
+    Some(out)
+}
+
+/// The signature of an instance of a generic method: `0A n types`.
+pub fn instance_signature(types: &[Variable]) -> Option<Vec<u8>> {
+    let mut out = vec![KIND_INSTANCE];
+    put_unsigned(&mut out, u32::try_from(types.len()).ok()?)?;
+    for variable in types {
+        variable.put(&mut out)?;
+    }
     Some(out)
 }
 

@@ -1,7 +1,6 @@
 //! Hooks around calls by function pointer (`calli`), in the same pairs as those of P/Invokes.
 //!
 //! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call.
-//! If only counting is asked for, the hooks before the call count, and those after it do nothing.
 
 use soglia_core::crossing::Crossing;
 
@@ -16,58 +15,57 @@ pub(super) const fn by_pointer(pointer: u64) -> u64 {
 }
 
 /// Before a call by function pointer. Called by wrappers in cooperative mode.
-pub extern "C" fn leave_pointer(_id: i64, pointer: i64) -> i32 {
-    let function = by_pointer(pointer.cast_unsigned());
-    if only_counts() {
-        return count_one(Crossing::LeaveRuntime, function);
-    }
-    open(Crossing::LeaveRuntime, function)
+pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
+    open(Crossing::LeaveRuntime, by_pointer(pointer as u64))
 }
 
 /// The same, where [`leave_pointer`] could not do it; returns 0. Called in preemptive mode.
-pub extern "C" fn leave_pointer_slow(id: i64, pointer: i64) -> i32 {
-    leave_by_pointer(Callee::Pointer(id, pointer.cast_unsigned()));
+pub extern "C" fn leave_pointer_slow(id: i64, pointer: usize) -> i32 {
+    let callee = Callee::Pointer(id, pointer as u64);
+    open_slow(Crossing::LeaveRuntime, callee);
     DONE
 }
 
 /// When a call by function pointer has returned. Called in cooperative mode.
-pub extern "C" fn enter_pointer(_id: i64, pointer: i64) -> i32 {
-    if only_counts() {
-        return DONE;
-    }
-    close(Crossing::EnterRuntime, by_pointer(pointer.cast_unsigned()))
+pub extern "C" fn enter_pointer(_id: i64, pointer: usize) -> i32 {
+    close(Crossing::EnterRuntime, by_pointer(pointer as u64))
 }
 
 /// After [`enter_pointer`], where there is more to do. Called in preemptive mode.
-pub extern "C" fn enter_pointer_slow(_id: i64, _pointer: i64) {
+pub extern "C" fn enter_pointer_slow(_id: i64, _pointer: usize) {
     recall();
 }
 
 /// When a call by function pointer has ended by an exception. Called in preemptive mode.
-pub extern "C" fn enter_pointer_failed(_id: i64, pointer: i64) {
-    if !only_counts() {
-        fail(by_pointer(pointer.cast_unsigned()));
-    }
+pub extern "C" fn enter_pointer_failed(_id: i64, pointer: usize) {
+    fail(by_pointer(pointer as u64));
+}
+
+/// Before a call by function pointer that is only counted. Called in cooperative mode.
+pub extern "C" fn count_pointer(_id: i64, pointer: usize) -> i32 {
+    count_one(Crossing::LeaveRuntime, by_pointer(pointer as u64))
+}
+
+/// The same, where [`count_pointer`] could not do it. Called in preemptive mode.
+pub extern "C" fn count_pointer_slow(id: i64, pointer: usize) {
+    let callee = Callee::Pointer(id, pointer as u64);
+    count_one_slow(Crossing::LeaveRuntime, callee);
 }
 
 /// Before native code of ours calls what a pointer points to, for managed code. Called in preemptive mode.
 pub extern "C" fn outward_leave(id: i64, pointer: usize) {
-    if leave_pointer(id, pointer.cast_signed() as i64) == SLOW {
-        leave_by_pointer(Callee::Pointer(id, pointer as u64));
+    if only_counts() {
+        if count_pointer(id, pointer) == SLOW {
+            count_pointer_slow(id, pointer);
+        }
+    } else if leave_pointer(id, pointer) == SLOW {
+        leave_pointer_slow(id, pointer);
     }
 }
 
 /// When such a call has returned. Called in preemptive mode.
 pub extern "C" fn outward_enter(id: i64, pointer: usize) {
-    if enter_pointer(id, pointer.cast_signed() as i64) == SLOW {
+    if !only_counts() && enter_pointer(id, pointer) == SLOW {
         recall();
-    }
-}
-
-fn leave_by_pointer(callee: Callee) {
-    if only_counts() {
-        count_one_slow(Crossing::LeaveRuntime, callee);
-    } else {
-        open_slow(Crossing::LeaveRuntime, callee);
     }
 }

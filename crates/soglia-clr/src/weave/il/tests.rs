@@ -235,6 +235,7 @@ fn hook(address: usize, answers: bool) -> Hook {
         address,
         signature: MdToken(0x1100_0000 | address as u32),
         answers,
+        pointer: None,
     }
 }
 
@@ -456,4 +457,20 @@ fn what_does_not_come_out_even_is_no_body() {
         write(&mut code);
         assert_eq!(code.finish(None), None, "{index}");
     }
+}
+
+#[test]
+fn hooks_hear_of_pointers() {
+    let mut code = Code::new();
+    let told = Hook {
+        pointer: Some(4),
+        ..hook(0x10, false)
+    };
+    code.hook(7, told);
+    code.ret(false);
+    let body = code.finish(None).unwrap();
+    let hex: String = body[12..].iter().map(|b| format!("{b:02x}")).collect();
+    // ldc.i4.7; conv.u8; ldarg.s 4; ldc.i8; conv.i; calli; ret
+    assert_eq!(hex, "1d6e0e04211000000000000000d329100000112a");
+    assert_eq!(u16_at(&body, 2), 3, "the deepest stack");
 }

@@ -29,7 +29,7 @@ use soglia_abi::ids::MdToken;
 
 use super::Code;
 
-/// A native function that a wrapper calls with the id, as an `int64`.
+/// A native function that a wrapper calls with the id, as an `int64`, and if it is told a pointer, with that.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
     /// Of its first instruction.
@@ -38,6 +38,8 @@ pub struct Hook {
     pub signature: MdToken,
     /// Whether it returns an `int32`.
     pub answers: bool,
+    /// The argument that is the pointer.
+    pub pointer: Option<u16>,
 }
 
 /// A hook called in cooperative mode, and its twin, called in preemptive mode if the first answers anything but 0.
@@ -54,10 +56,14 @@ impl Code {
     pub fn hook(&mut self, id: u32, hook: Hook) {
         self.ldc_i4(id.cast_signed());
         self.conv_u8();
+        if let Some(number) = hook.pointer {
+            self.ldarg(number);
+        }
         // An address has no sign, the instruction's number has: the same 64 bits.
         self.ldc_i8((hook.address as u64).cast_signed());
         self.conv_i();
-        self.calli(hook.signature, 1, hook.answers);
+        let args = 1 + u16::from(hook.pointer.is_some());
+        self.calli(hook.signature, args, hook.answers);
     }
 
     /// Calls a hook, and if it does not answer 0, its slow twin.

@@ -187,3 +187,56 @@ fn hooks_and_locals_have_signatures() {
     );
     assert_eq!(locals_signature(&[&[INT32][..]; 65_535]), None);
 }
+
+#[test]
+fn type_variables_are_found_and_replaced() {
+    // unmanaged !1*(List<!!0>, method int32(!1), !!128)
+    let blob = [
+        &[0x09, 3, 0x0F, 0x13, 1][..],
+        &[0x15, 0x12, 0x05, 1, 0x1E, 0],
+        &[0x1B, 0x00, 1, 0x08, 0x13, 1],
+        &[0x1E, 0x80, 0x80],
+    ]
+    .concat();
+    let sig = MethodSig::parse(&blob).unwrap();
+    let variables = sig.variables();
+    assert_eq!(
+        variables,
+        [
+            Variable::OfType(1),
+            Variable::OfMethod(0),
+            Variable::OfMethod(128)
+        ]
+    );
+    let inner = [
+        &[0x09, 3, 0x0F, 0x1E, 0][..],
+        &[0x15, 0x12, 0x05, 1, 0x1E, 1],
+        &[0x1B, 0x00, 1, 0x08, 0x1E, 0],
+        &[0x1E, 2],
+    ]
+    .concat();
+    assert_eq!(sig.with_variables(&variables), Some(inner.clone()));
+    assert_eq!(sig.with_variables(&variables[..2]), None);
+    let inner = MethodSig::parse(&inner).unwrap();
+    let outer = with_one_more(&inner, 3, NATIVE_INT).unwrap();
+    assert_eq!(&outer[..5], [0x10, 3, 4, 0x0F, 0x1E]);
+    assert_eq!(&outer[outer.len() - 3..], [0x1E, 2, 0x18]);
+    let outer = MethodSig::parse(&outer).unwrap();
+    assert_eq!((outer.generic(), outer.args()), (3, 4));
+    assert_eq!(
+        instance_signature(&variables),
+        Some(vec![0x0A, 3, 0x13, 1, 0x1E, 0, 0x1E, 0x80, 0x80])
+    );
+}
+
+#[test]
+fn what_is_called_as_native_code_is_told_apart() {
+    let unmanaged: Vec<u8> = (0..16).filter(|kind| is_unmanaged(*kind)).collect();
+    assert_eq!(unmanaged, [1, 2, 3, 4, 9]);
+    let sig = MethodSig::parse(&[0x02, 1, 1, 0x08]).unwrap();
+    assert!(sig.is_unmanaged() && sig.variables().is_empty());
+    assert_eq!(
+        with_one_more(&sig, 0, NATIVE_INT),
+        Some(vec![0, 2, 1, 8, 0x18])
+    );
+}

@@ -1,0 +1,280 @@
+//! Calls by function pointer: `delegate* unmanaged`, vtables of COM objects.
+//!
+//! ```text
+//!   ldarg ...; ldloc pointer                   ldarg ...; ldloc pointer
+//!   calli int32 cdecl(int32)        ──────>    call int32 <soglia>::pointer$0(int32, native int)      // five bytes as well
+//!
+//!                                              static int pointer$0(int value, IntPtr pointer) {      // new, one for each signature
+//!                                                  hook leave_pointer(id, pointer)
+//!                                                  calli int32 cdecl(int32), between hooks as a P/Invoke is
+//! ```
+//!
+//! Where a signature has type variables in it, the new method is generic, and called with those of the caller.
+//!
+//! | stays as it is | because |
+//! | --- | --- |
+//! | a signature with a `this`, or with variable arguments | what is passed has no type that could be written down |
+//! | a `calli` behind `volatile.` and its like | no compiler writes it |
+//! | a body that cannot be read | it may not be one |
+
+use std::collections::{HashMap, HashSet};
+
+use soglia_abi::{
+    ids::MdToken,
+    profiler::metadata_flags::{mdHideBySig, mdPublic, mdStatic},
+};
+use soglia_core::trace::log::TargetNames;
+
+use super::{
+    before::Error,
+    body,
+    emit::{Emitter, NewMethod},
+    il::{Code, Hook, Pair},
+    sig::{self, MethodSig},
+};
+use crate::source::woven;
+
+const AGGRESSIVE_INLINING: u32 = 0x100;
+
+/// What became of the calls by pointer of a module.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Rows of the methods whose bodies were patched.
+    pub(super) patched: HashSet<u32>,
+    /// Calls that stay as they are, by reason.
+    pub(super) left: HashMap<String, u32>,
+    /// Bodies that could not be read.
+    pub(super) unreadable: u32,
+}
+
+/// Weaves around the calls by pointer in all methods but those in `ours`. `names` is who the callee of all of them is.
+pub(super) fn weave(
+    emitter: &mut Emitter,
+    names: &TargetNames,
+    ours: &HashSet<u32>,
+) -> Result<Done, Error> {
+    let mut pointers = Pointers {
+        hooks: Hooks::new(emitter)?,
+        emitter,
+        names,
+        by_token: HashMap::new(),
+        by_signature: HashMap::new(),
+    };
+    let mut done = Done::default();
+    // The methods that are made on the way come behind these.
+    let methods: Vec<MdToken> = pointers.emitter.methods().collect();
+    for method in methods.into_iter().filter(|m| !ours.contains(&m.row())) {
+        let Some(body) = pointers.emitter.body(method) else {
+            continue;
+        };
+        let Some(sites) = body::calls_by_pointer(body) else {
+            done.unreadable += 1;
+            continue;
+        };
+        if sites.is_empty() {
+            continue;
+        }
+        let mut patched = body.to_vec();
+        let mut any = false;
+        for site in sites {
+            match pointers.instead_of(site.signature) {
+                Ok(Some(wrapper)) if site.patch(&mut patched, wrapper) => any = true,
+                Ok(None) => {}
+                Ok(Some(_)) => done.leave("a prefix"),
+                Err(why) => done.leave(&why),
+            }
+        }
+        if !any {
+            continue;
+        }
+        match pointers.emitter.set_body(method, &patched) {
+            Ok(()) => drop(done.patched.insert(method.row())),
+            Err(error) => done.leave(&error.to_string()),
+        }
+    }
+    Ok(done)
+}
+
+impl Done {
+    fn leave(&mut self, why: &str) {
+        *self.left.entry(why.to_owned()).or_default() += 1;
+    }
+
+    /// What to tell of it, if anything.
+    pub(super) fn remark(&self) -> Option<String> {
+        let mut parts: Vec<String> = self
+            .left
+            .iter()
+            .map(|(why, count)| format!("{count} calls by function pointer, for {why}"))
+            .collect();
+        parts.sort();
+        if self.unreadable > 0 {
+            parts.push(format!("{} methods that cannot be read", self.unreadable));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+/// How the hooks are called from this module: with the id and the pointer.
+struct Hooks {
+    quick: MdToken,
+    slow: MdToken,
+    slow_void: MdToken,
+}
+
+impl Hooks {
+    fn new(emitter: &mut Emitter) -> Result<Self, Error> {
+        let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
+        let modopt = emitter.type_of_corelib(suppressed)?;
+        let signature = |how: sig::Unmanaged, ret: u8| {
+            let params: [&[u8]; 2] = [&[sig::INT64], &[sig::NATIVE_INT]];
+            let signature = sig::hook_signature(how, &[ret], &params).ok_or(Error::UNWRITABLE)?;
+            emitter.stand_alone(&signature)
+        };
+        Ok(Self {
+            quick: signature(sig::Unmanaged::Suppressed { modopt }, sig::INT32)?,
+            slow: signature(sig::Unmanaged::Cdecl, sig::INT32)?,
+            slow_void: signature(sig::Unmanaged::Cdecl, sig::VOID)?,
+        })
+    }
+
+    fn quick(&self, hook: extern "C" fn(i64, usize) -> i32, pointer: u16) -> Hook {
+        Hook {
+            address: hook as usize,
+            signature: self.quick,
+            answers: true,
+            pointer: Some(pointer),
+        }
+    }
+
+    fn slow(&self, hook: extern "C" fn(i64, usize) -> i32, pointer: u16) -> Hook {
+        Hook {
+            signature: self.slow,
+            ..self.quick(hook, pointer)
+        }
+    }
+
+    fn slow_void(&self, hook: extern "C" fn(i64, usize), pointer: u16) -> Hook {
+        Hook {
+            address: hook as usize,
+            signature: self.slow_void,
+            answers: false,
+            pointer: Some(pointer),
+        }
+    }
+}
+
+struct Pointers<'a, 'e> {
+    emitter: &'a mut Emitter<'e>,
+    hooks: Hooks,
+    names: &'a TargetNames,
+    /// What is called instead. Nothing: the call is managed.
+    by_token: HashMap<MdToken, Result<Option<MdToken>, String>>,
+    by_signature: HashMap<Vec<u8>, MdToken>,
+}
+
+impl Pointers<'_, '_> {
+    /// The method to call instead of a pointer of this signature, if it is unmanaged; or why there is none.
+    fn instead_of(&mut self, signature: MdToken) -> Result<Option<MdToken>, String> {
+        if let Some(known) = self.by_token.get(&signature) {
+            return known.clone();
+        }
+        let made = self.make(signature);
+        self.by_token.insert(signature, made.clone());
+        made
+    }
+
+    fn make(&mut self, token: MdToken) -> Result<Option<MdToken>, String> {
+        let blob = self.emitter.signature(token).map_err(|e| e.to_string())?;
+        let signature = MethodSig::parse(&blob).ok_or("a signature that cannot be read")?;
+        if !signature.is_unmanaged() {
+            return Ok(None);
+        }
+        if signature.has_this() || signature.generic() > 0 {
+            return Err("a signature with a `this`".into());
+        }
+        if let Some(made) = self.by_signature.get(&blob) {
+            return Ok(Some(*made));
+        }
+        let made = self.wrapper(token, &signature);
+        let made = made.map_err(|e| e.to_string())?;
+        self.by_signature.insert(blob, made);
+        Ok(Some(made))
+    }
+
+    fn wrapper(&mut self, token: MdToken, signature: &MethodSig) -> Result<MdToken, Error> {
+        let variables = signature.variables();
+        let number = self.by_signature.len();
+        if variables.is_empty() {
+            return self.method(number, token, signature, 0);
+        }
+        // In the new method, its own type variables stand for the caller's.
+        let inner = signature
+            .with_variables(&variables)
+            .ok_or(Error::UNWRITABLE)?;
+        let token = self.emitter.stand_alone(&inner)?;
+        let inner = MethodSig::parse(&inner).ok_or(Error::UNWRITABLE)?;
+        let method = self.method(number, token, &inner, variables.len() as u32)?;
+        let instance = sig::instance_signature(&variables).ok_or(Error::UNWRITABLE)?;
+        self.emitter.instance(method, &instance)
+    }
+
+    /// The new method: calls the pointer that is its last argument, with all the others.
+    fn method(
+        &mut self,
+        number: usize,
+        token: MdToken,
+        signature: &MethodSig,
+        generic: u32,
+    ) -> Result<MdToken, Error> {
+        let outer = sig::with_one_more(signature, generic, sig::NATIVE_INT);
+        let name: Vec<u16> = format!("pointer${number}").encode_utf16().collect();
+        let class = self.emitter.helper()?;
+        let method = self.emitter.define(&NewMethod {
+            class,
+            name: &name,
+            flags: mdPublic | mdStatic | mdHideBySig,
+            impl_flags: AGGRESSIVE_INLINING,
+            signature: &outer.ok_or(Error::UNWRITABLE)?,
+            rva: self.emitter.any_rva,
+        })?;
+        for number in 0..generic {
+            self.emitter.type_parameter(method, number)?;
+        }
+        let id = super::add(self.names.clone());
+        let body = self.calling(id, token, signature)?;
+        self.emitter.set_body(method, &body)?;
+        Ok(method)
+    }
+
+    fn calling(&self, id: u32, token: MdToken, signature: &MethodSig) -> Result<Vec<u8>, Error> {
+        let ret = (!signature.returns_void()).then(|| signature.ret());
+        let args = signature.args() as u16;
+        let (hooks, pointer) = (&self.hooks, args);
+        let call = |code: &mut Code| {
+            code.arguments(args + 1);
+            code.calli(token, args, ret.is_some());
+        };
+        let mut code = Code::new();
+        if self.emitter.engine.counts() {
+            let quick = hooks.quick(woven::count_pointer, pointer);
+            let slow = hooks.slow_void(woven::count_pointer_slow, pointer);
+            code.hooks(id, Pair { quick, slow });
+            call(&mut code);
+            code.ret(ret.is_some());
+            return code.finish(None).ok_or(Error::UNWRITABLE);
+        }
+        let quick = hooks.quick(woven::leave_pointer, pointer);
+        let slow = hooks.slow(woven::leave_pointer_slow, pointer);
+        code.hooks(id, Pair { quick, slow });
+        let kept = ret.map(|_| 0);
+        let failed = hooks.slow_void(woven::enter_pointer_failed, pointer);
+        code.watched(kept, call, |code| code.hook(id, failed));
+        let quick = hooks.quick(woven::enter_pointer, pointer);
+        let slow = hooks.slow_void(woven::enter_pointer_slow, pointer);
+        code.hooks(id, Pair { quick, slow });
+        code.give_back(kept);
+        let locals = self.emitter.locals(ret.as_slice())?;
+        code.finish(locals).ok_or(Error::UNWRITABLE)
+    }
+}
