@@ -36,6 +36,7 @@ pub mod crossing;
 pub mod fault;
 pub mod histogram;
 pub mod layer;
+pub mod policy;
 pub mod task;
 pub mod time;
 pub mod trace;
