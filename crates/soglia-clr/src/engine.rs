@@ -27,7 +27,7 @@ use soglia_core::{
 };
 use windows_core::{HRESULT, Interface};
 
-use crate::{modules::Modules, names::Names, profiler::events_of};
+use crate::{modules::Modules, names::Names, policy::Rules, profiler::events_of};
 
 pub use soglia_core::trace::log::{Scope, Source};
 
@@ -42,6 +42,8 @@ pub mod variables {
     pub const SOURCE: &str = "SOGLIA_SOURCE";
     /// Whose calls wrappers are put around: `user`, which is the default, `framework` or `corelib`.
     pub const SCOPE: &str = "SOGLIA_SCOPE";
+    /// Which calls shall be refused, redirected or left alone: [`soglia_core::policy`].
+    pub const POLICY: &str = "SOGLIA_POLICY";
     /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
     pub const FLOOR: &str = "SOGLIA_FLOOR";
     /// What the CLR was told, so that it loaded us.
@@ -71,6 +73,8 @@ pub struct Engine {
     pub scope: Scope,
     /// What was told to be unwatched.
     unwatched: Mutex<HashSet<Unwatched>>,
+    /// Which calls shall not be made as they are.
+    pub rules: Rules,
     /// Major version of the runtime.
     pub major: u16,
 }
@@ -126,6 +130,14 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         );
         return Err(declined);
     }
+    let rules = Rules::of_environment(variables::POLICY).map_err(|error| {
+        writer::note(&path, &format!("its policy cannot be read: {error}"));
+        declined
+    })?;
+    if !rules.is_empty() && env::var_os(variables::SOURCE).is_none_or(|source| source != "woven") {
+        writer::note(&path, "a policy needs crossings to be woven");
+        return Err(declined);
+    }
     let recording = claim(&path, follow).map_err(|_| declined)?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
@@ -152,6 +164,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         source,
         scope,
         unwatched: Mutex::default(),
+        rules,
         major,
     });
     let header = recording.header();
@@ -167,12 +180,16 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         scope: engine.scope,
         because,
     });
+    if let Some(text) = engine.rules.remark() {
+        recording.log(&Record::Remark { text });
+    }
     if !follow {
         for name in variables::OF_THE_CLR.into_iter().chain([
             variables::RECORDING,
             variables::FOLLOW,
             variables::SOURCE,
             variables::SCOPE,
+            variables::POLICY,
         ]) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.

@@ -10,6 +10,7 @@
 //! | [`threads`] | which task the running thread is | first crossing, last moments |
 //! | [`names`], [`metadata`], [`modules`] | which function a number stands for | first call of a function on a task |
 //! | [`objects`] | where a native function lies in memory | first return of a target |
+//! | [`policy`] | which calls shall not be made as they are | load of a module, calls of a limited number |
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
@@ -27,6 +28,7 @@ mod metadata;
 mod modules;
 mod names;
 mod objects;
+mod policy;
 mod profiler;
 mod source;
 mod stacks;

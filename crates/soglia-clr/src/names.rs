@@ -106,8 +106,7 @@ impl Engine {
         let new = number == next;
         if new {
             tables.targets = next;
-            if let (Some(library), Some(entry)) = (&names.library, &names.entry) {
-                let wanted = (library.clone(), entry.clone());
+            if let Some(wanted) = called(names) {
                 tables.unplaced.insert(number, wanted);
             }
             // Under the lock, so that no other thread counts a call of this target before it has a name.
@@ -333,6 +332,18 @@ pub fn function_pointer(assembly: &str, path: &Path) -> TargetNames {
         runtime_internal: is_of_framework(assembly, path),
         ..TargetNames::default()
     }
+}
+
+/// The library and the entry point that calls end up in, as far as they are named.
+fn called(names: &TargetNames) -> Option<(String, String)> {
+    let (library, entry) = (names.library.clone()?, names.entry.clone()?);
+    Some(match names.redirected_to.as_deref() {
+        None => (library, entry),
+        Some(to) => match to.split_once('!') {
+            Some((library, entry)) => (library.into(), entry.into()),
+            None => (to.into(), entry),
+        },
+    })
 }
 
 /// A function pointer, or a number that nobody knows.

@@ -198,7 +198,7 @@ fn kinds_of_records() {
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
     let words = [
-        2 + 4,
+        2 + 5,
         1 + 2 + 3 + 1,
         1 + 3,
         1 + 2,

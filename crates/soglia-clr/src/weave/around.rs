@@ -11,7 +11,7 @@ use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic},
 };
-use soglia_core::{crossing::Side, trace::log::TargetNames};
+use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
 
 use super::{
     before::{Before, Error, Import, has_attribute, is_delegate},
@@ -20,7 +20,11 @@ use super::{
     pointers,
     sig::{self, MethodSig},
 };
-use crate::{engine::Engine, source::woven};
+use crate::{
+    engine::Engine,
+    policy::{self, Asked, Ruling},
+    source::woven,
+};
 
 /// A method whose calls cross.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +43,6 @@ pub enum Manner {
     /// Told in preemptive mode; the hook may block, and refuse.
     Refusable,
     /// Never made: an exception instead.
-    #[allow(dead_code, reason = "policies make such")]
     Refused(Refusal),
 }
 
@@ -94,6 +97,31 @@ pub struct Call {
     pub id: u32,
     /// How, if it is a forward call.
     pub manner: Manner,
+    /// Asked before each call, and what is thrown if the answer is no.
+    gate: Option<(&'static Asked, Refusal)>,
+    /// What is called instead.
+    redirect: Option<Destination>,
+}
+
+impl Call {
+    /// A call under a policy. `number` gives the id, for a call that goes where it is told.
+    pub fn new(method: Method, ruling: Ruling, number: impl FnOnce(Option<String>) -> u32) -> Self {
+        let id = number(ruling.redirect.as_ref().map(Destination::to_string));
+        Self {
+            method,
+            id,
+            manner: ruling.refusal.map_or(Manner::Watched, Manner::Refused),
+            gate: ruling
+                .gate
+                .map(|(gate, refusal)| (gate.before(id), refusal)),
+            redirect: ruling.redirect,
+        }
+    }
+
+    /// Something must become of it, which is lost if it cannot be woven around.
+    pub const fn is_ruled(&self) -> bool {
+        matches!(self.manner, Manner::Refused(_)) || self.gate.is_some() || self.redirect.is_some()
+    }
 }
 
 /// Weaves around these calls, and around calls by function pointer if it is said who is called so.
@@ -252,8 +280,8 @@ impl<'a> Weaver<'a> {
         let body = match &call.manner {
             Manner::Refused(refusal) => self.refused(call.id, refusal)?,
             manner => {
-                let native = self.native(token, before)?;
-                self.calling(call.id, manner, native, signature)?
+                let native = self.native(call, before)?;
+                self.calling(call, manner, native, signature)?
             }
         };
         let flags = before.flags & !mdPinvokeImpl;
@@ -262,9 +290,13 @@ impl<'a> Weaver<'a> {
         self.emitter.set_body(token, &body)
     }
 
-    /// A new P/Invoke like the one that there was.
-    fn native(&mut self, token: MdToken, before: &Before) -> Result<MdToken, Error> {
-        let import = Import::of(&self.emitter.import, token)?;
+    /// A new P/Invoke like the one that there was, but for where it leads.
+    fn native(&mut self, call: &Call, before: &Before) -> Result<MdToken, Error> {
+        let token = call.method.token;
+        let mut import = Import::of(&self.emitter.import, token)?;
+        if let Some(to) = &call.redirect {
+            self.emitter.redirect(&mut import, to)?;
+        }
         // How strings are marshalled can be said of a type as well: then it must be the same type.
         let of_type = "System.Runtime.InteropServices.BestFitMappingAttribute";
         let (class, flags) = if has_attribute(&self.emitter.import, before.class, of_type) {
@@ -290,7 +322,7 @@ impl<'a> Weaver<'a> {
     /// The body of a method that calls `native` between the hooks.
     fn calling(
         &mut self,
-        id: u32,
+        call: &Call,
         manner: &Manner,
         native: MdToken,
         signature: &MethodSig,
@@ -302,7 +334,16 @@ impl<'a> Weaver<'a> {
                 .params()
                 .any(|param| is_delegate(&self.emitter.import, param)),
         );
+        let id = call.id;
         let mut code = Code::new();
+        if let Some((asked, refusal)) = &call.gate {
+            let go = code.label();
+            let ask = self.hooks.slow(policy::ask);
+            code.hook_with(asked.address(), ask);
+            code.brfalse(go);
+            self.throw(&mut code, refusal)?;
+            code.place(go);
+        }
         if self.emitter.engine.counts() {
             code.hooks(id, self.hooks.pair(woven::count, woven::count_slow));
             code.arguments(args);
@@ -348,14 +389,20 @@ impl<'a> Weaver<'a> {
 
     /// The body of a method that never calls.
     fn refused(&mut self, id: u32, refusal: &Refusal) -> Result<Vec<u8>, Error> {
+        let mut code = Code::new();
+        code.hook(id, self.hooks.slow_void(woven::refused));
+        self.throw(&mut code, refusal)?;
+        code.finish(None).ok_or(Error::UNWRITABLE)
+    }
+
+    /// What is thrown instead of a call.
+    fn throw(&mut self, code: &mut Code, refusal: &Refusal) -> Result<(), Error> {
         const INSTANCE: u8 = 0x20;
         let message = self.emitter.user_string(&refusal.message)?;
         let takes_string = [INSTANCE, 1, sig::VOID, sig::STRING];
         let constructor =
             self.emitter
                 .method_of_corelib(refusal.exception, ".ctor", &takes_string)?;
-        let mut code = Code::new();
-        code.hook(id, self.hooks.slow_void(woven::refused));
         if refusal.fatal {
             let signature = [0, 1, sig::VOID, sig::STRING];
             let fail =
@@ -376,7 +423,7 @@ impl<'a> Weaver<'a> {
             code.callvirt(set, 2, false);
         }
         code.throw();
-        code.finish(None).ok_or(Error::UNWRITABLE)
+        Ok(())
     }
 
     /// Exceptions that leave such a method end the process, or fly through it to a managed caller (.NET 9 and later): then the

@@ -10,10 +10,11 @@ use soglia_abi::{
         info_later::IMethodMalloc,
         metadata_assembly::{ASSEMBLYMETADATA, IMetaDataAssemblyEmit},
         metadata_emit::IMetaDataEmit2,
-        metadata_flags::{ofRead, ofWrite, tdAbstract, tdBeforeFieldInit, tdSealed},
+        metadata_flags::{ofRead, ofWrite, pmNoMangle, tdAbstract, tdBeforeFieldInit, tdSealed},
         metadata_import2::IMetaDataImport2,
     },
 };
+use soglia_core::policy::Destination;
 use windows_core::Interface;
 
 use super::{
@@ -64,6 +65,8 @@ pub(super) struct Emitter<'a> {
     /// New methods need some address of a body before they have one.
     pub(super) any_rva: u32,
     types: HashMap<&'static str, MdToken>,
+    /// Libraries that calls are redirected to.
+    libraries: HashMap<String, MdToken>,
     helper: Option<MdToken>,
 }
 
@@ -107,6 +110,7 @@ impl<'a> Emitter<'a> {
             },
             any_rva: some_rva(&import).unwrap_or(0x2050),
             types: HashMap::new(),
+            libraries: HashMap::new(),
             helper: None,
             engine,
             module,
@@ -258,6 +262,29 @@ impl<'a> Emitter<'a> {
                 .DefinePinvokeMap(method, import.flags, entry, import.library)
         };
         check("DefinePinvokeMap", code)
+    }
+
+    /// Makes an import lead elsewhere.
+    pub(super) fn redirect(&mut self, import: &mut Import, to: &Destination) -> Result<(), Error> {
+        import.library = self.module_reference(&to.library)?;
+        if let Some(entry) = &to.entry {
+            import.entry = wide(entry);
+            // That name, and no other made from it.
+            import.flags |= pmNoMangle;
+        }
+        Ok(())
+    }
+
+    fn module_reference(&mut self, library: &str) -> Result<MdToken, Error> {
+        if let Some(token) = self.libraries.get(library) {
+            return Ok(*token);
+        }
+        let (name, mut token) = (wide(library), MdToken::default());
+        // SAFETY: a zero-terminated name, a pointer to a local.
+        let code = unsafe { self.emit.DefineModuleRef(name.as_ptr(), &raw mut token) };
+        check("DefineModuleRef", code)?;
+        self.libraries.insert(library.into(), token);
+        Ok(token)
     }
 
     /// Makes an ordinary method of a P/Invoke.

@@ -30,7 +30,7 @@ mod pointers;
 pub mod r2r;
 pub mod sig;
 
-pub use around::Method;
+pub use around::{Method, Refusal};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -44,7 +44,7 @@ use soglia_abi::{
 };
 use soglia_core::{
     crossing::Side,
-    trace::log::{Scope as Watched, TargetNames, Unwatched},
+    trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
 };
 use windows_core::Interface;
 
@@ -134,15 +134,20 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
     let calls: Vec<around::Call> = found
         .into_iter()
-        .map(|method| {
+        .filter_map(|method| {
             let names = describe_method(&scope, method.token, method.side, assembly.clone());
-            around::Call {
-                method,
-                manner: around::Manner::Watched,
-                id: add(names),
-            }
+            let ruling = engine.rules.of(&names)?;
+            Some(around::Call::new(method, ruling, |redirected_to| {
+                add(TargetNames {
+                    redirected_to,
+                    ..names
+                })
+            }))
         })
         .collect();
+    if calls.is_empty() {
+        return;
+    }
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
     let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
@@ -176,6 +181,17 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
             (failure.changed, failure.pointers)
         }
     };
+    for lost in calls
+        .iter()
+        .filter(|c| c.is_ruled() && !changed.contains(&c.method.token.row()))
+    {
+        let names = call(lost.id.into()).map(|call| call.names.method.clone());
+        let text = format!(
+            "policy: calls of {} cannot be woven around, so no rule holds for them",
+            names.flatten().unwrap_or_default()
+        );
+        engine.recording.log(&Record::Remark { text });
+    }
     remember(
         module,
         Woven {

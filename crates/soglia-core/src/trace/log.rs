@@ -23,6 +23,8 @@ pub struct TargetNames {
     pub library: Option<String>,
     /// The entry point.
     pub entry: Option<String>,
+    /// `LIBRARY!ENTRY` or `LIBRARY` of what is called instead, by a policy.
+    pub redirected_to: Option<String>,
 }
 
 impl TargetNames {
@@ -266,7 +268,13 @@ impl Record {
             Self::Target(t) => {
                 to.word(t.target)
                     .word(t.side | u32::from(t.runtime_internal) << 1);
-                for name in [&t.method, &t.assembly, &t.library, &t.entry] {
+                for name in [
+                    &t.method,
+                    &t.assembly,
+                    &t.library,
+                    &t.entry,
+                    &t.redirected_to,
+                ] {
                     to.option(name.as_deref());
                 }
                 TARGET
@@ -365,6 +373,7 @@ impl Record {
                     assembly: from.option()?,
                     library: from.option()?,
                     entry: from.option()?,
+                    redirected_to: from.option()?,
                 })
             }
             ADDRESS => Self::Address {
@@ -454,6 +463,7 @@ mod tests {
                 assembly: None,
                 library: name(""),
                 entry: name("abcd"),
+                redirected_to: name("b!c"),
             }),
             Record::Address {
                 target: 7,

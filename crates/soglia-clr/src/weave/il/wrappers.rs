@@ -59,6 +59,16 @@ impl Code {
         if let Some(number) = hook.pointer {
             self.ldarg(number);
         }
+        self.call_hook(hook);
+    }
+
+    /// Calls a hook that takes something else than the id.
+    pub fn hook_with(&mut self, argument: i64, hook: Hook) {
+        self.ldc_i8(argument);
+        self.call_hook(hook);
+    }
+
+    fn call_hook(&mut self, hook: Hook) {
         // An address has no sign, the instruction's number has: the same 64 bits.
         self.ldc_i8((hook.address as u64).cast_signed());
         self.conv_i();
