@@ -1,6 +1,7 @@
 //! The command line. Clap's types stay in here.
 
 mod events;
+mod policy;
 mod report;
 mod run;
 
@@ -39,7 +40,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a .NET program and gives an account of its native calls.
-    Run(Run),
+    Run(Box<Run>),
     /// Gives the account of a recording: also of a program that still runs, or was killed.
     Report(Report),
     /// Lists the crossings of a recording one by one.
@@ -60,7 +61,9 @@ enum Command {
         soglia run app.dll --verbose           options after PROGRAM are the program's\n  \
         soglia run --slow 5ms app.dll          also who made calls of 5 ms and more\n  \
         soglia run --record events -o a.soglia app.dll\n  \
-        soglia run --follow -o a.soglia dotnet test\n\n\
+        soglia run --follow -o a.soglia dotnet test\n  \
+        soglia run --source woven --deny 'libc!system' app.dll          such calls throw; with --audit they are counted\n  \
+        soglia run --source woven --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n\n\
     Exit code: the program's; 2 if it could not be started under soglia."
 )]
 struct Run {
@@ -90,6 +93,8 @@ struct Run {
     quiet: bool,
     #[command(flatten)]
     shown: Shown,
+    #[command(flatten)]
+    policy: policy::PolicyOptions,
     /// What to run, and its arguments.
     #[arg(
         required = true,

@@ -45,6 +45,7 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     let engine = launch::find_engine(&tool, &process_env)?;
     launch::check_engine(&engine)?;
 
+    let policy = options.policy.read(options.source == Source::Woven)?;
     let (file, path) = recording(options)?;
     let mut launch = Launch::new(&program, root, args)?
         .engine(&engine)
@@ -54,6 +55,9 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     }
     if options.source == Source::Woven {
         launch = launch.env("SOGLIA_SOURCE", "woven");
+    }
+    if let Some(policy) = policy {
+        launch = launch.env("SOGLIA_POLICY", &policy);
     }
     let running = match launch.spawn() {
         Ok(running) => running,

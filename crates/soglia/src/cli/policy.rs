@@ -1,0 +1,201 @@
+//! Policies: their options, and how options and a file become one.
+
+mod file;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use soglia_core::policy::{Destination, Glob, Policy, Rule, Thrown};
+
+/// What goes through an environment variable is limited by the system to 128 KiB, its name included.
+const MOST_BYTES: usize = 100 << 10;
+
+#[derive(Debug, Default, Args)]
+#[command(
+    next_help_heading = "Policy (GLOB: LIBRARY!ENTRY or ENTRY, where * stands for any characters and ? for one)"
+)]
+pub struct PolicyOptions {
+    /// Refuse calls of these native functions: an exception is thrown instead. May be repeated, as all that take a GLOB.
+    #[arg(long, value_name = "GLOB")]
+    deny: Vec<Glob>,
+    /// Refuse calls of all native functions but these.
+    #[arg(long, value_name = "GLOB")]
+    allow_only: Vec<Glob>,
+    /// Call another function of the same signature instead, or the functions of the same names in another library.
+    #[arg(long, value_name = "GLOB=LIBRARY[!ENTRY]", value_parser = redirect)]
+    redirect: Vec<Rule>,
+    /// Refuse calls of these once N have been made, by all threads together.
+    #[arg(long, value_name = "GLOB=N", value_parser = max_calls)]
+    max_calls: Vec<Rule>,
+    /// Watch only these: others are left as they are, and cost and tell nothing.
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<Glob>,
+    /// Do not watch these.
+    #[arg(long, value_name = "GLOB")]
+    skip: Vec<Glob>,
+    /// More rules, in TOML: docs/policy.md describes it.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Refuse and redirect nothing; count what would be refused.
+    #[arg(long)]
+    audit: bool,
+    /// End the process when a call is refused, instead of an exception that somebody may swallow.
+    #[arg(long)]
+    deny_fatal: bool,
+}
+
+impl PolicyOptions {
+    /// The policy for the engine, as text. `None`: there are no rules. `woven`: whether calls are woven around, without which
+    /// there is nothing that could refuse them.
+    ///
+    /// # Errors
+    /// If it makes no sense, or cannot be carried out.
+    pub fn read(&self, woven: bool) -> anyhow::Result<Option<String>> {
+        let mut policy = self.given();
+        if let Some(rule) = repeated(&policy.rules) {
+            anyhow::bail!(
+                "--{} '{}' is given twice: only the first would count",
+                rule.kind().name(),
+                rule.target()
+            );
+        }
+        if let Some(path) = &self.policy {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the policy {}", path.display()))?;
+            let more = file::parse(&text).map_err(|e| anyhow::anyhow!("{}:{e}", path.display()))?;
+            policy.rules.extend(more.rules);
+            policy.audit |= more.audit;
+            policy.fatal |= more.fatal;
+        }
+        if policy.is_empty() {
+            for (given, option) in [(self.audit, "--audit"), (self.deny_fatal, "--deny-fatal")] {
+                if given {
+                    anyhow::bail!(
+                        "{option} without a rule does nothing: add --deny GLOB or --policy FILE"
+                    );
+                }
+            }
+            return Ok(None);
+        }
+        if !woven {
+            anyhow::bail!(
+                "{} needs --source woven: the runtime's own transitions only tell of calls, they cannot refuse them or leave them out",
+                self.name_of_first()
+            );
+        }
+        let text = policy.encode();
+        if text.len() > MOST_BYTES {
+            anyhow::bail!(
+                "the policy has {} rules in {} bytes, and {MOST_BYTES} bytes can be handed over: say more with globs",
+                policy.rules.len(),
+                text.len()
+            );
+        }
+        Ok(Some(text))
+    }
+
+    /// What the options say by themselves.
+    fn given(&self) -> Policy {
+        let deny = self.deny.iter().map(|target| Rule::Deny {
+            target: target.clone(),
+            thrown: Thrown::default(),
+        });
+        let rules = deny
+            .chain(self.allow_only.iter().cloned().map(Rule::AllowOnly))
+            .chain(self.redirect.iter().cloned())
+            .chain(self.max_calls.iter().cloned())
+            .chain(self.only.iter().cloned().map(Rule::Only))
+            .chain(self.skip.iter().cloned().map(Rule::Skip));
+        Policy {
+            rules: rules.collect(),
+            audit: self.audit,
+            fatal: self.deny_fatal,
+        }
+    }
+
+    /// Some option that brought rules.
+    fn name_of_first(&self) -> String {
+        match self.given().rules.first() {
+            Some(rule) => format!("--{}", rule.kind().name()),
+            None => "--policy".into(),
+        }
+    }
+}
+
+/// A rule whose target an earlier rule of its kind has already.
+fn repeated(rules: &[Rule]) -> Option<&Rule> {
+    rules.iter().enumerate().find_map(|(n, rule)| {
+        let same = |other: &&Rule| other.kind() == rule.kind() && other.target() == rule.target();
+        rules[..n].iter().any(|other| same(&other)).then_some(rule)
+    })
+}
+
+fn redirect(text: &str) -> Result<Rule, String> {
+    let (target, to) = text
+        .split_once('=')
+        .ok_or("expected GLOB=LIBRARY or GLOB=LIBRARY!ENTRY, such as 'libc!rand=libmine!rand'")?;
+    let target: Glob = target.parse().map_err(said)?;
+    let to = Destination::parse(to, &target).map_err(said)?;
+    Ok(Rule::Redirect { target, to })
+}
+
+fn max_calls(text: &str) -> Result<Rule, String> {
+    let expected = "expected GLOB=N with N from 0 on, such as 'libc!rand=1000'";
+    let (target, calls) = text.rsplit_once('=').ok_or(expected)?;
+    Ok(Rule::MaxCalls {
+        target: target.parse().map_err(said)?,
+        calls: calls.parse().map_err(|_| expected)?,
+        thrown: Thrown::default(),
+    })
+}
+
+fn said(error: impl std::error::Error) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_as_pairs() {
+        let shown = |rule: Result<Rule, String>| rule.map(|rule| rule.to_string());
+        assert_eq!(
+            shown(redirect("a!f=b!g")),
+            Ok("redirect 'a!f=b!g'".to_owned())
+        );
+        assert_eq!(
+            shown(redirect("a!*=/opt/b=c.so")),
+            Ok("redirect 'a!*=/opt/b=c.so'".to_owned())
+        );
+        assert!(redirect("a!f").unwrap_err().contains("GLOB=LIBRARY"));
+        assert!(redirect("=b").unwrap_err().contains("ENTRY"));
+        assert!(redirect("a!f=").unwrap_err().contains("LIBRARY!ENTRY"));
+        assert!(redirect("a!*=b!g").unwrap_err().contains("one function"));
+        assert_eq!(
+            shown(max_calls("a=b!f=10")),
+            Ok("max-calls 'a=b!f=10'".to_owned())
+        );
+        for bad in ["a!f", "a!f=", "a!f=-1", "a!f=1.5", "a!f=many"] {
+            let error = max_calls(bad).unwrap_err();
+            assert!(error.contains("GLOB=N"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_same_target_twice_is_found_by_kind() {
+        let rules = |texts: &[&str]| -> Vec<Rule> {
+            texts.iter().map(|text| max_calls(text).unwrap()).collect()
+        };
+        assert_eq!(repeated(&rules(&["a!f=1", "a!g=1"])), None);
+        let twice = rules(&["a!f=1", "a!g=1", "a!f=2"]);
+        assert_eq!(repeated(&twice), Some(&twice[2]));
+        let kinds = [
+            redirect("a!f=b").unwrap(),
+            max_calls("a!f=1").unwrap(),
+            Rule::Skip("a!f".parse().unwrap()),
+        ];
+        assert_eq!(repeated(&kinds), None);
+    }
+}
