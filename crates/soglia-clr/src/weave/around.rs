@@ -242,6 +242,8 @@ struct Weaver<'a> {
     emitter: Emitter<'a>,
     hooks: Hooks,
     delegates: u32,
+    /// A P/Invoke was added to the module.
+    has_imports: bool,
 }
 
 impl<'a> Weaver<'a> {
@@ -251,6 +253,7 @@ impl<'a> Weaver<'a> {
             hooks: Hooks::new(&mut emitter)?,
             emitter,
             delegates: 0,
+            has_imports: false,
         })
     }
 
@@ -278,7 +281,14 @@ impl<'a> Weaver<'a> {
     ) -> Result<(), Error> {
         let token = call.method.token;
         let body = match &call.manner {
-            Manner::Refused(refusal) => self.refused(call.id, refusal)?,
+            Manner::Refused(refusal) => {
+                // Imports are searched by bisection, and a deleted one breaks their order: those that stay would not be
+                // found. Once one was added, the order is not relied upon.
+                if !self.has_imports {
+                    self.native(call, before)?;
+                }
+                self.refused(call.id, refusal)?
+            }
             manner => {
                 let native = self.native(call, before)?;
                 self.calling(call, manner, native, signature)?
@@ -314,6 +324,7 @@ impl<'a> Weaver<'a> {
             rva: 0,
         })?;
         self.emitter.set_import(native, &import)?;
+        self.has_imports = true;
         self.emitter.copy_parameters(token, native)?;
         self.emitter.copy_attributes(token, native)?;
         Ok(native)

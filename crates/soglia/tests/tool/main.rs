@@ -11,6 +11,7 @@ mod check;
 mod endings;
 mod outputs;
 mod passing;
+mod policy;
 mod programs;
 mod recording;
 mod schema;

@@ -300,6 +300,10 @@ fn no_case_is_forgotten() {
         "signals",
         "environment",
         "child",
+        "try",
+        "try-callback",
+        "try-threads",
+        "pinvokes",
     ];
     let tested: BTreeSet<&str> = here
         .chain(elsewhere)
