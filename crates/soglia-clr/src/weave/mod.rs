@@ -119,17 +119,6 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
         found.retain(|method| method.side == Side::Unmanaged);
     }
     let pointers = scope.calls_pointers();
-    if found.is_empty() && !pointers {
-        if is_composite {
-            let nothing = Woven {
-                changed: HashSet::new(),
-                whole: false,
-                precompiled,
-            };
-            remember(module, nothing);
-        }
-        return;
-    }
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
     let calls: Vec<around::Call> = found
@@ -145,7 +134,15 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
             }))
         })
         .collect();
-    if calls.is_empty() {
+    if calls.is_empty() && pointers.is_none() {
+        if is_composite {
+            let nothing = Woven {
+                changed: HashSet::new(),
+                whole: false,
+                precompiled,
+            };
+            remember(module, nothing);
+        }
         return;
     }
     // Reading and writing scopes of one module are not held at the same time.

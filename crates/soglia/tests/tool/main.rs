@@ -12,6 +12,7 @@ mod endings;
 mod outputs;
 mod passing;
 mod policy;
+mod pointers;
 mod programs;
 mod recording;
 mod schema;

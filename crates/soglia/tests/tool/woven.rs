@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::support::{Space, text};
 
-/// Native calls of these cases go by ways that are not woven around: delegates on native functions, assemblies made at run time. Entry points and how many calls of each are not seen.
+/// Native calls of these cases go by ways that are not woven around: delegates on native functions, assemblies and methods
+/// made at run time. Entry points and how many calls of each are not seen.
 const UNSEEN: &[(&str, &str, u64)] = &[
     ("getdelegate", "plain", 2),
     ("dynamicmethod", "plain", 1),
