@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 
-use crate::support::{Space, bare_command, fixture, text};
+use crate::support::{Space, bare_command, fixture, setup, text};
 
 /// `semantics.dll ARGS` under a policy.
 fn under(space: &Space, policy: &str, args: &str) -> Output {
@@ -91,11 +91,9 @@ fn a_callback_may_catch() {
 fn a_callback_that_does_not_catch_ends_the_process() {
     let output = under(&Space::new(), "--deny plain", "nested 2");
     assert_eq!(output.status.signal(), Some(6), "{output:?}");
-    let said = text(&output.stderr);
-    assert!(
-        said.contains("deny 'plain' refused semantics!plain"),
-        "{said}"
-    );
+    // As of any exception there, .NET 9 does not tell which it was.
+    let told = text(&output.stderr).contains("deny 'plain' refused semantics!plain");
+    assert_eq!(told, setup().major != 9, "{output:?}");
 }
 
 #[test]
