@@ -1,5 +1,7 @@
 //! Reports for people.
 
+mod notes;
+
 use std::{
     fmt::Write as _,
     io::{self, Write},
@@ -109,7 +111,8 @@ pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<(
     tasks(model, out)?;
     slow(model, shown, out)?;
     open(model, shown, out)?;
-    warnings(model, out)
+    notes::unwatched(model, out)?;
+    notes::notes(model, out)
 }
 
 fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
@@ -126,11 +129,12 @@ fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let runtime = &model.runtime;
     writeln!(
         out,
-        "{HEAD}soglia: {program}{HEAD:#}\n{} {}, process {}, {ended}, {}",
+        "{HEAD}soglia: {program}{HEAD:#}\n{} {}, process {}, {ended}, {}{}",
         runtime.name,
         runtime.version,
         model.pid,
-        time(model.duration_ns)
+        time(model.duration_ns),
+        source(model),
     )?;
     let crossings = &model.crossings;
     let deepest = model
@@ -139,15 +143,36 @@ fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
         .map(|task| task.max_depth)
         .max()
         .unwrap_or(0);
+    let refused = model.targets.iter().map(|row| row.refused).sum();
+    // Returns are not told of calls that are only counted, so their number would be wrong.
+    let sum = if model.level == "counts" && crossings.enter == 0 {
+        "counted".into()
+    } else {
+        plural(crossings.all(), "crossing", "crossings")
+    };
     writeln!(
         out,
-        "{}: {} to native code, {} from it, on {}, up to {} deep\n",
-        plural(crossings.all(), "crossing", "crossings"),
+        "{sum}: {} to native code, {} from it{}, on {}, up to {} deep\n",
         plural(crossings.leave, "call", "calls"),
         plural(crossings.reverse_enter, "callback", "callbacks"),
+        if refused == 0 {
+            String::new()
+        } else {
+            format!(", {} refused", plural(refused, "call", "calls"))
+        },
         plural(model.tasks.len() as u64, "task", "tasks"),
         plural(u64::from(deepest), "layer", "layers"),
     )
+}
+
+/// What `soglia run` was told, if that matters for what is not here.
+fn source(model: &Model) -> &'static str {
+    match (model.source, model.scope) {
+        (Some("woven"), Some("framework")) => ", source woven, --framework",
+        (Some("woven"), Some("corelib")) => ", source woven, --corelib",
+        (Some("woven"), _) => ", source woven",
+        _ => "",
+    }
 }
 
 fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
@@ -158,49 +183,35 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
     } else {
         shown.top.min(all.len())
     };
+    // Of calls that were only counted there is nothing to say in these columns.
+    let timed = model.level != "counts" || all.iter().any(|row| row.returned > 0);
     if !all.is_empty() {
-        let columns = ["calls", "total", "self", "mean", "p50", "p99", "max"];
-        write!(out, "{HEAD}{:>11}", columns[0])?;
-        for column in &columns[1..] {
-            write!(out, " {column:>8}")?;
+        write!(out, "{HEAD}{:>11}", "calls")?;
+        for column in ["total", "self", "mean", "p50", "p99", "max"] {
+            if timed {
+                write!(out, " {column:>8}")?;
+            }
         }
         writeln!(out, "  target{HEAD:#}")?;
     }
     for row in &all[..top] {
-        let optional = |ns: Option<u64>| ns.map_or_else(|| "-".into(), time);
-        write!(out, "{:>11}", count(row.calls))?;
-        for text in [
-            optional(row.mean_ns.map(|_| row.total_ns)),
-            optional(row.mean_ns.map(|_| row.self_ns)),
-            optional(row.mean_ns),
-            optional(row.p50_ns),
-            optional(row.p99_ns),
-            optional(row.max_ns),
-        ] {
-            write!(out, " {text:>8}")?;
-        }
-        let arrow = if row.direction == "reverse" {
-            "<-"
-        } else {
-            "->"
-        };
-        write!(out, "  {arrow} {}", row.name())?;
-        let mut notes = Vec::new();
-        notes.extend(declared_as(row));
-        if row.open > 0 {
-            notes.push(format!("{} open", count(row.open)));
-        }
-        if row.abandoned > 0 {
-            notes.push(format!("{} abandoned", count(row.abandoned)));
-        }
-        if !notes.is_empty() {
-            write!(out, "  {DIM}{}{DIM:#}", notes.join(", "))?;
-        }
-        writeln!(out)?;
+        line(row, model, timed, out)?;
     }
     if top < all.len() {
         let rest = all.len() - top;
         writeln!(out, "{:>11} more (--top 0 shows all)", count(rest as u64))?;
+    }
+    if timed && all[..top].iter().any(|row| first_was_longest(row, model)) {
+        let what = if model.source == Some("woven") {
+            ": finding and loading it is in that time"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{:>11} {DIM}the longest call was the first{what}{DIM:#}",
+            "*"
+        )?;
     }
     if !shown.all {
         let own: Vec<&TargetRow> = model
@@ -222,13 +233,77 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
             )?;
         }
     }
+    let unseen = match (model.source, model.scope) {
+        (Some("woven"), Some("user")) => Some(("the framework's own calls", "--framework")),
+        (Some("woven"), Some("framework")) => Some(("the core library's own calls", "--corelib")),
+        _ => None,
+    };
     if model.crossings.all() == 0 {
+        let whose = unseen.map_or("", |_| " that is watched");
         writeln!(
             out,
-            "no managed code called native code, nor the other way round"
+            "no managed code{whose} called native code, nor the other way round"
+        )?;
+    }
+    if let Some((what, option)) = unseen {
+        writeln!(
+            out,
+            "{:>11} {DIM}{what} were not watched ({option} watches them){DIM:#}",
+            "-"
         )?;
     }
     Ok(())
+}
+
+/// Whether the longest call was the first one, which is worth a word: of several, or if more than the call was in it.
+fn first_was_longest(row: &TargetRow, model: &Model) -> bool {
+    let least = if model.source == Some("woven") { 1 } else { 2 };
+    row.returned >= least && row.first_call_ns.is_some() && row.first_call_ns == row.max_ns
+}
+
+/// The line of one target.
+fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io::Result<()> {
+    let optional = |ns: Option<u64>| ns.map_or_else(|| "-".into(), time);
+    write!(out, "{:>11}", count(row.calls))?;
+    for ns in [
+        row.mean_ns.map(|_| row.total_ns),
+        row.mean_ns.map(|_| row.self_ns),
+        row.mean_ns,
+        row.p50_ns,
+        row.p99_ns,
+        row.max_ns,
+    ] {
+        if timed {
+            write!(out, " {:>8}", optional(ns))?;
+        }
+    }
+    let mark = if timed && first_was_longest(row, model) {
+        "*"
+    } else {
+        " "
+    };
+    let arrow = if row.direction == "reverse" {
+        "<-"
+    } else {
+        "->"
+    };
+    write!(out, "{mark} {arrow} {}", row.name())?;
+    let mut notes = Vec::new();
+    notes.extend(declared_as(row));
+    for (n, what) in [
+        (row.open, "open"),
+        (row.abandoned, "abandoned"),
+        (row.failed, "failed"),
+        (row.refused, "refused"),
+    ] {
+        if n > 0 {
+            notes.push(format!("{} {what}", count(n)));
+        }
+    }
+    if !notes.is_empty() {
+        write!(out, "  {DIM}{}{DIM:#}", notes.join(", "))?;
+    }
+    writeln!(out)
 }
 
 /// Where a target with an entry point was declared: the assembly, and the method if it has another name.
@@ -373,44 +448,6 @@ fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
             "{:>11} more (--format json has all)",
             rows.len() - 2 * MOST_ROWS
         )?;
-    }
-    Ok(())
-}
-
-fn warnings(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    let mut lines: Vec<String> = model.remarks.clone();
-    for fault in &model.faults {
-        lines.push(format!(
-            "{} {}: {}",
-            count(fault.count),
-            fault.kind,
-            fault.meaning
-        ));
-    }
-    if model.dropped_events > 0 {
-        lines.push(format!(
-            "{} are not among the events: the recording was full (--max-size makes it larger); the account is complete",
-            plural(model.dropped_events, "crossing", "crossings")
-        ));
-    }
-    if model.dropped_crossings > 0 {
-        lines.push(format!(
-            "{} were not recorded at all: no room on the disk, or --max-size too small",
-            plural(model.dropped_crossings, "crossing", "crossings")
-        ));
-    }
-    let records = model.dropped - model.dropped_events - model.dropped_crossings;
-    if records > 0 {
-        lines.push(format!(
-            "{} or stacks were counted but not kept",
-            plural(records, "slow call", "slow calls")
-        ));
-    }
-    if !lines.is_empty() {
-        writeln!(out)?;
-    }
-    for line in lines {
-        writeln!(out, "{WARN}note:{WARN:#} {line}")?;
     }
     Ok(())
 }

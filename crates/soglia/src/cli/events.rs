@@ -15,7 +15,7 @@ use soglia_core::{
     crossing::Crossing,
     trace::{
         reader::Reader,
-        replay::{Replayed, replay},
+        replay::{How, Replayed, replay},
     },
 };
 
@@ -86,6 +86,7 @@ struct Line<'a> {
     task: u32,
     os_thread: u32,
     crossing: &'a str,
+    outcome: &'a str,
     depth: u32,
     method: Option<&'a str>,
     assembly: Option<&'a str>,
@@ -113,6 +114,7 @@ impl Printer<'_> {
                     task: self.task,
                     os_thread: crossed.os_thread,
                     crossing: crossed.crossing.name(),
+                    outcome: outcome(crossed.how),
                     depth: crossed.depth,
                     method: target.method.as_deref(),
                     assembly: target.assembly.as_deref(),
@@ -155,11 +157,25 @@ impl Printer<'_> {
             crossed.crossing.name()
         )?;
         match (crossed.crossing, crossed.target) {
-            (_, None) => writeln!(out, "  (no call that it could return from)"),
+            (_, None) => write!(out, "  (no call that it could return from)")?,
             (Crossing::LeaveRuntime | Crossing::ReverseEnterRuntime, _) => {
-                writeln!(out, "  {}", target.name)
+                write!(out, "  {}", target.name)?;
             }
-            _ => writeln!(out),
+            _ => {}
         }
+        match crossed.how {
+            How::Crossed => writeln!(out),
+            How::Failed => writeln!(out, "  by an exception"),
+            How::Refused => writeln!(out, "  refused: not called"),
+        }
+    }
+}
+
+/// What became of a crossing, as JSON has it.
+const fn outcome(how: How) -> &'static str {
+    match how {
+        How::Crossed => "crossed",
+        How::Failed => "failed",
+        How::Refused => "refused",
     }
 }

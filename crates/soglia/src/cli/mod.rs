@@ -4,6 +4,7 @@ mod events;
 mod policy;
 mod report;
 mod run;
+mod start;
 
 use std::{
     env,
@@ -73,6 +74,9 @@ struct Run {
     /// What to record.
     #[arg(long, value_enum, default_value_t = Record::Summary)]
     record: Record,
+    /// Only count calls: nothing is timed, and a call costs least.
+    #[arg(long, conflicts_with = "record")]
+    counts: bool,
     /// Calls to native code of at least this long are slow: their managed stacks are kept. `off`: none is.
     #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = duration)]
     slow: Duration,
@@ -85,6 +89,8 @@ struct Run {
     /// Where crossings come from.
     #[arg(long, value_enum, default_value_t = Source::Transitions)]
     source: Source,
+    #[command(flatten)]
+    watched: Watched,
     /// How to give the account.
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     format: RunFormat,
@@ -103,6 +109,29 @@ struct Run {
         value_name = "PROGRAM [ARGS]"
     )]
     command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+struct Watched {
+    /// Also watch the calls of the framework's assemblies. `transitions` always does.
+    #[arg(long)]
+    framework: bool,
+    /// Also those of the core library, System.Private.CoreLib; implies --framework.
+    #[arg(long)]
+    corelib: bool,
+}
+
+impl Watched {
+    /// The engine's word for it.
+    const fn scope(&self) -> &'static str {
+        match self {
+            Self { corelib: true, .. } => "corelib",
+            Self {
+                framework: true, ..
+            } => "framework",
+            _ => "user",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -189,10 +218,23 @@ enum Record {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Source {
+    /// `woven` where that is possible, else `transitions`.
+    Auto,
     /// The runtime's own transition callbacks: complete.
     Transitions,
     /// Experimental: wrappers woven in when modules are loaded. Half the cost and a fast start, but not every call is seen.
     Woven,
+}
+
+impl Source {
+    /// The engine's word for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Transitions => "transitions",
+            Self::Woven => "woven",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -76,8 +76,12 @@ struct CsvRow<'a> {
     file: Option<&'a str>,
     runtime_internal: bool,
     calls: u64,
+    returned: u64,
     open: u64,
     abandoned: u64,
+    failed: u64,
+    refused: u64,
+    untimed: u64,
     total_ns: u64,
     self_ns: u64,
     min_ns: Option<u64>,
@@ -86,6 +90,7 @@ struct CsvRow<'a> {
     p90_ns: Option<u64>,
     p99_ns: Option<u64>,
     max_ns: Option<u64>,
+    first_call_ns: Option<u64>,
     tasks: u64,
 }
 
@@ -101,8 +106,12 @@ impl<'a> CsvRow<'a> {
             file: row.file.as_deref(),
             runtime_internal: row.runtime_internal,
             calls: row.calls,
+            returned: row.returned,
             open: row.open,
             abandoned: row.abandoned,
+            failed: row.failed,
+            refused: row.refused,
+            untimed: row.untimed,
             total_ns: row.total_ns,
             self_ns: row.self_ns,
             min_ns: row.min_ns,
@@ -111,6 +120,7 @@ impl<'a> CsvRow<'a> {
             p90_ns: row.p90_ns,
             p99_ns: row.p99_ns,
             max_ns: row.max_ns,
+            first_call_ns: row.first_call_ns,
             tasks: row.tasks,
         }
     }

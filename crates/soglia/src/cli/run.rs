@@ -1,63 +1,44 @@
 //! `soglia run`.
 
 use std::{
-    env,
     fs::{self, File},
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
-use soglia::{
-    dotnet::{Root, Search, process_env},
-    launch::{self, Ended, Launch},
-    model::Model,
-    program::Program,
-    text,
-};
+use soglia::{launch::Ended, model::Model, text};
 use soglia_core::trace::{
     reader::Reader,
     writer::{self, Level, Options},
 };
 
-use super::{Record, Run, RunFormat, Source, complain};
+use super::{
+    Record, Run, RunFormat, Source, complain,
+    start::{Ready, nothing_recorded},
+};
 
 /// Runs a program under the engine. Returns only if that was impossible: otherwise ends as the program ended.
 pub fn run(options: &Run) -> anyhow::Result<i32> {
-    let (given, args) = options
-        .command
-        .split_first()
-        .context("no program was given")?;
-    let program = Program::inspect(given, &process_env)?;
-    let search;
-    let root: Option<&Root> = if program.needs_root() {
-        search = Search::run(&process_env);
-        let root = search.root()?;
-        program.check_frameworks(root, &process_env)?;
-        Some(root)
-    } else {
-        None
-    };
-    if let Some(conflict) = launch::conflicts(&process_env).into_iter().next() {
-        anyhow::bail!("{conflict}");
+    if options.counts && options.source == Source::Transitions {
+        anyhow::bail!(
+            "--counts needs --source woven: the runtime's own callbacks cost the same, timed or not"
+        );
     }
-    let tool = env::current_exe().context("cannot find the file of this tool")?;
-    let engine = launch::find_engine(&tool, &process_env)?;
-    launch::check_engine(&engine)?;
-
-    let policy = options.policy.read(options.source == Source::Woven)?;
+    let policy = options.policy.read(options.source != Source::Transitions)?;
+    let ready = Ready::find(&options.command)?;
     let (file, path) = recording(options)?;
-    let mut launch = Launch::new(&program, root, args)?
-        .engine(&engine)
-        .env("SOGLIA_RECORDING", &path);
+    // Where calls cannot be woven around, nothing would be refused: then the program must not run at all.
+    let source = match policy {
+        Some(_) => Source::Woven,
+        None => options.source,
+    };
+    let mut launch = ready.launch(&path, source.name(), &options.watched)?;
     if options.follow {
         launch = launch.env("SOGLIA_FOLLOW", "1");
     }
-    if options.source == Source::Woven {
-        launch = launch.env("SOGLIA_SOURCE", "woven");
-    }
-    if let Some(policy) = policy {
-        launch = launch.env("SOGLIA_POLICY", &policy);
+    if let Some(policy) = &policy {
+        launch = launch.env("SOGLIA_POLICY", policy);
     }
     let running = match launch.spawn() {
         Ok(running) => running,
@@ -80,10 +61,10 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
 /// A new recording, and the path by which the engine opens it.
 fn recording(options: &Run) -> anyhow::Result<(File, PathBuf)> {
     let with = Options {
-        level: if options.record == Record::Events {
-            Level::Events
-        } else {
-            Level::Summary
+        level: match options.record {
+            _ if options.counts => Level::Counts,
+            Record::Events => Level::Events,
+            Record::Summary => Level::Summary,
         },
         max_bytes: options.max_size,
         slow_ns: options.slow.as_nanos().try_into().unwrap_or(u64::MAX),
@@ -109,14 +90,7 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
         if options.output.is_some() {
             fs::remove_file(path).ok();
         }
-        match reader.note() {
-            Some(note) => anyhow::bail!("nothing was recorded: {note}"),
-            None => anyhow::bail!(
-                "nothing was recorded: {} started no .NET runtime, or its runtime did not take the engine (`soglia doctor {}` may tell)",
-                options.command[0].display(),
-                options.command[0].display()
-            ),
-        }
+        return Err(nothing_recorded(&options.command[0], reader.note()));
     }
     // A script may have started the runtime in a child of its own, whose end nobody here has seen.
     if reader.pid() == child {
@@ -128,10 +102,14 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
             },
         )?;
     }
+    let mut model = Model::of(&Reader::open(path)?, false);
     if options.quiet {
+        // Whoever reads no account should still know why it was slow.
+        if let Some(because) = &model.fallback {
+            complain(&format!("recorded with --source transitions: {because}"));
+        }
         return Ok(());
     }
-    let mut model = Model::of(&Reader::open(path)?, false);
     let stderr = io::stderr();
     let color = if stderr.is_terminal() {
         anstream::ColorChoice::Auto

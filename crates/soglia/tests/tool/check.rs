@@ -136,7 +136,8 @@ pub fn add_up(lines: &[Line]) -> Sums {
     let mut sums = Sums::default();
     let mut stacks: BTreeMap<u32, Vec<(Key, u64)>> = BTreeMap::new();
     let mut latest: BTreeMap<u32, u64> = BTreeMap::new();
-    for line in lines {
+    // A refused call is told, and is no crossing.
+    for line in lines.iter().filter(|line| line.outcome != "refused") {
         let stack = stacks.entry(line.task).or_default();
         let number = [
             "LeaveRuntime",
@@ -250,6 +251,7 @@ fn a_return_from_another_call_is_found() {
         task: 1,
         os_thread: 1,
         crossing: crossing.into(),
+        outcome: "crossed".into(),
         depth,
         method: None,
         assembly: None,

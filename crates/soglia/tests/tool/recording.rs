@@ -66,6 +66,7 @@ pub struct Line {
     pub task: u32,
     pub os_thread: u32,
     pub crossing: String,
+    pub outcome: String,
     pub depth: usize,
     pub method: Option<String>,
     pub assembly: Option<String>,

@@ -1,0 +1,77 @@
+//! What `run` and `verify` have in common: a program that can be started under the engine.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use soglia::{
+    dotnet::{Root, Search, process_env},
+    launch::{self, Launch},
+    program::Program,
+};
+
+use super::Watched;
+
+/// Everything that is needed to start a program, looked at before anything is started.
+pub struct Ready<'a> {
+    program: Program,
+    args: &'a [OsString],
+    root: Option<Root>,
+    engine: PathBuf,
+}
+
+impl<'a> Ready<'a> {
+    /// Finds program, .NET and engine for this command line.
+    pub fn find(command: &'a [OsString]) -> anyhow::Result<Self> {
+        let (given, args) = command.split_first().context("no program was given")?;
+        let program = Program::inspect(given, &process_env)?;
+        let root = if program.needs_root() {
+            let search = Search::run(&process_env);
+            let root = search.root()?;
+            program.check_frameworks(root, &process_env)?;
+            Some(root.clone())
+        } else {
+            None
+        };
+        if let Some(conflict) = launch::conflicts(&process_env).into_iter().next() {
+            anyhow::bail!("{conflict}");
+        }
+        let tool = env::current_exe().context("cannot find the file of this tool")?;
+        let engine = launch::find_engine(&tool, &process_env)?;
+        launch::check_engine(&engine)?;
+        Ok(Self {
+            program,
+            args,
+            root,
+            engine,
+        })
+    }
+
+    /// The program under the engine, which records into the file at this path.
+    pub fn launch(
+        &self,
+        recording: &Path,
+        source: &str,
+        watched: &Watched,
+    ) -> anyhow::Result<Launch> {
+        Ok(Launch::new(&self.program, self.root.as_ref(), self.args)?
+            .engine(&self.engine)
+            .env("SOGLIA_RECORDING", recording)
+            .env("SOGLIA_SOURCE", source)
+            .env("SOGLIA_SCOPE", watched.scope()))
+    }
+}
+
+/// Why there is nothing in the recording of a program that has ended.
+pub fn nothing_recorded(program: &OsStr, note: Option<String>) -> anyhow::Error {
+    let program = Path::new(program).display();
+    match note {
+        Some(note) => anyhow::anyhow!("nothing was recorded: {note}"),
+        None => anyhow::anyhow!(
+            "nothing was recorded: {program} started no .NET runtime, or its runtime did not take the engine (`soglia doctor {program}` may tell)"
+        ),
+    }
+}

@@ -1,0 +1,73 @@
+//! What stands below the tables.
+
+use std::io::{self, Write};
+
+use super::{HEAD, MOST_ROWS, WARN, count, plural};
+use crate::model::Model;
+
+/// What crosses and was not seen.
+pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
+    let rows = &model.not_watched;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{HEAD}not watched (--source transitions sees it){HEAD:#}"
+    )?;
+    for row in rows.iter().take(MOST_ROWS) {
+        writeln!(out, "{:>11}  {}", "-", row.what)?;
+    }
+    if rows.len() > MOST_ROWS {
+        writeln!(
+            out,
+            "{:>11} more (--format json has all)",
+            rows.len() - MOST_ROWS
+        )?;
+    }
+    Ok(())
+}
+
+/// What a reader should know beside the numbers.
+pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
+    let mut lines: Vec<String> = model.remarks.clone();
+    if let Some(because) = &model.fallback {
+        lines.push(format!(
+            "recorded from the runtime's own callbacks, which makes programs slower: {because}"
+        ));
+    }
+    for fault in &model.faults {
+        lines.push(format!(
+            "{} {}: {}",
+            count(fault.count),
+            fault.kind,
+            fault.meaning
+        ));
+    }
+    if model.dropped_events > 0 {
+        lines.push(format!(
+            "{} are not among the events: the recording was full (--max-size makes it larger); the account is complete",
+            plural(model.dropped_events, "crossing", "crossings")
+        ));
+    }
+    if model.dropped_crossings > 0 {
+        lines.push(format!(
+            "{} were not recorded at all: no room on the disk, or --max-size too small",
+            plural(model.dropped_crossings, "crossing", "crossings")
+        ));
+    }
+    let records = model.dropped - model.dropped_events - model.dropped_crossings;
+    if records > 0 {
+        lines.push(format!(
+            "{} or stacks were counted but not kept",
+            plural(records, "slow call", "slow calls")
+        ));
+    }
+    if !lines.is_empty() {
+        writeln!(out)?;
+    }
+    for line in lines {
+        writeln!(out, "{WARN}note:{WARN:#} {line}")?;
+    }
+    Ok(())
+}
