@@ -21,7 +21,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dotnet::Root;
@@ -126,6 +126,27 @@ impl Launch {
         self
     }
 
+    /// Where the program's standard input comes from; by default, from ours.
+    #[must_use]
+    pub fn stdin(mut self, from: Stdio) -> Self {
+        self.command.stdin(from);
+        self
+    }
+
+    /// Where the program's standard output goes; by default, to ours.
+    #[must_use]
+    pub fn stdout(mut self, to: Stdio) -> Self {
+        self.command.stdout(to);
+        self
+    }
+
+    /// Where the program's standard error goes; by default, to ours.
+    #[must_use]
+    pub fn stderr(mut self, to: Stdio) -> Self {
+        self.command.stderr(to);
+        self
+    }
+
     /// What will be executed: the file, then its arguments.
     pub fn command_line(&self) -> Vec<OsString> {
         std::iter::once(self.command.get_program())
@@ -154,8 +175,10 @@ impl Launch {
             });
         }
         match self.command.spawn() {
-            Ok(child) => Ok(Running {
+            Ok(mut child) => Ok(Running {
                 pid: child.id().cast_signed(),
+                stdin: child.stdin.take(),
+                stdout: child.stdout.take(),
                 blocked,
             }),
             Err(error) => Err(LaunchError::Spawn {
@@ -170,11 +193,19 @@ impl Launch {
 #[derive(Debug)]
 pub struct Running {
     pid: libc::pid_t,
+    /// Our end of its standard input, if that is a pipe.
+    pub stdin: Option<ChildStdin>,
+    /// Our end of its standard output, if that is a pipe. A thread that reads it must be made before [`Running::wait`]: only
+    /// then are the signals for the program blocked in it.
+    pub stdout: Option<ChildStdout>,
     blocked: Blocked,
 }
 
 /// How often the caller of [`Running::wait`] gets its turn.
 pub const TICK: Duration = Duration::from_secs(1);
+
+/// What people and supervisors send to a program that shall end.
+const ASK_TO_END: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
 impl Running {
     /// The process id of the program.
@@ -190,7 +221,16 @@ impl Running {
     ///
     /// # Errors
     /// If the system cannot tell about the child.
-    pub fn wait(self, mut tick: impl FnMut()) -> io::Result<Ended> {
+    pub fn wait(self, tick: impl FnMut()) -> io::Result<Ended> {
+        self.wait_asked(tick).map(|(ended, _)| ended)
+    }
+
+    /// As [`Running::wait`]; also answers with the last signal to the tool that usually ends programs.
+    ///
+    /// # Errors
+    /// If the system cannot tell about the child.
+    pub fn wait_asked(self, mut tick: impl FnMut()) -> io::Result<(Ended, Option<i32>)> {
+        let mut asked = None;
         let mut next_tick = Instant::now() + TICK;
         // Whether a stop signal reached the tool: then a child that stops itself by SIGSTOP does so because of it.
         let mut stop_asked = false;
@@ -206,7 +246,7 @@ impl Running {
                 State::Stopped(_) => {}
                 State::Ended(ended) => {
                     self.blocked.discard_pending();
-                    return Ok(ended);
+                    return Ok((ended, asked));
                 }
             }
             let now = Instant::now();
@@ -221,6 +261,9 @@ impl Running {
                 continue;
             };
             stop_asked |= received.is_job_control_stop();
+            if ASK_TO_END.contains(&received.signal) && received.sender != Some(self.pid) {
+                asked = Some(received.signal);
+            }
             if self.concerns_child(&received) {
                 received.send_to(self.pid);
             }

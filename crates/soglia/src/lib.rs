@@ -10,3 +10,4 @@ pub mod launch;
 pub mod model;
 pub mod program;
 pub mod text;
+pub mod verify;

@@ -1,6 +1,7 @@
 //! Reports for people.
 
 mod notes;
+mod verdict;
 
 use std::{
     fmt::Write as _,
@@ -10,6 +11,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Model, TargetRow};
+pub use verdict::verdict;
 
 /// What the targets are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -1,10 +1,12 @@
 //! The command line. Clap's types stay in here.
 
 mod events;
+mod pipes;
 mod policy;
 mod report;
 mod run;
 mod start;
+mod verify;
 
 use std::{
     env,
@@ -46,6 +48,8 @@ enum Command {
     Report(Report),
     /// Lists the crossings of a recording one by one.
     Events(Events),
+    /// Runs a program under both sources of crossings, and tells whether they saw the same.
+    Verify(Verify),
     /// Tells whether soglia will work here, and if not, what to do.
     Doctor {
         /// Also look at this program.
@@ -132,6 +136,39 @@ impl Watched {
             _ => "user",
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "PROGRAM runs two or three times: under `transitions`, under `woven`, and if they differ under `transitions` again, to \
+    see what varies from run to run by itself. It gets the same standard input each time, or none from a terminal. The output \
+    of the first run is passed through; that of the second must be the same. The comparison goes to standard error.\n\n\
+    Examples:\n  \
+        soglia verify app.dll\n  \
+        soglia verify --quiet --format json app.dll 2>verdict.json\n  \
+        soglia verify --framework --runs 5 ./server --self-test\n\n\
+    Exit code: 0 if `woven` saw all that it watches; 1 if they differ; 2 if there is nothing to compare."
+)]
+struct Verify {
+    /// How to tell the outcome.
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Text)]
+    format: VerifyFormat,
+    /// Do not pass on what the program writes.
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    watched: Watched,
+    /// Run under `transitions` at most this often; more than one tells what varies by itself.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// What to run, and its arguments.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PROGRAM [ARGS]"
+    )]
+    command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +283,14 @@ enum RunFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum VerifyFormat {
+    /// For people.
+    Text,
+    /// One object; docs/verify.schema.json describes it.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ReportFormat {
     /// For people.
     Text,
@@ -305,6 +350,7 @@ pub fn main() -> i32 {
         Command::Run(options) => run::run(&options),
         Command::Report(options) => report::report(&options).map(|()| 0),
         Command::Events(options) => events::events(&options).map(|()| 0),
+        Command::Verify(options) => verify::verify(&options),
         Command::Doctor { program } => doctor::run(program.as_deref()).map_err(Into::into),
     };
     match result {

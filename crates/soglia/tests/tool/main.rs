@@ -19,4 +19,5 @@ mod schema;
 mod semantics;
 mod support;
 mod threads;
+mod verify;
 mod woven;

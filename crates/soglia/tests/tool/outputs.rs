@@ -30,6 +30,7 @@ fn help_is_as_expected() {
         ("help-run.txt", "run --help"),
         ("help-report.txt", "report --help"),
         ("help-events.txt", "events --help"),
+        ("help-verify.txt", "verify --help"),
         ("help-doctor.txt", "doctor --help"),
     ] {
         let output = Space::new()

@@ -3,9 +3,10 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::support::{Live, Space, signal, text, until};
+use crate::support::{Live, Space, fixture, signal, text, until};
 
 const REPORT: &str = include_str!("../../../../docs/report.schema.json");
+const VERIFY: &str = include_str!("../../../../docs/verify.schema.json");
 const EVENTS: &str = include_str!("../../../../docs/events.schema.json");
 
 fn schema(text: &str) -> Validator {
@@ -100,6 +101,19 @@ fn a_report_of_a_running_program_fits() {
     live.wait();
 }
 
+#[test]
+fn verdicts_fit() {
+    let schema = schema(VERIFY);
+    for args in ["delegate", "names", "sigkill", "nosuch", "com"] {
+        let space = Space::new();
+        let mut command = space.soglia("verify -q --format json");
+        let output = command.arg(fixture("semantics.dll")).arg(args).output();
+        let value = serde_json::from_slice(&output.unwrap().stderr).unwrap();
+        check(&schema, &value);
+        assert!(!value["targets"].as_array().unwrap().is_empty());
+    }
+}
+
 /// Every object is closed, every field is required and described, so that an output with a field more, or less, fails.
 #[test]
 fn schemas_leave_nothing_open() {
@@ -124,7 +138,7 @@ fn schemas_leave_nothing_open() {
             _ => {}
         }
     }
-    for text in [REPORT, EVENTS] {
+    for text in [REPORT, EVENTS, VERIFY] {
         walk(&serde_json::from_str(text).unwrap(), "");
     }
 }

@@ -1,0 +1,144 @@
+//! `soglia verify`: runs a program under both sources and compares.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    path::PathBuf,
+};
+
+use anyhow::Context;
+use soglia::{
+    launch::Ended,
+    model::Model,
+    text,
+    verify::{self, Run, Verdict},
+};
+use soglia_core::trace::{
+    reader::Reader,
+    writer::{self, Options},
+};
+
+use super::{
+    Verify, VerifyFormat,
+    pipes::{Input, Output},
+    start::{Ready, nothing_recorded},
+};
+
+/// Runs the program two or three times and says whether the sources agree; answers with the exit code.
+pub fn verify(options: &Verify) -> anyhow::Result<i32> {
+    let ready = Ready::find(&options.command)?;
+    let input = Input::of_this_process();
+    let mut lab = Lab {
+        options,
+        ready,
+        input,
+        runs: Vec::new(),
+    };
+    let mut reference = vec![lab.run("transitions", !options.quiet)?];
+    let woven = lab.run("woven", false)?;
+    let mut verdict = verify::compare(&reference, &woven, lab.runs.clone());
+    while !verdict.agree && reference.len() < options.runs as usize {
+        reference.push(lab.run("transitions", false)?);
+        verdict = verify::compare(&reference, &woven, lab.runs.clone());
+    }
+    if let Some(why) = lab.input.cut() {
+        verdict.remarks.push(why);
+    }
+    print(options, &verdict)?;
+    Ok(i32::from(!verdict.agree))
+}
+
+struct Lab<'a> {
+    options: &'a Verify,
+    ready: Ready<'a>,
+    input: Input,
+    runs: Vec<Run>,
+}
+
+impl Lab<'_> {
+    /// Runs the program once.
+    fn run(&mut self, source: &'static str, pass_on: bool) -> anyhow::Result<Model> {
+        let (file, path) = recording()?;
+        let launch = self
+            .ready
+            .launch(&path, source, &self.options.watched)?
+            .stdin(self.input.for_a_run()?)
+            .stdout(Output::pipe())
+            .stderr(Output::error(pass_on));
+        let mut running = launch.spawn()?;
+        let child = running.pid();
+        self.input.feed(running.stdin.take());
+        let output = Output::read(running.stdout.take(), pass_on);
+        let (ended, asked) = running
+            .wait_asked(|| {})
+            .context("cannot wait for the program")?;
+        let wrote = output.finish();
+        if let Some(signal) = asked {
+            anyhow::bail!("interrupted by {}", text::signal_name(signal));
+        }
+        let (exit_code, signal) = match ended {
+            Ended::Exited(code) => (Some(code), None),
+            Ended::Killed(signal) => (None, Some(signal)),
+        };
+        self.runs.push(Run {
+            source,
+            exit_code,
+            signal,
+            output_bytes: wrote.bytes,
+            digest: wrote.digest(),
+            beginning: wrote.beginning,
+        });
+        let reader = Reader::open(&path)?;
+        if !reader.is_claimed() {
+            let error = nothing_recorded(&self.options.command[0], reader.note());
+            return Err(error.context(format!("under --source {source}")));
+        }
+        if reader.pid() == child {
+            writer::conclude(&file, exit_code.ok_or_else(|| signal.unwrap_or_default()))?;
+        }
+        let mut model = Model::of(&Reader::open(&path)?, false);
+        let away = reader.turned_away();
+        if away > 0 {
+            model.remarks.push(format!(
+                "{} that the program started under {source} not compared",
+                if away == 1 {
+                    "a .NET process".to_owned()
+                } else {
+                    format!("{away} .NET processes")
+                }
+            ));
+        }
+        Ok(model)
+    }
+}
+
+fn recording() -> anyhow::Result<(File, PathBuf)> {
+    let with = Options {
+        slow_ns: 0,
+        ..Options::default()
+    };
+    writer::create_unnamed(&with).context("cannot make a recording in memory")
+}
+
+fn print(options: &Verify, verdict: &Verdict) -> io::Result<()> {
+    let stderr = io::stderr();
+    let color = if stderr.is_terminal() {
+        anstream::ColorChoice::Auto
+    } else {
+        anstream::ColorChoice::Never
+    };
+    let mut out = BufWriter::new(anstream::AutoStream::new(stderr.lock(), color));
+    match options.format {
+        VerifyFormat::Text => {
+            if !options.quiet {
+                writeln!(out)?;
+            }
+            text::verdict(verdict, &mut out)?;
+        }
+        VerifyFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, verdict)?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()
+}

@@ -1,0 +1,181 @@
+//! What `soglia verify` tells people.
+
+use std::io::{self, Write};
+
+use super::{DIM, HEAD, MOST_ROWS, WARN, count, plural, signal_name};
+use crate::verify::{Both, Outcome, Run, Target, Verdict};
+
+/// Writes the outcome of a comparison.
+///
+/// # Errors
+/// Those of `out`.
+pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    let runtime = &verdict.runtime;
+    let alike = verdict.runs.windows(2).all(|two| two[0].is_like(&two[1]));
+    let ending = match verdict.runs.first() {
+        Some(run) if alike => format!(", {} each time", ended(run)),
+        _ => String::new(),
+    };
+    writeln!(
+        out,
+        "{HEAD}soglia verify: {}{HEAD:#}\n{} {}{ending}",
+        verdict.program, runtime.name, runtime.version,
+    )?;
+    if !alike {
+        for run in &verdict.runs {
+            let wrote = plural(run.output_bytes, "byte written", "bytes written");
+            writeln!(out, "{:>12}  {}, {wrote}", run.source, ended(run))?;
+        }
+    }
+    if let Some(difference) = &verdict.output_difference {
+        writeln!(
+            out,
+            "\n{HEAD}line {} of its output{HEAD:#}",
+            difference.line
+        )?;
+        let Both { transitions, woven } = &difference.text;
+        writeln!(out, "{:>12}  {}", "transitions", transitions.escape_debug())?;
+        writeln!(out, "{:>12}  {}", "woven", woven.escape_debug())?;
+    }
+    table(verdict, Outcome::Differs, "they differ", out)?;
+    table(
+        verdict,
+        Outcome::Varies,
+        "vary from run to run by themselves",
+        out,
+    )?;
+    table(verdict, Outcome::NotWatched, "not watched by woven", out)?;
+    notes(verdict, out)?;
+    conclusion(verdict, out)
+}
+
+fn ended(run: &Run) -> String {
+    match (run.exit_code, run.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (_, Some(signal)) => signal_name(signal).into(),
+        _ => "gone".into(),
+    }
+}
+
+/// Targets of one outcome, with the numbers that are not the same.
+fn table(verdict: &Verdict, outcome: Outcome, title: &str, out: &mut impl Write) -> io::Result<()> {
+    let rows: Vec<&Target> = verdict
+        .targets
+        .iter()
+        .filter(|target| target.outcome == outcome)
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{HEAD}{:>12} {:>12}  {:<10} {title}{HEAD:#}",
+        "transitions", "woven", ""
+    )?;
+    for row in rows.iter().take(2 * MOST_ROWS) {
+        let arrow = if row.direction == "reverse" {
+            "<-"
+        } else {
+            "->"
+        };
+        let mut name = format!("{arrow} {}", row.name());
+        if let Some(assembly) = &row.assembly {
+            name += &format!("  {DIM}{assembly}{DIM:#}");
+        }
+        for (what, told, seen) in row.counts.differences() {
+            writeln!(
+                out,
+                "{:>12} {:>12}  {what:<10} {}",
+                count(told),
+                count(seen),
+                std::mem::take(&mut name),
+            )?;
+        }
+    }
+    if rows.len() > 2 * MOST_ROWS {
+        writeln!(
+            out,
+            "{:>12} more (--format json has all)",
+            rows.len() - 2 * MOST_ROWS
+        )?;
+    }
+    Ok(())
+}
+
+fn notes(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    let mut lines: Vec<String> = verdict
+        .not_watched
+        .iter()
+        .map(|what| what.what.clone())
+        .chain(verdict.remarks.iter().cloned())
+        .take(2 * MOST_ROWS)
+        .collect();
+    let own = of(verdict, Outcome::RuntimeInternal);
+    if own > 0 {
+        let option = if verdict.scope == "user" {
+            "--framework"
+        } else {
+            "--corelib"
+        };
+        lines.push(format!(
+            "{} of the runtime's own not compared ({option} compares more)",
+            plural(own, "target", "targets")
+        ));
+    }
+    if !lines.is_empty() {
+        writeln!(out)?;
+    }
+    for line in lines {
+        writeln!(out, "{DIM}note:{DIM:#} {line}")?;
+    }
+    Ok(())
+}
+
+fn of(verdict: &Verdict, outcome: Outcome) -> u64 {
+    let of = verdict.targets.iter().filter(|t| t.outcome == outcome);
+    of.count() as u64
+}
+
+fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out)?;
+    match verdict.output {
+        "differs" => writeln!(
+            out,
+            "{WARN}the program wrote or ended otherwise under woven{WARN:#}"
+        )?,
+        "varies" => writeln!(
+            out,
+            "the program writes or ends otherwise from run to run by itself"
+        )?,
+        _ => {}
+    }
+    let differ = of(verdict, Outcome::Differs);
+    if differ > 0 {
+        return writeln!(
+            out,
+            "{WARN}they differ in {}{WARN:#}",
+            plural(differ, "target", "targets")
+        );
+    }
+    let same = verdict
+        .targets
+        .iter()
+        .filter(|target| target.outcome == Outcome::Same);
+    let (mut targets, mut calls, mut callbacks) = (0, 0, 0);
+    for target in same {
+        targets += 1;
+        let n = target.counts.woven.calls;
+        *(if target.direction == "forward" {
+            &mut calls
+        } else {
+            &mut callbacks
+        }) += n;
+    }
+    writeln!(
+        out,
+        "{HEAD}both saw the same:{HEAD:#} {}, {}, {}",
+        plural(targets, "target", "targets"),
+        plural(calls, "call to native code", "calls to native code"),
+        plural(callbacks, "callback", "callbacks"),
+    )
+}
