@@ -137,6 +137,10 @@ impl File<'_> {
                 let expected = "a list of globs, such as [\"libc!*\"]";
                 let list = value.get_ref().as_array();
                 let list = list.ok_or_else(|| self.wrong(value, name, expected))?;
+                if list.is_empty() && kind != Kind::Skip {
+                    let message = "the list is empty, which would be no rule: leave the key out, or, to refuse everything, deny \"*\"";
+                    return Err(self.error(&value.span(), name, message));
+                }
                 let rule = |item: &Spanned<DeValue>| {
                     let target = self.glob(item, name)?;
                     let rule = match kind {

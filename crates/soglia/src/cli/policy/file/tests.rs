@@ -62,6 +62,23 @@ fn a_whole_file() {
     assert_eq!(Policy::decode(&policy.encode()).as_ref(), Ok(&policy));
 }
 
+/// What docs/policy.md shows can be used as it is.
+#[test]
+fn the_documented_file() {
+    let document = include_str!("../../../../../../docs/policy.md");
+    let (_, rest) = document.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let policy = parse(example).unwrap();
+    let kinds: Vec<Kind> = policy.rules.iter().map(Rule::kind).collect();
+    for kind in Kind::ALL {
+        assert!(kinds.contains(&kind), "{kind:?}");
+    }
+    for exception in Exception::ALL {
+        let row = format!("| `{}` |", exception.name());
+        assert!(document.contains(&row), "{row}");
+    }
+}
+
 #[test]
 fn a_file_that_says_nothing() {
     assert_eq!(parse(""), Ok(Policy::default()));
@@ -97,6 +114,10 @@ const BAD: &[(&str, &str)] = &[
     (
         "\n\nskip = \"libm!*\"\n",
         "3: skip: expected a list of globs, such as [\"libc!*\"], found a text",
+    ),
+    (
+        "skip = []\nallow-only = []\n",
+        "2: allow-only: the list is empty, which would be no rule: leave the key out, or, to refuse everything, deny \"*\"",
     ),
     (
         "only = [\n  \"a\",\n  3.5,\n]\n",
