@@ -1,6 +1,6 @@
 //! What is put around the calls of one module.
 //!
-//! For a P/Invoke `M`: a new P/Invoke `M$native` of the same signature, marshalling and attributes, in a type of its own; `M` itself
+//! For a P/Invoke `M` of `T`: a new P/Invoke `<soglia>.T.M` of the same signature, marshalling and attributes; `M` itself
 //! loses its import and gets a body that calls it between the hooks. For a callback `C` (`UnmanagedCallersOnly`): a new ordinary
 //! method `C$body` with the body of `C`, beside it; `C` gets a body that calls it between the hooks. All tokens stay what they
 //! were, so nobody who calls has to change.
@@ -93,6 +93,8 @@ const VOID: &[u8] = &[sig::VOID];
 pub struct Call {
     /// The method.
     pub method: Method,
+    /// Type and method, as stack traces shall have them.
+    name: String,
     /// The number by which hooks know the call.
     pub id: u32,
     /// How, if it is a forward call.
@@ -105,10 +107,16 @@ pub struct Call {
 
 impl Call {
     /// A call under a policy. `number` gives the id, for a call that goes where it is told.
-    pub fn new(method: Method, ruling: Ruling, number: impl FnOnce(Option<String>) -> u32) -> Self {
+    pub fn new(
+        method: Method,
+        name: &str,
+        ruling: Ruling,
+        number: impl FnOnce(Option<String>) -> u32,
+    ) -> Self {
         let id = number(ruling.redirect.as_ref().map(Destination::to_string));
         Self {
             method,
+            name: name.replace('+', "."),
             id,
             manner: ruling.refusal.map_or(Manner::Watched, Manner::Refused),
             gate: ruling
@@ -309,15 +317,16 @@ impl<'a> Weaver<'a> {
         }
         // How strings are marshalled can be said of a type as well: then it must be the same type.
         let of_type = "System.Runtime.InteropServices.BestFitMappingAttribute";
-        let (class, flags) = if has_attribute(&self.emitter.import, before.class, of_type) {
-            (before.class, before.flags)
+        let (class, name, flags) = if has_attribute(&self.emitter.import, before.class, of_type) {
+            (before.class, named(before, "$native"), before.flags)
         } else {
             let flags = mdPublic | mdStatic | mdHideBySig | mdPinvokeImpl;
-            (self.emitter.helper()?, flags)
+            let name = call.name.encode_utf16().collect();
+            (self.emitter.helper()?, name, flags)
         };
         let native = self.emitter.define(&NewMethod {
             class,
-            name: &named(before, "$native"),
+            name: &name,
             flags,
             impl_flags: before.impl_flags,
             signature: &before.signature,
@@ -451,11 +460,10 @@ impl<'a> Weaver<'a> {
             class: before.class,
             name: &named(before, "$body"),
             flags: before.flags,
-            impl_flags: before.impl_flags,
+            impl_flags: before.impl_flags | AGGRESSIVE_INLINING,
             signature: &before.signature,
             rva: before.rva,
         })?;
-        self.emitter.hide(body)?;
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
         let (enter, leave) = if self.emitter.engine.counts() {

@@ -109,6 +109,9 @@ impl Import {
         };
         check("GetPinvokeMap", code)?;
         cut(&mut entry);
+        if entry.is_empty() {
+            entry = Before::of(import, token)?.name;
+        }
         entry.push(0);
         Ok(Self {
             entry,

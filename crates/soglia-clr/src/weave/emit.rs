@@ -1,6 +1,8 @@
 //! The metadata of one module, open for writing while the module is being loaded: new methods and changed ones.
 //!
-//! New methods lie in a type of their own, so that reflection on the program's types shows what it always did.
+//! New methods lie in a type of their own, so that reflection on the program's types shows what it always did. Methods that shall be inlined
+//! (`AGGRESSIVE_INLINING`) are left out of stack traces by .NET, inlined or not: all of ours but P/Invokes are such. A P/Invoke is the
+//! innermost frame of the exceptions that its call ends by, and has the name of the program's own in its name.
 
 use std::collections::HashMap;
 
@@ -200,15 +202,14 @@ impl<'a> Emitter<'a> {
             )
         };
         check("DefineTypeDef", code)?;
-        self.hide(token)?;
+        self.disown(token)?;
         self.helper = Some(token);
         Ok(token)
     }
 
-    /// Keeps a new type or method out of stack traces and out of the way of debuggers.
-    pub(super) fn hide(&mut self, token: MdToken) -> Result<(), Error> {
+    /// Tells debuggers that this type is none of the program's.
+    fn disown(&mut self, token: MdToken) -> Result<(), Error> {
         for attribute in [
-            "System.Diagnostics.StackTraceHiddenAttribute",
             "System.Diagnostics.DebuggerNonUserCodeAttribute",
             "System.Runtime.CompilerServices.CompilerGeneratedAttribute",
         ] {

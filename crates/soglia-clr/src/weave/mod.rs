@@ -3,8 +3,10 @@
 //! ```text
 //!   extern int step(IntPtr s);                 static int step(IntPtr s) {            // the program's method, now with a body
 //!                                                  hook leave(id)
-//!                                    ──────>       try { return step$native(s); }     // new: the P/Invoke as it was
-//!                                                  finally { hook enter(id) }
+//!                                    ──────>       try { result = native(s) }         // new: the P/Invoke as it was
+//!                                                  fault { hook enter_failed(id) }
+//!                                                  hook enter(id)
+//!                                                  return result
 //!                                              }
 //! ```
 //!
@@ -126,7 +128,8 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
         .filter_map(|method| {
             let names = describe_method(&scope, method.token, method.side, assembly.clone());
             let ruling = engine.rules.of(&names)?;
-            Some(around::Call::new(method, ruling, |redirected_to| {
+            let name = names.method.clone().unwrap_or_default();
+            Some(around::Call::new(method, &name, ruling, |redirected_to| {
                 add(TargetNames {
                     redirected_to,
                     ..names
