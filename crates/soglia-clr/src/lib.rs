@@ -13,6 +13,7 @@
 //! | [`policy`] | which calls shall not be made as they are | load of a module, calls of a limited number |
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
+//! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
 //! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
 //!
 //! Hot means: no lock, no allocation, no system call, no panic.
@@ -38,6 +39,7 @@ mod threads;
     allow(dead_code, unused_imports, reason = "delegates are next")
 )]
 mod trampolines;
+mod types;
 mod weave;
 
 use std::ffi::c_void;

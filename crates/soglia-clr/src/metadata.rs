@@ -77,6 +77,11 @@ impl Scope {
         Some(Self(unsafe { IMetaDataImport::from_raw(scope) }))
     }
 
+    /// The metadata themselves.
+    pub fn itself(&self) -> &IMetaDataImport {
+        &self.0
+    }
+
     /// `Namespace.Type.Method`, nested types as reflection writes them: `Outer+Inner`.
     pub fn method(&self, token: MdToken) -> Option<String> {
         let (name, class, ..) = self.method_props(token)?;

@@ -107,6 +107,15 @@ fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
         .then_some(address as usize)
 }
 
+/// Whether an address lies in a loaded object. Takes the loader's lock.
+pub fn has(address: usize) -> bool {
+    // SAFETY: dladdr takes any address, and fills in what it is given.
+    unsafe {
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        libc::dladdr(std::ptr::without_provenance(address), &raw mut info) != 0
+    }
+}
+
 /// The object and the symbol at an address.
 fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
     // SAFETY: dladdr takes any address; the strings that it gives belong to the loader and are copied at once.

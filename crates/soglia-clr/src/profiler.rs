@@ -24,7 +24,7 @@ use windows_core::{ComObject, Interface, implement};
 use crate::{
     boundary,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
-    source::transitions,
+    source::{delegates, transitions},
     threads, weave,
 };
 
@@ -172,6 +172,7 @@ impl ProfilerCallback for Profiler {
             if let Some(engine) = engine::get() {
                 engine.modules.remove(module);
                 weave::module_unloaded(module);
+                delegates::module_unloaded();
                 engine.forget_functions();
                 GENERATION.fetch_add(1, AcqRel);
             }

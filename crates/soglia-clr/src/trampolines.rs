@@ -20,7 +20,7 @@
 //! whether a pointer is one of ours costs two comparisons.
 //!
 //! Where there can be no trampoline (another CPU, no room, a file that cannot be mapped) the pointer itself is handed on: what goes by it
-//! is not seen, and counted in [`Trampolines::refused`].
+//! is not seen.
 
 #[cfg(target_arch = "x86_64")]
 #[path = "trampolines/x86_64.rs"]
@@ -33,9 +33,9 @@ use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
     sync::{
-        Mutex, PoisonError, RwLock,
+        Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{
-            AtomicBool, AtomicI64, AtomicU64, AtomicUsize,
+            AtomicBool, AtomicI64, AtomicUsize,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
@@ -89,7 +89,6 @@ pub struct Trampolines {
     making: Mutex<()>,
     /// No more can be made.
     full: AtomicBool,
-    refused: AtomicU64,
     callbacks: Common,
     outward: Common,
 }
@@ -116,13 +115,12 @@ impl Trampolines {
             made: AtomicUsize::new(0),
             making: Mutex::new(()),
             full: AtomicBool::new(false),
-            refused: AtomicU64::new(0),
             callbacks,
             outward,
         }
     }
 
-    /// The trampoline for a callback: for a thunk that the CLR made of a delegate.
+    /// The trampoline for a callback: for a thunk that the CLR made of a delegate. `None`: `target` gave none, or there is no room.
     ///
     /// The same thunk has the same trampoline always, so native code may compare. The CLR uses the thunks of collected delegates again;
     /// `owner` says of what the thunk was made this time, and `target` is asked only if that is news. Takes a lock.
@@ -131,60 +129,50 @@ impl Trampolines {
         thunk: usize,
         owner: u64,
         target: impl FnOnce() -> Option<Target>,
-    ) -> usize {
+    ) -> Option<usize> {
         let table = &self.reverse[shard(thunk)];
-        let known = table
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&thunk)
-            .copied();
+        let known = read(table).get(&thunk).copied();
         if let Some(known) = known.filter(|known| known.owner == owner) {
-            return known.trampoline;
+            return Some(known.trampoline);
         }
         // Without the lock: whoever answers may take locks of its own.
-        let Some(target) = target() else {
-            return self.refuse(known.map_or(thunk, |known| known.trampoline));
-        };
-        let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
+        let target = target()?;
+        let mut table = write(table);
         if let Some(known) = table.get_mut(&thunk) {
             known.owner = owner;
-            let slot = self.slot(known.trampoline);
-            if let Some(slot) = slot {
+            if let Some(slot) = self.slot(known.trampoline) {
                 // Nobody calls through it now: the delegate that it stood for is gone.
                 slot.id.store(target.id, Relaxed);
                 slot.stack.store(target.stack.next_multiple_of(16), Relaxed);
             }
-            return known.trampoline;
+            return Some(known.trampoline);
         }
-        let Some(trampoline) = self.make(self.callbacks, thunk, target) else {
-            return self.refuse(thunk);
-        };
+        let trampoline = self.make(self.callbacks, thunk, target)?;
         table.insert(thunk, Known { trampoline, owner });
-        trampoline
+        Some(trampoline)
     }
 
     /// The trampoline for a native function that managed code calls through a delegate. The same one always for the same
-    /// function and call. Takes a lock.
-    pub fn forward(&self, native: usize, target: Target) -> usize {
+    /// function and call. `None`: there is no room. Takes a lock.
+    pub fn forward(&self, native: usize, target: Target) -> Option<usize> {
         let key = (native, target.id);
         let table = &self.forward[shard(native)];
-        let known = table
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-            .copied();
-        if let Some(trampoline) = known {
-            return trampoline;
+        let known = read(table).get(&key).copied();
+        if known.is_some() {
+            return known;
         }
-        let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = write(table);
         if let Some(trampoline) = table.get(&key) {
-            return *trampoline;
+            return Some(*trampoline);
         }
-        let Some(trampoline) = self.make(self.outward, native, target) else {
-            return self.refuse(native);
-        };
+        let trampoline = self.make(self.outward, native, target)?;
         table.insert(key, trampoline);
-        trampoline
+        Some(trampoline)
+    }
+
+    /// Whether there is a trampoline for this thunk.
+    pub fn has_thunk(&self, thunk: usize) -> bool {
+        read(&self.reverse[shard(thunk)]).contains_key(&thunk)
     }
 
     /// What a pointer stands for, if it is a trampoline; else the pointer itself. Takes no lock.
@@ -197,17 +185,6 @@ impl Trampolines {
     pub fn outward(&self, pointer: usize) -> Option<usize> {
         let slot = self.slot(pointer)?;
         (slot.common.load(Relaxed) == self.outward.address()).then(|| slot.original.load(Relaxed))
-    }
-
-    /// How often a pointer was handed on as it was, because there could be no trampoline.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
-    }
-
-    #[cold]
-    fn refuse(&self, pointer: usize) -> usize {
-        self.refused.fetch_add(1, Relaxed);
-        pointer
     }
 
     /// The slot of a trampoline of ours.
@@ -248,6 +225,14 @@ impl Trampolines {
         self.made.store(index + 1, Release);
         Some(block + index % THUNKS * THUNK)
     }
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where a slot lies: its block's slots begin behind its block's thunks.

@@ -1,5 +1,6 @@
 //! Where crossings come from.
 
+pub mod delegates;
 pub mod transitions;
 pub mod woven;
 

@@ -14,7 +14,7 @@ use soglia_abi::{
 use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
 
 use super::{
-    before::{Before, Error, Import, has_attribute, is_delegate},
+    before::{Before, Error, Import, has_attribute},
     emit::{Emitter, NewMethod},
     il::{Code, Hook, Pair},
     pointers,
@@ -74,8 +74,6 @@ pub struct Failure {
 pub struct Done {
     /// Rows of the methods that were changed.
     pub changed: HashSet<u32>,
-    /// P/Invokes that take delegates, through which native code calls back unseen.
-    pub delegates: u32,
     /// Calls by function pointer were put in methods: who has such a method compiled into itself is changed too.
     pub pointers: bool,
     /// Calls by function pointer that are not seen, in words.
@@ -173,7 +171,6 @@ pub fn weave(
     match failed.first() {
         None => Ok(Done {
             changed,
-            delegates: weaver.delegates,
             pointers: !pointers.patched.is_empty(),
             pointers_left: pointers.remark(),
         }),
@@ -249,7 +246,6 @@ impl Hooks {
 struct Weaver<'a> {
     emitter: Emitter<'a>,
     hooks: Hooks,
-    delegates: u32,
     /// A P/Invoke was added to the module.
     has_imports: bool,
 }
@@ -260,7 +256,6 @@ impl<'a> Weaver<'a> {
         Ok(Self {
             hooks: Hooks::new(&mut emitter)?,
             emitter,
-            delegates: 0,
             has_imports: false,
         })
     }
@@ -349,11 +344,6 @@ impl<'a> Weaver<'a> {
     ) -> Result<Vec<u8>, Error> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
-        self.delegates += u32::from(
-            signature
-                .params()
-                .any(|param| is_delegate(&self.emitter.import, param)),
-        );
         let id = call.id;
         let mut code = Code::new();
         if let Some((asked, refusal)) = &call.gate {

@@ -2,18 +2,16 @@
 
 use soglia_abi::{HRESULT, ids::MdToken, profiler::metadata::IMetaDataImport};
 
-use super::sig;
-
 /// A metadata call that failed.
 #[derive(Debug)]
-pub(super) struct Error {
-    pub(super) call: &'static str,
-    pub(super) code: HRESULT,
+pub struct Error {
+    pub call: &'static str,
+    pub code: HRESULT,
 }
 
 impl Error {
     /// Something is larger than a signature or a body can hold.
-    pub(super) const UNWRITABLE: Self = Self {
+    pub const UNWRITABLE: Self = Self {
         call: "writing a signature or a body",
         code: soglia_abi::hresult::E_INVALIDARG,
     };
@@ -25,7 +23,7 @@ impl std::fmt::Display for Error {
     }
 }
 
-pub(super) fn check(call: &'static str, code: HRESULT) -> Result<(), Error> {
+pub fn check(call: &'static str, code: HRESULT) -> Result<(), Error> {
     if code.is_ok() {
         Ok(())
     } else {
@@ -33,23 +31,23 @@ pub(super) fn check(call: &'static str, code: HRESULT) -> Result<(), Error> {
     }
 }
 
-pub(super) fn wide(text: &str) -> Vec<u16> {
+pub fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
 /// A method as it was. Copies: pointers into metadata go stale when something is defined.
-pub(super) struct Before {
+pub struct Before {
     /// Without a zero at its end.
-    pub(super) name: Vec<u16>,
-    pub(super) class: MdToken,
-    pub(super) flags: u32,
-    pub(super) impl_flags: u32,
-    pub(super) rva: u32,
-    pub(super) signature: Vec<u8>,
+    pub name: Vec<u16>,
+    pub class: MdToken,
+    pub flags: u32,
+    pub impl_flags: u32,
+    pub rva: u32,
+    pub signature: Vec<u8>,
 }
 
 impl Before {
-    pub(super) fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
+    pub fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
         let mut class = MdToken::default();
         let (mut flags, mut impl_flags, mut rva) = (0, 0, 0);
         let (mut signature, mut size) = (std::ptr::null(), 0);
@@ -85,15 +83,15 @@ impl Before {
     }
 }
 
-pub(super) struct Import {
+pub struct Import {
     /// Zero-terminated.
-    pub(super) entry: Vec<u16>,
-    pub(super) library: MdToken,
-    pub(super) flags: u32,
+    pub entry: Vec<u16>,
+    pub library: MdToken,
+    pub flags: u32,
 }
 
 impl Import {
-    pub(super) fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
+    pub fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
         let mut entry = vec![0_u16; 1024];
         let (mut flags, mut length, mut library) = (0, 0, MdToken::default());
         // SAFETY: a buffer of that size, pointers to locals.
@@ -121,15 +119,15 @@ impl Import {
     }
 }
 
-pub(super) struct Parameter {
+pub struct Parameter {
     /// Zero-terminated.
-    pub(super) name: Vec<u16>,
-    pub(super) sequence: u32,
-    pub(super) flags: u32,
+    pub name: Vec<u16>,
+    pub sequence: u32,
+    pub flags: u32,
 }
 
 impl Parameter {
-    pub(super) fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
+    pub fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
         let mut name = vec![0_u16; 1024];
         let (mut sequence, mut flags, mut length) = (0, 0, 0);
         let nothing: *mut u8 = std::ptr::null_mut();
@@ -159,7 +157,7 @@ impl Parameter {
     }
 }
 
-pub(super) fn cut(name: &mut Vec<u16>) {
+pub fn cut(name: &mut Vec<u16>) {
     let end = name
         .iter()
         .position(|unit| *unit == 0)
@@ -171,7 +169,7 @@ pub(super) fn cut(name: &mut Vec<u16>) {
 ///
 /// # Safety
 /// `from` is null or that long.
-pub(super) unsafe fn bytes(from: *const u8, size: u32) -> Vec<u8> {
+pub unsafe fn bytes(from: *const u8, size: u32) -> Vec<u8> {
     if from.is_null() {
         return Vec::new();
     }
@@ -179,7 +177,7 @@ pub(super) unsafe fn bytes(from: *const u8, size: u32) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(from, size as usize) }.to_vec()
 }
 
-pub(super) fn marshalling(import: &IMetaDataImport, parameter: MdToken) -> Option<Vec<u8>> {
+pub fn marshalling(import: &IMetaDataImport, parameter: MdToken) -> Option<Vec<u8>> {
     let (mut native, mut size) = (std::ptr::null(), 0);
     // SAFETY: a parameter of this module, pointers to locals.
     let answer = unsafe { import.GetFieldMarshal(parameter, &raw mut native, &raw mut size) };
@@ -188,7 +186,7 @@ pub(super) fn marshalling(import: &IMetaDataImport, parameter: MdToken) -> Optio
 }
 
 /// Goes through a metadata enumeration.
-pub(super) fn enumerated(
+pub fn enumerated(
     import: &IMetaDataImport,
     mut more: impl FnMut(*mut *mut std::ffi::c_void, *mut MdToken, u32, *mut u32) -> HRESULT,
 ) -> Vec<MdToken> {
@@ -208,14 +206,14 @@ pub(super) fn enumerated(
     all
 }
 
-pub(super) fn parameters(import: &IMetaDataImport, method: MdToken) -> Vec<MdToken> {
+pub fn parameters(import: &IMetaDataImport, method: MdToken) -> Vec<MdToken> {
     enumerated(import, |handle, into, room, count| {
         // SAFETY: the pointers that `enumerated` passes are good.
         unsafe { import.EnumParams(handle, method, into, room, count) }
     })
 }
 
-pub(super) fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToken> {
+pub fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToken> {
     enumerated(import, |handle, into, room, count| {
         // SAFETY: the pointers that `enumerated` passes are good; the nil type stands for all.
         unsafe { import.EnumCustomAttributes(handle, owner, MdToken(0), into, room, count) }
@@ -223,7 +221,7 @@ pub(super) fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToke
 }
 
 /// Whether something has a custom attribute of this type.
-pub(super) fn has_attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> bool {
+pub fn has_attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> bool {
     let (name, mut value, mut size) = (wide(name), std::ptr::null(), 0);
     // SAFETY: a zero-terminated name, pointers to locals.
     let answer = unsafe {
@@ -233,7 +231,7 @@ pub(super) fn has_attribute(import: &IMetaDataImport, owner: MdToken, name: &str
 }
 
 /// The address of some body of this module.
-pub(super) fn some_rva(import: &IMetaDataImport) -> Option<u32> {
+pub fn some_rva(import: &IMetaDataImport) -> Option<u32> {
     (0x0600_0001..0x0700_0000)
         .map(MdToken)
         // SAFETY: any token may be asked about.
@@ -244,41 +242,4 @@ pub(super) fn some_rva(import: &IMetaDataImport) -> Option<u32> {
                 .map(|b| b.rva)
                 .filter(|rva| *rva != 0)
         })
-}
-
-/// Whether a parameter is of a delegate type of this module: callbacks through it are not woven around.
-pub(super) fn is_delegate(import: &IMetaDataImport, parameter: &[u8]) -> bool {
-    const CLASS: u8 = 0x12;
-    let Some((&CLASS, class)) = parameter.split_first() else {
-        return false;
-    };
-    // A coded token: the low two bits are 0 for a type that is defined here.
-    let Some((coded, _)) = sig::unsigned(class).filter(|(coded, _)| coded & 3 == 0) else {
-        return false;
-    };
-    let nothing: *mut u8 = std::ptr::null_mut();
-    let mut base = MdToken::default();
-    // SAFETY: a type of this module, a pointer to a local, null where nothing is asked.
-    let answer = unsafe {
-        let class = MdToken(0x0200_0000 | coded >> 2);
-        import.GetTypeDefProps(
-            class,
-            nothing.cast(),
-            0,
-            nothing.cast(),
-            nothing.cast(),
-            &raw mut base,
-        )
-    };
-    if answer.is_err() {
-        return false;
-    }
-    let mut name = [0_u16; 64];
-    let mut length = 0;
-    // SAFETY: a token of this module, a buffer of that size, pointers to locals.
-    let answer = unsafe {
-        let (scope, room) = (nothing.cast(), name.len() as u32);
-        import.GetTypeRefProps(base, scope, name.as_mut_ptr(), room, &raw mut length)
-    };
-    answer.is_ok() && name.starts_with(&wide("System.MulticastDelegate"))
 }

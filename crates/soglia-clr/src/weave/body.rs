@@ -13,6 +13,12 @@ const FAT: u16 = 0x3;
 /// Bytes of a fat header.
 const HEADER: usize = 12;
 
+/// A fat header's flag: something follows the code.
+const MORE_SECTIONS: u16 = 0x8;
+/// The stack that a tiny header allows.
+const TINY_STACK: u16 = 8;
+
+const RET: u8 = 0x2A;
 const CALL: u8 = 0x28;
 const CALLI: u8 = 0x29;
 const SWITCH: u8 = 0x45;
@@ -66,21 +72,8 @@ pub fn calls_by_pointer(body: &[u8]) -> Option<Vec<Site>> {
     let (mut at, mut prefix) = (start, Prefix::None);
     while at < end {
         let opcode = code[at];
-        let (length, prefixes) = match opcode {
-            WIDE => {
-                let second = *code.get(at + 1)?;
-                (
-                    2 + wide_operand(second)?,
-                    matches!(second, 0x12..=0x14 | 0x16 | 0x19 | 0x1E),
-                )
-            }
-            SWITCH => {
-                let count = usize::try_from(u32_at(code, at + 1)?).ok()?;
-                (count.checked_mul(4)?.checked_add(5)?, false)
-            }
-            _ => (1 + operand(opcode)?, false),
-        };
-        let next = at.checked_add(length).filter(|next| *next <= end)?;
+        let next = next(code, at)?;
+        let prefixes = opcode == WIDE && matches!(code[at + 1], 0x12..=0x14 | 0x16 | 0x19 | 0x1E);
         if opcode == CALLI {
             sites.push(Site {
                 at,
@@ -96,6 +89,76 @@ pub fn calls_by_pointer(body: &[u8]) -> Option<Vec<Site>> {
         at = next;
     }
     Some(sites)
+}
+
+/// A body whose code can be put into a larger one: nothing in it is protected, and it returns once, with its last instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain<'a> {
+    /// Without the return.
+    pub code: &'a [u8],
+    /// Greatest stack.
+    pub stack: u16,
+    /// Of the local variables, if there are any.
+    pub locals: Option<MdToken>,
+}
+
+impl Plain<'_> {
+    /// Whether it calls this method.
+    pub fn calls(&self, method: MdToken) -> bool {
+        let mut at = 0;
+        while at < self.code.len() {
+            if self.code[at] == CALL && u32_at(self.code, at + 1) == Some(method.0) {
+                return true;
+            }
+            let Some(next) = next(self.code, at) else {
+                return false;
+            };
+            at = next;
+        }
+        false
+    }
+}
+
+/// Takes such a body apart. `None`: it is of another kind, or cannot be read.
+pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
+    let (start, end) = code(body)?;
+    let (stack, locals) = if start == HEADER {
+        let flags = u16::from_le_bytes(*body.first_chunk()?);
+        if flags & MORE_SECTIONS != 0 {
+            return None;
+        }
+        let stack = u16::from_le_bytes(*body.get(2..)?.first_chunk()?);
+        (stack, MdToken(u32_at(body, 8)?))
+    } else {
+        (TINY_STACK, MdToken(0))
+    };
+    let (code, mut at) = (&body[..end], start);
+    loop {
+        let (opcode, next) = (code[at], next(code, at)?);
+        match (opcode, next == end) {
+            (RET, true) => break,
+            (RET, false) | (_, true) => return None,
+            _ => at = next,
+        }
+    }
+    Some(Plain {
+        code: &code[start..at],
+        stack,
+        locals: (!locals.is_nil()).then_some(locals),
+    })
+}
+
+/// Where the instruction behind this one begins. `None`: there is no such instruction, or it reaches over the end.
+fn next(code: &[u8], at: usize) -> Option<usize> {
+    let length = match *code.get(at)? {
+        WIDE => 2 + wide_operand(*code.get(at + 1)?)?,
+        SWITCH => {
+            let count = usize::try_from(u32_at(code, at + 1)?).ok()?;
+            count.checked_mul(4)?.checked_add(5)?
+        }
+        opcode => 1 + operand(opcode)?,
+    };
+    at.checked_add(length).filter(|next| *next <= code.len())
 }
 
 /// Where the code of a body begins and ends.

@@ -37,6 +37,7 @@ mod op {
     pub const LDLOC_0: u8 = 0x06;
     pub const STLOC_0: u8 = 0x0A;
     pub const LDARG_S: u8 = 0x0E;
+    pub const STARG_S: u8 = 0x10;
     pub const LDLOC_S: u8 = 0x11;
     pub const STLOC_S: u8 = 0x13;
     pub const LDC_I4_0: u8 = 0x16;
@@ -50,18 +51,25 @@ mod op {
     pub const RET: u8 = 0x2A;
     pub const BRFALSE: u8 = 0x39;
     pub const BGE: u8 = 0x3C;
+    pub const LDIND_I: u8 = 0x4D;
+    pub const ADD: u8 = 0x58;
     pub const CONV_U8: u8 = 0x6E;
     pub const CALLVIRT: u8 = 0x6F;
     pub const LDSTR: u8 = 0x72;
     pub const NEWOBJ: u8 = 0x73;
+    pub const ISINST: u8 = 0x75;
     pub const THROW: u8 = 0x7A;
+    pub const BOX: u8 = 0x8C;
+    pub const LDTOKEN: u8 = 0xD0;
     pub const CONV_I: u8 = 0xD3;
     pub const ENDFAULT: u8 = 0xDC;
     pub const LEAVE: u8 = 0xDD;
+    pub const STIND_I: u8 = 0xDF;
     pub const WIDE: u8 = 0xFE;
     pub const WIDE_LDARG: u8 = 0x09;
     pub const WIDE_LDLOC: u8 = 0x0C;
     pub const WIDE_STLOC: u8 = 0x0E;
+    pub const WIDE_LOCALLOC: u8 = 0x0F;
 }
 
 /// A place in the code to branch to.
@@ -170,6 +178,57 @@ impl Code {
     /// Stores into a local variable.
     pub fn stloc(&mut self, number: u16) {
         self.numbered((op::STLOC_0, op::STLOC_S, op::WIDE_STLOC), number, 1, 0);
+    }
+
+    /// Stores into an argument, one of the first 256.
+    pub fn starg(&mut self, number: u8) {
+        self.byte(op::STARG_S, 1, 0);
+        self.bytes.push(number);
+    }
+
+    /// Takes memory from the method's frame: so many bytes. Nothing else may be on the stack.
+    pub fn localloc(&mut self, bytes: i32) {
+        self.odd |= self.depth != Some(0);
+        self.ldc_i4(bytes);
+        self.byte(op::WIDE, 1, 1);
+        self.bytes.push(op::WIDE_LOCALLOC);
+    }
+
+    /// Stores a native int; its address is below it.
+    pub fn stind_i(&mut self) {
+        self.byte(op::STIND_I, 2, 0);
+    }
+
+    /// Loads a native int from an address.
+    pub fn ldind_i(&mut self) {
+        self.byte(op::LDIND_I, 1, 1);
+    }
+
+    /// Adds.
+    pub fn add(&mut self) {
+        self.byte(op::ADD, 2, 1);
+    }
+
+    /// Makes none of an object that is of another class.
+    pub fn isinst(&mut self, class: MdToken) {
+        self.with_token(op::ISINST, class, 1, 1);
+    }
+
+    /// Loads the handle of a type.
+    pub fn ldtoken(&mut self, of: MdToken) {
+        self.with_token(op::LDTOKEN, of, 0, 1);
+    }
+
+    /// Makes an object of a value of this type.
+    pub fn boxed(&mut self, of: MdToken) {
+        self.with_token(op::BOX, of, 1, 1);
+    }
+
+    /// Code of another body, which leaves something on the stack, or nothing.
+    pub fn inlined(&mut self, code: &[u8], stack: u16, puts: u32) {
+        self.stack(0, stack.into());
+        self.stack(stack.into(), puts);
+        self.bytes.extend(code);
     }
 
     /// Loads an `int32`.

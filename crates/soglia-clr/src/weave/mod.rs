@@ -18,14 +18,16 @@
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`around`] | what is put around a call |
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
+//! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
 //! be used. [`may_use_precompiled`] answers the CLR's question about each method.
 
 mod around;
-mod before;
+pub mod before;
 pub mod body;
+mod delegates;
 mod emit;
 pub mod il;
 mod pointers;
@@ -66,12 +68,15 @@ pub struct Call {
 static WEAVE: RwLock<Weave> = RwLock::new(Weave {
     calls: Vec::new(),
     modules: None,
+    marshallers: None,
 });
 
 struct Weave {
     /// Never shrinks: code that holds an id may run at any time.
     calls: Vec<Arc<Call>>,
     modules: Option<HashMap<ModuleId, Arc<Woven>>>,
+    /// CoreLib, and rows of the methods in it that marshal delegates, if they were changed.
+    marshallers: Option<(ModuleId, HashSet<u32>)>,
 }
 
 /// What was done to a module. Those that were compiled together with others are kept even if nothing was done: each may hold the
@@ -95,7 +100,8 @@ pub fn call(id: i64) -> Option<Arc<Call>> {
     weave.calls.get(usize::try_from(id).ok()?).cloned()
 }
 
-fn add(names: TargetNames) -> u32 {
+/// A new call: one that is woven around, or that trampolines tell of.
+pub fn add(names: TargetNames) -> u32 {
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.calls.push(Arc::new(Call { names }));
     weave.calls.len() as u32 - 1
@@ -106,6 +112,41 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(loaded) = Loaded::look(engine, module) else {
         return;
     };
+    if loaded.is_corelib() {
+        corelib_loaded(engine, module, &loaded);
+    } else {
+        load(engine, module, &loaded);
+    }
+}
+
+/// CoreLib was loaded: delegates are marshalled there for everybody.
+fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    load(engine, module, loaded);
+    // Behind all that may be woven in it, for what is put in here is not to be woven around.
+    let scope = Scope::of_module(&engine.info, module);
+    let taken_over = scope
+        .ok_or_else(|| "System.Private.CoreLib has no metadata".to_owned())
+        .and_then(|scope| delegates::take_over(engine, module, scope.itself()));
+    match taken_over {
+        Ok(changed) => {
+            let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
+            weave.marshallers = Some((module, changed));
+        }
+        Err(why) => {
+            for side in [Side::Managed, Side::Unmanaged] {
+                let text = format!("calls through delegates are not seen: {why}");
+                engine.unwatched(Unwatched {
+                    side: Some(side),
+                    assembly: None,
+                    method: None,
+                    text,
+                });
+            }
+        }
+    }
+}
+
+fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 || !loaded.is_watched(engine.scope) {
         return;
     }
@@ -162,13 +203,6 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let assembly = &loaded.assembly;
     let (changed, whole) = match woven {
         Ok(done) => {
-            if done.delegates > 0 {
-                let text = format!(
-                    "{} native functions that {assembly} calls take delegates: callbacks through them are not seen",
-                    done.delegates
-                );
-                unwatched(Some(Side::Managed), None, text);
-            }
             if let Some(left) = done.pointers_left {
                 let text = format!("in {assembly}, these are not seen: {left}");
                 unwatched(Some(Side::Unmanaged), Some("[function pointer]"), text);
@@ -230,6 +264,12 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
     }
     let woven = {
         let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((corelib, rows)) = &weave.marshallers
+            && *corelib == module
+            && rows.contains(&token.row())
+        {
+            return false;
+        }
         weave
             .modules
             .as_ref()

@@ -17,13 +17,26 @@ pub const NATIVE_INT: u8 = 0x18;
 pub const STRING: u8 = 0x0E;
 /// `void`.
 pub const VOID: u8 = 0x01;
+/// `float32` and `float64`.
+pub const R4: u8 = 0x0C;
+pub const R8: u8 = 0x0D;
+/// A pointer; to what, follows.
+pub const POINTER: u8 = 0x0F;
+/// A value type; which one, follows.
+pub const VALUE_TYPE: u8 = 0x11;
+/// An instance of a generic type; of which, follows.
+pub const INSTANCE: u8 = 0x15;
+/// A reference with its type.
+pub const TYPED_REFERENCE: u8 = 0x16;
+/// `object`.
+pub const OBJECT: u8 = 0x1C;
+/// A type parameter of the type, and of the method; which one, follows.
+pub const TYPE_VARIABLE: u8 = 0x13;
+pub const METHOD_VARIABLE: u8 = 0x1E;
 
 /// A custom modifier that must be understood, and one that need not be.
 const CMOD_REQD: u8 = 0x1F;
 const CMOD_OPT: u8 = 0x20;
-/// A type parameter of the type, and of the method.
-const TYPE_VARIABLE: u8 = 0x13;
-const METHOD_VARIABLE: u8 = 0x1E;
 /// Where the arguments of a vararg call begin that the callee does not declare.
 const SENTINEL: u8 = 0x41;
 
@@ -323,6 +336,42 @@ impl<'a> MethodSig<'a> {
 /// Whether a signature's first byte says that native code is called.
 pub const fn is_unmanaged(first: u8) -> bool {
     matches!(first & KIND, KIND_CDECL..KIND_VARARG | KIND_UNMANAGED)
+}
+
+/// Whether this is the signature of a native function that takes one pointer and is called as C functions are, in preemptive mode; and
+/// whether it returns something, which fits a register.
+pub fn takes_pointer(blob: &[u8]) -> Option<bool> {
+    let (kind, [1, types @ ..]) = (*blob.first()?, blob.get(1..)?) else {
+        return None;
+    };
+    // A modifier of the return type could say anything of the convention.
+    if !matches!(kind, KIND_CDECL | KIND_UNMANAGED) {
+        return None;
+    }
+    let (returns, param) = match types {
+        [VOID, param @ ..] => (false, param),
+        [INT32 | 0x09 | INT64 | 0x0B | NATIVE_INT | 0x19, param @ ..] => (true, param),
+        [POINTER, VOID, param @ ..] => (true, param),
+        _ => return None,
+    };
+    matches!(param, [NATIVE_INT | 0x19] | [POINTER, 0x01..=0x0D]).then_some(returns)
+}
+
+/// A type's first byte behind its modifiers, and what follows it.
+pub fn strip(of: &[u8]) -> Option<(u8, &[u8])> {
+    let mut reader = Reader::new(of);
+    reader.modifiers()?;
+    of[reader.at..]
+        .split_first()
+        .map(|(kind, rest)| (*kind, rest))
+}
+
+/// Reads a type's token as signatures have it.
+pub fn type_token(bytes: &[u8]) -> Option<MdToken> {
+    let (coded, _) = unsigned(bytes)?;
+    let tables = [0x0200_0000, 0x0100_0000, 0x1B00_0000];
+    let table = tables.get(coded as usize & 3)?;
+    Some(MdToken(table | coded >> 2))
 }
 
 /// Reads a compressed number, and tells the bytes that it takes.

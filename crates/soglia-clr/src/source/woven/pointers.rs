@@ -4,10 +4,7 @@
 
 use soglia_core::crossing::Crossing;
 
-use super::{
-    Callee, DONE, SLOW, close, count_one, count_one_slow, fail, only_counts, open, open_slow,
-    recall,
-};
+use super::{Callee, DONE, close, count_one, count_one_slow, fail, open, open_slow, recall};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
 pub(super) const fn by_pointer(pointer: u64) -> u64 {
@@ -50,22 +47,4 @@ pub extern "C" fn count_pointer(_id: i64, pointer: usize) -> i32 {
 pub extern "C" fn count_pointer_slow(id: i64, pointer: usize) {
     let callee = Callee::Pointer(id, pointer as u64);
     count_one_slow(Crossing::LeaveRuntime, callee);
-}
-
-/// Before native code of ours calls what a pointer points to, for managed code. Called in preemptive mode.
-pub extern "C" fn outward_leave(id: i64, pointer: usize) {
-    if only_counts() {
-        if count_pointer(id, pointer) == SLOW {
-            count_pointer_slow(id, pointer);
-        }
-    } else if leave_pointer(id, pointer) == SLOW {
-        leave_pointer_slow(id, pointer);
-    }
-}
-
-/// When such a call has returned. Called in preemptive mode.
-pub extern "C" fn outward_enter(id: i64, pointer: usize) {
-    if !only_counts() && enter_pointer(id, pointer) == SLOW {
-        recall();
-    }
 }

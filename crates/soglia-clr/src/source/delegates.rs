@@ -1,0 +1,254 @@
+//! Delegates that become native function pointers, and native function pointers that become delegates.
+//!
+//! CoreLib asks, at each such moment ([`weave::delegates`]), which pointer to hand on: it is one of [`crate::trampolines`], which tells of
+//! the calls through it. With the question comes the CLR's handle of the delegate's type; from it come the target's names and
+//! the bytes of its arguments, asked once per type.
+//!
+//! Identities hold, because every pointer goes through here: the pointer of a delegate turns back into that delegate, the delegate
+//! on a native function turns back into the pointer of that function.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::Ordering::Relaxed},
+};
+
+use soglia_abi::{
+    ids::{ClassId, MdToken, ModuleId},
+    profiler::info::ICorProfilerInfo2,
+};
+use soglia_core::{
+    crossing::Side,
+    trace::log::{TargetNames, Unwatched},
+};
+
+use super::woven;
+use crate::{
+    boundary, clerk,
+    engine::{self, Engine, GENERATION},
+    metadata::Scope,
+    names::describe_method,
+    objects,
+    trampolines::{Common, Hooks, Target, Trampolines},
+    types,
+    weave::{self, before::Before, before::wide, sig::MethodSig},
+};
+
+static TRAMPOLINES: Trampolines =
+    Trampolines::new(Common::of::<Callbacks>(), Common::of::<Outward>());
+
+/// What native code calls in place of a delegate's thunk.
+struct Callbacks;
+
+impl Hooks for Callbacks {
+    extern "C" fn open(id: i64, _thunk: usize) {
+        woven::callback_enter(id);
+    }
+
+    extern "C" fn close(id: i64, _thunk: usize) {
+        woven::callback_leave(id);
+    }
+}
+
+/// What a delegate calls in place of a native function.
+struct Outward;
+
+impl Hooks for Outward {
+    extern "C" fn open(id: i64, _function: usize) {
+        woven::outward_leave(id);
+    }
+
+    extern "C" fn close(id: i64, _function: usize) {
+        woven::outward_enter(id);
+    }
+}
+
+/// Targets by the CLR's handle of the delegate type. Emptied when a module is unloaded: handles may be given again.
+static TYPES: RwLock<Option<Types>> = RwLock::new(None);
+type Types = HashMap<(usize, Side), Result<Target, Why>>;
+
+/// Calls that were registered here: a type that is loaded again is the same call again.
+static CALLS: Mutex<Option<HashMap<TargetNames, i64>>> = Mutex::new(None);
+
+/// Thunks that native code was given as they are, because there could be no trampoline for them.
+static HANDED_ON: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
+
+/// Why there is no trampoline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Why {
+    /// The CLR says nothing of the type, or it is none that can be called.
+    NoDelegate,
+    /// Nobody can tell how many bytes its arguments take.
+    Arguments(Arc<TargetNames>),
+}
+
+/// What wrappers ask with, and where they find the answer.
+#[repr(C)]
+pub struct Words {
+    /// The pointer that it would be without us; then the one to take.
+    pointer: usize,
+    /// The CLR's handle of the delegate's type.
+    class: usize,
+}
+
+/// The pointer to hand to native code for a delegate. Called in preemptive mode; what it returns means nothing.
+pub extern "C" fn pointer_of(words: *mut Words) -> isize {
+    // SAFETY: the caller's own words, which nobody else knows.
+    let words = unsafe { &mut *words };
+    words.pointer = boundary::fence(words.pointer, || trampoline_for(words.pointer, words.class));
+    0
+}
+
+fn trampoline_for(pointer: usize, class: usize) -> usize {
+    // A delegate on a native function that we watch: its pointer is that function's own.
+    if let Some(native) = TRAMPOLINES.outward(pointer) {
+        return native;
+    }
+    let mut why = None;
+    let made = TRAMPOLINES.reverse(pointer, owner(class), || {
+        // A delegate on a native function that we do not watch. Thunks are in no loaded object.
+        if objects::has(pointer) {
+            why = Some(Why::NoDelegate);
+            return None;
+        }
+        target(class, Side::Managed).map_err(|w| why = Some(w)).ok()
+    });
+    made.unwrap_or_else(|| {
+        let mut handed_on = HANDED_ON.lock().unwrap_or_else(PoisonError::into_inner);
+        handed_on.get_or_insert_default().insert(pointer);
+        unseen(pointer, Side::Managed, why)
+    })
+}
+
+/// The pointer to make a delegate of, where managed code has another. Called in preemptive mode; what it returns means nothing.
+pub extern "C" fn pointer_for(words: *mut Words) -> isize {
+    // SAFETY: the caller's own words, which nobody else knows.
+    let words = unsafe { &mut *words };
+    words.pointer = boundary::fence(words.pointer, || native_for(words.pointer, words.class));
+    0
+}
+
+fn native_for(pointer: usize, class: usize) -> usize {
+    if TRAMPOLINES.outward(pointer).is_some() {
+        return pointer;
+    }
+    // The CLR gives back the delegate whose thunk it is.
+    let original = TRAMPOLINES.original(pointer);
+    if original != pointer {
+        return original;
+    }
+    // A thunk that came to managed code by another way, such as the runtime's own.
+    if TRAMPOLINES.has_thunk(pointer) {
+        return pointer;
+    }
+    {
+        let handed_on = HANDED_ON.lock().unwrap_or_else(PoisonError::into_inner);
+        if handed_on
+            .as_ref()
+            .is_some_and(|them| them.contains(&pointer))
+        {
+            return pointer;
+        }
+    }
+    match target(class, Side::Unmanaged) {
+        Ok(target) => TRAMPOLINES
+            .forward(pointer, target)
+            .unwrap_or_else(|| unseen(pointer, Side::Unmanaged, None)),
+        Err(why) => unseen(pointer, Side::Unmanaged, Some(why)),
+    }
+}
+
+/// A module is about to be unloaded.
+pub fn module_unloaded() {
+    *TYPES.write().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// A type handle is an address below 2^47, and good until the next unload.
+fn owner(class: usize) -> u64 {
+    class as u64 ^ u64::from(GENERATION.load(Relaxed)) << 47
+}
+
+/// Says once what is not seen. Answers the pointer.
+#[cold]
+fn unseen(pointer: usize, side: Side, why: Option<Why>) -> usize {
+    let (names, because) = match why {
+        // What fails will be told by the CLR, what is native on both sides crosses nothing.
+        Some(Why::NoDelegate) => return pointer,
+        Some(Why::Arguments(names)) => (names, "the size of its arguments is not known"),
+        None => (Arc::default(), "there is no room for more trampolines"),
+    };
+    boundary::fence((), || {
+        let Some(engine) = engine::get() else { return };
+        let method = names.method.as_deref().unwrap_or("delegates");
+        let text = match side {
+            Side::Managed => format!("callbacks through {method} are not seen: {because}"),
+            Side::Unmanaged => {
+                format!("calls of native functions through {method} are not seen: {because}")
+            }
+        };
+        engine.unwatched(Unwatched {
+            side: Some(side),
+            assembly: names.assembly.clone(),
+            method: names.method.clone(),
+            text,
+        });
+    });
+    pointer
+}
+
+/// What calls through delegates of this type are, on this side.
+fn target(class: usize, side: Side) -> Result<Target, Why> {
+    let key = (class, side);
+    let known = TYPES.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.as_ref().and_then(|types| types.get(&key)) {
+        return known.clone();
+    }
+    drop(known);
+    let engine = engine::get().ok_or(Why::NoDelegate)?;
+    // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
+    let found = clerk::ask(move || describe(engine, ClassId(class), side));
+    let found = found.unwrap_or(Err(Why::NoDelegate));
+    let mut types = TYPES.write().unwrap_or_else(PoisonError::into_inner);
+    types.get_or_insert_default().insert(key, found.clone());
+    found
+}
+
+fn describe(engine: &Engine, class: ClassId, side: Side) -> Result<Target, Why> {
+    let (module, token) = type_def(&engine.info2, class).ok_or(Why::NoDelegate)?;
+    let import = types::metadata_of(engine, module).ok_or(Why::NoDelegate)?;
+    let (name, mut invoke) = (wide("Invoke"), MdToken::default());
+    // SAFETY: a zero-terminated name, any signature, a pointer to a local.
+    let answer =
+        unsafe { import.FindMethod(token, name.as_ptr(), std::ptr::null(), 0, &raw mut invoke) };
+    let (true, Some(scope)) = (answer.is_ok(), Scope::of_module(&engine.info, module)) else {
+        return Err(Why::NoDelegate);
+    };
+    let names = describe_method(&scope, invoke, side, engine.assembly(module));
+    let signature = Before::of(&import, invoke).map_err(|_| Why::NoDelegate)?;
+    let signature = MethodSig::parse(&signature.signature);
+    let stack = signature.and_then(|signature| types::stack_of(engine, &import, &signature));
+    let stack = stack.ok_or_else(|| Why::Arguments(Arc::new(names.clone())))?;
+    let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let id = *calls
+        .get_or_insert_default()
+        .entry(names)
+        .or_insert_with_key(|names| weave::add(names.clone()).into());
+    Ok(Target { id, stack })
+}
+
+fn type_def(info: &ICorProfilerInfo2, class: ClassId) -> Option<(ModuleId, MdToken)> {
+    let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
+    let (mut parent, mut count) = (ClassId::NULL, 0);
+    // SAFETY: the handle of a type that somebody is using, pointers to locals, no room for type arguments.
+    let answer = unsafe {
+        info.GetClassIDInfo2(
+            class,
+            &raw mut module,
+            &raw mut token,
+            &raw mut parent,
+            0,
+            &raw mut count,
+            std::ptr::null_mut(),
+        )
+    };
+    (answer.is_ok() && !token.is_nil()).then_some((module, token))
+}

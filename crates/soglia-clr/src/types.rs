@@ -1,0 +1,350 @@
+//! Types where they are defined: what a signature names, followed into other loaded modules.
+//!
+//! Only metadata are asked, never the CLR's type loader: nothing is loaded by a question. What lies in an assembly that is not
+//! loaded yet is not known.
+
+use soglia_abi::{
+    ids::{MdToken, ModuleId},
+    profiler::{
+        info::{ICorProfilerInfo3, ICorProfilerModuleEnum},
+        metadata::IMetaDataImport,
+        metadata_assembly::IMetaDataAssemblyImport,
+    },
+};
+use windows_core::Interface;
+
+use crate::{
+    engine::Engine,
+    metadata::string,
+    weave::{
+        before::{bytes, enumerated, marshalling, wide},
+        sig::{self, MethodSig},
+    },
+};
+
+/// A type, in the module that defines it.
+#[derive(Clone)]
+pub struct Type {
+    /// That module's metadata.
+    pub import: IMetaDataImport,
+    /// A TypeDef.
+    pub token: MdToken,
+}
+
+/// Structs within structs that are followed.
+const DEEPEST: u32 = 32;
+/// What could be larger is not passed on the stack by anybody.
+const MOST_STACK: usize = 16 << 10;
+
+/// Bytes of a pointer, and what every argument on the stack is rounded up to.
+const WORD: usize = 8;
+/// Registers for integers and for floating-point numbers.
+const INTEGERS: usize = 6;
+const FLOATS: usize = 8;
+
+impl Type {
+    /// The type that a token of a module stands for: a TypeDef, or a TypeRef that leads to a loaded module.
+    pub fn of(engine: &Engine, import: &IMetaDataImport, token: MdToken) -> Option<Self> {
+        match token.table() {
+            0x02 => Some(Self {
+                import: import.clone(),
+                token,
+            }),
+            0x01 => Self::of_reference(engine, import, token),
+            _ => None,
+        }
+    }
+
+    fn of_reference(engine: &Engine, import: &IMetaDataImport, token: MdToken) -> Option<Self> {
+        let (scope, name) = type_ref(import, token)?;
+        match scope.table() {
+            // Nested: in the type that this leads to.
+            0x01 => {
+                let outer = Self::of_reference(engine, import, scope)?;
+                find(&outer.import, &name, outer.token)
+            }
+            // This module, or another of the same assembly, which there is no more.
+            0x00 | 0x1A => find(import, &name, MdToken(0)),
+            0x23 => {
+                let wanted = assembly_ref(import, scope)?;
+                let named = loaded(engine, &wanted);
+                // Most of what is said to be in the framework's assemblies is there only by name.
+                let corelib = (wanted != CORELIB).then(|| loaded(engine, CORELIB));
+                named
+                    .into_iter()
+                    .chain(corelib.into_iter().flatten())
+                    .find_map(|module| find(&module, &name, MdToken(0)))
+            }
+            _ => None,
+        }
+    }
+
+    fn name_and_base(&self) -> Option<(String, MdToken)> {
+        let mut base = MdToken::default();
+        let nothing = std::ptr::null_mut();
+        let name = string(|buffer, size, needed| {
+            // SAFETY: a buffer of that size, a pointer to a local, null where nothing is asked.
+            let answer = unsafe {
+                self.import.GetTypeDefProps(
+                    self.token,
+                    buffer,
+                    size,
+                    needed,
+                    nothing,
+                    &raw mut base,
+                )
+            };
+            answer.is_ok()
+        })?;
+        Some((name, base))
+    }
+
+    fn base_name(&self) -> Option<String> {
+        let (_, base) = self.name_and_base()?;
+        match base.table() {
+            _ if base.is_nil() => None,
+            0x01 => type_ref(&self.import, base).map(|(_, name)| name),
+            0x02 => {
+                let import = self.import.clone();
+                let base = Self {
+                    import,
+                    token: base,
+                };
+                base.name_and_base().map(|(name, _)| name)
+            }
+            _ => None,
+        }
+    }
+
+    /// Instance fields: their types, and how they are said to be marshalled.
+    pub fn fields(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        const STATIC: u32 = 0x10;
+        let fields = enumerated(&self.import, |handle, into, room, count| {
+            // SAFETY: the pointers that `enumerated` passes are good.
+            unsafe {
+                self.import
+                    .EnumFields(handle, self.token, into, room, count)
+            }
+        });
+        let field = |token: MdToken| {
+            let (mut flags, mut blob, mut size) = (0, std::ptr::null(), 0);
+            let nothing: *mut u8 = std::ptr::null_mut();
+            // SAFETY: a field of this module, pointers to locals, null where nothing is asked.
+            let answer = unsafe {
+                self.import.GetFieldProps(
+                    token,
+                    nothing.cast(),
+                    nothing.cast(),
+                    0,
+                    nothing.cast(),
+                    &raw mut flags,
+                    &raw mut blob,
+                    &raw mut size,
+                    nothing.cast(),
+                    nothing.cast(),
+                    nothing.cast(),
+                )
+            };
+            if answer.is_err() || flags & STATIC != 0 {
+                return None;
+            }
+            // SAFETY: the metadata are that long there, now.
+            let blob = unsafe { bytes(blob, size) };
+            // The first byte says that it is a field.
+            let field = blob.get(1..)?.to_vec();
+            Some((field, marshalling(&self.import, token)))
+        };
+        fields.into_iter().filter_map(field).collect()
+    }
+
+    /// The size that the metadata demand, if they do.
+    fn demanded_size(&self) -> usize {
+        let (mut pack, mut count, mut size) = (0, 0, 0);
+        // SAFETY: a type of this module, pointers to locals, no room for offsets.
+        let answer = unsafe {
+            self.import.GetClassLayout(
+                self.token,
+                &raw mut pack,
+                std::ptr::null_mut(),
+                0,
+                &raw mut count,
+                &raw mut size,
+            )
+        };
+        if answer.is_ok() { size as usize } else { 0 }
+    }
+
+    /// Bytes that a value takes in native memory, at most. `None`: unknown, or more than anybody passes.
+    fn native_size(&self, engine: &Engine, depth: u32) -> Option<usize> {
+        let depth = depth.checked_sub(1)?;
+        if self.base_name()? == "System.Enum" {
+            return Some(WORD);
+        }
+        let inline = "System.Runtime.CompilerServices.InlineArrayAttribute";
+        if crate::weave::before::has_attribute(&self.import, self.token, inline) {
+            return None;
+        }
+        let mut total = 0_usize;
+        for (field, marshalling) in self.fields() {
+            let size = match marshalling.as_deref().map(inline_array) {
+                Some(Some(count)) => count.checked_mul(WORD)?,
+                _ => size_of(engine, &self.import, &field, depth)?,
+            };
+            total = total.checked_add(size)?;
+        }
+        Some(total.max(self.demanded_size()).max(1)).filter(|size| *size <= MOST_STACK)
+    }
+}
+
+const CORELIB: &str = "System.Private.CoreLib";
+
+/// Elements of an array or a string that lies within a struct, by the bytes that say how it is marshalled.
+fn inline_array(marshalling: &[u8]) -> Option<usize> {
+    const BY_VALUE_STRING: u8 = 0x17;
+    const BY_VALUE_ARRAY: u8 = 0x1E;
+    match marshalling.split_first() {
+        Some((&(BY_VALUE_STRING | BY_VALUE_ARRAY), count)) => {
+            Some(sig::unsigned(count).map_or(1, |(count, _)| count as usize))
+        }
+        _ => None,
+    }
+}
+
+/// Bytes that a value of this type takes, at most, rounded up to a word.
+fn size_of(engine: &Engine, import: &IMetaDataImport, of: &[u8], depth: u32) -> Option<usize> {
+    let (kind, rest) = sig::strip(of)?;
+    match kind {
+        // A variant, where objects are marshalled at all.
+        sig::OBJECT => Some(3 * WORD),
+        sig::VALUE_TYPE => {
+            let token = sig::type_token(rest)?;
+            let size = Type::of(engine, import, token)?.native_size(engine, depth)?;
+            Some(size.next_multiple_of(WORD))
+        }
+        // An instance of a generic type: a struct's size depends on what it is made with.
+        sig::INSTANCE if rest.first() == Some(&sig::VALUE_TYPE) => None,
+        sig::TYPE_VARIABLE | sig::METHOD_VARIABLE | sig::TYPED_REFERENCE => None,
+        _ => Some(WORD),
+    }
+}
+
+/// Bytes of arguments that a call of this signature passes on the stack, at most. `None`: that cannot be told.
+pub fn stack_of(engine: &Engine, import: &IMetaDataImport, signature: &MethodSig) -> Option<usize> {
+    let (mut integers, mut floats, mut structs, mut scalars) = (0_usize, 0_usize, 0_usize, 0_usize);
+    for param in signature.params() {
+        scalars += 1;
+        match sig::strip(param)?.0 {
+            sig::R4 | sig::R8 => floats += 1,
+            sig::VALUE_TYPE
+            | sig::OBJECT
+            | sig::TYPE_VARIABLE
+            | sig::METHOD_VARIABLE
+            | sig::INSTANCE
+            | sig::TYPED_REFERENCE => {
+                let size = size_of(engine, import, param, DEEPEST)?;
+                // A struct of one word is an integer or a float, who knows: both then. A vector wants to begin at a multiple of 16.
+                structs = structs.checked_add(size + WORD)?;
+            }
+            _ => integers += 1,
+        }
+    }
+    let all = if structs == 0 {
+        // The address of what is returned takes a register.
+        WORD * ((integers + 1).saturating_sub(INTEGERS) + floats.saturating_sub(FLOATS))
+    } else {
+        structs.checked_add(WORD * scalars)?
+    };
+    Some(all.next_multiple_of(16)).filter(|size| *size <= MOST_STACK)
+}
+
+fn type_ref(import: &IMetaDataImport, token: MdToken) -> Option<(MdToken, String)> {
+    let mut scope = MdToken::default();
+    let name = string(|buffer, size, needed| {
+        // SAFETY: a buffer of that size, a pointer to a local.
+        let answer = unsafe { import.GetTypeRefProps(token, &raw mut scope, buffer, size, needed) };
+        answer.is_ok()
+    })?;
+    Some((scope, name))
+}
+
+fn assembly_ref(import: &IMetaDataImport, token: MdToken) -> Option<String> {
+    let import = import.cast::<IMetaDataAssemblyImport>().ok()?;
+    let nothing: *mut u8 = std::ptr::null_mut();
+    string(|buffer, size, needed| {
+        // SAFETY: a buffer of that size, null where nothing is asked.
+        let answer = unsafe {
+            import.GetAssemblyRefProps(
+                token,
+                nothing.cast(),
+                nothing.cast(),
+                buffer,
+                size,
+                needed,
+                nothing.cast(),
+                nothing.cast(),
+                nothing.cast(),
+                nothing.cast(),
+            )
+        };
+        answer.is_ok()
+    })
+}
+
+fn find(import: &IMetaDataImport, name: &str, outer: MdToken) -> Option<Type> {
+    let (name, mut token) = (wide(name), MdToken::default());
+    // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.
+    let answer = unsafe { import.FindTypeDefByName(name.as_ptr(), outer, &raw mut token) };
+    answer.is_ok().then(|| Type {
+        import: import.clone(),
+        token,
+    })
+}
+
+/// The metadata of all loaded modules of assemblies with this name.
+fn loaded(engine: &Engine, name: &str) -> Vec<IMetaDataImport> {
+    let modules = modules(engine).unwrap_or_default();
+    let named = modules
+        .into_iter()
+        .filter(|module| engine.assembly(*module).is_some_and(|(of, _)| of == name));
+    named
+        .filter_map(|module| metadata_of(engine, module))
+        .collect()
+}
+
+/// The metadata of a module, to read.
+pub fn metadata_of(engine: &Engine, module: ModuleId) -> Option<IMetaDataImport> {
+    let (mut scope, iid) = (std::ptr::null_mut(), &IMetaDataImport::IID);
+    // SAFETY: a loaded module, a pointer to a local.
+    let answer = unsafe {
+        engine
+            .info
+            .GetModuleMetaData(module, 0, iid, &raw mut scope)
+    };
+    if answer.is_err() || scope.is_null() {
+        return None;
+    }
+    // SAFETY: on success the CLR gives a reference of its own to the interface that was asked for.
+    Some(unsafe { IMetaDataImport::from_raw(scope) })
+}
+
+fn modules(engine: &Engine) -> Option<Vec<ModuleId>> {
+    let info = engine.info.cast::<ICorProfilerInfo3>().ok()?;
+    let mut all = std::ptr::null_mut();
+    // SAFETY: a pointer to a local.
+    let answer = unsafe { info.EnumModules(&raw mut all) };
+    if answer.is_err() || all.is_null() {
+        return None;
+    }
+    // SAFETY: on success the CLR gives a reference of its own to an enumerator.
+    let all = unsafe { ICorProfilerModuleEnum::from_raw(all) };
+    let mut modules = Vec::new();
+    loop {
+        let (mut some, mut count) = ([ModuleId::NULL; 64], 0);
+        // SAFETY: room for that many, a pointer to a local.
+        let answer = unsafe { all.Next(64, some.as_mut_ptr(), &raw mut count) };
+        modules.extend(some.iter().take(count as usize));
+        if answer.is_err() || count < 64 {
+            return Some(modules);
+        }
+    }
+}
