@@ -22,7 +22,8 @@
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
-//! be used. [`may_use_precompiled`] answers the CLR's question about each method.
+//! be used. [`may_use_precompiled`] answers the CLR's question about each method. Modules that were compiled together hold code of one
+//! another: from the first such module on that is woven, the code of all the others is looked at as well.
 
 mod around;
 pub mod before;
@@ -69,18 +70,22 @@ static WEAVE: RwLock<Weave> = RwLock::new(Weave {
     calls: Vec::new(),
     modules: None,
     marshallers: None,
+    together: false,
 });
 
 struct Weave {
     /// Never shrinks: code that holds an id may run at any time.
     calls: Vec<Arc<Call>>,
+    /// Those that have precompiled code, or were woven.
     modules: Option<HashMap<ModuleId, Arc<Woven>>>,
     /// CoreLib, and rows of the methods in it that marshal delegates, if they were changed.
     marshallers: Option<(ModuleId, HashSet<u32>)>,
+    /// There is a module to weave that was compiled together with others: each may hold the P/Invokes of the others, also of such
+    /// that are not loaded yet.
+    together: bool,
 }
 
-/// What was done to a module. Those that were compiled together with others are kept even if nothing was done: each may hold the
-/// P/Invokes of the others, of such too that are not loaded yet.
+/// What was done to a module, if anything.
 struct Woven {
     /// Rows of the methods that are no longer what their precompiled callers believe.
     changed: HashSet<u32>,
@@ -147,14 +152,22 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
 }
 
 fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
-    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 || !loaded.is_watched(engine.scope) {
+    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 {
         return;
+    }
+    let precompiled = loaded.precompiled();
+    if !loaded.is_watched(engine.scope) {
+        return remember(module, Woven::untouched(precompiled));
+    }
+    if precompiled.is_together() {
+        WEAVE
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .together = true;
     }
     let Some(scope) = Scope::of_module(&engine.info, module) else {
         return;
     };
-    let precompiled = loaded.precompiled();
-    let is_composite = matches!(precompiled, r2r::Precompiled::Composite);
     let is_corelib = loaded.is_corelib();
     let mut found = scope.crossings();
     if is_corelib {
@@ -179,15 +192,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         })
         .collect();
     if calls.is_empty() && pointers.is_none() {
-        if is_composite {
-            let nothing = Woven {
-                changed: HashSet::new(),
-                whole: false,
-                precompiled,
-            };
-            remember(module, nothing);
-        }
-        return;
+        return remember(module, Woven::untouched(precompiled));
     }
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
@@ -201,7 +206,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         });
     };
     let assembly = &loaded.assembly;
-    let (changed, whole) = match woven {
+    let (mut changed, pointers) = match woven {
         Ok(done) => {
             if let Some(left) = done.pointers_left {
                 let text = format!("in {assembly}, these are not seen: {left}");
@@ -215,6 +220,14 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             (failure.changed, failure.pointers)
         }
     };
+    // Who has a method compiled into itself that calls by function pointer does not call what was put into that one.
+    let inliners = if pointers {
+        precompiled.inliners(&|row| changed.contains(&row))
+    } else {
+        Some(HashSet::new())
+    };
+    let whole = inliners.is_none();
+    changed.extend(inliners.unwrap_or_default());
     for lost in calls
         .iter()
         .filter(|c| c.is_ruled() && !changed.contains(&c.method.token.row()))
@@ -236,7 +249,20 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     );
 }
 
+impl Woven {
+    fn untouched(precompiled: r2r::Precompiled<'static>) -> Self {
+        Self {
+            changed: HashSet::new(),
+            whole: false,
+            precompiled,
+        }
+    }
+}
+
 fn remember(module: ModuleId, woven: Woven) {
+    if woven.changed.is_empty() && matches!(woven.precompiled, r2r::Precompiled::None) {
+        return;
+    }
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     let modules = weave.modules.get_or_insert_default();
     modules.insert(module, Arc::new(woven));
@@ -262,7 +288,7 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
     if answer.is_err() {
         return true;
     }
-    let woven = {
+    let (woven, together) = {
         let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((corelib, rows)) = &weave.marshallers
             && *corelib == module
@@ -270,12 +296,14 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
         {
             return false;
         }
-        weave
-            .modules
-            .as_ref()
-            .and_then(|modules| modules.get(&module).cloned())
+        let modules = weave.modules.as_ref();
+        let woven = modules.and_then(|modules| modules.get(&module).cloned());
+        (woven, weave.together)
     };
     let Some(woven) = woven else { return true };
+    if woven.changed.is_empty() && !together {
+        return true;
+    }
     if woven.whole || woven.changed.contains(&token.row()) {
         return false;
     }

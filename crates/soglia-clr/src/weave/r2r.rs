@@ -8,16 +8,20 @@
 //! PE header -> CLI header -> ReadyToRun header -> sections
 //!     method entry points   sparse array, by row of MethodDef -> an entry: which code, and a list of cells, in nibbles
 //!     import sections       cells -> each has a signature: its kind, and for a P/Invoke the token
+//!     inlining              hash table -> a method, and those that have it compiled into themselves
 //! ```
 //!
 //! The format is described in dotnet/runtime, `docs/design/coreclr/botr/readytorun-format.md`. Nothing that an image says is
 //! believed, and only what lies in its sections is read: between them, nothing need be mapped.
 
-use std::ops::Range;
+mod native;
+
+use std::{collections::HashSet, ops::Range};
 
 use soglia_abi::ids::MdToken;
 
 use super::sig::unsigned;
+use native::{Nibbles, hash_table, native_unsigned};
 
 /// The versions of the format that are known to agree in what is read here: those of .NET 6 to 10, and what was described
 /// for 11 then. A new major version may break anything; it costs recompilation until somebody has looked.
@@ -26,10 +30,16 @@ const VERSIONS: Range<u16> = 5..18;
 const RTR: u32 = 0x0052_5452;
 /// The image belongs to a composite one, where the code is.
 const COMPONENT: u32 = 0x20;
+/// Compiled together with other modules, whose P/Invokes it may hold; or with code in it that belongs elsewhere.
+const TOGETHER: u32 = 0x40 | 0x80;
+const SEVERAL_MODULES: u32 = 0x40;
 const IMPORT_SECTIONS: u32 = 101;
 const METHOD_ENTRY_POINTS: u32 = 103;
 const COMPONENT_ASSEMBLIES: u32 = 115;
 const OWNER_COMPOSITE_EXECUTABLE: u32 = 116;
+const INLINING: u32 = 119;
+/// What older compilers wrote instead. Where both are, the newer one has what crosses modules only.
+const OLDER_INLINING: u32 = 114;
 
 /// Bytes that describe an import section.
 const IMPORT: usize = 20;
@@ -66,6 +76,24 @@ impl Precompiled<'_> {
             Self::None | Self::Composite | Self::Unreadable => Inlined::Unknown,
         }
     }
+
+    /// As [`Image::inliners`].
+    pub fn inliners(&self, inlined: &dyn Fn(u32) -> bool) -> Option<HashSet<u32>> {
+        match self {
+            Self::Image(image) => image.inliners(inlined),
+            Self::None => Some(HashSet::new()),
+            Self::Composite | Self::Unreadable => None,
+        }
+    }
+
+    /// Whether code of other modules may be compiled into it, and its code into theirs.
+    pub fn is_together(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Image(image) => image.flags & TOGETHER != 0,
+            Self::Composite | Self::Unreadable => true,
+        }
+    }
 }
 
 /// Whether code that was compiled in advance calls a wrapped P/Invoke around its wrapper.
@@ -89,8 +117,10 @@ pub fn image_size(first_page: &[u8]) -> Option<usize> {
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     mapped: Mapped<'a>,
+    flags: u32,
     imports: &'a [u8],
     entries: &'a [u8],
+    inlining: Option<&'a [u8]>,
     /// Of the array of entries: how many, the bytes of an offset, and where the offsets begin.
     count: u32,
     width: usize,
@@ -116,6 +146,7 @@ impl<'a> Image<'a> {
         }
         let flags = u32_at(header, 8)?;
         let (mut imports, mut entries) = (&[][..], &[][..]);
+        let (mut inlining, mut older_inlining) = (None, false);
         let count = usize::try_from(u32_at(header, 12)?).ok()?;
         for section in header.get(16..)?.get(..count.checked_mul(12)?)?.chunks(12) {
             let there = || mapped.within(u32_at(section, 4)?, u32_at(section, 8)?);
@@ -125,6 +156,8 @@ impl<'a> Image<'a> {
                 }
                 IMPORT_SECTIONS => imports = there()?,
                 METHOD_ENTRY_POINTS => entries = there()?,
+                INLINING => inlining = Some(there()?),
+                OLDER_INLINING => older_inlining = true,
                 _ => {}
             }
         }
@@ -141,8 +174,10 @@ impl<'a> Image<'a> {
         };
         Some(Precompiled::Image(Self {
             mapped,
+            flags,
             imports,
             entries,
+            inlining: inlining.filter(|_| !older_inlining),
             count,
             width,
             base,
@@ -156,6 +191,66 @@ impl<'a> Image<'a> {
         self.entry(rid)
             .and_then(|entry| self.look(entry, wrapped))
             .unwrap_or(Inlined::Unknown)
+    }
+
+    /// The rows of the methods of this module that have a method with such a row compiled into themselves; `None`: there is no telling.
+    ///
+    /// Where modules were compiled together, others may have too: they say so themselves, of their own methods alone.
+    pub fn inliners(&self, inlined: &dyn Fn(u32) -> bool) -> Option<HashSet<u32>> {
+        let table = self.inlining?;
+        let mut all = HashSet::new();
+        for entry in hash_table(table)? {
+            self.inliners_in(table, entry?, inlined, &mut all)?;
+        }
+        Some(all)
+    }
+
+    /// An entry of the table of inlining: how many numbers follow; the method and two flags; the inliners, each as its distance from
+    /// the one before.
+    fn inliners_in(
+        &self,
+        table: &[u8],
+        entry: usize,
+        inlined: &dyn Fn(u32) -> bool,
+        all: &mut HashSet<u32>,
+    ) -> Option<()> {
+        const OF_OTHERS: u32 = 1;
+        const INTO_OTHERS: u32 = 2;
+        let (mut left, mut at) = native_unsigned(table, entry)?;
+        let mut number = || {
+            left = left.checked_sub(1)?;
+            let (number, next) = native_unsigned(table, at)?;
+            at = next;
+            Some((number, left))
+        };
+        let (method, mut left) = number()?;
+        if method & OF_OTHERS != 0 || !inlined(method >> 2) {
+            return Some(());
+        }
+        if method & INTO_OTHERS != 0 {
+            let (count, _) = number()?;
+            for _ in 0..count {
+                left = number()?.1;
+            }
+        }
+        let mut inliner = 0_u32;
+        while left > 0 {
+            let (step, now) = number()?;
+            left = now;
+            let elsewhere = self.flags & SEVERAL_MODULES != 0 && step & 1 != 0;
+            let step = if self.flags & SEVERAL_MODULES != 0 {
+                step >> 1
+            } else {
+                step
+            };
+            inliner = inliner.checked_add(step).filter(|row| *row <= ROWS)?;
+            if elsewhere {
+                left = number()?.1;
+            } else {
+                all.insert(inliner);
+            }
+        }
+        Some(())
     }
 
     /// Where the entry of a method is, if it has code.
@@ -333,41 +428,6 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// A number as the native format has it, and where the next one is: the ones at the low end of the first byte count the
-/// bytes that follow, up to four.
-fn native_unsigned(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
-    let bytes = bytes.get(at..)?;
-    let more = bytes.first()?.trailing_ones().min(4);
-    if more == 4 {
-        return Some((u32_at(bytes, 1)?, at + 5));
-    }
-    let mut word = [0; 4];
-    let size = more as usize + 1;
-    word[..size].copy_from_slice(bytes.get(..size)?);
-    Some((u32::from_le_bytes(word) >> size, at + size))
-}
-
-/// Numbers in nibbles, the lower half of a byte first: three bits each, the greatest first, and whether there are more.
-struct Nibbles<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Nibbles<'_> {
-    fn number(&mut self) -> Option<u32> {
-        let mut number = 0_u32;
-        loop {
-            let byte = self.bytes.get(self.at / 2)?;
-            let nibble = byte >> (self.at % 2 * 4) & 0xF;
-            self.at += 1;
-            number = number.checked_mul(8)? | u32::from(nibble & 7);
-            if nibble & 8 == 0 {
-                return Some(number);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
