@@ -99,6 +99,9 @@ const MODULE_DYNAMIC: u32 = 0x4;
 const MODULE_RESOURCE: u32 = 0x10;
 const MODULE_FLAT: u32 = 0x20;
 
+/// Of the runtime, for methods without types, which can be no P/Invokes.
+const OF_DYNAMIC_METHODS: &str = "Anonymously Hosted DynamicMethods Assembly";
+
 /// The call with this id. Not for the hot path.
 pub fn call(id: i64) -> Option<Arc<Call>> {
     let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
@@ -152,6 +155,18 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
 }
 
 fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    if loaded.flags & MODULE_DYNAMIC != 0 && loaded.assembly != OF_DYNAMIC_METHODS {
+        // Its methods come one by one, when they are made, and nobody is told of each.
+        engine.unwatched(Unwatched {
+            side: None,
+            assembly: Some(loaded.assembly.clone()),
+            method: None,
+            text: format!(
+                "{} is made at run time: if it has P/Invokes or callbacks, they are not seen",
+                loaded.assembly
+            ),
+        });
+    }
     if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 {
         return;
     }
