@@ -44,6 +44,9 @@ pub mod variables {
     pub const SCOPE: &str = "SOGLIA_SCOPE";
     /// Which calls shall be refused, redirected or left alone: [`soglia_core::policy`].
     pub const POLICY: &str = "SOGLIA_POLICY";
+    /// Set: calls by function pointer that the CLR tells are told apart by the assembly that makes them, which takes
+    /// microseconds each. For comparing sources.
+    pub const CALLERS: &str = "SOGLIA_CALLERS";
     /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
     pub const FLOOR: &str = "SOGLIA_FLOOR";
     /// What the CLR was told, so that it loaded us.
@@ -71,6 +74,8 @@ pub struct Engine {
     pub source: Source,
     /// Whose crossings.
     pub scope: Scope,
+    /// See [`variables::CALLERS`].
+    pub callers: bool,
     /// What was told to be unwatched.
     unwatched: Mutex<HashSet<Unwatched>>,
     /// Which calls shall not be made as they are.
@@ -163,6 +168,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         modules: Modules::default(),
         source,
         scope,
+        callers: env::var_os(variables::CALLERS).is_some(),
         unwatched: Mutex::default(),
         rules,
         major,
@@ -189,6 +195,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             variables::FOLLOW,
             variables::SOURCE,
             variables::SCOPE,
+            variables::CALLERS,
             variables::POLICY,
         ]) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock

@@ -176,16 +176,22 @@ impl Engine {
         }
     }
 
-    fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
+    /// The module of a function that the CLR told; `None` for those that were made at run time.
+    pub fn module_of(&self, function: FunctionId) -> Option<ModuleId> {
         let mut module = ModuleId::NULL;
         let mut token = MdToken::default();
         let nothing = std::ptr::null_mut();
-        let info = &self.info;
         // SAFETY: pointers to locals; the function is one that the CLR told.
-        let answer =
-            unsafe { info.GetFunctionInfo(function, nothing, &raw mut module, &raw mut token) };
-        let assembly = answer.is_ok().then(|| self.assembly(module)).flatten();
-        match Scope::of_function(info, function) {
+        let answer = unsafe {
+            self.info
+                .GetFunctionInfo(function, nothing, &raw mut module, &raw mut token)
+        };
+        answer.is_ok().then_some(module)
+    }
+
+    fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
+        let assembly = self.module_of(function).and_then(|m| self.assembly(m));
+        match Scope::of_function(&self.info, function) {
             Some((scope, token)) => describe_method(&scope, token, side, assembly),
             None => nameless(function, side),
         }

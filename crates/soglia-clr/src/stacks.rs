@@ -21,7 +21,29 @@ const MOST_FRAMES: usize = 256;
 ///
 /// To be called inside a crossing's callback, where the CLR can walk the thread's own stack. Takes microseconds.
 pub fn current(engine: &'static Engine) -> u32 {
-    let mut functions: Vec<FunctionId> = Vec::new();
+    let Some(mut functions) = walk(engine, MOST_FRAMES) else {
+        return 0;
+    };
+    // The call itself is the innermost run of native frames.
+    let called = functions.iter().position(|f| !f.is_null());
+    functions.drain(..called.unwrap_or(functions.len()));
+    match engine.source {
+        Source::Transitions => keep(engine, &functions),
+        // The clerk is never in a callback, and this thread is not either.
+        Source::Woven => clerk::ask(move || keep(engine, &functions)).unwrap_or(0),
+    }
+}
+
+/// The innermost managed function of the running thread; null if there is none to be had. To be called as [`current`].
+pub fn innermost(engine: &'static Engine) -> FunctionId {
+    let functions = walk(engine, 2).unwrap_or_default();
+    let found = functions.into_iter().find(|f| !f.is_null());
+    found.unwrap_or(FunctionId(0))
+}
+
+/// So many of the innermost functions of the running thread; null ones stand for runs of native frames.
+fn walk(engine: &'static Engine, most: usize) -> Option<Vec<FunctionId>> {
+    let mut functions: Vec<FunctionId> = Vec::with_capacity(most);
     // SAFETY: the null thread is the current one; `collect` gets the vector that it expects. There is no seed context.
     let answer = unsafe {
         engine.info2.DoStackSnapshot(
@@ -34,17 +56,7 @@ pub fn current(engine: &'static Engine) -> u32 {
         )
     };
     // When `collect` has enough, the walk is said to be aborted.
-    if answer.is_err() && functions.len() < MOST_FRAMES {
-        return 0;
-    }
-    // The call itself is the innermost run of native frames.
-    let called = functions.iter().position(|f| !f.is_null());
-    functions.drain(..called.unwrap_or(functions.len()));
-    match engine.source {
-        Source::Transitions => keep(engine, &functions),
-        // The clerk is never in a callback, and this thread is not either.
-        Source::Woven => clerk::ask(move || keep(engine, &functions)).unwrap_or(0),
-    }
+    (answer.is_ok() || functions.len() == functions.capacity()).then_some(functions)
 }
 
 fn keep(engine: &Engine, functions: &[FunctionId]) -> u32 {
@@ -65,9 +77,10 @@ unsafe extern "system" fn collect(
     _context: *const u8,
     into: *mut c_void,
 ) -> HRESULT {
-    // SAFETY: `current` passes its vector, and is the only caller.
+    // SAFETY: `walk` passes its vector, and is the only caller.
     let functions = unsafe { &mut *into.cast::<Vec<FunctionId>>() };
-    if functions.len() >= MOST_FRAMES {
+    // It was made for as many as are wanted, and does not grow.
+    if functions.len() >= functions.capacity() {
         return hresult::S_FALSE;
     }
     functions.push(function);

@@ -226,7 +226,7 @@ impl Both<Counts> {
     }
 }
 
-/// What tells one target from another; with nothing but the direction, it stands for all function pointers.
+/// What tells one target from another; without a method, it stands for all function pointers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     direction: &'static str,
@@ -237,15 +237,18 @@ struct Key {
 }
 
 impl Key {
-    /// A function that is called by its address has one target per address under `woven`, and the runtime names none of them.
-    fn of(row: &TargetRow) -> Self {
-        let nameless = row
-            .method
-            .as_ref()
-            .is_none_or(|m| m.starts_with(FUNCTION_POINTER));
-        if nameless && row.entry.is_none() {
+    /// A function that is called by its address has one target per address under `woven`, and under `transitions` one per assembly that
+    /// calls. Those that `transitions` tells and `woven` cannot see get keys of their own.
+    fn of(row: &TargetRow, is_reference: bool, scope: &str) -> Self {
+        if row.method.is_none() {
+            let assembly = row.assembly.as_deref();
             return Self {
                 direction: row.direction,
+                method: (is_reference && assembly.is_none()).then(|| MADE_AT_RUN_TIME.into()),
+                assembly: row
+                    .assembly
+                    .clone()
+                    .filter(|_| row.runtime_internal && !is_in_scope(assembly, scope)),
                 ..Self::default()
             };
         }
@@ -258,17 +261,25 @@ impl Key {
         }
     }
 
-    fn is_unwatched(&self, what: &Unwatched) -> bool {
+    /// Whether `woven` said that it does not see this, or never could.
+    fn is_unwatched(&self, not_watched: &[Unwatched]) -> bool {
         let method = self.method.as_deref().unwrap_or(FUNCTION_POINTER);
-        // What says nothing of its targets excuses none of them.
-        let says = what.assembly.is_some() || what.method.is_some();
-        says && what
-            .direction
-            .is_none_or(|direction| direction == self.direction)
-            && (what.assembly.is_none() || what.assembly == self.assembly)
-            && what.method.as_ref().is_none_or(|named| named == method)
+        not_watched.iter().any(|what| {
+            // What says nothing of its targets excuses none of them.
+            let says = what.assembly.is_some() || what.method.is_some();
+            // Whose function pointers they are is not known here.
+            let assembly = what.assembly.is_none()
+                || what.assembly == self.assembly
+                || (self.method.is_none() && what.method.as_deref() == Some(FUNCTION_POINTER));
+            says && assembly
+                && what.direction.is_none_or(|d| d == self.direction)
+                && what.method.as_ref().is_none_or(|named| named == method)
+        }) || method == MADE_AT_RUN_TIME
     }
 }
+
+/// What function pointers are called by that no module calls: nothing that is ever woven around.
+const MADE_AT_RUN_TIME: &str = "[function pointer] in code made at run time";
 
 /// What one recording has of each target, and which of them are the runtime's own.
 struct Seen {
@@ -277,18 +288,20 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(model: &Model) -> Self {
+    fn of(model: &Model, is_reference: bool, scope: &str) -> Self {
         let mut seen = Self {
             counts: BTreeMap::new(),
             internal: BTreeSet::new(),
         };
         for row in &model.targets {
-            let key = Key::of(row);
+            let key = Key::of(row, is_reference, scope);
             seen.counts
                 .entry(key.clone())
                 .or_default()
                 .add(Counts::of(row));
-            if row.runtime_internal {
+            // What matters of function pointers is who calls, not where they point to.
+            let pointer = row.method.is_none() && key.assembly.is_none();
+            if row.runtime_internal && !pointer {
                 seen.internal.insert(key);
             }
         }
@@ -303,9 +316,12 @@ impl Seen {
 /// Compares one account by `woven` with those of one or more runs by `transitions`, of which the first counts and the others
 /// tell what varies. `runs` are all of these, the first by `transitions` and the second by `woven`.
 pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
-    let told: Vec<Seen> = reference.iter().map(Seen::of).collect();
-    let seen = Seen::of(woven);
     let scope = woven.scope.unwrap_or("user");
+    let told: Vec<Seen> = reference
+        .iter()
+        .map(|model| Seen::of(model, true, scope))
+        .collect();
+    let seen = Seen::of(woven, false, scope);
     let keys: BTreeSet<&Key> = told
         .iter()
         .chain([&seen])
@@ -320,13 +336,11 @@ pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
                 woven: seen.get(key),
             };
             let internal = told.iter().chain([&seen]).any(|s| s.internal.contains(key));
-            let outcome = if internal && !is_in_scope(key, scope) {
+            let outcome = if internal && !is_in_scope(key.assembly.as_deref(), scope) {
                 Outcome::RuntimeInternal
             } else if counts.differences().is_empty() {
                 Outcome::Same
-            } else if counts.is_less()
-                && woven.not_watched.iter().any(|what| key.is_unwatched(what))
-            {
+            } else if counts.is_less() && key.is_unwatched(&woven.not_watched) {
                 Outcome::NotWatched
             } else if others
                 .iter()
@@ -385,10 +399,10 @@ pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
 }
 
 /// Whether one of the runtime's own targets is watched.
-fn is_in_scope(key: &Key, scope: &str) -> bool {
+fn is_in_scope(assembly: Option<&str>, scope: &str) -> bool {
     match scope {
         "user" => false,
-        "framework" => key.assembly.as_deref() != Some("System.Private.CoreLib"),
+        "framework" => assembly != Some("System.Private.CoreLib"),
         _ => true,
     }
 }

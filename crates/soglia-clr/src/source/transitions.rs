@@ -24,13 +24,17 @@ use soglia_core::{
     fault::Fault,
     task::Who,
     time,
-    trace::{log::Record, task_writer::TaskWriter},
+    trace::{
+        log::{Record, TargetNames},
+        task_writer::TaskWriter,
+    },
 };
 
 use super::look_into;
 use crate::{
     boundary,
-    engine::{self, GENERATION, SHUT_DOWN, SLOW_TICKS},
+    engine::{self, Engine, GENERATION, SHUT_DOWN, SLOW_TICKS},
+    names::function_pointer,
     stacks, threads,
 };
 
@@ -118,6 +122,9 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
         if generation & SHUT_DOWN != 0 {
             task.fault(Fault::AfterShutdown);
         }
+        if engine.callers && function == 0 && side == Side::Unmanaged {
+            return pointer_call(engine, task, generation);
+        }
         // The defect of dotnet/runtime#120151 strikes where a reverse stub calls its target: first thing after a callback
         // has begun. Everywhere else the CLR knows what it says.
         let suspect = task
@@ -135,4 +142,22 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
         }
         task.learn(function, side, target, generation & !SHUT_DOWN)
     })
+}
+
+/// A call by function pointer, of which the CLR says nothing, under the name of the assembly that makes it. What is learned is not
+/// the number 0, so that every such call comes here: as slow as it is, it is for comparing sources only.
+fn pointer_call(engine: &'static Engine, task: &mut TaskWriter, generation: u32) -> u32 {
+    let caller = stacks::innermost(engine);
+    // Unlike any function's number, which are multiples of four.
+    let number = caller.0 as u64 | 2;
+    if let Some(slot) = task.slot(number, Side::Unmanaged, generation) {
+        return slot;
+    }
+    let assembly = engine.module_of(caller).and_then(|m| engine.assembly(m));
+    let names = match assembly {
+        Some((assembly, path)) => function_pointer(&assembly, &path),
+        None => TargetNames::default(),
+    };
+    let target = engine.target_named(&names).number;
+    task.learn(number, Side::Unmanaged, target, generation & !SHUT_DOWN)
 }

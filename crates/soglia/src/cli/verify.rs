@@ -62,6 +62,7 @@ impl Lab<'_> {
         let launch = self
             .ready
             .launch(&path, source, &self.options.watched)?
+            .env("SOGLIA_CALLERS", "1")
             .stdin(self.input.for_a_run()?)
             .stdout(Output::pipe())
             .stderr(Output::error(pass_on));

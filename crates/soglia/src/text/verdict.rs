@@ -21,13 +21,14 @@ pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         "{HEAD}soglia verify: {}{HEAD:#}\n{} {}{ending}",
         verdict.program, runtime.name, runtime.version,
     )?;
-    if !alike {
+    if verdict.output == "differs" {
         for run in &verdict.runs {
             let wrote = plural(run.output_bytes, "byte written", "bytes written");
             writeln!(out, "{:>12}  {}, {wrote}", run.source, ended(run))?;
         }
     }
-    if let Some(difference) = &verdict.output_difference {
+    let difference = verdict.output_difference.as_ref();
+    if let Some(difference) = difference.filter(|_| verdict.output == "differs") {
         writeln!(
             out,
             "\n{HEAD}line {} of its output{HEAD:#}",
@@ -145,7 +146,7 @@ fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         )?,
         "varies" => writeln!(
             out,
-            "the program writes or ends otherwise from run to run by itself"
+            "what the program writes, or how it ends, varies from run to run by itself"
         )?,
         _ => {}
     }

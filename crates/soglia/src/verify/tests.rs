@@ -141,18 +141,51 @@ fn failed_calls_are_told_or_not() {
     }
 }
 
+/// One target per function under `woven`, one per calling assembly under `transitions`.
 #[test]
 fn function_pointers_are_one_target() {
-    let by_address = vec![
-        pointer(Some("[function pointer] 0x10"), 1),
-        pointer(Some("[function pointer] 0x20"), 2),
-        pointer(None, 1),
-    ];
-    let verdict = of(&[vec![pointer(None, 4)]], by_address);
+    let named = TargetRow {
+        method: None,
+        assembly: None,
+        ..forward("f", 2)
+    };
+    let own = TargetRow {
+        runtime_internal: true,
+        assembly: Some("System.Private.CoreLib".into()),
+        ..pointer(None, 5)
+    };
+    let nobodys = TargetRow {
+        assembly: None,
+        ..pointer(None, 7)
+    };
+    // Where it points to does not make it the runtime's own.
+    let to_runtime = TargetRow {
+        runtime_internal: true,
+        ..named.clone()
+    };
+    let told = vec![pointer(None, 4), own.clone(), nobodys];
+    let verdict = of(std::slice::from_ref(&told), vec![named, to_runtime]);
+    let pointers: Vec<(Outcome, u64, u64)> = verdict
+        .targets
+        .iter()
+        .map(|t| (t.outcome, t.counts.transitions.calls, t.counts.woven.calls))
+        .collect();
     assert_eq!(
-        outcomes(&verdict),
-        [(Outcome::Same, FUNCTION_POINTER.to_owned())]
+        pointers,
+        [
+            (Outcome::NotWatched, 7, 0),
+            (Outcome::RuntimeInternal, 5, 0),
+            (Outcome::Same, 4, 4)
+        ]
     );
+    assert!(verdict.agree);
+    // With the core library, its own count too.
+    let woven = Model {
+        scope: Some("corelib"),
+        ..model(vec![pointer(None, 9)])
+    };
+    let told = model(vec![pointer(None, 4), own]);
+    assert!(compare(&[told], &woven, Vec::new()).agree);
 }
 
 #[test]
