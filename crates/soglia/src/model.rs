@@ -128,6 +128,8 @@ pub struct TargetRow {
     pub library: Option<String>,
     /// The entry point.
     pub entry: Option<String>,
+    /// `LIBRARY!ENTRY` or `LIBRARY` of what is called instead, by a policy.
+    pub redirected_to: Option<String>,
     /// Of the native function, in hexadecimal.
     pub address: Option<String>,
     /// The loaded object that it lies in.

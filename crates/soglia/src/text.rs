@@ -292,6 +292,7 @@ fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io
     write!(out, "{mark} {arrow} {}", row.name())?;
     let mut notes = Vec::new();
     notes.extend(declared_as(row));
+    notes.extend(row.redirected_to.as_ref().map(|to| format!("in fact {to}")));
     for (n, what) in [
         (row.open, "open"),
         (row.abandoned, "abandoned"),
@@ -310,6 +311,9 @@ fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io
 
 /// Where a target with an entry point was declared: the assembly, and the method if it has another name.
 fn declared_as(row: &TargetRow) -> Option<String> {
+    if row.method.is_none() && row.entry.is_some() {
+        return Some("by function pointer".into());
+    }
     let (entry, method) = (row.entry.as_ref()?, row.method.as_ref()?);
     let assembly = row.assembly.as_ref()?;
     let same = method

@@ -233,6 +233,7 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         library,
         entry,
         runtime_internal,
+        redirected_to,
         ..
     } = names.targets.get(&target).cloned().unwrap_or_default();
     let place = names.addresses.get(&target);
@@ -246,6 +247,7 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         assembly,
         library,
         entry,
+        redirected_to,
         address: place.map(|(address, ..)| format!("{address:#x}")),
         file: place.and_then(|(_, file, _)| file.clone()),
         symbol: place.and_then(|(_, _, symbol)| symbol.clone()),
