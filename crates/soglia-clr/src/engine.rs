@@ -186,8 +186,8 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         scope: engine.scope,
         because,
     });
-    if let Some(text) = engine.rules.remark() {
-        recording.log(&Record::Remark { text });
+    if let Some(policy) = engine.rules.in_force() {
+        recording.log(&Record::Policy(policy));
     }
     if !follow {
         for name in variables::OF_THE_CLR.into_iter().chain([

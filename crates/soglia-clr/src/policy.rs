@@ -11,7 +11,7 @@ use std::{
 use soglia_abi::hresult::{E_ACCESSDENIED, HOST_E_INVALIDOPERATION};
 use soglia_core::{
     policy::{self, DecodeError, Destination, Exception, Kind, Policy, Verdict},
-    trace::log::TargetNames,
+    trace::log::{PolicyInForce, TargetNames},
 };
 
 use crate::{source::woven, weave::Refusal};
@@ -79,10 +79,12 @@ impl Rules {
         self.policy.is_empty()
     }
 
-    /// Said in the report before anything happens.
-    pub fn remark(&self) -> Option<String> {
-        (!self.is_empty() && self.policy.audit).then(|| {
-            "policy: audit: nothing is refused or redirected; `refused` counts the calls that would have been refused".into()
+    /// For the report; `None` if there is no rule.
+    pub fn in_force(&self) -> Option<PolicyInForce> {
+        (!self.is_empty()).then(|| PolicyInForce {
+            audit: self.policy.audit,
+            fatal: self.policy.fatal,
+            rules: self.policy.rules.iter().map(ToString::to_string).collect(),
         })
     }
 
@@ -250,7 +252,7 @@ mod tests {
         let rules = rules(
             "audit\ndeny-fatal\ndeny\tlibc!system\t\t\nredirect\tlibc!getpid\tfake\nmax-calls\tlibc!rand\t1\t\t",
         );
-        assert!(rules.remark().is_some());
+        assert!(rules.in_force().unwrap().audit);
         let system = rules.of(&target("libc", "system")).unwrap();
         assert!(system.refusal.is_none());
         let (gate, _) = system.gate.unwrap();

@@ -13,7 +13,7 @@ use soglia_core::{
     trace::{
         events, format,
         format::{ChunkHeader, ChunkKind, Header, Slot, TaskRecord},
-        log::{Record, Scope, Source, TargetNames, Unwatched},
+        log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
     },
 };
 
@@ -195,6 +195,11 @@ fn kinds_of_records() {
             method: Some(text()),
             text: text(),
         }),
+        Record::Policy(PolicyInForce {
+            audit: true,
+            fatal: true,
+            rules: vec![text(), text()],
+        }),
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
     let words = [
@@ -210,6 +215,7 @@ fn kinds_of_records() {
         3,
         5,
         10,
+        7,
     ];
     let table = rows("| kind | record | payload ");
     assert_eq!(table.len(), records.len());

@@ -36,6 +36,8 @@ pub struct Model {
     pub fallback: Option<String>,
     /// What crosses and is not seen.
     pub not_watched: Vec<Unwatched>,
+    /// What was not called as the program meant to.
+    pub policy: Option<Policy>,
     /// How many of each.
     pub crossings: Crossings,
     /// What did not fit.
@@ -58,6 +60,17 @@ pub struct Model {
     pub open: Vec<OpenRow>,
     /// What a reader should know.
     pub remarks: Vec<String>,
+}
+
+/// A policy that the process was under.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Nothing was refused or redirected; what is called refused would have been.
+    pub audit: bool,
+    /// A refused call ended the process.
+    pub deny_fatal: bool,
+    /// As they are written on the command line, in the order in which they were looked at.
+    pub rules: Vec<String>,
 }
 
 /// Something that crosses and that the source does not see.
@@ -128,7 +141,7 @@ pub struct TargetRow {
     pub library: Option<String>,
     /// The entry point.
     pub entry: Option<String>,
-    /// `LIBRARY!ENTRY` or `LIBRARY` of what is called instead, by a policy.
+    /// `LIBRARY` or `LIBRARY!ENTRY` that a policy had called instead.
     pub redirected_to: Option<String>,
     /// Of the native function, in hexadecimal.
     pub address: Option<String>,

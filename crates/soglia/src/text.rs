@@ -160,11 +160,19 @@ fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
         if refused == 0 {
             String::new()
         } else {
-            format!(", {} refused", plural(refused, "call", "calls"))
+            format!(", {} {}", plural(refused, "call", "calls"), refusal(model))
         },
         plural(model.tasks.len() as u64, "task", "tasks"),
         plural(u64::from(deepest), "layer", "layers"),
     )
+}
+
+/// What happened to calls that are counted as refused.
+fn refusal(model: &Model) -> &'static str {
+    match &model.policy {
+        Some(policy) if policy.audit => "would have been refused",
+        _ => "refused",
+    }
 }
 
 /// What `soglia run` was told, if that matters for what is not here.
@@ -292,12 +300,16 @@ fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io
     write!(out, "{mark} {arrow} {}", row.name())?;
     let mut notes = Vec::new();
     notes.extend(declared_as(row));
-    notes.extend(row.redirected_to.as_ref().map(|to| format!("in fact {to}")));
+    notes.extend(
+        row.redirected_to
+            .as_ref()
+            .map(|to| format!("redirected to {to}")),
+    );
     for (n, what) in [
         (row.open, "open"),
         (row.abandoned, "abandoned"),
         (row.failed, "failed"),
-        (row.refused, "refused"),
+        (row.refused, refusal(model)),
     ] {
         if n > 0 {
             notes.push(format!("{} {what}", count(n)));

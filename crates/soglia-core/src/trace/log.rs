@@ -91,6 +91,17 @@ pub struct Unwatched {
     pub text: String,
 }
 
+/// A policy that the process is under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyInForce {
+    /// Nothing is refused or redirected; refused calls are those that would have been.
+    pub audit: bool,
+    /// A refused call ends the process.
+    pub fatal: bool,
+    /// As people write them, in the order in which they are looked at.
+    pub rules: Vec<String>,
+}
+
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -176,6 +187,8 @@ pub enum Record {
     },
     /// What is not watched.
     Unwatched(Unwatched),
+    /// Which calls shall not be made as they are.
+    Policy(PolicyInForce),
 }
 
 const TARGET: u32 = 1;
@@ -190,6 +203,7 @@ const REMARK: u32 = 9;
 const FIRST_RETURN: u32 = 10;
 const SOURCE: u32 = 11;
 const UNWATCHED: u32 = 12;
+const POLICY: u32 = 13;
 
 #[derive(Default)]
 struct Encoder(Vec<u32>);
@@ -353,6 +367,13 @@ impl Record {
                     .string(&what.text);
                 UNWATCHED
             }
+            Self::Policy(policy) => {
+                to.word(u32::from(policy.audit) | u32::from(policy.fatal) << 1);
+                for rule in &policy.rules {
+                    to.string(rule);
+                }
+                POLICY
+            }
         };
         to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
         to.0
@@ -434,6 +455,18 @@ impl Record {
                 },
                 because: from.option()?,
             },
+            POLICY => {
+                let bits = from.word()?;
+                let mut rules = Vec::new();
+                while !from.0.is_empty() {
+                    rules.push(from.string()?);
+                }
+                Self::Policy(PolicyInForce {
+                    audit: bits & 1 != 0,
+                    fatal: bits & 2 != 0,
+                    rules,
+                })
+            }
             UNWATCHED => Self::Unwatched(Unwatched {
                 side: Some(from.word()?)
                     .filter(|side| *side < 2)
@@ -507,6 +540,11 @@ mod tests {
                 scope: Scope::CoreLib,
                 because: name("so"),
             },
+            Record::Policy(PolicyInForce {
+                audit: true,
+                fatal: false,
+                rules: vec!["deny 'x'".into(), "skip 'y'".into()],
+            }),
             Record::Unwatched(Unwatched {
                 side: None,
                 assembly: name("a"),

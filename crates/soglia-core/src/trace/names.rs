@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     format::{ChunkHeader, ChunkKind},
-    log::{Record, Scope, Source, TargetNames, Unwatched},
+    log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
     reader::Reader,
 };
 
@@ -47,6 +47,8 @@ pub struct Names {
     pub source: Option<(Source, Scope, Option<String>)>,
     /// What the source does not see, each once.
     pub unwatched: Vec<Unwatched>,
+    /// The policy, if there was one.
+    pub policy: Option<PolicyInForce>,
     /// What a reader of a report should know.
     pub remarks: Vec<String>,
     texts: HashMap<u32, String>,
@@ -114,6 +116,7 @@ impl Names {
                 scope,
                 because,
             } => self.source = Some((source, scope, because)),
+            Record::Policy(policy) => self.policy = Some(policy),
             Record::Unwatched(what) => {
                 if !self.unwatched.contains(&what) {
                     self.unwatched.push(what);

@@ -41,6 +41,7 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
         );
     }
     let targets = target_infos(&reader);
+    let audit = reader.names().policy.is_some_and(|policy| policy.audit);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     for task in tasks
         .iter()
@@ -49,6 +50,7 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
         let mut printer = Printer {
             options,
             reader: &reader,
+            audit,
             targets: &targets,
             task: task.number,
             heading: false,
@@ -74,6 +76,7 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
 struct Printer<'a> {
     options: &'a Events,
     reader: &'a Reader,
+    audit: bool,
     targets: &'a BTreeMap<u32, TargetInfo>,
     task: u32,
     heading: bool,
@@ -166,6 +169,7 @@ impl Printer<'_> {
         match crossed.how {
             How::Crossed => writeln!(out),
             How::Failed => writeln!(out, "  by an exception"),
+            How::Refused if self.audit => writeln!(out, "  would have been refused"),
             How::Refused => writeln!(out, "  refused: not called"),
         }
     }

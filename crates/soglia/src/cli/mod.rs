@@ -67,8 +67,8 @@ enum Command {
         soglia run --slow 5ms app.dll          also who made calls of 5 ms and more\n  \
         soglia run --record events -o a.soglia app.dll\n  \
         soglia run --follow -o a.soglia dotnet test\n  \
-        soglia run --source woven --deny 'libc!system' app.dll\n  \
-        soglia run --source woven --redirect 'libz!*=libz-ng.so.2' app.dll\n\n\
+        soglia run --deny 'libc!system' app.dll  such calls throw; with --audit, they are only counted\n  \
+        soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n\n\
     Exit code: the program's; 2 if it could not be started under soglia."
 )]
 struct Run {
@@ -111,6 +111,7 @@ struct Run {
         value_name = "PROGRAM [ARGS]"
     )]
     command: Vec<OsString>,
+    // Its heading would be that of all that comes after it.
     #[command(flatten)]
     policy: policy::PolicyOptions,
 }

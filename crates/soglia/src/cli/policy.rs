@@ -80,7 +80,7 @@ impl PolicyOptions {
         }
         if !woven {
             anyhow::bail!(
-                "{} needs --source woven: the runtime's own transitions only tell of calls, they cannot refuse them or leave them out",
+                "{} cannot go with --source transitions: the runtime's own callbacks tell of all calls, and cannot refuse one",
                 self.name_of_first()
             );
         }

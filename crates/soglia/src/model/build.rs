@@ -20,7 +20,7 @@ use soglia_core::{
 };
 
 use super::{
-    Crossings, FaultRow, Model, OpenRow, Runtime, SlowRow, TargetInfo, TargetRow, TaskRow,
+    Crossings, FaultRow, Model, OpenRow, Policy, Runtime, SlowRow, TargetInfo, TargetRow, TaskRow,
     Unwatched,
 };
 
@@ -82,6 +82,11 @@ impl Model {
             scope: names.source.as_ref().map(|(_, scope, _)| scope.name()),
             fallback: names.source.as_ref().and_then(|(.., why)| why.clone()),
             not_watched: names.unwatched.iter().map(unwatched).collect(),
+            policy: names.policy.clone().map(|policy| Policy {
+                audit: policy.audit,
+                deny_fatal: policy.fatal,
+                rules: policy.rules,
+            }),
             crossings: Crossings {
                 leave,
                 enter,
@@ -232,6 +237,7 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         assembly,
         library,
         entry,
+        redirected_to,
         runtime_internal,
         redirected_to,
         ..

@@ -36,6 +36,9 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
             "recorded from the runtime's own callbacks, which makes programs slower: {because}"
         ));
     }
+    if model.policy.as_ref().is_some_and(|policy| policy.audit) {
+        lines.push("an audit: no call was refused or redirected".into());
+    }
     for fault in &model.faults {
         lines.push(format!(
             "{} {}: {}",

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 
+use serde_json::{Value, json};
+
 use crate::support::{Space, bare_command, fixture, setup, text};
 
 /// `semantics.dll ARGS` under a policy.
@@ -340,11 +342,11 @@ fn a_policy_that_cannot_be_is_told_before_anything_starts() {
     let cases = [
         (
             "--source transitions --deny plain",
-            "soglia: --deny needs --source woven: ",
+            "soglia: --deny cannot go with --source transitions: ",
         ),
         (
             "--source transitions --skip plain",
-            "soglia: --skip needs --source woven: ",
+            "soglia: --skip cannot go with --source transitions: ",
         ),
         (
             "--source woven --audit",
@@ -414,4 +416,181 @@ fn the_engine_takes_no_part_with_a_policy_that_it_cannot_read() {
     assert_eq!(text(&output.stdout), bare("plain"));
     let said = text(&output.stderr);
     assert!(said.contains("its policy cannot be read"), "{said}");
+}
+
+/// Calls, refused calls, and where they went instead.
+fn of_target(report: &Value, entry: &str) -> (u64, u64, Option<String>) {
+    let mut rows = report["targets"].as_array().unwrap().iter();
+    let row = rows
+        .find(|row| row["entry"] == entry)
+        .unwrap_or_else(|| panic!("no {entry}: {report:#}"));
+    let number = |name: &str| row[name].as_u64().unwrap();
+    let to = row["redirected_to"].as_str().map(str::to_owned);
+    (number("calls"), number("refused"), to)
+}
+
+#[test]
+fn refused_calls_are_counted_and_told() {
+    let instead = Some("libsemantics.so!f007".to_owned());
+    let cases = [
+        ("--deny plain", "try plain 100", (0, 100, None), 100),
+        (
+            "--allow-only nothing",
+            "try imported-plain 3",
+            (0, 3, None),
+            3,
+        ),
+        (
+            "--max-calls plain=150",
+            "try-threads 4 100",
+            (150, 250, None),
+            250,
+        ),
+        (
+            "--redirect plain=libsemantics.so!f007",
+            "try plain 3",
+            (3, 0, instead.clone()),
+            0,
+        ),
+        (
+            "--redirect plain=libsemantics.so!f007 --max-calls plain=1",
+            "try plain 3",
+            (1, 2, instead),
+            2,
+        ),
+        ("--deny plain --audit", "try plain 3", (3, 3, None), 3),
+        (
+            "--max-calls plain=10 --audit",
+            "try-threads 4 100",
+            (400, 390, None),
+            390,
+        ),
+        (
+            "--redirect plain=libsemantics.so!f007 --audit",
+            "try plain 3",
+            (3, 0, None),
+            0,
+        ),
+        (
+            "--deny plain --record events",
+            "try-callback 5",
+            (0, 5, None),
+            5,
+        ),
+        (
+            "--max-calls plain=3 --audit --record events",
+            "try-callback 5",
+            (5, 2, None),
+            2,
+        ),
+    ];
+    for (policy, args, expected, refused) in cases {
+        let space = Space::new();
+        let output = under(&space, policy, args);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let recording = space.recording("a.soglia");
+        let report = recording.json("");
+        assert_eq!(of_target(&report, "plain"), expected, "{policy}, {args}");
+        assert_eq!(report["policy"]["audit"], policy.contains("--audit"));
+        assert_eq!(report["faults"], json!([]), "{policy}, {args}");
+        // Whoever made the first call is known, also if it never happened.
+        let rows = report["targets"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["entry"] == "plain").unwrap();
+        let callers = row["first_caller"].to_string();
+        assert!(
+            callers.contains("Semantics.Refusals"),
+            "{policy}: {callers}"
+        );
+        if policy.contains("events") {
+            let replayed = recording.json("--replay");
+            assert_eq!(of_target(&replayed, "plain"), expected, "{policy}, {args}");
+            let lines = recording.event_lines();
+            let told = lines.matches("\"outcome\":\"refused\"").count();
+            assert_eq!(told, refused, "{policy}: {lines}");
+        }
+    }
+}
+
+#[test]
+fn a_redirected_target_is_where_it_went() {
+    let space = Space::new();
+    let policy = "--redirect plain=libsemantics.so!f007";
+    under(&space, policy, "try plain 1");
+    let report = space.recording("a.soglia").json("");
+    let rows = report["targets"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["entry"] == "plain").unwrap();
+    assert_eq!(row["symbol"], "f007", "{row:#}");
+    assert_eq!(row["library"], "semantics");
+}
+
+#[test]
+fn a_report_tells_of_its_policy() {
+    let space = Space::new();
+    let policy = "--deny plain --skip length --redirect f*=other --max-calls half=7 --deny-fatal";
+    under(&space, policy, "try suppressed 1");
+    let recording = space.recording("a.soglia");
+    assert_eq!(
+        recording.json("")["policy"],
+        json!({
+            "audit": false,
+            "deny_fatal": true,
+            "rules": ["deny 'plain'", "redirect 'f*=other'", "max-calls 'half=7'", "skip 'length'"],
+        })
+    );
+    under(&space, "", "try suppressed 1");
+    assert_eq!(recording.json("")["policy"], Value::Null);
+
+    let said = |policy: &str| {
+        under(&space, policy, "try plain 3");
+        let mut report = space.soglia("report a.soglia");
+        text(&report.output().unwrap().stdout)
+    };
+    let report = said("--deny plain");
+    assert!(report.contains(", 3 calls refused, on 1 task"), "{report}");
+    assert!(report.contains("3 refused\n"), "{report}");
+    let report = said("--deny plain --audit");
+    assert!(
+        report.contains(", 3 calls would have been refused,"),
+        "{report}"
+    );
+    assert!(
+        report.contains("note: an audit: no call was refused or redirected\n"),
+        "{report}"
+    );
+    let report = said("--redirect plain=semantics!f007");
+    assert!(report.contains("redirected to semantics!f007"), "{report}");
+}
+
+/// What the framework's precompiled code calls is refused like anything else.
+#[test]
+fn the_framework_is_under_the_policy_if_it_is_watched() {
+    let space = Space::new();
+    let refused = "refused libSystem.Native!SystemNative_Write";
+    for watched in ["--framework", "--corelib"] {
+        let policy = format!("--deny SystemNative_Write --allow-only *!* {watched}");
+        let output = under(&space, &policy, "plain");
+        assert_eq!(output.status.signal(), Some(6), "{output:?}");
+        assert!(text(&output.stderr).contains(refused), "{output:?}");
+        let policy = format!("--deny semantics!* {watched}");
+        let output = under(&space, &policy, "try plain 1");
+        assert!(text(&output.stdout).contains("refused semantics!plain"));
+    }
+    assert_eq!(printed("--deny SystemNative_Write", "plain"), bare("plain"));
+}
+
+#[test]
+fn many_rules_are_few_compared_with_what_fits() {
+    let space = Space::new();
+    let rules: String = (0..2500)
+        .map(|n| format!("[[deny]]\ntarget = \"libc!function_{n}\"\n"))
+        .chain(["[[deny]]\ntarget = \"plain\"\n".into()])
+        .collect();
+    fs::write(space.path("many.toml"), rules).unwrap();
+    let output = under(&space, "--policy many.toml", "try plain 1");
+    assert!(
+        text(&output.stdout).contains("deny 'plain' refused semantics!plain"),
+        "{output:?}"
+    );
+    let report = space.recording("a.soglia").json("");
+    assert_eq!(report["policy"]["rules"].as_array().unwrap().len(), 2501);
 }
