@@ -239,7 +239,6 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         entry,
         redirected_to,
         runtime_internal,
-        redirected_to,
         ..
     } = names.targets.get(&target).cloned().unwrap_or_default();
     let place = names.addresses.get(&target);
