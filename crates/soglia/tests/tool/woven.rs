@@ -78,13 +78,15 @@ fn verify(case: &str) {
         );
     }
     let reverse = targets.iter().filter(|t| t.direction == "reverse");
+    let reverse = reverse.map(|t| t.calls).sum::<u64>();
     let more = CALLBACKS.iter().find(|(of, _)| *of == case);
-    assert_eq!(
-        reverse.map(|t| t.calls).sum::<u64>(),
-        callbacks
-            .checked_add_signed(more.map_or(0, |(_, more)| *more))
-            .unwrap(),
-        "callbacks"
+    let more = more.map_or(0, |(_, more)| *more);
+    let callbacks = callbacks.checked_add_signed(more).unwrap();
+    // The stack may end between native code's count and ours.
+    let lost = u64::from(case == "stackoverflow");
+    assert!(
+        (callbacks - lost..=callbacks).contains(&reverse),
+        "callbacks: {reverse}, not {callbacks}"
     );
     assert_eq!(
         recording.report().calls("plain"),
