@@ -18,12 +18,9 @@ use soglia_abi::{
         types::COR_PRF_CORE_CLR,
     },
 };
-use soglia_core::{
-    time::{Anchor, Scale},
-    trace::{
-        log::{Record, Unwatched},
-        writer::{self, ClaimError, Recording},
-    },
+use soglia_core::trace::{
+    log::{Record, Unwatched},
+    writer::{self, ClaimError, Recording},
 };
 use windows_core::{HRESULT, Interface};
 
@@ -175,8 +172,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     });
     let header = recording.header();
     if header.slow_ns != 0 {
-        let scale = Scale::between(header.made, Anchor::take()).unwrap_or(Scale::IDENTITY);
-        SLOW_TICKS.store(scale.ticks(header.slow_ns), Relaxed);
+        SLOW_TICKS.store(recording.slow_ticks(), Relaxed);
     }
     recording.log(&Record::Program {
         args: command_line(),

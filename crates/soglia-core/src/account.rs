@@ -12,6 +12,35 @@ use crate::{
 
 /// Told by [`Task::cross`](crate::task::Task::cross), in this order, what follows from a crossing.
 pub trait Account {
+    /// Whether a crossing at that time can be told at once. If not, [`Account::make_ready`] comes first.
+    fn is_ready(&self, _at: u64) -> bool {
+        true
+    }
+    /// Does for a crossing at that time what takes more than a few stores.
+    fn make_ready(&mut self, _at: u64) {}
+    /// The innermost layer returns after `took` ticks: [`Account::crossed`] and [`Account::closed`] in one, where there is nothing else
+    /// to be said. `false`: there is, and nothing was done; [`Account::note`] comes first then.
+    ///
+    /// Time stamps of different cores may disagree by a few ticks: then `took` has wrapped, and is not plain.
+    fn closes_plainly(
+        &mut self,
+        crossing: Crossing,
+        layer: &mut Layer,
+        at: u64,
+        took: u64,
+    ) -> bool {
+        if took.cast_signed() < 0 {
+            return false;
+        }
+        let (function, slot) = (layer.function, 0);
+        self.crossed(crossing, Who { function, slot }, at);
+        self.closed(layer, took, took.saturating_sub(layer.inner));
+        true
+    }
+    /// This layer returns after `took` ticks, and may be remarkable. `true`: it is.
+    fn note(&mut self, _layer: &Layer, _at: u64, _took: u64) -> bool {
+        false
+    }
     /// A crossing that fits. `who.slot` is set where a layer is opened. Told before the layer is opened or closed.
     fn crossed(&mut self, crossing: Crossing, who: Who, at: u64);
     /// A return without a call.

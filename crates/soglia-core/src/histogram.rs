@@ -17,6 +17,20 @@ pub const fn bucket(ticks: u64) -> usize {
     if index < BUCKETS { index } else { BUCKETS - 1 }
 }
 
+/// From here to [`LONG`], [`bucket_of_usual`] is the same as [`bucket`], and quicker.
+pub const SHORT: u64 = 8;
+/// See [`SHORT`].
+pub const LONG: u64 = 1 << 46;
+
+/// The bucket of a duration of at least [`SHORT`] and less than [`LONG`]: the exponent of the floating-point number and the upper
+/// three bits of its fraction, which stand side by side.
+#[inline(always)]
+pub fn bucket_of_usual(ticks: u64) -> usize {
+    const EXPONENT_OF_ONE: usize = 1023;
+    let bits = (ticks.cast_signed() as f64).to_bits();
+    ((bits >> (52 - 3)) as usize).wrapping_sub((EXPONENT_OF_ONE + 2) * 8)
+}
+
 /// The ticks from which on a duration falls into this bucket.
 pub const fn lower_bound(bucket: usize) -> u64 {
     if bucket < 8 {
@@ -46,6 +60,17 @@ mod tests {
             assert!(lower_bound(b) < lower_bound(b + 1));
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn the_quick_way_is_the_same() {
+        let edges = (0..BUCKETS).flat_map(|b| [lower_bound(b), lower_bound(b + 1) - 1]);
+        for ticks in edges
+            .chain(SHORT..100_000)
+            .filter(|t| (SHORT..LONG).contains(t))
+        {
+            assert_eq!(bucket_of_usual(ticks), bucket(ticks), "{ticks}");
+        }
     }
 
     #[test]

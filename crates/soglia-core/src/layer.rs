@@ -35,22 +35,55 @@ impl Layer {
         Side::from_number(self.bits)
     }
 
-    /// Notes, before the counters of ended, abandoned and failed calls go up to `gone` in sum, that it is this layer which they
-    /// will count.
+    /// Notes, before the counter of such ends comes to `count`, that it is this layer which it will count.
     ///
     /// The process can be killed between any two instructions. A reader that finds this layer open decides by the
-    /// note and the counters whether it was already counted: see [`Layer::is_counted`].
-    #[inline]
-    pub const fn mark_counted(&mut self, gone: u32) {
-        self.bits = (self.bits & 1) | (gone << 1);
+    /// note and the counter whether it was already counted: see [`Layer::is_counted`].
+    #[inline(always)]
+    pub const fn mark_counted(&mut self, end: End, count: u32) {
+        self.bits = (self.bits & 1) | (end as u32) << 1 | count << 3;
     }
 
-    /// Whether this layer, found open, is already among the `gone` calls of its slot: ended, abandoned or failed.
-    pub const fn is_counted(&self, gone: u32) -> bool {
-        let noted = self.bits >> 1;
+    /// The counter that may have counted this layer, found open.
+    pub const fn noted(&self) -> Option<End> {
+        match self.bits >> 1 & 3 {
+            1 => Some(End::Ended),
+            2 => Some(End::Abandoned),
+            3 => Some(End::Failed),
+            _ => None,
+        }
+    }
+
+    /// Whether this layer, found open, is among the `count` calls of the counter that was noted.
+    pub const fn is_counted(&self, count: u32) -> bool {
+        const BITS: u32 = 29;
         // A layer of a live process may have been closed, and others after it, since the reader looked at the depth.
-        let after = gone.wrapping_sub(noted) & (u32::MAX >> 1);
-        noted != 0 && after < 1 << 30
+        let after = count.wrapping_sub(self.bits >> 3) & (u32::MAX >> (32 - BITS));
+        self.noted().is_some() && after < 1 << (BITS - 1)
+    }
+}
+
+/// The ways in which a layer can end, each with a counter of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum End {
+    /// It returned.
+    Ended = 1,
+    /// It was unwound past.
+    Abandoned = 2,
+    /// An exception ended it.
+    Failed = 3,
+}
+
+/// What [`Layers::close_if`] asks, a closure or what must not be left to the compiler to inline.
+pub trait Close {
+    /// Ticks that the innermost layer took, if it closes.
+    fn close(self, layer: &mut Layer) -> Option<u64>;
+}
+
+impl<F: FnOnce(&mut Layer) -> Option<u64>> Close for F {
+    fn close(self, layer: &mut Layer) -> Option<u64> {
+        self(layer)
     }
 }
 
@@ -58,14 +91,17 @@ impl Layer {
 pub trait Layers {
     /// Layers open now.
     fn depth(&self) -> u32;
-    /// The innermost layer.
-    fn top(&mut self) -> Option<&mut Layer>;
     /// The layer that has `below` others above it; 0 is the innermost.
     fn below_top(&self, below: u32) -> Option<&Layer>;
-    /// Opens a layer. `false`: there is no room for it.
-    fn push(&mut self, layer: Layer) -> bool;
-    /// Closes the innermost layer, if there is one.
-    fn pop(&mut self);
+    /// Whether there is room for another layer at once. Once there is none, that stays so until a layer is closed or room is made.
+    fn has_room(&self) -> bool;
+    /// Where there is no room at once. `false`: there is none at all.
+    fn make_room(&mut self) -> bool;
+    /// Opens a layer, if there is room at once.
+    fn push(&mut self, layer: Layer);
+    /// Closes the innermost layer if `close` answers how many ticks it took, and adds those to what is `inner` of the layer around
+    /// it. `false`: `close` did not say, or there is no layer.
+    fn close_if(&mut self, close: impl Close) -> bool;
 }
 
 /// Layers in ordinary memory: for replays and tests.
@@ -84,23 +120,31 @@ impl Layers for VecLayers {
         self.0.len() as u32
     }
 
-    fn top(&mut self) -> Option<&mut Layer> {
-        self.0.last_mut()
-    }
-
     fn below_top(&self, below: u32) -> Option<&Layer> {
         self.0.iter().rev().nth(below as usize)
     }
 
-    fn push(&mut self, layer: Layer) -> bool {
-        if self.0.len() as u32 >= MAX_DEPTH {
-            return false;
-        }
-        self.0.push(layer);
-        true
+    fn has_room(&self) -> bool {
+        (self.0.len() as u32) < MAX_DEPTH
     }
 
-    fn pop(&mut self) {
+    fn make_room(&mut self) -> bool {
+        false
+    }
+
+    fn push(&mut self, layer: Layer) {
+        self.0.push(layer);
+    }
+
+    fn close_if(&mut self, close: impl Close) -> bool {
+        let Some(took) = self.0.last_mut().and_then(|layer| close.close(layer)) else {
+            return false;
+        };
         self.0.pop();
+        if let Some(outer) = self.0.last_mut() {
+            // Senseless times in a broken recording must not stop a replay.
+            outer.inner = outer.inner.wrapping_add(took);
+        }
+        true
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     account::Account,
     crossing::{Crossing, Side},
     fault::Fault,
-    layer::{Layer, Layers},
+    layer::{Close, Layer, Layers},
 };
 
 /// Who is called by an opening crossing, or has returned by a closing one.
@@ -28,6 +28,39 @@ impl Who {
 
 /// A stack that is further away than this from another one is no part of it: a signal handler's own, for example.
 const SAME_STACK: u64 = 8 << 20;
+
+/// A return that closes the innermost layer, of which there is nothing else to be said.
+struct Plainly<'a, A> {
+    crossing: Crossing,
+    function: u64,
+    at: u64,
+    account: &'a mut A,
+}
+
+impl<A: Account> Close for Plainly<'_, A> {
+    #[inline(always)]
+    fn close(self, top: &mut Layer) -> Option<u64> {
+        let fits = top.function == self.function && top.side() == self.crossing.side();
+        let took = self.at.wrapping_sub(top.since);
+        let plain = fits
+            && self
+                .account
+                .closes_plainly(self.crossing, top, self.at, took);
+        plain.then_some(took)
+    }
+}
+
+#[inline(always)]
+fn new_layer(crossing: Crossing, who: Who, at: u64, mark: u64) -> Layer {
+    Layer {
+        since: at,
+        inner: 0,
+        mark,
+        function: who.function,
+        slot: who.slot,
+        bits: crossing.side() as u32,
+    }
+}
 
 /// The layers of one task, and what moves them.
 ///
@@ -67,7 +100,9 @@ impl<L: Layers> Task<L> {
     /// were left without a word (an exception that flew through unmanaged frames, `longjmp`): the marks of nested calls of one kind can
     /// only go down, so a `LeaveRuntime` whose mark is not below that of the innermost open one proves that one gone.
     /// Calls of different kinds are not compared: the runtime tells them through paths of different stack depth.
-    #[inline(always)]
+    ///
+    /// Answers what [`Account::note`] says of a return; `false` where that was not asked.
+    #[inline]
     pub fn cross(
         &mut self,
         crossing: Crossing,
@@ -75,22 +110,69 @@ impl<L: Layers> Task<L> {
         at: u64,
         mark: u64,
         account: &mut impl Account,
-    ) {
+    ) -> bool {
+        !self.crosses_plainly(crossing, who, at, mark, account)
+            && self.crosses_otherwise(crossing, who, at, mark, account)
+    }
+
+    /// The first half of [`Task::cross`]: takes the crossing if there is nothing unusual about it, by a few stores and without a call.
+    /// `false`: there is, and nothing was done.
+    #[inline(always)]
+    pub fn crosses_plainly(
+        &mut self,
+        crossing: Crossing,
+        who: Who,
+        at: u64,
+        mark: u64,
+        account: &mut impl Account,
+    ) -> bool {
+        if crossing.opens() {
+            // While there are calls too deep to be kept, there is no room.
+            let plain = self.gone(crossing.side(), mark) == 0
+                && account.is_ready(at)
+                && self.layers.has_room();
+            if plain {
+                account.crossed(crossing, who, at);
+                self.layers.push(new_layer(crossing, who, at, mark));
+            }
+            return plain;
+        }
+        self.over == 0
+            && account.is_ready(at)
+            && self.layers.close_if(Plainly {
+                crossing,
+                function: who.function,
+                at,
+                account,
+            })
+    }
+
+    /// The other half, for what the first does not take.
+    #[cold]
+    #[inline(never)]
+    pub fn crosses_otherwise(
+        &mut self,
+        crossing: Crossing,
+        who: Who,
+        at: u64,
+        mark: u64,
+        account: &mut impl Account,
+    ) -> bool {
         if crossing.opens() {
             self.open(crossing, who, at, mark, account);
+            false
         } else {
-            self.close::<false>(crossing, who.function, at, account);
+            self.close::<false>(crossing, who.function, at, account)
         }
     }
 
     /// Takes the `EnterRuntime` of a call that ended by an exception, of the innermost open call of this function. As
     /// [`Task::cross`], but that the call is told as [`Account::failed`], and not timed.
-    #[inline]
+    #[cold]
     pub fn fail(&mut self, function: u64, at: u64, account: &mut impl Account) {
         self.close::<true>(Crossing::EnterRuntime, function, at, account);
     }
 
-    #[inline(always)]
     fn open(
         &mut self,
         crossing: Crossing,
@@ -99,74 +181,60 @@ impl<L: Layers> Task<L> {
         mark: u64,
         account: &mut impl Account,
     ) {
-        let side = crossing.side();
-        if self.gone(side, mark) != 0 {
-            self.abandon(side, mark, account);
-        }
+        self.abandon(crossing.side(), mark, account);
+        account.make_ready(at);
         account.crossed(crossing, who, at);
-        let layer = Layer {
-            since: at,
-            inner: 0,
-            mark,
-            function: who.function,
-            slot: who.slot,
-            bits: side as u32,
-        };
-        if self.over != 0 || !self.layers.push(layer) {
+        if self.over == 0 && (self.layers.has_room() || self.layers.make_room()) {
+            self.layers.push(new_layer(crossing, who, at, mark));
+        } else {
             self.too_deep(who.slot, account);
         }
     }
 
-    #[inline(always)]
     fn close<const FAILED: bool>(
         &mut self,
         crossing: Crossing,
         function: u64,
         at: u64,
         account: &mut impl Account,
-    ) {
-        let side = crossing.side();
+    ) -> bool {
+        let who = Who { function, slot: 0 };
         if self.over != 0 {
             self.over -= 1;
-            account.crossed(crossing, Who { function, slot: 0 }, at);
-            account.untimed_return(crossing);
-            return;
-        }
-        match self.layers.top() {
-            Some(top) if top.function == function && top.side() == side => {}
-            _ => {
-                if !self.unwind_to(side, function, account) {
-                    account.unmatched(crossing, function, at);
-                    account.fault(Fault::Unmatched);
-                    return;
-                }
-            }
-        }
-        let who = Who { function, slot: 0 };
-        if FAILED {
-            account.crossed_failing(crossing, who, at);
-        } else {
+            account.make_ready(at);
             account.crossed(crossing, who, at);
+            account.untimed_return(crossing);
+            return false;
         }
-        let Some(top) = self.layers.top() else { return };
-        // Time stamps of different cores may disagree by a few ticks.
-        let total = at.saturating_sub(top.since);
-        let own = total.saturating_sub(top.inner);
-        if FAILED {
-            account.failed(top);
-        } else {
-            account.closed(top, total, own);
+        if !self.unwind_to(crossing.side(), function, account) {
+            account.unmatched(crossing, function, at);
+            account.fault(Fault::Unmatched);
+            return false;
         }
-        self.layers.pop();
-        if let Some(outer) = self.layers.top() {
-            // Senseless times in a broken recording must not stop a replay.
-            outer.inner = outer.inner.wrapping_add(total);
-        }
+        account.make_ready(at);
+        let mut noted = false;
+        self.layers.close_if(|top: &mut Layer| {
+            // Time stamps of different cores may disagree by a few ticks.
+            let took = at.saturating_sub(top.since);
+            if FAILED {
+                account.crossed_failing(crossing, who, at);
+                account.failed(top);
+            } else {
+                noted = account.note(top, at, took);
+                account.crossed(crossing, who, at);
+                account.closed(top, took, took.saturating_sub(top.inner));
+            }
+            Some(took)
+        });
+        noted
     }
 
     /// How many layers are gone for sure when a call of this side is told at this mark: 0, or all down to the innermost of the same side.
     #[inline(always)]
     fn gone(&self, side: Side, mark: u64) -> u32 {
+        if mark == 0 {
+            return 0;
+        }
         let same = |layer: &Layer| {
             layer.side() == side
                 && layer.mark != 0
@@ -213,11 +281,11 @@ impl<L: Layers> Task<L> {
         let count = (count - over).min(self.layers.depth());
         account.unwound(over + count);
         for _ in 0..count {
-            if let Some(layer) = self.layers.top() {
+            self.layers.close_if(|layer: &mut Layer| {
                 account.abandoned(layer);
                 account.fault(Fault::Abandoned);
-            }
-            self.layers.pop();
+                Some(0)
+            });
         }
     }
 

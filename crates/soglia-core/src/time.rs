@@ -32,6 +32,15 @@ impl TickSource {
         SOURCE.store(self as u8, Relaxed);
     }
 
+    /// The source that [`now`] uses.
+    pub fn selected() -> Self {
+        if SOURCE.load(Relaxed) == Self::Counter as u8 {
+            Self::Counter
+        } else {
+            Self::Monotonic
+        }
+    }
+
     /// The source with this number in a recording.
     pub const fn from_number(number: u32) -> Option<Self> {
         match number {
@@ -62,13 +71,21 @@ fn counter_is_steady() -> bool {
 /// The time now, in ticks of the selected source.
 #[inline]
 pub fn now() -> u64 {
-    #[cfg(target_arch = "x86_64")]
     if SOURCE.load(Relaxed) == TickSource::Counter as u8 {
-        // SAFETY: every x86-64 CPU has rdtsc, and Linux leaves it enabled unless asked otherwise by prctl, in which case
-        // the kernel's own vDSO clock would fault too.
-        #[allow(unsafe_code, reason = "reads a CPU register")]
-        return unsafe { std::arch::x86_64::_rdtsc() };
+        return counter();
     }
+    slow_now()
+}
+
+/// The CPU's counter. Ticks only where [`TickSource::Counter`] is selected.
+#[inline(always)]
+pub fn counter() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 CPU has rdtsc, and Linux leaves it enabled unless asked otherwise by prctl, in which case
+    // the kernel's own vDSO clock would fault too.
+    #[allow(unsafe_code, reason = "reads a CPU register")]
+    return unsafe { std::arch::x86_64::_rdtsc() };
+    #[cfg(not(target_arch = "x86_64"))]
     slow_now()
 }
 

@@ -159,7 +159,9 @@ fn record(task: &mut TaskWriter, step: Step) {
     let function = step.function;
     let who = Who { function, slot };
     match step.how {
-        How::Crossed => task.cross(step.crossing, who, step.at, step.mark),
+        How::Crossed => {
+            task.cross(step.crossing, who, step.at, step.mark);
+        }
         How::Failed => task.fail(function, step.at),
         How::Refused => task.refuse(slot, step.at),
     }
@@ -181,7 +183,9 @@ impl Model {
         };
         let (task, totals) = (&mut self.task, &mut self.totals);
         match step.how {
-            How::Crossed => task.cross(step.crossing, who, step.at, step.mark, totals),
+            How::Crossed => {
+                task.cross(step.crossing, who, step.at, step.mark, totals);
+            }
             How::Failed => task.fail(step.function, step.at, totals),
             How::Refused => totals.refused(step.target(), step.at),
         }

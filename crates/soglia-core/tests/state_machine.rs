@@ -8,7 +8,7 @@ use soglia_core::{
     crossing::{Crossing, Side},
     fault::Fault,
     histogram::bucket,
-    layer::{Layer, Layers, MAX_DEPTH, VecLayers},
+    layer::{Close, Layer, Layers, MAX_DEPTH, VecLayers},
     task::{Task, Who},
     trace::{
         log::Record,
@@ -58,7 +58,9 @@ impl Step {
 
     fn tell<L: Layers>(self, task: &mut Task<L>, at: u64, account: &mut impl Account) {
         match self.how {
-            How::Crossed => task.cross(self.crossing, self.who(), at, self.mark, account),
+            How::Crossed => {
+                task.cross(self.crossing, self.who(), at, self.mark, account);
+            }
             How::Failed => task.fail(self.function(), at, account),
             How::Refused => account.refused(self.target(), at),
         }
@@ -94,20 +96,24 @@ impl Layers for Shallow {
         self.0.depth()
     }
 
-    fn top(&mut self) -> Option<&mut Layer> {
-        self.0.top()
-    }
-
     fn below_top(&self, below: u32) -> Option<&Layer> {
         self.0.below_top(below)
     }
 
-    fn push(&mut self, layer: Layer) -> bool {
-        self.0.depth() < SHALLOW && self.0.push(layer)
+    fn has_room(&self) -> bool {
+        self.0.depth() < SHALLOW && self.0.has_room()
     }
 
-    fn pop(&mut self) {
-        self.0.pop();
+    fn push(&mut self, layer: Layer) {
+        self.0.push(layer);
+    }
+
+    fn make_room(&mut self) -> bool {
+        self.0.depth() < SHALLOW && self.0.make_room()
+    }
+
+    fn close_if(&mut self, close: impl Close) -> bool {
+        self.0.close_if(close)
     }
 }
 
@@ -562,7 +568,9 @@ impl Live {
         };
         let who = Who { function, slot };
         match step.how {
-            How::Crossed => self.task.cross(step.crossing, who, at, step.mark),
+            How::Crossed => {
+                self.task.cross(step.crossing, who, at, step.mark);
+            }
             How::Failed => self.task.fail(function, at),
             How::Refused => self.task.refuse(slot, at),
         }

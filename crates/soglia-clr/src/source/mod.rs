@@ -16,15 +16,15 @@ use crate::{boundary, engine};
 /// Targets that have returned, on any task.
 static RETURNED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// The first return of a forward target on this task, or a slow one: keeps what is to be known of it.
+/// The first return of a forward target on this task, or a slow one.
 #[cold]
 #[inline(never)]
-fn look_into(task: &TaskWriter, slot: u32, at: u64, took: u64) {
+fn look_into(task: &mut TaskWriter) {
     boundary::fence((), || {
-        let Some(engine) = engine::get() else {
+        let (Some(engine), Some(noted)) = (engine::get(), task.recall()) else {
             return;
         };
-        let target = task.target(slot);
+        let (target, took) = (task.target(noted.slot), noted.took);
         let first = {
             let mut returned = RETURNED.lock().unwrap_or_else(PoisonError::into_inner);
             returned.insert(target)
@@ -32,6 +32,6 @@ fn look_into(task: &TaskWriter, slot: u32, at: u64, took: u64) {
         if first {
             engine.recording.log(&Record::FirstReturn { target, took });
         }
-        engine.look_into(task, slot, at, took);
+        engine.look_into(task, noted.slot, noted.at, took);
     });
 }

@@ -26,14 +26,14 @@ use soglia_core::{
     time,
     trace::{
         log::{Record, TargetNames},
-        task_writer::TaskWriter,
+        task_writer::{TaskWriter, Then},
     },
 };
 
 use super::look_into;
 use crate::{
     boundary,
-    engine::{self, Engine, GENERATION, SHUT_DOWN, SLOW_TICKS},
+    engine::{self, Engine, GENERATION, SHUT_DOWN},
     names::function_pointer,
     stacks, threads,
 };
@@ -96,16 +96,9 @@ fn close(crossing: Crossing, function: u64) {
     let Some(task) = threads::returning() else {
         return;
     };
-    if crossing == Crossing::EnterRuntime
-        && let Some(top) = task.top()
-        && top.function == function
-    {
-        let (slot, took) = (top.slot, at.saturating_sub(top.since));
-        if took >= SLOW_TICKS.load(Relaxed) || task.ended(slot) == 0 {
-            look_into(task, slot, at, took);
-        }
+    if task.cross(crossing, Who { function, slot: 0 }, at, 0) == Then::LookInto {
+        look_into(task);
     }
-    task.cross(crossing, Who { function, slot: 0 }, at, 0);
 }
 
 /// The first call of a function on this task, or the first since a module was unloaded.

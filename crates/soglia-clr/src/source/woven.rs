@@ -31,13 +31,16 @@ use soglia_core::{
     fault::Fault,
     task::Who,
     time,
-    trace::{log::Record, task_writer::TaskWriter},
+    trace::{
+        log::Record,
+        task_writer::{TaskWriter, Then},
+    },
 };
 
 use super::look_into;
 use crate::{
     boundary,
-    engine::{self, Engine, GENERATION, SHUT_DOWN, SLOW_TICKS},
+    engine::{self, Engine, GENERATION, SHUT_DOWN},
     names::Found,
     stacks, threads, weave,
 };
@@ -55,7 +58,7 @@ const fn function(id: i64) -> u64 {
 
 /// Before a native call. Called by wrappers in cooperative mode.
 pub extern "C" fn leave(id: i64) -> i32 {
-    open(Crossing::LeaveRuntime, function(id))
+    open(Crossing::LeaveRuntime, id)
 }
 
 /// The same, where [`leave`] could not do it. Called in preemptive mode.
@@ -89,7 +92,7 @@ pub extern "C" fn refused(id: i64) {
 
 /// When native code has called managed code. Called in cooperative mode.
 pub extern "C" fn reverse_enter(id: i64) -> i32 {
-    open(Crossing::ReverseEnterRuntime, function(id))
+    open(Crossing::ReverseEnterRuntime, id)
 }
 
 /// The same, where [`reverse_enter`] could not do it. Called in preemptive mode.
@@ -107,7 +110,7 @@ pub extern "C" fn reverse_leave_slow(_id: i64) {}
 
 /// Before a native call that is only counted. Called in cooperative mode.
 pub extern "C" fn count(id: i64) -> i32 {
-    count_one(Crossing::LeaveRuntime, function(id))
+    count_one(id)
 }
 
 /// The same, where [`count`] could not do it. Called in preemptive mode.
@@ -117,7 +120,7 @@ pub extern "C" fn count_slow(id: i64) {
 
 /// When native code has called managed code and that is only counted. Called in cooperative mode.
 pub extern "C" fn reverse_count(id: i64) -> i32 {
-    count_one(Crossing::ReverseEnterRuntime, function(id))
+    count_one(id)
 }
 
 /// The same, where [`reverse_count`] could not do it. Called in preemptive mode.
@@ -160,51 +163,56 @@ impl Callee {
     }
 }
 
+/// Opens a layer of the wrapper's own.
 #[inline(always)]
-fn open(crossing: Crossing, function: u64) -> i32 {
+fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(task) = threads::existing() else {
         return SLOW;
     };
-    match task.slot(function, crossing.side(), GENERATION.load(Relaxed)) {
-        Some(slot) => {
-            task.cross(crossing, Who { function, slot }, time::now(), 0);
-            DONE
-        }
-        None => SLOW,
-    }
+    let Some(slot) = task.slot_of(id as usize) else {
+        return SLOW;
+    };
+    let Some(at) = task.stamp() else {
+        return SLOW;
+    };
+    let function = function(id);
+    then(task.cross(crossing, Who { function, slot }, at, 0))
 }
 
 #[inline(always)]
 fn close(crossing: Crossing, function: u64) -> i32 {
-    let at = time::now();
-    let Some(task) = threads::returning() else {
-        return DONE;
+    let Some(task) = threads::existing() else {
+        return close_otherwise(crossing, function);
     };
-    let mut more = DONE;
-    if crossing == Crossing::EnterRuntime
-        && let Some(top) = task.top()
-        && top.function == function
-    {
-        let (slot, took) = (top.slot, at.saturating_sub(top.since));
-        if took >= SLOW_TICKS.load(Relaxed) || task.ended(slot) == 0 {
-            task.remember(slot, at, took);
-            more = SLOW;
-        }
-    }
-    task.cross(crossing, Who { function, slot: 0 }, at, 0);
-    more
+    let Some(at) = task.stamp() else {
+        return close_otherwise(crossing, function);
+    };
+    then(task.cross(crossing, Who { function, slot: 0 }, at, 0))
+}
+
+/// On a thread that is no task, or without the CPU's counter.
+#[cold]
+#[inline(never)]
+extern "C" fn close_otherwise(crossing: Crossing, function: u64) -> i32 {
+    let at = time::now();
+    threads::returning().map_or(DONE, |task| {
+        then(task.cross(crossing, Who { function, slot: 0 }, at, 0))
+    })
 }
 
 #[inline(always)]
-fn count_one(crossing: Crossing, function: u64) -> i32 {
+const fn then(then: Then) -> i32 {
+    const _: () = assert!(Then::GoOn as i32 == DONE && Then::LookInto as i32 == SLOW);
+    (then as u32).cast_signed()
+}
+
+#[inline(always)]
+fn count_one(id: i64) -> i32 {
     let Some(task) = threads::existing() else {
         return SLOW;
     };
-    match task.slot(function, crossing.side(), GENERATION.load(Relaxed)) {
-        Some(slot) => {
-            task.count(slot);
-            DONE
-        }
+    match task.slot_of(id as usize) {
+        Some(slot) => then(task.count(slot)),
         None => SLOW,
     }
 }
@@ -234,10 +242,8 @@ fn fail(function: u64) {
 
 #[cold]
 fn recall() {
-    if let Some(task) = threads::existing()
-        && let Some((slot, at, took)) = task.recall()
-    {
-        look_into(task, slot, at, took);
+    if let Some(task) = threads::existing() {
+        look_into(task);
     }
 }
 
@@ -245,18 +251,33 @@ fn recall() {
 #[cold]
 fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::current(crossing)?;
-    let (function, side) = (callee.function(), crossing.side());
-    let generation = GENERATION.load(Relaxed);
-    let slot = match task.slot(function, side, generation) {
-        Some(slot) => slot,
-        None => boundary::fence(None, || first_call(task, side, callee, generation))?,
+    let slot = match (task_slot(task, crossing.side(), callee), engine::get()) {
+        (Some(slot), _) => slot,
+        (None, Some(engine)) => {
+            boundary::fence(None, || first_call(engine, task, crossing.side(), callee))?
+        }
+        (None, None) => return None,
     };
     Some((task, slot))
 }
 
+/// The slot, if this was called before on this task.
+#[inline(always)]
+fn task_slot(task: &TaskWriter, side: Side, callee: Callee) -> Option<u32> {
+    match callee {
+        Callee::Woven(id) => task.slot_of(id as usize),
+        Callee::Pointer(..) => task.slot(callee.function(), side, GENERATION.load(Relaxed)),
+    }
+}
+
 /// The first call of a target on this task, or one that the task has forgotten.
-fn first_call(task: &mut TaskWriter, side: Side, callee: Callee, generation: u32) -> Option<u32> {
-    let engine = engine::get()?;
+fn first_call(
+    engine: &'static Engine,
+    task: &mut TaskWriter,
+    side: Side,
+    callee: Callee,
+) -> Option<u32> {
+    let generation = GENERATION.load(Relaxed);
     if generation & SHUT_DOWN != 0 {
         task.fault(Fault::AfterShutdown);
     }
@@ -266,5 +287,8 @@ fn first_call(task: &mut TaskWriter, side: Side, callee: Callee, generation: u32
         let stack = stacks::current(engine);
         engine.recording.log(&Record::FirstCall { target, stack });
     }
-    Some(task.learn(callee.function(), side, target, generation & !SHUT_DOWN))
+    Some(match callee {
+        Callee::Woven(id) => task.learn_id(id as usize, side, target),
+        Callee::Pointer(..) => task.learn(callee.function(), side, target, generation & !SHUT_DOWN),
+    })
 }

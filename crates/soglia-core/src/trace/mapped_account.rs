@@ -16,21 +16,46 @@ use super::{
     writer::{Level, Recording},
 };
 use crate::{
-    account::Account, crossing::Crossing, fault::Fault, histogram::bucket, layer::Layer, task::Who,
+    account::Account,
+    crossing::{Crossing, Side},
+    fault::Fault,
+    histogram::{LONG, SHORT, bucket, bucket_of_usual},
+    layer::{End, Layer},
+    task::Who,
 };
+
+/// A return that somebody should look into.
+#[derive(Clone, Copy, Debug)]
+pub struct Noted {
+    /// Where the call is accounted.
+    pub slot: u32,
+    /// Ticks when it returned.
+    pub at: u64,
+    /// Ticks that it took.
+    pub took: u64,
+}
+
+/// When a counter of calls comes here, its target gets a new slot.
+const FULL: u32 = u32::MAX / 2;
 
 /// Slots and events in the mapping.
 #[derive(Debug)]
 pub(super) struct MappedAccount {
     base: *mut u8,
     wants_events: bool,
-    /// Where the next event goes; null: there is no room any more.
+    /// Where the next event goes.
     words: *mut u32,
-    /// The first place where not every crossing has room.
+    /// The last place from which on every crossing has room. Before `words`: there is no room.
     limit: *mut u32,
+    /// There is no room for events any more.
+    is_over: bool,
     /// Ticks of the last event.
     last: u64,
     record: &'static TaskRecord,
+    /// Returns are usual that come from [`SHORT`] ticks on, for this many ticks: such a call is not slow.
+    usual: u64,
+    /// A return that somebody should look into.
+    noted: Option<Noted>,
     /// A slot whose counter is about to overflow.
     full: Option<u32>,
     chunk: Option<NonNull<ChunkHeader>>,
@@ -57,10 +82,13 @@ impl MappedAccount {
         Self {
             base: recording.base(),
             wants_events: recording.level() == Level::Events,
-            words: std::ptr::null_mut(),
+            words: std::ptr::dangling_mut(),
             limit: std::ptr::null_mut(),
+            is_over: false,
             last: now,
             record,
+            usual: recording.slow_ticks().min(LONG).saturating_sub(SHORT),
+            noted: None,
             full: None,
             chunk: None,
             bytes: 0,
@@ -74,6 +102,12 @@ impl MappedAccount {
         if self.wants_events {
             self.next_chunk();
         }
+    }
+
+    /// Whether there are to be events.
+    #[inline(always)]
+    pub(super) fn wants_events(&self) -> bool {
+        self.wants_events
     }
 
     /// Where the recording is mapped.
@@ -93,15 +127,19 @@ impl MappedAccount {
         self.recording
     }
 
-    /// Whether some slot's counter is about to overflow.
-    #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.full.is_some()
-    }
-
     /// A slot whose counter is about to overflow, once.
     pub(super) fn take_full(&mut self) -> Option<u32> {
         self.full.take()
+    }
+
+    /// Whether there is one.
+    pub(super) fn has_noted(&self) -> bool {
+        self.noted.is_some()
+    }
+
+    /// The return that was noted last, once.
+    pub(super) fn take_noted(&mut self) -> Option<Noted> {
+        self.noted.take()
     }
 
     /// Gives the memory of the events back to the operating system; their bytes are in the file.
@@ -126,7 +164,9 @@ impl MappedAccount {
             .recording
             .chunk(ChunkKind::Events, task, self.chunks, blocks)
         else {
-            self.words = std::ptr::null_mut();
+            // For good: one gap is enough.
+            self.limit = std::ptr::null_mut();
+            self.is_over = true;
             return;
         };
         // SAFETY: in the mapping; its fields are atomics.
@@ -159,18 +199,14 @@ impl MappedAccount {
 
     #[inline(always)]
     fn event(&mut self, crossing: Crossing, slot: u32, at: u64) {
-        if self.words.is_null() || self.words > self.limit {
-            if !self.words.is_null() {
-                self.next_chunk();
-            }
-            if self.words.is_null() {
-                add!(self.record.dropped, 1);
-                return;
-            }
+        if self.words > self.limit {
+            add!(self.record.dropped, 1);
+            return;
         }
-        let since = at.saturating_sub(self.last);
         // A stamp from another core may lie a little before the last one: then this crossing counts as simultaneous.
-        self.last = self.last.max(at);
+        let at = at.max(self.last);
+        let since = at - self.last;
+        self.last = at;
         let target = if crossing.opens() {
             // SAFETY: an opening crossing carries a slot of this recording.
             unsafe { slot_at(self.base, slot) }.target.load(Relaxed)
@@ -186,11 +222,9 @@ impl MappedAccount {
             self.words = unsafe { self.words.add(1) };
             return;
         }
-        if since >> TICK_BITS != 0 {
-            self.later(since >> TICK_BITS);
-        }
+        // What does not fit here was told by `later`.
         let word = crossing as u32 | (since as u32 & ((1 << TICK_BITS) - 1)) << KIND_BITS;
-        // SAFETY: not beyond the limit, so there is room for `later` and two words.
+        // SAFETY: not beyond the limit, so there is room for two words.
         unsafe {
             if crossing.opens() {
                 self.put(1, target);
@@ -203,22 +237,26 @@ impl MappedAccount {
         }
     }
 
-    #[cold]
-    fn later(&mut self, high: u64) {
-        // SAFETY: called with room for it.
-        unsafe {
-            self.put(0, LATER | (high as u32) << 3);
-            self.words = self.words.add(1);
+    /// Tells so much of the time until then that what is left fits into a word.
+    fn later(&mut self, at: u64) {
+        let high = at.saturating_sub(self.last) >> TICK_BITS;
+        if high != 0 && self.rare(&[LATER | (high as u32) << KIND_BITS]) {
+            self.last += high << TICK_BITS;
+        }
+    }
+
+    /// Goes on in a new chunk if this one has no room for a crossing.
+    fn make_room(&mut self) {
+        if self.words > self.limit && self.wants_events && !self.is_over {
+            self.next_chunk();
         }
     }
 
     /// Writes a record of one to three words; `false`: there is no room, or nobody wants it.
     #[cold]
     fn rare(&mut self, words: &[u32]) -> bool {
-        if !self.words.is_null() && self.words > self.limit {
-            self.next_chunk();
-        }
-        if self.words.is_null() {
+        self.make_room();
+        if self.words > self.limit {
             return false;
         }
         // SAFETY: not beyond the limit. The first word is stored last.
@@ -254,113 +292,192 @@ impl MappedAccount {
         }
     }
 
-    /// How many calls of a slot are no longer open, but for those that were never layers.
+    /// Counts a call that is not timed. `false`: its slot is full now.
     #[inline(always)]
-    fn gone(slot: &Slot) -> u32 {
-        let others = slot.abandoned.load(Relaxed);
-        let others = others.wrapping_add(slot.failed.load(Relaxed));
-        others.wrapping_add(slot.ended.load(Relaxed))
-    }
-
-    /// Counts a call that is not timed.
-    #[inline(always)]
-    pub(super) fn count(&mut self, number: u32) {
+    pub(super) fn count(&mut self, number: u32) -> bool {
         // SAFETY: the slot is one of this recording.
         let slot = unsafe { slot_at(self.base, number) };
         let untimed = slot.untimed.load(Relaxed).wrapping_add(1);
         slot.untimed.store(untimed, Relaxed);
-        if untimed >= u32::MAX / 2 {
+        if untimed >= FULL {
             self.full = Some(number);
         }
+        untimed < FULL
     }
 }
 
-impl Account for MappedAccount {
-    #[inline]
+/// The same, told of crossings. Without `EVENTS` they are not among the events, and so there must be none.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(super) struct Told<const EVENTS: bool>(MappedAccount);
+
+impl<const EVENTS: bool> Told<EVENTS> {
+    /// The account in that role.
+    #[inline(always)]
+    pub(super) fn of(account: &mut MappedAccount) -> &mut Self {
+        debug_assert!(EVENTS || !account.wants_events);
+        // SAFETY: transparent, so one is laid out as the other.
+        unsafe { &mut *std::ptr::from_mut(account).cast::<Self>() }
+    }
+}
+
+impl<const EVENTS: bool> Account for Told<EVENTS> {
+    #[inline(always)]
+    fn is_ready(&self, at: u64) -> bool {
+        let of = &self.0;
+        !EVENTS
+            || !of.wants_events
+            || (of.words <= of.limit && at.wrapping_sub(of.last) >> TICK_BITS == 0)
+    }
+
+    #[cold]
+    fn make_ready(&mut self, at: u64) {
+        self.0.later(at);
+        self.0.make_room();
+    }
+
+    #[inline(always)]
     fn crossed(&mut self, crossing: Crossing, who: Who, at: u64) {
-        if self.wants_events {
-            self.event(crossing, who.slot, at);
+        if EVENTS && self.0.wants_events {
+            self.0.event(crossing, who.slot, at);
         }
+    }
+
+    /// Not for the first return of a slot, nor for one that is full, nor where the duration is unusual.
+    #[inline(always)]
+    fn closes_plainly(
+        &mut self,
+        crossing: Crossing,
+        layer: &mut Layer,
+        at: u64,
+        took: u64,
+    ) -> bool {
+        // SAFETY: the layer's slot is one of this recording.
+        let slot = unsafe { slot_at(self.0.base, layer.slot) };
+        let ended = slot.ended.load(Relaxed);
+        if took.wrapping_sub(SHORT) >= self.0.usual || ended.cast_signed() <= 0 {
+            return false;
+        }
+        self.crossed(crossing, Who::default(), at);
+        returned(slot, layer, ended, took, bucket_of_usual(took));
+        true
+    }
+
+    #[cold]
+    fn note(&mut self, layer: &Layer, at: u64, took: u64) -> bool {
+        let number = layer.slot;
+        // SAFETY: the layer's slot is one of this recording.
+        let slot = unsafe { slot_at(self.0.base, number) };
+        let ended = slot.ended.load(Relaxed);
+        let slow = took >= self.0.recording.slow_ticks();
+        let remarkable = layer.side() == Side::Unmanaged && (ended == 0 || slow);
+        if remarkable {
+            let slot = number;
+            self.0.noted = Some(Noted { slot, at, took });
+        }
+        if ended >= FULL {
+            self.0.full = Some(number);
+        }
+        remarkable || ended >= FULL
+    }
+
+    #[inline]
+    fn closed(&mut self, layer: &mut Layer, total: u64, _own: u64) {
+        // SAFETY: the layer's slot is one of this recording.
+        let slot = unsafe { slot_at(self.0.base, layer.slot) };
+        let ended = slot.ended.load(Relaxed);
+        returned(slot, layer, ended, total, bucket(total));
     }
 
     #[cold]
     fn unmatched(&mut self, crossing: Crossing, _function: u64, at: u64) {
-        add!(self.record.unmatched[crossing as usize - 1], 1);
-        self.rare_crossing(crossing as u32, at);
+        add!(self.0.record.unmatched[crossing as usize - 1], 1);
+        self.0.rare_crossing(crossing as u32, at);
     }
 
     #[cold]
     fn unwound(&mut self, count: u32) {
         if count != 0 {
-            self.rare(&[UNWOUND | count << KIND_BITS]);
+            self.0.rare(&[UNWOUND | count << KIND_BITS]);
         }
     }
 
     #[cold]
     fn abandoned(&mut self, layer: &mut Layer) {
         // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.base, layer.slot) };
-        layer.mark_counted(Self::gone(slot).wrapping_add(1));
+        let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let abandoned = slot.abandoned.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(End::Abandoned, abandoned);
         slot.abandoned.store(abandoned, Release);
-    }
-
-    #[inline(always)]
-    fn closed(&mut self, layer: &mut Layer, total: u64, own: u64) {
-        // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.base, layer.slot) };
-        layer.mark_counted(Self::gone(slot).wrapping_add(1));
-        let ended = slot.ended.load(Relaxed).wrapping_add(1);
-        add!(slot.total, total);
-        add!(slot.own, own);
-        if total < slot.min.load(Relaxed) {
-            slot.min.store(total, Relaxed);
-        }
-        if total > slot.max.load(Relaxed) {
-            slot.max.store(total, Relaxed);
-        }
-        add!(slot.histogram[bucket(total)], 1);
-        slot.ended.store(ended, Release);
-        if ended >= u32::MAX / 2 {
-            self.full = Some(layer.slot);
-        }
     }
 
     #[cold]
     fn untimed(&mut self, slot: u32) {
-        self.count(slot);
+        self.0.count(slot);
     }
 
     #[cold]
     fn untimed_return(&mut self, crossing: Crossing) {
-        add!(self.record.untimed[crossing as usize - 1], 1);
+        add!(self.0.record.untimed[crossing as usize - 1], 1);
     }
 
     #[cold]
     fn crossed_failing(&mut self, _crossing: Crossing, _who: Who, at: u64) {
-        self.rare_crossing(FAILED, at);
+        self.0.rare_crossing(FAILED, at);
     }
 
     #[cold]
     fn failed(&mut self, layer: &mut Layer) {
         // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.base, layer.slot) };
-        layer.mark_counted(Self::gone(slot).wrapping_add(1));
+        let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let failed = slot.failed.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(End::Failed, failed);
         slot.failed.store(failed, Release);
     }
 
     #[cold]
     fn refused(&mut self, slot: u32, at: u64) {
         // SAFETY: the slot is one of this recording.
-        let of_target = unsafe { slot_at(self.base, slot) };
+        let of_target = unsafe { slot_at(self.0.base, slot) };
         let target = of_target.target.load(Relaxed);
-        self.rare_at(REFUSED, at, Some(target));
+        self.0.rare_at(REFUSED, at, Some(target));
         add!(of_target.refused, 1);
     }
 
     #[cold]
     fn fault(&mut self, fault: Fault) {
-        add!(self.record.faults[fault as usize], 1);
+        add!(self.0.record.faults[fault as usize], 1);
     }
+}
+
+/// Says that the branch it stands in is seldom taken.
+#[cold]
+#[inline(always)]
+const fn seldom() {}
+
+/// Counts a return, the `ended` of its slot last. The bucket is that of the ticks that the call took.
+#[inline(always)]
+fn returned(slot: &Slot, layer: &mut Layer, ended: u32, took: u64, bucket: usize) {
+    let ended = ended.wrapping_add(1);
+    let inner = layer.inner;
+    layer.mark_counted(End::Ended, ended);
+    add!(slot.total, took);
+    let own = if inner == 0 {
+        took
+    } else {
+        took.saturating_sub(inner)
+    };
+    add!(slot.own, own);
+    if took < slot.min.load(Relaxed) {
+        seldom();
+        slot.min.store(took, Relaxed);
+    }
+    if took > slot.max.load(Relaxed) {
+        seldom();
+        slot.max.store(took, Relaxed);
+    }
+    if let Some(counter) = slot.histogram.get(bucket) {
+        add!(counter, 1);
+    }
+    slot.ended.store(ended, Release);
 }

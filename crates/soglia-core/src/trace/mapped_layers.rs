@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "layers lie in the mapped file")]
 
 use std::{
+    mem::offset_of,
     ptr::NonNull,
     sync::atomic::{
         Ordering::{Relaxed, Release, SeqCst},
@@ -15,15 +16,16 @@ use super::{
     },
     writer::Recording,
 };
-use crate::layer::{Layer, Layers, MAX_DEPTH};
+use crate::layer::{Close, Layer, Layers, MAX_DEPTH};
 
 /// Layers in the mapping: the first few in the task's chunk, more in chunks of their own.
 #[derive(Debug)]
 pub(super) struct MappedLayers {
-    /// Where the next layer goes, and the bounds of the segment that it is in.
+    /// Where the next layer goes, and where the segment begins that it is in.
     next: *mut Layer,
     begin: *mut Layer,
-    end: *mut Layer,
+    /// No layer goes here without more ado: it is the end of the segment, or deeper than the task ever was.
+    limit: *mut Layer,
     depth: u32,
     max_depth: u32,
     record: &'static TaskRecord,
@@ -44,10 +46,9 @@ impl MappedLayers {
             .cast::<Layer>()
             .as_ptr();
         Self {
-            // SAFETY: one past the last layer of the chunk.
-            end: unsafe { first.add(FIRST_LAYERS) },
             next: first,
             begin: first,
+            limit: first,
             depth: 0,
             max_depth: 0,
             record,
@@ -59,9 +60,6 @@ impl MappedLayers {
 
     #[cold]
     fn grow(&mut self) -> bool {
-        if self.depth >= MAX_DEPTH {
-            return false;
-        }
         if self.segment + 1 == self.segments.len() {
             let task = self.record.number.load(Relaxed);
             let sequence = self.segment as u32;
@@ -81,21 +79,37 @@ impl MappedLayers {
         true
     }
 
+    /// One past the last layer of the segment.
+    fn end(&self) -> *mut Layer {
+        let (begin, capacity) = self.segments[self.segment];
+        begin.wrapping_add(capacity)
+    }
+
+    /// Lets layers go as deep as they ever were, or up to the end of the segment.
+    fn set_limit(&mut self) {
+        let known = (self.max_depth - self.depth) as usize;
+        self.limit = self.end().min(self.next.wrapping_add(known));
+    }
+
     fn enter(&mut self, segment: usize, used: usize) {
         let (begin, capacity) = self.segments[segment];
         self.segment = segment;
         self.begin = begin;
-        // SAFETY: within, or one past, the layers of the segment.
-        unsafe {
-            self.next = begin.add(used);
-            self.end = begin.add(capacity);
-        }
+        // Within, or one past, the layers of the segment.
+        self.next = begin.wrapping_add(used.min(capacity));
+        self.set_limit();
     }
 
+    /// The segment is empty, and there is one before.
     #[cold]
-    fn shrink(&mut self) {
+    #[inline(never)]
+    extern "C" fn shrink(&mut self, took: u64) -> bool {
         let (_, capacity) = self.segments[self.segment - 1];
         self.enter(self.segment - 1, capacity);
+        // SAFETY: the segment before is full.
+        let outer = unsafe { &mut *self.next.sub(1) };
+        outer.inner = outer.inner.wrapping_add(took);
+        true
     }
 
     #[cold]
@@ -119,15 +133,6 @@ impl Layers for MappedLayers {
     }
 
     #[inline]
-    fn top(&mut self) -> Option<&mut Layer> {
-        if self.depth == 0 {
-            return None;
-        }
-        // SAFETY: with layers open, `next` is at least one beyond `begin` (see `pop`), and only this thread writes them.
-        Some(unsafe { &mut *self.next.sub(1) })
-    }
-
-    #[inline]
     fn below_top(&self, below: u32) -> Option<&Layer> {
         if below >= self.depth {
             return None;
@@ -142,37 +147,72 @@ impl Layers for MappedLayers {
     }
 
     #[inline(always)]
-    fn push(&mut self, layer: Layer) -> bool {
-        if self.next == self.end && !self.grow() {
+    fn has_room(&self) -> bool {
+        self.next != self.limit
+    }
+
+    #[inline(always)]
+    fn push(&mut self, layer: Layer) {
+        let next = self.next;
+        if next == self.limit {
+            return;
+        }
+        const _: () = assert!(offset_of!(Layer, bits) == offset_of!(Layer, slot) + 4);
+        let last = u64::from(layer.slot) | u64::from(layer.bits) << 32;
+        // SAFETY: not at the end of the segment, which is never before the limit. The last two fields are stored as one.
+        unsafe {
+            (&raw mut (*next).since).write(layer.since);
+            (&raw mut (*next).inner).write(layer.inner);
+            (&raw mut (*next).mark).write(layer.mark);
+            (&raw mut (*next).function).write(layer.function);
+            (&raw mut (*next).slot).cast::<u64>().write(last.to_le());
+            self.next = next.add(1);
+        }
+        let depth = self.depth + 1;
+        self.depth = depth;
+        self.record.depth.store(depth, Release);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) -> bool {
+        if self.depth >= MAX_DEPTH || (self.next == self.end() && !self.grow()) {
             return false;
         }
-        // SAFETY: not at the end of the segment.
-        unsafe {
-            self.next.write(layer);
-            self.next = self.next.add(1);
+        if self.depth == self.max_depth {
+            self.max_depth += 1;
+            // Before the depth, so that a reader may find it greater by the crossing in progress.
+            self.record.max_depth.store(self.max_depth, Relaxed);
         }
-        self.depth += 1;
-        self.record.depth.store(self.depth, Release);
-        if self.depth > self.max_depth {
-            self.max_depth = self.depth;
-            self.record.max_depth.store(self.depth, Relaxed);
-        }
+        self.set_limit();
         true
     }
 
     #[inline(always)]
-    fn pop(&mut self) {
+    fn close_if(&mut self, close: impl Close) -> bool {
         if self.depth == 0 {
-            return;
+            return false;
         }
-        // SAFETY: with layers open, `next` is beyond `begin`.
-        self.next = unsafe { self.next.sub(1) };
-        self.depth -= 1;
-        self.record.depth.store(self.depth, Release);
+        // SAFETY: with layers open, `next` is beyond `begin` (see `shrink`).
+        let next = unsafe { self.next.sub(1) };
+        // SAFETY: an open layer of this task, which only this thread writes.
+        let Some(took) = close.close(unsafe { &mut *next }) else {
+            return false;
+        };
+        self.next = next;
+        let depth = self.depth - 1;
+        self.depth = depth;
+        self.record.depth.store(depth, Release);
         // The next layer is written over this one by plain stores: not before it is out of sight.
         compiler_fence(SeqCst);
-        if self.next == self.begin && self.depth != 0 {
-            self.shrink();
+        if depth != 0 {
+            if next == self.begin {
+                return self.shrink(took);
+            }
+            // SAFETY: not the first of its segment, so there is one before.
+            let outer = unsafe { &mut *next.sub(1) };
+            outer.inner = outer.inner.wrapping_add(took);
         }
+        true
     }
 }

@@ -4,6 +4,7 @@
 use std::{collections::HashMap, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::{
+    by_id::ById,
     format::{
         CHUNK_SLOTS, ChunkHeader, ChunkKind, SLOT_BLOCKS, Slot, TASK_SLOTS, TASK_SLOTS_OFFSET,
     },
@@ -37,6 +38,8 @@ struct Cache([(u64, u32); CACHED]);
 pub(super) struct Slots {
     /// Functions that were called lately, and their slots. A key is never 0.
     cache: Cache,
+    /// The same for wrappers.
+    by_id: ById,
     by_target: HashMap<(u32, Side), u32>,
     /// The chunk that has room, and how many slots it can hold.
     chunk: NonNull<ChunkHeader>,
@@ -74,6 +77,7 @@ impl Slots {
         let first = unsafe { chunk.byte_add(TASK_SLOTS_OFFSET) }.cast::<Slot>();
         let mut slots = Self {
             cache: Cache([(0, 0); CACHED]),
+            by_id: ById::new(),
             by_target: HashMap::new(),
             chunk,
             first,
@@ -101,6 +105,25 @@ impl Slots {
             .map(|(_, slot)| slot)
     }
 
+    /// The slot of a wrapper that was called before.
+    #[inline(always)]
+    pub(super) fn of_id(&self, id: usize) -> Option<u32> {
+        self.by_id.get(id)
+    }
+
+    /// The slot of a wrapper whose target was found.
+    pub(super) fn learn_id(
+        &mut self,
+        recording: &Recording,
+        id: usize,
+        side: Side,
+        target: u32,
+    ) -> u32 {
+        let slot = self.of_target(recording, side, target);
+        self.by_id.learn(recording, id, slot);
+        slot
+    }
+
     /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one.
     pub(super) fn forget(&mut self) {
         self.cache.0.fill((0, 0));
@@ -114,15 +137,7 @@ impl Slots {
         side: Side,
         target: u32,
     ) -> u32 {
-        let slot = match self.by_target.get(&(target, side)) {
-            Some(slot) => *slot,
-            None => {
-                let slot = self.add(recording, target, side);
-                let slot = slot.unwrap_or(self.rest[side as usize]);
-                self.by_target.insert((target, side), slot);
-                slot
-            }
-        };
+        let slot = self.of_target(recording, side, target);
         if !is_senseless(function) {
             let key = key(function, side);
             // The one that was learnt last moves over; the one before it is forgotten.
@@ -133,9 +148,20 @@ impl Slots {
         slot
     }
 
+    fn of_target(&mut self, recording: &Recording, side: Side, target: u32) -> u32 {
+        if let Some(slot) = self.by_target.get(&(target, side)) {
+            return *slot;
+        }
+        let slot = self.add(recording, target, side);
+        let slot = slot.unwrap_or(self.rest[side as usize]);
+        self.by_target.insert((target, side), slot);
+        slot
+    }
+
     /// A slot's counter of calls is about to overflow: its target gets a new slot at its next call.
     pub(super) fn replace(&mut self, slot: u32) {
         self.by_target.retain(|_, s| *s != slot);
+        self.by_id.forget(slot);
         self.forget();
     }
 

@@ -17,7 +17,7 @@ use crate::{
     crossing::Side,
     fault::Fault,
     histogram::BUCKETS,
-    layer::{Layer, MAX_DEPTH},
+    layer::{End, Layer, MAX_DEPTH},
 };
 
 /// A task as it was found.
@@ -153,13 +153,12 @@ impl Reader {
                 slot: self.bytes.word(slot + offset_of!(Slot, target)),
                 bits: self.bytes.word(at + offset_of!(Layer, bits)),
             };
-            let gone = [
-                offset_of!(Slot, ended),
-                offset_of!(Slot, abandoned),
-                offset_of!(Slot, failed),
-            ];
-            let gone = gone.map(|offset| self.bytes.word(slot + offset));
-            if layer.is_counted(gone.into_iter().fold(0, u32::wrapping_add)) {
+            let counter = layer.noted().map(|end| match end {
+                End::Ended => offset_of!(Slot, ended),
+                End::Abandoned => offset_of!(Slot, abandoned),
+                End::Failed => offset_of!(Slot, failed),
+            });
+            if counter.is_some_and(|offset| layer.is_counted(self.bytes.word(slot + offset))) {
                 continue;
             }
             // The slot's side, not the layer's: of a live task the layer may be half another one.

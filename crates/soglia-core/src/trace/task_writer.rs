@@ -11,9 +11,10 @@ use std::{
     sync::atomic::Ordering::{Relaxed, Release},
 };
 
+pub use super::mapped_account::Noted;
 use super::{
     format::{BLOCK, ChunkHeader, ChunkKind, TASK_BLOCKS, TaskRecord},
-    mapped_account::MappedAccount,
+    mapped_account::{MappedAccount, Told},
     mapped_layers::MappedLayers,
     slots::{Slots, slot_at},
     writer::Recording,
@@ -24,7 +25,21 @@ use crate::{
     fault::Fault,
     layer::{Layer, Layers},
     task::{Task, Who},
+    time::{self, TickSource},
 };
+
+/// What is to be done after a crossing.
+///
+/// Of the size of a register, so that it can be handed on as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Then {
+    /// Nothing.
+    GoOn = 0,
+    /// Somebody should look into this return ([`TaskWriter::recall`]), because it is the first of a native call of its target on this
+    /// task, or was slow.
+    LookInto = 1,
+}
 
 /// A task of this process, written by its own thread.
 #[derive(Debug)]
@@ -32,8 +47,8 @@ pub struct TaskWriter {
     task: Task<MappedLayers>,
     account: MappedAccount,
     slots: Slots,
-    /// A return that somebody will look into: slot, ticks when it came, ticks that it took.
-    remembered: Option<(u32, u64, u64)>,
+    /// The CPU's counter gives the time.
+    by_counter: bool,
     /// The number of module unloads when `slots` last forgot its functions.
     generation: u32,
 }
@@ -60,7 +75,7 @@ impl TaskWriter {
             task: Task::new(layers),
             account,
             slots,
-            remembered: None,
+            by_counter: TickSource::selected() == TickSource::Counter,
             generation: 0,
         });
         writer.account.begin();
@@ -91,13 +106,10 @@ impl TaskWriter {
             .load(Relaxed)
     }
 
-    /// How often calls of this slot have returned so far.
-    #[inline]
-    pub fn ended(&self, slot: u32) -> u32 {
-        // SAFETY: as in `target`.
-        unsafe { slot_at(self.account.base(), slot) }
-            .ended
-            .load(Relaxed)
+    /// The time now; `None`: it takes a call to know it ([`time::now`](crate::time::now)).
+    #[inline(always)]
+    pub fn stamp(&self) -> Option<u64> {
+        self.by_counter.then(time::counter)
     }
 
     /// The slot of a function that was called lately. `generation`: how many modules were unloaded so far.
@@ -107,6 +119,19 @@ impl TaskWriter {
             return None;
         }
         self.slots.cached(function, side)
+    }
+
+    /// The slot of the wrapper with this id, if it was called before. Not after the runtime has announced its shutdown.
+    #[inline(always)]
+    pub fn slot_of(&self, id: usize) -> Option<u32> {
+        self.slots.of_id(id)
+    }
+
+    /// The slot of a wrapper whose target was just found.
+    #[cold]
+    pub fn learn_id(&mut self, id: usize, side: Side, target: u32) -> u32 {
+        self.slots
+            .learn_id(self.account.recording(), id, side, target)
     }
 
     /// The slot of a function whose target was just found.
@@ -121,58 +146,110 @@ impl TaskWriter {
     }
 
     /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or [`TaskWriter::learn`].
-    /// Inlined where the crossing is a constant, half of the state machine falls away.
+    /// Inlined where the crossing is a constant, half of the state machine falls away. What it calls is called last and as from C, which
+    /// does not unwind: so a caller who is called from C, and calls this last, needs no frame.
+    ///
     #[inline(always)]
-    pub fn cross(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) {
-        self.task.cross(crossing, who, at, mark, &mut self.account);
-        if self.account.is_full() {
-            self.replace_full();
+    pub fn cross(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) -> Then {
+        if self.account.wants_events() {
+            return match crossing {
+                Crossing::LeaveRuntime => {
+                    self.cross_with_events::<1>(who.function, who.slot, at, mark)
+                }
+                Crossing::EnterRuntime => self.cross_with_events::<2>(who.function, 0, at, 0),
+                Crossing::ReverseEnterRuntime => {
+                    self.cross_with_events::<3>(who.function, who.slot, at, mark)
+                }
+                Crossing::ReverseLeaveRuntime => {
+                    self.cross_with_events::<4>(who.function, 0, at, 0)
+                }
+            };
+        }
+        let account = Told::<false>::of(&mut self.account);
+        if self.task.crosses_plainly(crossing, who, at, mark, account) {
+            return Then::GoOn;
+        }
+        self.cross_otherwise(crossing, who.function, who.slot, at, mark)
+    }
+
+    /// Out of line, so that those who want no events do not pay for them.
+    #[inline(never)]
+    extern "C" fn cross_with_events<const CROSSING: usize>(
+        &mut self,
+        function: u64,
+        slot: u32,
+        at: u64,
+        mark: u64,
+    ) -> Then {
+        let (crossing, who) = (Crossing::ALL[CROSSING - 1], Who { function, slot });
+        let account = Told::<true>::of(&mut self.account);
+        if self.task.crosses_plainly(crossing, who, at, mark, account) {
+            return Then::GoOn;
+        }
+        self.cross_otherwise(crossing, who.function, who.slot, at, mark)
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn cross_otherwise(
+        &mut self,
+        crossing: Crossing,
+        function: u64,
+        slot: u32,
+        at: u64,
+        mark: u64,
+    ) -> Then {
+        let who = Who { function, slot };
+        let account = Told::<true>::of(&mut self.account);
+        self.task
+            .crosses_otherwise(crossing, who, at, mark, account);
+        self.replace_full();
+        if self.account.has_noted() {
+            Then::LookInto
+        } else {
+            Then::GoOn
         }
     }
 
     /// Takes the return, by an exception, of the innermost open call of this function: see [`Task::fail`].
     #[cold]
     pub fn fail(&mut self, function: u64, at: u64) {
-        self.task.fail(function, at, &mut self.account);
+        self.task
+            .fail(function, at, Told::<true>::of(&mut self.account));
     }
 
     /// Counts a call that a policy did not let happen. `slot` as for [`TaskWriter::cross`].
     #[cold]
     pub fn refuse(&mut self, slot: u32, at: u64) {
-        self.account.refused(slot, at);
+        Told::<true>::of(&mut self.account).refused(slot, at);
     }
 
     /// Counts a call that is not timed, where only counting was asked for. `slot` as for [`TaskWriter::cross`].
     #[inline(always)]
-    pub fn count(&mut self, slot: u32) {
-        self.account.count(slot);
-        if self.account.is_full() {
-            self.replace_full();
+    pub fn count(&mut self, slot: u32) -> Then {
+        if self.account.count(slot) {
+            return Then::GoOn;
         }
+        self.replace_full()
     }
 
     #[cold]
     #[inline(never)]
-    fn replace_full(&mut self) {
+    extern "C" fn replace_full(&mut self) -> Then {
         if let Some(slot) = self.account.take_full() {
             self.slots.replace(slot);
         }
+        Then::GoOn
     }
 
-    /// Keeps a return for [`TaskWriter::recall`].
-    #[cold]
-    pub fn remember(&mut self, slot: u32, at: u64, took: u64) {
-        self.remembered = Some((slot, at, took));
-    }
-
-    /// The return that was kept last, once.
-    pub fn recall(&mut self) -> Option<(u32, u64, u64)> {
-        self.remembered.take()
+    /// The return that should be looked into, once.
+    pub fn recall(&mut self) -> Option<Noted> {
+        self.account.take_noted()
     }
 
     /// Counts a fault that the state machine cannot see.
     pub fn fault(&mut self, fault: Fault) {
-        self.account.fault(fault);
+        Told::<true>::of(&mut self.account).fault(fault);
     }
 
     /// The task's thread ends. Its memory goes back to the operating system; its bytes are in the file.
@@ -193,7 +270,8 @@ impl TaskWriter {
         if record.os_thread.swap(os_thread, Relaxed) != os_thread {
             record.threads.fetch_add(1, Relaxed);
             // What the former thread left open will not come back.
-            self.task.unwind(u32::MAX, &mut self.account);
+            let account = Told::<true>::of(&mut self.account);
+            self.task.unwind(u32::MAX, account);
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{
-            AtomicU8, AtomicU32,
+            AtomicU8, AtomicU32, AtomicUsize,
             Ordering::{AcqRel, Relaxed, Release},
         },
     },
@@ -32,7 +32,7 @@ use super::{
     },
     log::Record,
 };
-use crate::time::{Anchor, TickSource, wall_ns};
+use crate::time::{Anchor, Scale, TickSource, wall_ns};
 
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -239,6 +239,15 @@ pub struct Recording {
     log: Mutex<Log>,
     /// Held by the thread that stores an anchor.
     time: Mutex<()>,
+    tables: Mutex<Tables>,
+    slow_ticks: u64,
+}
+
+/// The limits of all tasks' tables of ids.
+#[derive(Debug, Default)]
+struct Tables {
+    limits: Vec<&'static AtomicUsize>,
+    ended: bool,
 }
 
 #[derive(Debug, Default)]
@@ -287,13 +296,20 @@ impl Recording {
         // A file may not grow beyond this limit; trying is answered by a signal that ends the program.
         let allowed = file_size_limit().min(u64::from(word(20)) * BLOCK as u64);
         let map = map_as_much_as_possible(&file, allowed)?;
-        let recording = Self {
+        let mut recording = Self {
             map,
             file,
             identity: (about.dev(), about.ino()),
             log: Mutex::new(Log::default()),
             time: Mutex::new(()),
+            tables: Mutex::default(),
+            slow_ticks: u64::MAX,
         };
+        let (made, slow_ns) = (recording.header().made, recording.header().slow_ns);
+        if slow_ns != 0 {
+            let scale = Scale::between(made, Anchor::take()).unwrap_or(Scale::IDENTITY);
+            recording.slow_ticks = scale.ticks(slow_ns);
+        }
         let header = recording.header();
         let pid = std::process::id();
         if header
@@ -330,6 +346,11 @@ impl Recording {
         Level::from_number(self.header().level)
     }
 
+    /// Forward calls of at least this many ticks are slow.
+    pub const fn slow_ticks(&self) -> u64 {
+        self.slow_ticks
+    }
+
     /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.
     pub fn keep_time(&self) {
         // Whoever else holds it stores an anchor as good.
@@ -342,10 +363,25 @@ impl Recording {
         store_anchor(&last[older], anchor);
     }
 
-    /// The runtime has announced its shutdown.
+    /// The runtime has announced its shutdown. From now on no id is found in a task's table, so every call takes the path where it
+    /// is counted as late.
     pub fn shut_down(&self) {
         self.keep_time();
         self.header().state.store(state::SHUTDOWN, Release);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.ended = true;
+        for limit in tables.limits.drain(..) {
+            limit.store(0, Relaxed);
+        }
+    }
+
+    /// Sets the limit of a new table of ids, until [`Recording::shut_down`].
+    pub(super) fn open_table(&self, limit: &'static AtomicUsize, entries: usize) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if !tables.ended {
+            limit.store(entries, Relaxed);
+            tables.limits.push(limit);
+        }
     }
 
     /// A new chunk of zeros with its header, not yet published; `None`: no room.

@@ -15,7 +15,7 @@ pub extern "C" fn callback_enter(id: i64) {
         if reverse_count(id) == SLOW {
             count_one_slow(crossing, Callee::Woven(id));
         }
-    } else if open(crossing, function(id)) == SLOW {
+    } else if open(crossing, id) == SLOW {
         open_slow(crossing, Callee::Woven(id));
     }
 }

@@ -2,18 +2,38 @@
 //!
 //! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call.
 
-use soglia_core::crossing::Crossing;
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Callee, DONE, close, count_one, count_one_slow, fail, open, open_slow, recall};
+use soglia_core::{
+    crossing::{Crossing, Side},
+    task::Who,
+    time,
+    trace::task_writer::TaskWriter,
+};
+
+use super::{Callee, DONE, SLOW, close, count_one_slow, fail, open_slow, recall, then};
+use crate::{engine::GENERATION, threads};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
 pub(super) const fn by_pointer(pointer: u64) -> u64 {
     pointer | 1 << 61
 }
 
+/// The running thread's task, and the slot of the pointer, if it was called before on this task.
+#[inline(always)]
+fn known(function: u64) -> Option<(&'static mut TaskWriter, u32)> {
+    let task = threads::existing()?;
+    let slot = task.slot(function, Side::Unmanaged, GENERATION.load(Relaxed))?;
+    Some((task, slot))
+}
+
 /// Before a call by function pointer. Called by wrappers in cooperative mode.
 pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
-    open(Crossing::LeaveRuntime, by_pointer(pointer as u64))
+    let function = by_pointer(pointer as u64);
+    known(function).map_or(SLOW, |(task, slot)| {
+        let who = Who { function, slot };
+        then(task.cross(Crossing::LeaveRuntime, who, time::now(), 0))
+    })
 }
 
 /// The same, where [`leave_pointer`] could not do it; returns 0. Called in preemptive mode.
@@ -40,7 +60,7 @@ pub extern "C" fn enter_pointer_failed(_id: i64, pointer: usize) {
 
 /// Before a call by function pointer that is only counted. Called in cooperative mode.
 pub extern "C" fn count_pointer(_id: i64, pointer: usize) -> i32 {
-    count_one(Crossing::LeaveRuntime, by_pointer(pointer as u64))
+    known(by_pointer(pointer as u64)).map_or(SLOW, |(task, slot)| then(task.count(slot)))
 }
 
 /// The same, where [`count_pointer`] could not do it. Called in preemptive mode.

@@ -1,0 +1,107 @@
+//! From the ids of wrappers to the slots of a task: a plain table, because ids are small and are never given again.
+#![allow(unsafe_code, reason = "entries follow their limit in memory")]
+
+use std::{
+    alloc::{Layout, alloc_zeroed},
+    ptr::NonNull,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use super::writer::Recording;
+
+/// Entries of the first table that is not empty.
+const FIRST: usize = 256;
+/// Ids from here on are in no table: they are looked up at each call.
+const MOST: usize = 1 << 20;
+
+/// What is in front of the entries. The entries are the task's own; the limit is set to 0 by whoever ends all tables.
+#[repr(C)]
+struct Head {
+    /// Ids from here on are not in the table.
+    limit: AtomicUsize,
+}
+
+static EMPTY: Head = Head {
+    limit: AtomicUsize::new(0),
+};
+
+/// Slots by id. Tables that have become too small stay where they are: somebody may be about to end them.
+#[derive(Debug)]
+pub(super) struct ById {
+    head: NonNull<Head>,
+    capacity: usize,
+}
+
+impl ById {
+    /// Knows no id.
+    pub(super) fn new() -> Self {
+        Self {
+            head: NonNull::from(&EMPTY),
+            capacity: 0,
+        }
+    }
+
+    /// The slot of this id, if it was learnt.
+    #[inline(always)]
+    pub(super) fn get(&self, id: usize) -> Option<u32> {
+        // SAFETY: tables are never freed.
+        if id >= unsafe { self.head.as_ref() }.limit.load(Relaxed) {
+            return None;
+        }
+        // SAFETY: the limit is never above the number of entries. They are this task's own.
+        let slot = unsafe { self.entries().add(id).read() };
+        // No slot lies in the recording's header.
+        (slot != 0).then_some(slot)
+    }
+
+    #[inline(always)]
+    fn entries(&self) -> *mut u32 {
+        // SAFETY: one past the head, where the entries are.
+        unsafe { self.head.add(1) }.as_ptr().cast()
+    }
+
+    /// Keeps the slot of an id.
+    #[cold]
+    pub(super) fn learn(&mut self, recording: &Recording, id: usize, slot: u32) {
+        if id >= MOST || (id >= self.capacity && !self.grow(recording, id)) {
+            return;
+        }
+        // SAFETY: there are so many entries, and they are this task's own.
+        unsafe { self.entries().add(id).write(slot) };
+    }
+
+    fn grow(&mut self, recording: &Recording, id: usize) -> bool {
+        let capacity = (id + 1).next_power_of_two().max(FIRST);
+        let entries = Layout::array::<u32>(capacity);
+        let Ok((layout, _)) = entries.and_then(|entries| Layout::new::<Head>().extend(entries))
+        else {
+            return false;
+        };
+        // SAFETY: the size is not zero. Zeros are a head that lets no id pass, and entries without slots.
+        let Some(head) = NonNull::new(unsafe { alloc_zeroed(layout) }) else {
+            return false;
+        };
+        let old = (self.entries(), self.capacity);
+        (self.head, self.capacity) = (head.cast(), capacity);
+        // SAFETY: the new table has more entries than the old one, and is another piece of memory.
+        unsafe { old.0.copy_to_nonoverlapping(self.entries(), old.1) };
+        // SAFETY: never freed, and all that is shared of it is atomic.
+        let head: &'static Head = unsafe { self.head.as_ref() };
+        recording.open_table(&head.limit, capacity);
+        true
+    }
+
+    /// Forgets all ids that have this slot.
+    pub(super) fn forget(&mut self, slot: u32) {
+        for id in 0..self.capacity {
+            // SAFETY: there are so many entries, and they are this task's own.
+            let entry = unsafe { self.entries().add(id) };
+            // SAFETY: as above.
+            unsafe {
+                if entry.read() == slot {
+                    entry.write(0);
+                }
+            }
+        }
+    }
+}
