@@ -100,8 +100,12 @@ pub trait Layers {
     /// Opens a layer, if there is room at once.
     fn push(&mut self, layer: Layer);
     /// Closes the innermost layer if `close` answers how many ticks it took, and adds those to what is `inner` of the layer around
-    /// it. `false`: `close` did not say, or there is no layer.
+    /// it. `false`: `close` did not say, or there is no layer, or it is not closed by a few stores: then `close` was not asked.
     fn close_if(&mut self, close: impl Close) -> bool;
+    /// The same for any layer that there is.
+    fn close_any(&mut self, close: impl Close) -> bool {
+        self.close_if(close)
+    }
 }
 
 /// Layers in ordinary memory: for replays and tests.

@@ -213,7 +213,7 @@ impl<L: Layers> Task<L> {
         }
         account.make_ready(at);
         let mut noted = false;
-        self.layers.close_if(|top: &mut Layer| {
+        self.layers.close_any(|top: &mut Layer| {
             // Time stamps of different cores may disagree by a few ticks.
             let took = at.saturating_sub(top.since);
             if FAILED {
@@ -281,7 +281,7 @@ impl<L: Layers> Task<L> {
         let count = (count - over).min(self.layers.depth());
         account.unwound(over + count);
         for _ in 0..count {
-            self.layers.close_if(|layer: &mut Layer| {
+            self.layers.close_any(|layer: &mut Layer| {
                 account.abandoned(layer);
                 account.fault(Fault::Abandoned);
                 Some(0)

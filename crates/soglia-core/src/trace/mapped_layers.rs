@@ -100,16 +100,15 @@ impl MappedLayers {
         self.set_limit();
     }
 
-    /// The segment is empty, and there is one before.
-    #[cold]
-    #[inline(never)]
-    extern "C" fn shrink(&mut self, took: u64) -> bool {
-        let (_, capacity) = self.segments[self.segment - 1];
-        self.enter(self.segment - 1, capacity);
-        // SAFETY: the segment before is full.
-        let outer = unsafe { &mut *self.next.sub(1) };
-        outer.inner = outer.inner.wrapping_add(took);
-        true
+    /// The innermost layer is no more: that which lies here.
+    #[inline(always)]
+    fn set_next(&mut self, next: *mut Layer) {
+        self.next = next;
+        let depth = self.depth - 1;
+        self.depth = depth;
+        self.record.depth.store(depth, Release);
+        // The next layer is written over this one by plain stores: not before it is out of sight.
+        compiler_fence(SeqCst);
     }
 
     #[cold]
@@ -190,29 +189,40 @@ impl Layers for MappedLayers {
 
     #[inline(always)]
     fn close_if(&mut self, close: impl Close) -> bool {
-        if self.depth == 0 {
+        let next = self.next.wrapping_sub(1);
+        // The first of a segment, or none.
+        if next <= self.begin && self.depth != 1 {
             return false;
         }
-        // SAFETY: with layers open, `next` is beyond `begin` (see `shrink`).
-        let next = unsafe { self.next.sub(1) };
         // SAFETY: an open layer of this task, which only this thread writes.
         let Some(took) = close.close(unsafe { &mut *next }) else {
             return false;
         };
-        self.next = next;
-        let depth = self.depth - 1;
-        self.depth = depth;
-        self.record.depth.store(depth, Release);
-        // The next layer is written over this one by plain stores: not before it is out of sight.
-        compiler_fence(SeqCst);
-        if depth != 0 {
-            if next == self.begin {
-                return self.shrink(took);
-            }
+        self.set_next(next);
+        if next != self.begin {
             // SAFETY: not the first of its segment, so there is one before.
             let outer = unsafe { &mut *next.sub(1) };
             outer.inner = outer.inner.wrapping_add(took);
         }
+        true
+    }
+
+    #[cold]
+    fn close_any(&mut self, close: impl Close) -> bool {
+        let next = self.next.wrapping_sub(1);
+        if next != self.begin || self.depth <= 1 {
+            return self.close_if(close);
+        }
+        // SAFETY: as above; the innermost layer is the first of its segment, and not the outermost.
+        let Some(took) = close.close(unsafe { &mut *next }) else {
+            return false;
+        };
+        self.set_next(next);
+        let (_, capacity) = self.segments[self.segment - 1];
+        self.enter(self.segment - 1, capacity);
+        // SAFETY: the segment before is full.
+        let outer = unsafe { &mut *self.next.sub(1) };
+        outer.inner = outer.inner.wrapping_add(took);
         true
     }
 }
