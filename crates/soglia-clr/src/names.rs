@@ -379,18 +379,18 @@ pub fn is_of_framework(assembly: &str, module: &Path) -> bool {
     if assembly == "System.Private.CoreLib" {
         return true;
     }
-    let (Some(runtime), Some(folder)) = (objects::runtime_folder(), module.parent()) else {
-        return false;
-    };
     // ROOT/shared/FRAMEWORK/VERSION: every shared framework of the same root is the runtime's own.
     let shared = |folder: &Path| {
         let shared = folder.parent()?.parent()?;
         (shared.file_name() == Some(OsStr::new("shared"))).then(|| shared.to_owned())
     };
-    match (shared(&runtime), shared(folder)) {
-        (Some(of_runtime), Some(of_module)) => of_runtime == of_module,
-        // Self-contained programs keep framework and program in one folder: the name must tell.
-        (None, _) => assembly.starts_with("System.") || assembly == "Microsoft.VisualBasic.Core",
-        _ => false,
+    match objects::runtime_folder().and_then(|folder| shared(&folder)) {
+        Some(of_runtime) => module.parent().and_then(shared) == Some(of_runtime),
+        // Self-contained programs keep framework and program in one folder, or in one file: the name must tell.
+        None => {
+            let family = ["System.", "Microsoft.Win32.", "Microsoft.AspNetCore."];
+            family.iter().any(|family| assembly.starts_with(family))
+                || assembly == "Microsoft.VisualBasic.Core"
+        }
     }
 }

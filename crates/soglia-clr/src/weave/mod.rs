@@ -22,8 +22,8 @@
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
-//! be used. [`may_use_precompiled`] answers the CLR's question about each method. Modules that were compiled together hold code of one
-//! another: from the first such module on that is woven, the code of all the others is looked at as well.
+//! be used. [`may_use_precompiled`] answers the CLR's question about each method. Modules that were compiled together may hold the
+//! P/Invokes of one another: where that cannot be excluded, instances of generic code are not used wherever they are.
 
 mod around;
 pub mod before;
@@ -80,8 +80,7 @@ struct Weave {
     modules: Option<HashMap<ModuleId, Arc<Woven>>>,
     /// CoreLib, and rows of the methods in it that marshal delegates, if they were changed.
     marshallers: Option<(ModuleId, HashSet<u32>)>,
-    /// There is a module to weave that was compiled together with others: each may hold the P/Invokes of the others, also of such
-    /// that are not loaded yet.
+    /// P/Invokes that were woven around, or will be, may be in code of other modules.
     together: bool,
 }
 
@@ -91,6 +90,8 @@ struct Woven {
     changed: HashSet<u32>,
     /// None of its precompiled code can be trusted.
     whole: bool,
+    /// Its precompiled code may hold P/Invokes of others: it is looked at even if nothing was done here.
+    look: bool,
     precompiled: r2r::Precompiled<'static>,
 }
 
@@ -171,14 +172,15 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         return;
     }
     let precompiled = loaded.precompiled();
-    if !loaded.is_watched(engine.scope) {
-        return remember(module, Woven::untouched(precompiled));
+    let watched = loaded.is_watched(engine.scope);
+    // What others that are watched have compiled into themselves of this one can only be guessed, and so is it where that cannot be read.
+    let shares = precompiled.shares(&|_| false);
+    let look = shares && (watched || matches!(precompiled, r2r::Precompiled::Image(_)));
+    if !watched {
+        return remember(module, Woven::untouched(precompiled, look));
     }
-    if precompiled.is_together() {
-        WEAVE
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .together = true;
+    if shares {
+        trust_no_instances();
     }
     let Some(scope) = Scope::of_module(&engine.info, module) else {
         return;
@@ -207,7 +209,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         })
         .collect();
     if calls.is_empty() && pointers.is_none() {
-        return remember(module, Woven::untouched(precompiled));
+        return remember(module, Woven::untouched(precompiled, look));
     }
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
@@ -254,24 +256,35 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         );
         engine.recording.log(&Record::Remark { text });
     }
+    if precompiled.shares(&|token| changed.contains(&token.row())) {
+        trust_no_instances();
+    }
     remember(
         module,
         Woven {
             changed,
             whole,
+            look,
             precompiled,
         },
     );
 }
 
 impl Woven {
-    fn untouched(precompiled: r2r::Precompiled<'static>) -> Self {
+    fn untouched(precompiled: r2r::Precompiled<'static>, look: bool) -> Self {
         Self {
             changed: HashSet::new(),
             whole: false,
+            look,
             precompiled,
         }
     }
+}
+
+/// From now on, code that the CLR takes for that of one module may be another one's, unless it is found where that one has it.
+fn trust_no_instances() {
+    let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
+    weave.together = true;
 }
 
 fn remember(module: ModuleId, woven: Woven) {
@@ -316,7 +329,7 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
         (woven, weave.together)
     };
     let Some(woven) = woven else { return true };
-    if woven.changed.is_empty() && !together {
+    if woven.changed.is_empty() && !woven.look && !together {
         return true;
     }
     if woven.whole || woven.changed.contains(&token.row()) {

@@ -86,11 +86,14 @@ impl Precompiled<'_> {
         }
     }
 
-    /// Whether code of other modules may be compiled into it, and its code into theirs.
-    pub fn is_together(&self) -> bool {
+    /// Whether code of others may hold this module's `wrapped` P/Invokes, or its code theirs, so that looking at its methods is not enough.
+    pub fn shares(&self, wrapped: &dyn Fn(MdToken) -> bool) -> bool {
         match self {
             Self::None => false,
-            Self::Image(image) => image.flags & TOGETHER != 0,
+            // What is compiled together has P/Invokes inline only by cells of the image that it is in.
+            Self::Image(image) => {
+                image.flags & TOGETHER != 0 && image.inlines_anywhere(wrapped) != Some(Inlined::No)
+            }
             Self::Composite | Self::Unreadable => true,
         }
     }
@@ -191,6 +194,23 @@ impl<'a> Image<'a> {
         self.entry(rid)
             .and_then(|entry| self.look(entry, wrapped))
             .unwrap_or(Inlined::Unknown)
+    }
+
+    /// As [`Self::inlines_any`], for all code that is in this image.
+    fn inlines_anywhere(&self, wrapped: &dyn Fn(MdToken) -> bool) -> Option<Inlined> {
+        for section in 0..self.imports.len() / IMPORT {
+            // Sections of another kind have no signatures.
+            let Some(cells) = self.cells(u32::try_from(section).ok()?) else {
+                continue;
+            };
+            for cell in 0..cells.len() / 4 {
+                let found = self.fixup(cells, u32::try_from(cell).ok()?, wrapped)?;
+                if found != Inlined::No {
+                    return Some(found);
+                }
+            }
+        }
+        Some(Inlined::No)
     }
 
     /// The rows of the methods of this module that have a method with such a row compiled into themselves; `None`: there is no telling.

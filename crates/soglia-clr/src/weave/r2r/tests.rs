@@ -393,9 +393,15 @@ fn reads_the_framework() {
         let last = inliners.iter().max().copied().unwrap_or_default();
         assert!(last <= methods(&mapped).unwrap(), "{name}: {last}");
         assert_eq!(image.inliners(&|_| false), Some(HashSet::new()));
+        let image = Precompiled::Image(image);
+        let others = image.shares(&|_| false);
+        let Precompiled::Image(image) = image else {
+            unreachable!()
+        };
         println!(
-            "{name}: {with_code} of {} methods have code, {inlining} with inlined P/Invokes, {} with inlined methods",
+            "{name}: {with_code} of {} methods have code, {inlining} with inlined P/Invokes{}, {} with inlined methods",
             image.count,
+            if others { " (also of others)" } else { "" },
             inliners.len()
         );
         if file.ends_with("System.Private.CoreLib.dll") {
@@ -461,8 +467,6 @@ fn finds_who_has_inlined_a_method() {
     // Where several modules were compiled together, each inliner says whether it is of another one, and of which.
     let bytes = with_inlining(0x43, &[&[7 << 2, 3 << 1, 1 << 1 | 1, 2, 4 << 1]]);
     assert_eq!(ask(&bytes, 7), Some(vec![3, 8]));
-    assert!(Image::parse(&bytes).is_together());
-    assert!(!Image::parse(&example()).is_together());
     // A list that is shorter than it says; no table; the older table too.
     assert_eq!(ask(&with_inlining(ALONE, &[&[7 << 2 | 2, 9, 1]]), 7), None);
     assert_eq!(ask(&example(), 7), None);
@@ -481,4 +485,27 @@ fn finds_who_has_inlined_a_method() {
         }
         let _ = ask(&broken, 7);
     }
+}
+
+#[test]
+fn finds_what_was_compiled_together() {
+    let image = |flags: u8, cells: &[&[u8]]| {
+        let mut bytes = image(&BTreeMap::from([(0, native(0).to_vec())]), [cells, &[]]);
+        bytes[HEADER + 8] = flags;
+        bytes
+    };
+    let shares = |bytes: &[u8]| {
+        let parsed = Image::parse(bytes);
+        (parsed.shares(&|_| false), parsed.shares(&even))
+    };
+    let (nothing, own, others): ([u8; 2], [u8; 3], [u8; 4]) =
+        ([0x1B, 2], [0x2E, 0, 4], [0xAE, 3, 0, 4]);
+    for together in [0x43, 0x83] {
+        assert_eq!(shares(&image(together, &[&nothing])), (false, false));
+        assert_eq!(shares(&image(together, &[&nothing, &own])), (false, true));
+        assert_eq!(shares(&image(together, &[&others, &own])), (true, true));
+    }
+    assert_eq!(shares(&image(0x03, &[&others, &own])), (false, false));
+    assert_eq!(shares(&image(0x23, &[&nothing])), (true, true));
+    assert_eq!(shares(b"MZ"), (true, true));
 }
