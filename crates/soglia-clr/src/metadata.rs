@@ -205,7 +205,8 @@ impl Scope {
         })
     }
 
-    fn methods(&self) -> impl Iterator<Item = MdToken> {
+    /// All methods that there are now.
+    pub fn methods(&self) -> impl Iterator<Item = MdToken> {
         let tokens = (0x0600_0001..0x0700_0000).map(MdToken);
         // SAFETY: any token may be asked about.
         tokens.take_while(|token| unsafe { self.0.IsValidToken(*token) }.as_bool())

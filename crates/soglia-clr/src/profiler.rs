@@ -7,14 +7,15 @@ use std::{
 
 use soglia_abi::{
     BOOL, GUID, HRESULT, hresult,
-    ids::{FunctionId, ModuleId, ThreadId},
+    ids::{ClassId, FunctionId, ModuleId, ThreadId},
     profiler::{
         callback::{ICorProfilerCallback11, ProfilerCallback},
         factory::{IClassFactory, IClassFactory_Impl},
         info::ICorProfilerInfo,
         types::{
             COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT,
-            COR_PRF_MONITOR_CACHE_SEARCHES, COR_PRF_MONITOR_CODE_TRANSITIONS,
+            COR_PRF_MONITOR_CACHE_SEARCHES, COR_PRF_MONITOR_CLASS_LOADS,
+            COR_PRF_MONITOR_CODE_TRANSITIONS, COR_PRF_MONITOR_JIT_COMPILATION,
             COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS, COR_PRF_TRANSITION_REASON,
         },
     },
@@ -37,8 +38,9 @@ const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
 const FOR_NAMES: u32 =
     COR_PRF_MONITOR_MODULE_LOADS | COR_PRF_MONITOR_THREADS | COR_PRF_ENABLE_STACK_SNAPSHOT;
 
-/// Which precompiled methods may be used: those that hold what was woven around must not be.
-const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES;
+/// Which precompiled methods may be used: those that hold what was woven around must not be. What is made at run time.
+const FOR_WEAVING: u32 =
+    COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS | COR_PRF_MONITOR_JIT_COMPILATION;
 
 /// What the CLR shall tell for this source.
 pub const fn events_of(source: Source) -> u32 {
@@ -175,6 +177,32 @@ impl ProfilerCallback for Profiler {
                 delegates::module_unloaded();
                 engine.forget_functions();
                 GENERATION.fetch_add(1, AcqRel);
+            }
+            hresult::S_OK
+        })
+    }
+
+    fn ClassLoadFinished(&self, class: ClassId, status: HRESULT) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if let Some(engine) = engine::get().filter(|_| status.is_ok()) {
+                weave::dynamic::class_loaded(engine, class);
+            }
+            hresult::S_OK
+        })
+    }
+
+    unsafe fn DynamicMethodJITCompilationStarted(
+        &self,
+        function: FunctionId,
+        _may_block: BOOL,
+        code: *const u8,
+        size: u32,
+    ) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if let Some(engine) = engine::get().filter(|_| !code.is_null()) {
+                // SAFETY: code of that size, the CLR's for as long as this takes.
+                let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
+                weave::dynamic::method_made(engine, function, code);
             }
             hresult::S_OK
         })

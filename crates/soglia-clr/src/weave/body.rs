@@ -67,10 +67,19 @@ impl Site {
 /// The calls by pointer in a body, managed and unmanaged. `None`: the body cannot be read.
 pub fn calls_by_pointer(body: &[u8]) -> Option<Vec<Site>> {
     let (start, end) = code(body)?;
-    let code = &body[..end];
+    sites(&body[..end], start)
+}
+
+/// Whether there are such calls in code that has no header. What cannot be read has none.
+pub fn code_calls_by_pointer(code: &[u8]) -> bool {
+    sites(code, 0).is_some_and(|sites| !sites.is_empty())
+}
+
+/// The calls by pointer from there on.
+fn sites(code: &[u8], start: usize) -> Option<Vec<Site>> {
     let mut sites = Vec::new();
     let (mut at, mut prefix) = (start, Prefix::None);
-    while at < end {
+    while at < code.len() {
         let opcode = code[at];
         let next = next(code, at)?;
         let prefixes = opcode == WIDE && matches!(code[at + 1], 0x12..=0x14 | 0x16 | 0x19 | 0x1E);

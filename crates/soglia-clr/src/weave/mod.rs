@@ -19,6 +19,7 @@
 //! | [`around`] | what is put around a call |
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
+//! | [`dynamic`] | what is made at run time, where nothing is woven |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
@@ -29,6 +30,7 @@ mod around;
 pub mod before;
 pub mod body;
 mod delegates;
+pub mod dynamic;
 mod emit;
 pub mod il;
 mod pointers;
@@ -100,9 +102,6 @@ const MODULE_DYNAMIC: u32 = 0x4;
 const MODULE_RESOURCE: u32 = 0x10;
 const MODULE_FLAT: u32 = 0x20;
 
-/// Of the runtime, for methods without types, which can be no P/Invokes.
-const OF_DYNAMIC_METHODS: &str = "Anonymously Hosted DynamicMethods Assembly";
-
 /// The call with this id. Not for the hot path.
 pub fn call(id: i64) -> Option<Arc<Call>> {
     let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
@@ -156,19 +155,10 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
 }
 
 fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
-    if loaded.flags & MODULE_DYNAMIC != 0 && loaded.assembly != OF_DYNAMIC_METHODS {
-        // Its methods come one by one, when they are made, and nobody is told of each.
-        engine.unwatched(Unwatched {
-            side: None,
-            assembly: Some(loaded.assembly.clone()),
-            method: None,
-            text: format!(
-                "{} is made at run time: if it has P/Invokes or callbacks, they are not seen",
-                loaded.assembly
-            ),
-        });
+    if loaded.flags & MODULE_DYNAMIC != 0 {
+        return dynamic::module_made(module, loaded.assembly.clone());
     }
-    if loaded.flags & (MODULE_DYNAMIC | MODULE_RESOURCE) != 0 {
+    if loaded.flags & MODULE_RESOURCE != 0 {
         return;
     }
     let precompiled = loaded.precompiled();
@@ -298,6 +288,7 @@ fn remember(module: ModuleId, woven: Woven) {
 
 /// A module is about to be unloaded: its id may come to mean another one.
 pub fn module_unloaded(module: ModuleId) {
+    dynamic::module_unloaded(module);
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.modules.get_or_insert_default().remove(&module);
 }

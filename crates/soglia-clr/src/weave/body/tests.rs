@@ -155,6 +155,15 @@ fn what_is_no_body_is_not_read() {
 }
 
 #[test]
+fn code_without_a_header_is_read_too() {
+    let code = [&[0x02, 0x03][..], &calli(), &[0x2A]].concat();
+    assert!(code_calls_by_pointer(&code));
+    assert!(!code_calls_by_pointer(&code[..2]));
+    assert!(!code_calls_by_pointer(&[0x20, CALLI, CALLI, CALLI, CALLI]));
+    assert!(!code_calls_by_pointer(&code[..5]));
+}
+
+#[test]
 fn broken_bodies_never_make_it_panic() {
     let code = [
         &[0x02, WIDE, TAIL][..],

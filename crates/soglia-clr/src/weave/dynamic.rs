@@ -1,0 +1,156 @@
+//! Assemblies and methods that the program makes at run time (`System.Reflection.Emit`): nothing is woven in there, but it is told
+//! what crosses unseen.
+//!
+//! The CLR tells of a type that was made when its methods are what they will be: a P/Invoke whose import is taken away then brings
+//! the process down. Types that are added to such an assembly are never found. Of a `DynamicMethod` there are no metadata at all.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use soglia_abi::{
+    ids::{ClassId, FunctionId, MdToken, ModuleId},
+    profiler::info_later::ICorProfilerInfo8,
+};
+use soglia_core::{crossing::Side, trace::log::Unwatched};
+use windows_core::Interface;
+
+use super::body;
+use crate::{
+    engine::Engine,
+    metadata::{Scope, string},
+};
+
+/// There are such modules. Most programs have none, and load thousands of classes.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+static MODULES: Mutex<Option<HashMap<ModuleId, Made>>> = Mutex::new(None);
+
+/// What is known of a module that is being made.
+struct Made {
+    assembly: String,
+    /// Methods up to this row were looked at.
+    seen: u32,
+}
+
+const FUNCTION_POINTER: &str = "[function pointer]";
+
+/// A module without anything in it was made.
+pub fn module_made(module: ModuleId, assembly: String) {
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = Made { assembly, seen: 0 };
+    modules.get_or_insert_default().insert(module, made);
+    ANY.store(true, Relaxed);
+}
+
+/// A module is about to be unloaded.
+pub fn module_unloaded(module: ModuleId) {
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(modules) = modules.as_mut() {
+        modules.remove(&module);
+    }
+}
+
+/// A class was loaded: tells what its module has by now that is not seen.
+pub fn class_loaded(engine: &Engine, class: ClassId) {
+    if !ANY.load(Relaxed) {
+        return;
+    }
+    let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
+    // SAFETY: a class that the CLR has just told, pointers to locals.
+    let answer = unsafe {
+        engine
+            .info
+            .GetClassIDInfo(class, &raw mut module, &raw mut token)
+    };
+    if answer.is_err() {
+        return;
+    }
+    // The CLR is asked without the lock: it takes locks of its own.
+    let of = |modules: &mut Option<HashMap<ModuleId, Made>>| {
+        let made = modules.as_mut()?.get(&module)?;
+        Some((made.assembly.clone(), made.seen))
+    };
+    let known = of(&mut MODULES.lock().unwrap_or_else(PoisonError::into_inner));
+    let Some((assembly, seen)) = known else {
+        return;
+    };
+    let Some(scope) = Scope::of_module(&engine.info, module) else {
+        return;
+    };
+    let mut last = seen;
+    for method in scope.methods().skip(seen as usize) {
+        last = method.row();
+        if let Some(import) = scope.import(method) {
+            let name = scope.method(method);
+            engine.unwatched(Unwatched {
+                side: Some(Side::Unmanaged),
+                text: format!(
+                    "{}!{}, a P/Invoke of {assembly}, which was made at run time, is not watched",
+                    import.library, import.entry
+                ),
+                assembly: Some(assembly.clone()),
+                method: name,
+            });
+        }
+    }
+    if scope.calls_pointers() {
+        engine.unwatched(Unwatched {
+            side: Some(Side::Unmanaged),
+            text: format!(
+                "calls by function pointer in {assembly}, which was made at run time, are not watched"
+            ),
+            assembly: Some(assembly),
+            method: Some(FUNCTION_POINTER.into()),
+        });
+    }
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(made) = modules.as_mut().and_then(|all| all.get_mut(&module)) {
+        made.seen = made.seen.max(last);
+    }
+}
+
+/// A method without metadata is about to be compiled, with this code: a `DynamicMethod`, or a stub of the CLR's. Which of its calls by
+/// function pointer are native cannot be told.
+pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
+    if !body::code_calls_by_pointer(code) {
+        return;
+    }
+    let name = name_of(engine, function).unwrap_or_default();
+    // Stubs are the CLR's part of calls that are known otherwise.
+    if name.starts_with("IL_STUB") {
+        return;
+    }
+    engine.unwatched(Unwatched {
+        side: Some(Side::Unmanaged),
+        assembly: None,
+        method: Some(FUNCTION_POINTER.into()),
+        text: format!(
+            "{name}, a DynamicMethod, calls by function pointer: if that is native code, it is not watched"
+        ),
+    });
+}
+
+fn name_of(engine: &Engine, function: FunctionId) -> Option<String> {
+    let info = engine.info.cast::<ICorProfilerInfo8>().ok()?;
+    let (mut module, mut signature, mut size) = (ModuleId::NULL, std::ptr::null(), 0);
+    string(|buffer, room, needed| {
+        // SAFETY: a function that the CLR has just told to have no metadata, a buffer of that size, pointers to locals.
+        let answer = unsafe {
+            info.GetDynamicFunctionInfo(
+                function,
+                &raw mut module,
+                &raw mut signature,
+                &raw mut size,
+                room,
+                needed,
+                buffer,
+            )
+        };
+        answer.is_ok()
+    })
+}
