@@ -248,7 +248,7 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         (Some("woven"), Some("framework")) => Some(("the core library's own calls", "--corelib")),
         _ => None,
     };
-    if model.crossings.all() == 0 {
+    if model.crossings.all() == 0 && all.is_empty() {
         let whose = unseen.map_or("", |_| " that is watched");
         writeln!(
             out,

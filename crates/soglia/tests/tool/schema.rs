@@ -116,6 +116,21 @@ fn verdicts_fit() {
 
 /// Every object is closed, every field is required and described, so that an output with a field more, or less, fails.
 #[test]
+fn an_account_under_a_policy_fits() {
+    let (report, event) = (schema(REPORT), schema(EVENTS));
+    let space = Space::new();
+    let run = "-q --source woven --record events -o a.soglia --deny plain --redirect length=libsemantics.so";
+    for args in ["try plain", "try length", "nested"] {
+        space.run(run, "semantics.dll", args).output().unwrap();
+        let recording = space.recording("a.soglia");
+        check(&report, &recording.json(""));
+        for line in recording.event_lines().lines() {
+            check(&event, &serde_json::from_str(line).unwrap());
+        }
+    }
+}
+
+#[test]
 fn schemas_leave_nothing_open() {
     fn walk(schema: &Value, at: &str) {
         if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
