@@ -5,7 +5,7 @@
 
 use std::{
     env,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use soglia_abi::hresult::{E_ACCESSDENIED, HOST_E_INVALIDOPERATION};
@@ -22,6 +22,8 @@ pub struct Rules {
     policy: Policy,
     /// Of the rule of the same index. Never goes away, since gates in code use it.
     left: &'static [AtomicU64],
+    /// A function that the rule of the same index is about was found.
+    apply: Vec<AtomicBool>,
 }
 
 /// What becomes of the calls of one method.
@@ -70,6 +72,11 @@ impl Rules {
         });
         Self {
             left: Box::leak(left.collect()),
+            apply: policy
+                .rules
+                .iter()
+                .map(|_| AtomicBool::new(false))
+                .collect(),
             policy,
         }
     }
@@ -86,6 +93,16 @@ impl Rules {
             fatal: self.policy.fatal,
             rules: self.policy.rules.iter().map(ToString::to_string).collect(),
         })
+    }
+
+    /// The rules that are about this target and were about none before, by index.
+    pub fn newly_apply(&self, names: &TargetNames) -> Vec<u32> {
+        let (Some(library), Some(entry)) = (&names.library, &names.entry) else {
+            return Vec::new();
+        };
+        let about = self.policy.about(library, entry);
+        let new = about.filter(|rule| !self.apply[*rule].swap(true, Relaxed));
+        new.map(|rule| rule as u32).collect()
     }
 
     /// What becomes of the calls of this target; `None`: they are not watched.
@@ -228,6 +245,16 @@ mod tests {
         assert!(is_none(&rules.of(&target("libm", "sin")).unwrap()));
         let system = rules.of(&target("libc", "system")).unwrap();
         assert!(system.refusal.is_some());
+    }
+
+    #[test]
+    fn a_rule_applies_once() {
+        let rules = rules("skip\tlibc!*\ndeny\tlibc!system\t\t\ndeny\tlibm!*\t\t");
+        let applies = |entry| rules.newly_apply(&target("libc", entry));
+        assert_eq!(applies("getpid"), [0]);
+        assert_eq!(applies("system"), [1]);
+        assert_eq!(applies("system"), [0; 0]);
+        assert_eq!(rules.newly_apply(&TargetNames::default()), [0; 0]);
     }
 
     #[test]

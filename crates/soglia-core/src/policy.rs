@@ -311,6 +311,13 @@ impl Policy {
         self.rules.is_empty()
     }
 
+    /// The indices of all rules that are about this target, whether they decide or not.
+    pub fn about(&self, library: &str, entry: &str) -> impl Iterator<Item = usize> {
+        let matches = |rule: &Rule| rule.target().matches(library, entry);
+        let rules = self.rules.iter().enumerate();
+        rules.filter_map(move |(index, rule)| matches(rule).then_some(index))
+    }
+
     /// What shall become of calls of this target, named as its `DllImport` names it. The table above says why.
     pub fn of(&self, library: &str, entry: &str) -> Verdict {
         let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);

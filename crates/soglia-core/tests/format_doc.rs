@@ -200,6 +200,7 @@ fn kinds_of_records() {
             fatal: true,
             rules: vec![text(), text()],
         }),
+        Record::RuleApplies { rule: 1 },
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
     let words = [
@@ -216,6 +217,7 @@ fn kinds_of_records() {
         5,
         10,
         7,
+        1,
     ];
     let table = rows("| kind | record | payload ");
     assert_eq!(table.len(), records.len());

@@ -313,6 +313,15 @@ fn a_redirected_call_may_be_limited() {
 }
 
 #[test]
+fn rules_are_about_targets_also_where_others_decide() {
+    let rules = policy([deny("a!f"), skip("a!*"), only("b!*"), deny("f")]);
+    let about = |library, entry| rules.about(library, entry).collect::<Vec<_>>();
+    assert_eq!(about("a", "f"), [0, 1, 3]);
+    assert_eq!(about("a", "g"), [1]);
+    assert_eq!(about("c", "g"), [0; 0]);
+}
+
+#[test]
 fn what_is_watched() {
     let rules = policy([only("a!*"), only("b!*"), skip("b!noisy")]);
     assert_eq!(rules.of("a", "f"), CALL);

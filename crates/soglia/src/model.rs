@@ -71,6 +71,8 @@ pub struct Policy {
     pub deny_fatal: bool,
     /// As they are written on the command line, in the order in which they were looked at.
     pub rules: Vec<String>,
+    /// Of these: about nothing that a watched module declares.
+    pub idle_rules: Vec<String>,
 }
 
 /// Something that crosses and that the source does not see.

@@ -188,6 +188,9 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         .into_iter()
         .filter_map(|method| {
             let names = describe_method(&scope, method.token, method.side, assembly.clone());
+            for rule in engine.rules.newly_apply(&names) {
+                engine.recording.log(&Record::RuleApplies { rule });
+            }
             let ruling = engine.rules.of(&names)?;
             let name = names.method.clone().unwrap_or_default();
             Some(around::Call::new(method, &name, ruling, |redirected_to| {

@@ -189,6 +189,11 @@ pub enum Record {
     Unwatched(Unwatched),
     /// Which calls shall not be made as they are.
     Policy(PolicyInForce),
+    /// A function that a rule is about was found in a module.
+    RuleApplies {
+        /// The rule's index in the policy.
+        rule: u32,
+    },
 }
 
 const TARGET: u32 = 1;
@@ -204,6 +209,7 @@ const FIRST_RETURN: u32 = 10;
 const SOURCE: u32 = 11;
 const UNWATCHED: u32 = 12;
 const POLICY: u32 = 13;
+const RULE_APPLIES: u32 = 14;
 
 #[derive(Default)]
 struct Encoder(Vec<u32>);
@@ -374,6 +380,10 @@ impl Record {
                 }
                 POLICY
             }
+            Self::RuleApplies { rule } => {
+                to.word(*rule);
+                RULE_APPLIES
+            }
         };
         to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
         to.0
@@ -467,6 +477,7 @@ impl Record {
                     rules,
                 })
             }
+            RULE_APPLIES => Self::RuleApplies { rule: from.word()? },
             UNWATCHED => Self::Unwatched(Unwatched {
                 side: Some(from.word()?)
                     .filter(|side| *side < 2)
@@ -545,6 +556,7 @@ mod tests {
                 fatal: false,
                 rules: vec!["deny 'x'".into(), "skip 'y'".into()],
             }),
+            Record::RuleApplies { rule: 1 },
             Record::Unwatched(Unwatched {
                 side: None,
                 assembly: name("a"),

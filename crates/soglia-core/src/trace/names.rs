@@ -1,7 +1,7 @@
 //! What the log tells, gathered: names, places, stacks, slow calls.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     mem::size_of,
 };
 
@@ -49,6 +49,8 @@ pub struct Names {
     pub unwatched: Vec<Unwatched>,
     /// The policy, if there was one.
     pub policy: Option<PolicyInForce>,
+    /// Its rules, by index, that are about a function of some module that was loaded.
+    pub rules_that_apply: BTreeSet<u32>,
     /// What a reader of a report should know.
     pub remarks: Vec<String>,
     texts: HashMap<u32, String>,
@@ -117,6 +119,9 @@ impl Names {
                 because,
             } => self.source = Some((source, scope, because)),
             Record::Policy(policy) => self.policy = Some(policy),
+            Record::RuleApplies { rule } => {
+                self.rules_that_apply.insert(rule);
+            }
             Record::Unwatched(what) => {
                 if !self.unwatched.contains(&what) {
                     self.unwatched.push(what);

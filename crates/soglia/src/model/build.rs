@@ -85,6 +85,11 @@ impl Model {
             policy: names.policy.clone().map(|policy| Policy {
                 audit: policy.audit,
                 deny_fatal: policy.fatal,
+                idle_rules: (0..)
+                    .zip(&policy.rules)
+                    .filter(|(index, _)| !names.rules_that_apply.contains(index))
+                    .map(|(_, rule)| rule.clone())
+                    .collect(),
                 rules: policy.rules,
             }),
             crossings: Crossings {

@@ -28,6 +28,20 @@ pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Rules that may be misspelt.
+fn idle(rules: &[String]) -> Option<String> {
+    const MOST: usize = 5;
+    let some = rules.get(..rules.len().min(MOST))?.join(", ");
+    let more = match rules.len() {
+        0 => return None,
+        n if n > MOST => format!(" and {} more", n - MOST),
+        _ => String::new(),
+    };
+    Some(format!(
+        "no module that was watched declares a function for {some}{more}"
+    ))
+}
+
 /// What a reader should know beside the numbers.
 pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let mut lines: Vec<String> = model.remarks.clone();
@@ -36,8 +50,11 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
             "recorded from the runtime's own callbacks, which makes programs slower: {because}"
         ));
     }
-    if model.policy.as_ref().is_some_and(|policy| policy.audit) {
-        lines.push("an audit: no call was refused or redirected".into());
+    if let Some(policy) = &model.policy {
+        if policy.audit {
+            lines.push("an audit: no call was refused or redirected".into());
+        }
+        lines.extend(idle(&policy.idle_rules));
     }
     for fault in &model.faults {
         lines.push(format!(

@@ -526,7 +526,7 @@ fn a_redirected_target_is_where_it_went() {
 #[test]
 fn a_report_tells_of_its_policy() {
     let space = Space::new();
-    let policy = "--deny plain --skip length --redirect f*=other --max-calls half=7 --deny-fatal";
+    let policy = "--deny plain --skip lenght --redirect f*=other --max-calls half=7 --deny-fatal";
     under(&space, policy, "try suppressed 1");
     let recording = space.recording("a.soglia");
     assert_eq!(
@@ -534,7 +534,8 @@ fn a_report_tells_of_its_policy() {
         json!({
             "audit": false,
             "deny_fatal": true,
-            "rules": ["deny 'plain'", "redirect 'f*=other'", "max-calls 'half=7'", "skip 'length'"],
+            "rules": ["deny 'plain'", "redirect 'f*=other'", "max-calls 'half=7'", "skip 'lenght'"],
+            "idle_rules": ["skip 'lenght'"],
         })
     );
     under(&space, "", "try suppressed 1");
@@ -557,6 +558,9 @@ fn a_report_tells_of_its_policy() {
         report.contains("note: an audit: no call was refused or redirected\n"),
         "{report}"
     );
+    let report = said("--deny plian --deny plain --skip other!* --only SystemNative_Write");
+    let idle = "note: no module that was watched declares a function for deny 'plian', only 'SystemNative_Write', skip 'other!*'\n";
+    assert!(report.contains(idle), "{report}");
     let report = said("--redirect plain=semantics!f007");
     assert!(report.contains("redirected to semantics!f007"), "{report}");
 }
