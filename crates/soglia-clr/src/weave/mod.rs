@@ -184,6 +184,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let pointers = scope.calls_pointers();
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
+    let there = found.len();
     let calls: Vec<around::Call> = found
         .into_iter()
         .filter_map(|method| {
@@ -201,12 +202,6 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             }))
         })
         .collect();
-    if calls.is_empty() && pointers.is_none() {
-        return remember(module, Woven::untouched(precompiled, look));
-    }
-    // Reading and writing scopes of one module are not held at the same time.
-    drop(scope);
-    let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
     let unwatched = |side, method: Option<&str>, text| {
         engine.unwatched(Unwatched {
             side,
@@ -215,6 +210,20 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             text,
         });
     };
+    if there > calls.len() {
+        let text = format!(
+            "{} native functions that {} calls are left out by --only or --skip",
+            there - calls.len(),
+            loaded.assembly
+        );
+        unwatched(Some(Side::Unmanaged), None, text);
+    }
+    if calls.is_empty() && pointers.is_none() {
+        return remember(module, Woven::untouched(precompiled, look));
+    }
+    // Reading and writing scopes of one module are not held at the same time.
+    drop(scope);
+    let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
     let assembly = &loaded.assembly;
     let (mut changed, pointers) = match woven {
         Ok(done) => {

@@ -213,6 +213,10 @@ fn what_is_skipped_is_as_it_was() {
     let report = space.recording("a.soglia").report();
     let calls = ["length", "suppressed", "half"].map(|entry| report.calls(entry));
     assert_eq!(calls, [0, 1, 1]);
+    // It is declared four times.
+    let told = space.recording("a.soglia").json("")["not_watched"].to_string();
+    let left_out = "4 native functions that semantics calls are left out by --only or --skip";
+    assert!(told.contains(left_out), "{told}");
 }
 
 #[test]
