@@ -2,6 +2,8 @@
 //!
 //! [`examine`] collects findings and [`print()`] shows them; nothing is started and nothing is changed.
 
+mod coverage;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -78,6 +80,7 @@ pub fn examine(program: Option<&OsStr>, env: Lookup<'_>) -> Vec<Finding> {
     findings.push(engine(&tool, env));
     findings.extend(conflicts(env));
     findings.push(temporary_directory(env));
+    findings.push(coverage::general(env));
     let search = Search::run(env);
     // A program that brings its own runtime needs no root, so without PROGRAM a missing root is no failure yet.
     let program = program.map(|given| Program::inspect(given, env));
@@ -86,7 +89,10 @@ pub fn examine(program: Option<&OsStr>, env: Lookup<'_>) -> Vec<Finding> {
     match program {
         None => {}
         Some(Err(error)) => findings.push(Finding::error("program", &error)),
-        Some(Ok(program)) => findings.push(program_finding(&program, &search, env)),
+        Some(Ok(program)) => {
+            findings.push(program_finding(&program, &search, env));
+            findings.extend(coverage::of_program(&program));
+        }
     }
     findings
 }

@@ -17,6 +17,7 @@ mod programs;
 mod recording;
 mod schema;
 mod semantics;
+mod sources;
 mod support;
 mod threads;
 mod verify;

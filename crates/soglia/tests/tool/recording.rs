@@ -85,6 +85,10 @@ pub struct Report {
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
     pub level: String,
+    pub source: Option<String>,
+    pub scope: Option<String>,
+    pub fallback: Option<String>,
+    pub not_watched: Vec<NotWatched>,
     pub crossings: BTreeMap<String, u64>,
     pub faults: Vec<FaultRow>,
     pub dropped: u64,
@@ -93,6 +97,12 @@ pub struct Report {
     pub slow: Vec<Slow>,
     pub slow_threshold_ns: u64,
     pub open: Vec<Open>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NotWatched {
+    pub what: String,
+    pub assembly: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,6 +122,10 @@ pub struct Target {
     pub file: Option<PathBuf>,
     pub runtime_internal: bool,
     pub calls: u64,
+    pub returned: u64,
+    pub failed: u64,
+    pub untimed: u64,
+    pub first_call_ns: Option<u64>,
     pub total_ns: u64,
     pub self_ns: u64,
     pub min_ns: Option<u64>,
