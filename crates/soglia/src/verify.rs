@@ -1,7 +1,8 @@
 //! Whether two sources of crossings saw the same: the same program was run under each, and its accounts are compared.
 //!
 //! `transitions` is the reference: the runtime itself tells. `woven` watches less, and says so; what it does watch must be all there.
-//! One difference is no disagreement: a call that fails before it leaves is counted by `woven` as failed, and not told to `transitions`.
+//! Two differences are no disagreement: a call that fails before it leaves is counted by `woven` as failed, and a callback that fails
+//! before it is in managed code as never returned. The runtime tells of neither.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,35 +189,49 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// In the order in which differences are told.
+    const fn numbers(&self) -> [u64; 4] {
+        [self.calls, self.returned, self.abandoned, self.open]
+    }
+
+    /// Takes away callbacks that ended before they were in managed code, because their delegate was gone or could not be called:
+    /// wrappers are outermost and see them begin, the runtime tells nothing.
+    fn forget_early(&mut self, told: Self) {
+        let mut early = self.calls.saturating_sub(told.calls + self.failed);
+        for (mine, theirs) in [
+            (&mut self.abandoned, told.abandoned),
+            (&mut self.open, told.open),
+        ] {
+            let gone = early.min(mine.saturating_sub(theirs));
+            *mine -= gone;
+            self.calls -= gone;
+            early -= gone;
+        }
+    }
+}
+
 impl Both<Counts> {
     /// The numbers that disagree, with their names.
-    pub fn differences(&self) -> Vec<(&'static str, u64, u64)> {
-        let (t, w) = (self.transitions, self.woven);
+    pub fn differences(&self, direction: &str) -> Vec<(&'static str, u64, u64)> {
+        let t = self.transitions;
+        let mut w = self.woven;
+        if direction == "reverse" {
+            w.forget_early(t);
+        }
         // A failed call may have left and come back, or may not have left at all.
-        let failed = |told: u64, counted: u64| (counted..=counted + w.failed).contains(&told);
-        let all = [
-            (
-                "calls",
-                t.calls,
-                w.calls,
-                failed(t.calls, w.calls - w.failed),
-            ),
-            (
-                "returned",
-                t.returned,
-                w.returned,
-                failed(t.returned, w.returned),
-            ),
-            (
-                "abandoned",
-                t.abandoned,
-                w.abandoned,
-                failed(t.abandoned, w.abandoned),
-            ),
-            ("open", t.open, w.open, t.open == w.open),
+        let fits = |told: u64, counted: u64| (counted..=counted + w.failed).contains(&told);
+        let agree = [
+            ("calls", fits(t.calls, w.calls - w.failed)),
+            ("returned", fits(t.returned, w.returned)),
+            ("abandoned", fits(t.abandoned, w.abandoned)),
+            ("open", t.open == w.open),
         ];
-        let differ = all.into_iter().filter(|(.., agree)| !agree);
-        differ.map(|(what, t, w, _)| (what, t, w)).collect()
+        let (told, counted) = (self.transitions.numbers(), self.woven.numbers());
+        let all = agree.into_iter().zip(told.into_iter().zip(counted));
+        all.filter(|((_, agree), _)| !agree)
+            .map(|((what, _), (told, counted))| (what, told, counted))
+            .collect()
     }
 
     /// Whether `woven` saw nothing that `transitions` did not see.
@@ -338,7 +353,7 @@ pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
             let internal = told.iter().chain([&seen]).any(|s| s.internal.contains(key));
             let outcome = if internal && !is_in_scope(key.assembly.as_deref(), scope) {
                 Outcome::RuntimeInternal
-            } else if counts.differences().is_empty() {
+            } else if counts.differences(key.direction).is_empty() {
                 Outcome::Same
             } else if counts.is_less() && key.is_unwatched(&woven.not_watched) {
                 Outcome::NotWatched

@@ -83,7 +83,7 @@ fn table(verdict: &Verdict, outcome: Outcome, title: &str, out: &mut impl Write)
         if let Some(assembly) = &row.assembly {
             name += &format!("  {DIM}{assembly}{DIM:#}");
         }
-        for (what, told, seen) in row.counts.differences() {
+        for (what, told, seen) in row.counts.differences(row.direction) {
             writeln!(
                 out,
                 "{:>12} {:>12}  {what:<10} {}",

@@ -105,7 +105,7 @@ fn what_became_of_calls_counts_too() {
     };
     let told = |t: &TargetRow, w: &TargetRow| {
         let verdict = of(&[vec![t.clone()]], vec![w.clone()]);
-        let differences = verdict.targets[0].counts.differences();
+        let differences = verdict.targets[0].counts.differences("forward");
         let names: Vec<&str> = differences.iter().map(|(name, ..)| *name).collect();
         names.join(" ")
     };
@@ -139,6 +139,36 @@ fn failed_calls_are_told_or_not() {
         let verdict = of(&[vec![told.clone()]], vec![failed.clone()]);
         assert_eq!(verdict.agree, agree, "{told:?}");
     }
+}
+
+#[test]
+fn callbacks_that_never_got_in_are_not_told() {
+    let back = |calls, returned, abandoned, open| TargetRow {
+        returned,
+        abandoned,
+        open,
+        ..row("reverse", "App.Back", None, calls)
+    };
+    for (told, seen, agree) in [
+        (vec![], back(5, 0, 5, 0), true),
+        (vec![], back(1, 0, 0, 1), true),
+        (vec![back(3, 2, 1, 0)], back(6, 2, 3, 1), true),
+        // Those that returned were in.
+        (vec![], back(1, 1, 0, 0), false),
+        (vec![back(3, 3, 0, 0)], back(4, 4, 0, 0), false),
+        (vec![back(3, 3, 0, 0)], back(3, 2, 1, 0), false),
+        (vec![back(3, 2, 1, 0)], back(2, 2, 0, 0), false),
+    ] {
+        let verdict = of(&[told.clone()], vec![seen.clone()]);
+        assert_eq!(verdict.agree, agree, "{told:?} {seen:?}");
+    }
+    // Calls to native code have no such excuse.
+    let open = TargetRow {
+        returned: 0,
+        open: 1,
+        ..forward("f", 1)
+    };
+    assert!(!of(&[vec![]], vec![open]).agree);
 }
 
 /// One target per function under `woven`, one per calling assembly under `transitions`.
