@@ -159,7 +159,7 @@ fn callbacks_that_never_got_in_are_not_told() {
         (vec![back(3, 3, 0, 0)], back(3, 2, 1, 0), false),
         (vec![back(3, 2, 1, 0)], back(2, 2, 0, 0), false),
     ] {
-        let verdict = of(&[told.clone()], vec![seen.clone()]);
+        let verdict = of(std::slice::from_ref(&told), vec![seen.clone()]);
         assert_eq!(verdict.agree, agree, "{told:?} {seen:?}");
     }
     // Calls to native code have no such excuse.
