@@ -172,32 +172,51 @@ fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(slot) = task.slot_of(id as usize) else {
         return SLOW;
     };
-    let Some(at) = task.stamp() else {
-        return SLOW;
-    };
     let function = function(id);
-    then(task.cross(crossing, Who { function, slot }, at, 0))
+    match task.stamp() {
+        Some(at) => then(task.cross_quietly(crossing, Who { function, slot }, at, 0)),
+        None => otherwise(crossing, task, function, slot),
+    }
 }
 
 #[inline(always)]
 fn close(crossing: Crossing, function: u64) -> i32 {
     let Some(task) = threads::existing() else {
-        return close_otherwise(crossing, function);
+        return without_task();
     };
-    let Some(at) = task.stamp() else {
-        return close_otherwise(crossing, function);
-    };
-    then(task.cross(crossing, Who { function, slot: 0 }, at, 0))
+    match task.stamp() {
+        Some(at) => then(task.cross_quietly(crossing, Who { function, slot: 0 }, at, 0)),
+        None => otherwise(crossing, task, function, 0),
+    }
 }
 
-/// On a thread that is no task, or without the CPU's counter.
+/// With events, or without the CPU's counter. Called last by hooks, which need no frame then.
+#[inline(always)]
+fn otherwise(crossing: Crossing, task: &mut TaskWriter, function: u64, slot: u32) -> i32 {
+    match crossing {
+        Crossing::LeaveRuntime => by_any_clock::<1>(task, function, slot),
+        Crossing::EnterRuntime => by_any_clock::<2>(task, function, slot),
+        Crossing::ReverseEnterRuntime => by_any_clock::<3>(task, function, slot),
+        Crossing::ReverseLeaveRuntime => by_any_clock::<4>(task, function, slot),
+    }
+}
+
+#[inline(never)]
+extern "C" fn by_any_clock<const CROSSING: usize>(
+    task: &mut TaskWriter,
+    function: u64,
+    slot: u32,
+) -> i32 {
+    let who = Who { function, slot };
+    then(task.cross(Crossing::ALL[CROSSING - 1], who, time::now(), 0))
+}
+
+/// The return of a call that found no room for a task finds none either.
 #[cold]
 #[inline(never)]
-extern "C" fn close_otherwise(crossing: Crossing, function: u64) -> i32 {
-    let at = time::now();
-    threads::returning().map_or(DONE, |task| {
-        then(task.cross(crossing, Who { function, slot: 0 }, at, 0))
-    })
+extern "C" fn without_task() -> i32 {
+    threads::returning();
+    DONE
 }
 
 #[inline(always)]

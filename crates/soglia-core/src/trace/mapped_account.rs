@@ -19,7 +19,7 @@ use crate::{
     account::Account,
     crossing::{Crossing, Side},
     fault::Fault,
-    histogram::{LONG, SHORT, bucket, bucket_of_usual},
+    histogram::{BUCKETS, LONG, SHORT, bucket, bucket_of_usual},
     layer::{End, Layer},
     task::Who,
 };
@@ -359,7 +359,8 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
             return false;
         }
         self.crossed(crossing, Who::default(), at);
-        returned(slot, layer, ended, took, bucket_of_usual(took));
+        // SAFETY: from [`SHORT`] to [`LONG`], which is the most that `usual` reaches to.
+        unsafe { returned(slot, layer, ended, took, bucket_of_usual(took)) };
         true
     }
 
@@ -386,7 +387,8 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let ended = slot.ended.load(Relaxed);
-        returned(slot, layer, ended, total, bucket(total));
+        // SAFETY: the bucket of any duration.
+        unsafe { returned(slot, layer, ended, total, bucket(total)) };
     }
 
     #[cold]
@@ -455,29 +457,35 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
 #[inline(always)]
 const fn seldom() {}
 
-/// Counts a return, the `ended` of its slot last. The bucket is that of the ticks that the call took.
+/// Counts a return, the `ended` of its slot last.
+///
+/// # Safety
+/// `bucket` is that of the ticks that the call took.
 #[inline(always)]
-fn returned(slot: &Slot, layer: &mut Layer, ended: u32, took: u64, bucket: usize) {
+unsafe fn returned(slot: &Slot, layer: &mut Layer, ended: u32, took: u64, bucket: usize) {
     let ended = ended.wrapping_add(1);
     let inner = layer.inner;
     layer.mark_counted(End::Ended, ended);
     add!(slot.total, took);
-    let own = if inner == 0 {
-        took
+    if inner == 0 {
+        add!(slot.own, took);
     } else {
-        took.saturating_sub(inner)
-    };
-    add!(slot.own, own);
-    if took < slot.min.load(Relaxed) {
+        seldom();
+        add!(slot.own, took.saturating_sub(inner));
+    }
+    // SAFETY: only this thread stores to them. The compiler makes a single instruction of a comparison that is not atomic.
+    let (min, max) = unsafe { (slot.min.as_ptr().read(), slot.max.as_ptr().read()) };
+    if took < min {
         seldom();
         slot.min.store(took, Relaxed);
     }
-    if took > slot.max.load(Relaxed) {
+    if took > max {
         seldom();
         slot.max.store(took, Relaxed);
     }
-    if let Some(counter) = slot.histogram.get(bucket) {
-        add!(counter, 1);
-    }
+    debug_assert!(bucket < BUCKETS);
+    // SAFETY: by the contract.
+    let counter = unsafe { slot.histogram.get_unchecked(bucket) };
+    add!(counter, 1);
     slot.ended.store(ended, Release);
 }

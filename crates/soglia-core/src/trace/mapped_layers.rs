@@ -26,7 +26,6 @@ pub(super) struct MappedLayers {
     begin: *mut Layer,
     /// No layer goes here without more ado: it is the end of the segment, or deeper than the task ever was.
     limit: *mut Layer,
-    depth: u32,
     max_depth: u32,
     record: &'static TaskRecord,
     segment: usize,
@@ -49,7 +48,6 @@ impl MappedLayers {
             next: first,
             begin: first,
             limit: first,
-            depth: 0,
             max_depth: 0,
             record,
             segment: 0,
@@ -72,7 +70,7 @@ impl MappedLayers {
             self.recording.publish(chunk);
             // SAFETY: layers follow the header of their chunk.
             let first = unsafe { chunk.add(1) }.cast::<Layer>().as_ptr();
-            let left = (MAX_DEPTH - self.depth) as usize;
+            let left = (MAX_DEPTH - self.depth()) as usize;
             self.segments.push((first, CHUNK_LAYERS.min(left)));
         }
         self.enter(self.segment + 1, 0);
@@ -87,7 +85,7 @@ impl MappedLayers {
 
     /// Lets layers go as deep as they ever were, or up to the end of the segment.
     fn set_limit(&mut self) {
-        let known = (self.max_depth - self.depth) as usize;
+        let known = (self.max_depth - self.depth()) as usize;
         self.limit = self.end().min(self.next.wrapping_add(known));
     }
 
@@ -104,16 +102,15 @@ impl MappedLayers {
     #[inline(always)]
     fn set_next(&mut self, next: *mut Layer) {
         self.next = next;
-        let depth = self.depth - 1;
-        self.depth = depth;
-        self.record.depth.store(depth, Release);
+        let depth = &self.record.depth;
+        depth.store(depth.load(Relaxed).wrapping_sub(1), Release);
         // The next layer is written over this one by plain stores: not before it is out of sight.
         compiler_fence(SeqCst);
     }
 
     #[cold]
     fn far_below_top(&self, below: u32) -> Option<&Layer> {
-        let mut index = self.depth.checked_sub(below + 1)? as usize;
+        let mut index = self.depth().checked_sub(below + 1)? as usize;
         for &(begin, capacity) in &self.segments {
             if index < capacity {
                 // SAFETY: below the depth, so it was written, in this segment.
@@ -128,12 +125,13 @@ impl MappedLayers {
 impl Layers for MappedLayers {
     #[inline]
     fn depth(&self) -> u32 {
-        self.depth
+        // Ours alone to store, so it is what we stored.
+        self.record.depth.load(Relaxed)
     }
 
     #[inline]
     fn below_top(&self, below: u32) -> Option<&Layer> {
-        if below >= self.depth {
+        if below >= self.depth() {
             return None;
         }
         // SAFETY: both are pointers into the same segment.
@@ -167,18 +165,17 @@ impl Layers for MappedLayers {
             (&raw mut (*next).slot).cast::<u64>().write(last.to_le());
             self.next = next.add(1);
         }
-        let depth = self.depth + 1;
-        self.depth = depth;
-        self.record.depth.store(depth, Release);
+        let depth = &self.record.depth;
+        depth.store(depth.load(Relaxed).wrapping_add(1), Release);
     }
 
     #[cold]
     #[inline(never)]
     fn make_room(&mut self) -> bool {
-        if self.depth >= MAX_DEPTH || (self.next == self.end() && !self.grow()) {
+        if self.depth() >= MAX_DEPTH || (self.next == self.end() && !self.grow()) {
             return false;
         }
-        if self.depth == self.max_depth {
+        if self.depth() == self.max_depth {
             self.max_depth += 1;
             // Before the depth, so that a reader may find it greater by the crossing in progress.
             self.record.max_depth.store(self.max_depth, Relaxed);
@@ -191,7 +188,7 @@ impl Layers for MappedLayers {
     fn close_if(&mut self, close: impl Close) -> bool {
         let next = self.next.wrapping_sub(1);
         // The first of a segment, or none.
-        if next <= self.begin && self.depth != 1 {
+        if next <= self.begin && self.depth() != 1 {
             return false;
         }
         // SAFETY: an open layer of this task, which only this thread writes.
@@ -210,7 +207,7 @@ impl Layers for MappedLayers {
     #[cold]
     fn close_any(&mut self, close: impl Close) -> bool {
         let next = self.next.wrapping_sub(1);
-        if next != self.begin || self.depth <= 1 {
+        if next != self.begin || self.depth() <= 1 {
             return self.close_if(close);
         }
         // SAFETY: as above; the innermost layer is the first of its segment, and not the outermost.

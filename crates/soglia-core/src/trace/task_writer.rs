@@ -17,7 +17,7 @@ use super::{
     mapped_account::{MappedAccount, Told},
     mapped_layers::MappedLayers,
     slots::{Slots, slot_at},
-    writer::Recording,
+    writer::{Level, Recording},
 };
 use crate::{
     account::Account,
@@ -47,8 +47,8 @@ pub struct TaskWriter {
     task: Task<MappedLayers>,
     account: MappedAccount,
     slots: Slots,
-    /// The CPU's counter gives the time.
-    by_counter: bool,
+    /// The CPU's counter gives the time, and there are no events.
+    is_quick: bool,
     /// The number of module unloads when `slots` last forgot its functions.
     generation: u32,
 }
@@ -75,7 +75,8 @@ impl TaskWriter {
             task: Task::new(layers),
             account,
             slots,
-            by_counter: TickSource::selected() == TickSource::Counter,
+            is_quick: TickSource::selected() == TickSource::Counter
+                && recording.level() != Level::Events,
             generation: 0,
         });
         writer.account.begin();
@@ -106,10 +107,21 @@ impl TaskWriter {
             .load(Relaxed)
     }
 
-    /// The time now; `None`: it takes a call to know it ([`time::now`](crate::time::now)).
+    /// The time now; `None`: crossings of this task take a call, to know the time or to write events. Then [`time::now`](crate::time::now)
+    /// has it, and [`TaskWriter::cross`] is what to call; else [`TaskWriter::cross_quietly`] may be.
     #[inline(always)]
     pub fn stamp(&self) -> Option<u64> {
-        self.by_counter.then(time::counter)
+        self.is_quick.then(time::counter)
+    }
+
+    /// [`TaskWriter::cross`] without events, for those who have got the time from [`TaskWriter::stamp`].
+    #[inline(always)]
+    pub fn cross_quietly(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) -> Then {
+        let account = Told::<false>::of(&mut self.account);
+        if self.task.crosses_plainly(crossing, who, at, mark, account) {
+            return Then::GoOn;
+        }
+        self.cross_otherwise(crossing, who.function, who.slot, at, mark)
     }
 
     /// The slot of a function that was called lately. `generation`: how many modules were unloaded so far.
@@ -165,11 +177,7 @@ impl TaskWriter {
                 }
             };
         }
-        let account = Told::<false>::of(&mut self.account);
-        if self.task.crosses_plainly(crossing, who, at, mark, account) {
-            return Then::GoOn;
-        }
-        self.cross_otherwise(crossing, who.function, who.slot, at, mark)
+        self.cross_quietly(crossing, who, at, mark)
     }
 
     /// Out of line, so that those who want no events do not pay for them.
