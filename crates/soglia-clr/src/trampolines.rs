@@ -19,6 +19,9 @@
 //! the library's file, and fresh memory for the slots behind them. All blocks lie in one range of addresses, so that telling
 //! whether a pointer is one of ours costs two comparisons.
 //!
+//! A CLR before .NET 9 wants to know the thunks of its delegates again by the bytes at the pointer. For it, a callback's trampoline has a
+//! *face*, which is made at run time and looks as the thunk does; it lies in memory that is written at another address than where it is executed.
+//!
 //! Where there can be no trampoline (another CPU, no room, a file that cannot be mapped) the pointer itself is handed on: what goes by it
 //! is not seen.
 
@@ -53,6 +56,10 @@ const THUNK: usize = 16;
 const MOST: usize = 1 << 20;
 /// Addresses that all blocks take together.
 const RANGE: usize = MOST / THUNKS * BLOCK;
+/// Bytes of a thunk that has a face, of a face, and of all there may be. See [`machine::face`].
+const CLR_THUNK: usize = 23;
+const FACE: usize = 32;
+const FACES: usize = MOST * FACE;
 /// Tables are split so that threads seldom wait for each other.
 const SHARDS: usize = 16;
 
@@ -86,7 +93,10 @@ pub struct Trampolines {
     base: AtomicUsize,
     /// Trampolines that were made.
     made: AtomicUsize,
-    making: Mutex<()>,
+    /// Where the range of faces begins, likewise. The face of a trampoline has its index.
+    faces: AtomicUsize,
+    /// Where each block of faces can be written.
+    making: Mutex<Vec<usize>>,
     /// No more can be made.
     full: AtomicBool,
     callbacks: Common,
@@ -113,7 +123,8 @@ impl Trampolines {
                 SHARDS],
             base: AtomicUsize::new(0),
             made: AtomicUsize::new(0),
-            making: Mutex::new(()),
+            faces: AtomicUsize::new(0),
+            making: Mutex::new(Vec::new()),
             full: AtomicBool::new(false),
             callbacks,
             outward,
@@ -122,12 +133,15 @@ impl Trampolines {
 
     /// The trampoline for a callback: for a thunk that the CLR made of a delegate. `None`: `target` gave none, or there is no room.
     ///
+    /// `face`: the pointer must look as the thunk does.
+    ///
     /// The same thunk has the same trampoline always, so native code may compare. The CLR uses the thunks of collected delegates again;
     /// `owner` says of what the thunk was made this time, and `target` is asked only if that is news. Takes a lock.
     pub fn reverse(
         &self,
         thunk: usize,
         owner: u64,
+        face: bool,
         target: impl FnOnce() -> Option<Target>,
     ) -> Option<usize> {
         let table = &self.reverse[shard(thunk)];
@@ -147,7 +161,7 @@ impl Trampolines {
             }
             return Some(known.trampoline);
         }
-        let trampoline = self.make(self.callbacks, thunk, target)?;
+        let trampoline = self.make(self.callbacks, thunk, target, face)?;
         table.insert(thunk, Known { trampoline, owner });
         Some(trampoline)
     }
@@ -165,7 +179,7 @@ impl Trampolines {
         if let Some(trampoline) = table.get(&key) {
             return Some(*trampoline);
         }
-        let trampoline = self.make(self.outward, native, target)?;
+        let trampoline = self.make(self.outward, native, target, false)?;
         table.insert(key, trampoline);
         Some(trampoline)
     }
@@ -190,18 +204,22 @@ impl Trampolines {
     /// The slot of a trampoline of ours.
     fn slot(&self, pointer: usize) -> Option<&'static Slot> {
         let base = self.base.load(Acquire);
-        let offset = pointer.checked_sub(base).filter(|_| base != 0)?;
-        let (block, within) = (offset / BLOCK, offset % BLOCK);
-        if within >= CODE || !within.is_multiple_of(THUNK) {
-            return None;
-        }
-        let index = block * THUNKS + within / THUNK;
+        let index = within(pointer, base, RANGE)
+            .and_then(|offset| {
+                let (block, within) = (offset / BLOCK, offset % BLOCK);
+                let thunk = within < CODE && within.is_multiple_of(THUNK);
+                thunk.then(|| block * THUNKS + within / THUNK)
+            })
+            .or_else(|| {
+                let offset = within(pointer, self.faces.load(Acquire), FACES)?;
+                offset.is_multiple_of(FACE).then_some(offset / FACE)
+            })?;
         // SAFETY: its block is mapped, and filled up to there; blocks are never unmapped.
         (index < self.made.load(Acquire)).then(|| unsafe { &*slot_at(base, index) })
     }
 
-    fn make(&self, common: Common, original: usize, target: Target) -> Option<usize> {
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+    fn make(&self, common: Common, original: usize, target: Target, face: bool) -> Option<usize> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let index = self.made.load(Relaxed);
         if index >= MOST || self.full.load(Relaxed) {
             return None;
@@ -216,6 +234,11 @@ impl Trampolines {
             self.full.store(true, Relaxed);
             return None;
         }
+        let trampoline = block + index % THUNKS * THUNK;
+        let pointer = match face {
+            true => self.make_face(&mut making, index, original, trampoline)?,
+            false => trampoline,
+        };
         // SAFETY: the block is mapped, its slots can be written; nobody has this one's address yet.
         let slot = unsafe { &*slot_at(base, index) };
         slot.common.store(common.address(), Relaxed);
@@ -223,8 +246,55 @@ impl Trampolines {
         slot.id.store(target.id, Relaxed);
         slot.stack.store(target.stack.next_multiple_of(16), Relaxed);
         self.made.store(index + 1, Release);
-        Some(block + index % THUNKS * THUNK)
+        Some(pointer)
     }
+
+    fn make_face(
+        &self,
+        written: &mut Vec<usize>,
+        index: usize,
+        thunk: usize,
+        trampoline: usize,
+    ) -> Option<usize> {
+        let thunk = std::ptr::with_exposed_provenance::<[u8; CLR_THUNK]>(thunk);
+        // SAFETY: code, which can be read, of two bytes at least.
+        if unsafe { thunk.cast::<[u8; 2]>().read_unaligned() } != machine::BEGINS {
+            return None;
+        }
+        // SAFETY: this instruction alone has ten bytes, and nothing else than the CLR's thunks begins with it that is ever made a
+        // pointer of a delegate. They may change, but not while the delegate lives that somebody is passing.
+        let face = machine::face(&unsafe { thunk.read_unaligned() }, trampoline)?;
+        if self.faces.load(Relaxed) == 0 {
+            self.faces.store(machine::reserve(FACES)?, Release);
+        }
+        let faces = self.faces.load(Relaxed);
+        let block = index / THUNKS;
+        // Trampolines without a face may have passed by whole blocks.
+        if written.len() <= block {
+            written.resize(block + 1, 0);
+        }
+        if written[block] == 0 {
+            let at = faces + block * THUNKS * FACE;
+            match machine::map_faces(at) {
+                Some(place) => written[block] = place,
+                None => {
+                    self.full.store(true, Relaxed);
+                    return None;
+                }
+            }
+        }
+        let place = written[block] + index % THUNKS * FACE;
+        let place = std::ptr::with_exposed_provenance_mut::<[u8; FACE]>(place);
+        // SAFETY: mapped to be written, that large, and nobody executes it yet.
+        unsafe { place.write_unaligned(face) };
+        Some(faces + index * FACE)
+    }
+}
+
+/// How far behind `base` an address is, if it is in the range that begins there. 0 is no base.
+fn within(address: usize, base: usize, size: usize) -> Option<usize> {
+    let offset = address.checked_sub(base).filter(|_| base != 0)?;
+    (offset < size).then_some(offset)
 }
 
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {

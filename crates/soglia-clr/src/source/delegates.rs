@@ -9,7 +9,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use soglia_abi::{
@@ -62,6 +65,14 @@ impl Hooks for Outward {
     }
 }
 
+/// The CLR looks at the code of thunks itself, and must see in ours what it expects.
+static FACES: AtomicBool = AtomicBool::new(false);
+
+/// Whether the CLR makes delegates of pointers without asking us, from now on.
+pub fn show_faces(shown: bool) {
+    FACES.store(shown, Relaxed);
+}
+
 /// Targets by the CLR's handle of the delegate type. Emptied when a module is unloaded: handles may be given again.
 static TYPES: RwLock<Option<Types>> = RwLock::new(None);
 type Types = HashMap<(usize, Side), Result<Target, Why>>;
@@ -104,7 +115,7 @@ fn trampoline_for(pointer: usize, class: usize) -> usize {
         return native;
     }
     let mut why = None;
-    let made = TRAMPOLINES.reverse(pointer, owner(class), || {
+    let made = TRAMPOLINES.reverse(pointer, owner(class), FACES.load(Relaxed), || {
         // A delegate on a native function that we do not watch. Thunks are in no loaded object.
         if objects::has(pointer) {
             why = Some(Why::NoDelegate);
@@ -250,5 +261,6 @@ fn type_def(info: &ICorProfilerInfo2, class: ClassId) -> Option<(ModuleId, MdTok
             std::ptr::null_mut(),
         )
     };
-    (answer.is_ok() && !token.is_nil()).then_some((module, token))
+    // Generic ones are refused by the CLR.
+    (answer.is_ok() && !token.is_nil() && count == 0).then_some((module, token))
 }

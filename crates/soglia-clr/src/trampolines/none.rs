@@ -30,3 +30,16 @@ pub(super) fn reserve(_size: usize) -> Option<usize> {
 pub(super) fn map_block(_at: usize) -> bool {
     false
 }
+
+pub(super) fn face(
+    _thunk: &[u8; super::CLR_THUNK],
+    _trampoline: usize,
+) -> Option<[u8; super::FACE]> {
+    None
+}
+
+pub(super) fn map_faces(_at: usize) -> Option<usize> {
+    None
+}
+
+pub(super) const BEGINS: [u8; 2] = [0; 2];

@@ -61,7 +61,7 @@ fn reverse(
     owner: u64,
     target: impl FnOnce() -> Option<Target>,
 ) -> usize {
-    t.reverse(thunk, owner, target).unwrap()
+    t.reverse(thunk, owner, false, target).unwrap()
 }
 
 fn forward(t: &Trampolines, native: usize, target: Target) -> usize {
@@ -293,8 +293,8 @@ fn a_thunk_that_is_used_again_stands_for_its_new_owner() {
     pointer!(made, extern "C" fn(c_int, c_int) -> c_int)(1, 1);
     assert_eq!(told(), [('R', 22, original), ('V', 22, original)]);
     // A new owner of whom nothing is known gets none.
-    assert_eq!(t.reverse(original, 3, || None), None);
-    assert_eq!(t.reverse(0x5000, 3, || None), None);
+    assert_eq!(t.reverse(original, 3, false, || None), None);
+    assert_eq!(t.reverse(0x5000, 3, false, || None), None);
 }
 
 #[test]
@@ -324,6 +324,81 @@ fn there_are_many() {
     assert_eq!(t.original(last + THUNK), last + THUNK);
     assert_eq!(t.original(made[0] + CODE), made[0] + CODE);
     assert_eq!(t.original(0), 0);
+}
+
+/// A thunk as a CLR before .NET 9 makes them, with data that nobody needs.
+fn clr_thunk(leads_to: usize) -> [u8; CLR_THUNK] {
+    let mut thunk = [0; CLR_THUNK];
+    thunk[..2].copy_from_slice(&[0x49, 0xBA]);
+    thunk[2..10].copy_from_slice(&0x1234_5678_9ABC_u64.to_le_bytes());
+    thunk[10..12].copy_from_slice(&[0x48, 0xB8]);
+    thunk[12..20].copy_from_slice(&leads_to.to_le_bytes());
+    thunk[20..23].copy_from_slice(&[0x48, 0xFF, 0xE0]);
+    thunk
+}
+
+#[test]
+fn a_face_looks_like_its_thunk_and_leads_to_the_trampoline() {
+    let thunk = clr_thunk(0x1111);
+    let face = machine::face(&thunk, 0x2222).unwrap();
+    assert_eq!(face[..12], thunk[..12]);
+    assert_eq!(face[12..20], 0x2222_u64.to_le_bytes());
+    assert_eq!(face[20..23], thunk[20..23]);
+    for at in [0, 1, 10, 11, 20, 21, 22] {
+        let mut other = thunk;
+        other[at] ^= 1;
+        assert_eq!(machine::face(&other, 0x2222), None, "byte {at}");
+    }
+
+    let t = trampolines();
+    // Trampolines without faces come between.
+    for n in 0..THUNKS + 3 {
+        forward(&t, 0x1000 + n, Target { id: 1, stack: 0 });
+    }
+    let thunks: Vec<_> = (0..2 * THUNKS)
+        .map(|_| Box::new(clr_thunk(0x1111)))
+        .collect();
+    for thunk in &thunks {
+        let address = std::ptr::from_ref(&**thunk).expose_provenance();
+        let made = t.reverse(address, 1, true, || target(1, 0)).unwrap();
+        // SAFETY: mapped to be read, that large.
+        let face = unsafe { std::ptr::with_exposed_provenance::<[u8; FACE]>(made).read() };
+        assert_eq!(face[..12], thunk[..12]);
+        assert_eq!(t.original(made), address);
+        assert_eq!(t.original(made + 1), made + 1);
+        assert_eq!(t.reverse(address, 1, true, || panic!("known")), Some(made));
+    }
+    // What does not look like a thunk gets none.
+    let other = std::ptr::from_ref(&[0_u8; FACE]).expose_provenance();
+    assert_eq!(t.reverse(other, 1, true, || target(1, 0)), None);
+}
+
+#[test]
+fn a_face_is_called_like_its_trampoline() {
+    let t = trampolines();
+    // Memory that holds a thunk and can be executed: a face of another thunk is one.
+    let inner = Box::new(clr_thunk(0));
+    let inner_code = machine::face(&inner, add as *const () as usize).unwrap();
+    let at = machine::reserve(THUNKS * FACE).unwrap();
+    let written = machine::map_faces(at).unwrap();
+    // SAFETY: mapped to be written, that large.
+    unsafe {
+        std::ptr::with_exposed_provenance_mut::<[u8; FACE]>(written).write(inner_code);
+    }
+    let made = t.reverse(at, 1, true, || target(6, 0)).unwrap();
+    assert_eq!(
+        pointer!(made, extern "C" fn(c_int, c_int) -> c_int)(20, 3),
+        23
+    );
+    assert_eq!(told(), [('R', 6, at), ('V', 6, at)]);
+}
+
+#[test]
+fn a_copy_of_the_template_does_as_well() {
+    let (file, offset) = machine::copy(b"template").unwrap();
+    let mut there = [0; 8];
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut there, offset).unwrap();
+    assert_eq!(&there, b"template");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     arch::{global_asm, naked_asm},
-    ffi::CString,
+    ffi::CStr,
     fs::{self, File},
     io::Write,
     os::{
@@ -13,7 +13,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{CODE, THUNKS};
+use super::{CLR_THUNK, CODE, FACE, THUNKS};
 
 /// What a trampoline tells, before and after. The id is that of its [`super::Target`], `original` what is called between.
 ///
@@ -234,16 +234,53 @@ pub(super) fn place(maps: &str, address: u64) -> Option<(String, u64)> {
     })
 }
 
-/// A copy of the template in a file of its own, in memory.
-fn copy(template: &[u8]) -> Option<(File, u64)> {
-    let name = CString::new("soglia-thunks").ok()?;
-    // SAFETY: a zero-terminated name.
-    let file = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
-    if file < 0 {
+/// What a CLR before .NET 9 makes of a delegate: `mov r10, ITS OWN DATA; mov rax, CODE; jmp rax`. By these bytes it knows such a thunk
+/// again when managed code gets a pointer, and by the data whose it is.
+///
+/// A face has the same bytes, but for the code: that is the trampoline. `None`: the thunk looks otherwise.
+pub(super) fn face(thunk: &[u8; CLR_THUNK], trampoline: usize) -> Option<[u8; FACE]> {
+    if thunk[..2] != BEGINS || thunk[10..12] != [0x48, 0xB8] || thunk[20..] != [0x48, 0xFF, 0xE0] {
         return None;
     }
-    // SAFETY: just made, and nobody else's.
-    let mut file = unsafe { File::from_raw_fd(file) };
+    let mut face = [0xCC; FACE];
+    face[..CLR_THUNK].copy_from_slice(thunk);
+    face[12..20].copy_from_slice(&trampoline.to_le_bytes());
+    Some(face)
+}
+
+/// How such a thunk begins.
+pub(super) const BEGINS: [u8; 2] = [0x49, 0xBA];
+
+/// Puts room for a block of faces there, into what was reserved, to be executed; and answers where it can be written.
+///
+/// It is one memory at two addresses, as the CLR has it for code of its own.
+pub(super) fn map_faces(at: usize) -> Option<usize> {
+    const SIZE: usize = THUNKS * FACE;
+    let file = in_memory(c"soglia-faces")?;
+    file.set_len(SIZE as u64).ok()?;
+    let descriptor = file.as_raw_fd();
+    let map = |at: usize, protection, fixed| {
+        let at = ptr::with_exposed_provenance_mut::<u8>(at).cast();
+        let flags = libc::MAP_SHARED | fixed;
+        // SAFETY: a new mapping wherever there is room, or where all is ours, reserved and unused.
+        let got = unsafe { libc::mmap(at, SIZE, protection, flags, descriptor, 0) };
+        (got != libc::MAP_FAILED).then(|| got.expose_provenance())
+    };
+    let written = map(0, libc::PROT_READ | libc::PROT_WRITE, 0)?;
+    map(at, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_FIXED)?;
+    Some(written)
+}
+
+/// A copy of the template in a file of its own, in memory.
+pub(super) fn copy(template: &[u8]) -> Option<(File, u64)> {
+    let mut file = in_memory(c"soglia-thunks")?;
     file.write_all(template).ok()?;
     Some((file, 0))
+}
+
+fn in_memory(name: &CStr) -> Option<File> {
+    // SAFETY: a zero-terminated name.
+    let file = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    // SAFETY: just made, and nobody else's.
+    (file >= 0).then(|| unsafe { File::from_raw_fd(file) })
 }

@@ -14,6 +14,9 @@
 //!                                                                      }
 //! ```
 //!
+//! On .NET 9 and later it is the method inside the second one that is changed, for there the fields of structs pass too. Before, that is
+//! no IL; so the CLR must know our pointers by itself, see [`crate::trampolines`].
+//!
 //! CoreLib's metadata stay as they are, for to open them for writing would take longer than all else at the start: the code has no
 //! local variables, and calls us by a signature that CoreLib has for purposes of its own.
 
@@ -33,7 +36,7 @@ use super::{
 };
 use crate::{
     engine::Engine,
-    source::delegates::{pointer_for, pointer_of},
+    source::delegates::{pointer_for, pointer_of, show_faces},
 };
 
 /// Bytes of what we are asked with, and where in it the type's handle is.
@@ -67,6 +70,7 @@ pub fn take_over(
     let marshal = corelib.class("System.Runtime.InteropServices.Marshal")?;
     let to_pointers = corelib.methods(marshal, "GetFunctionPointerForDelegate");
     let to_delegates = corelib.methods(marshal, "GetDelegateForFunctionPointer");
+    let within = corelib.methods(marshal, "GetDelegateForFunctionPointerInternal");
     let ask = corelib.signature()?;
     let parameter = corelib.type_parameter();
     let mut bodies = Vec::new();
@@ -76,6 +80,12 @@ pub fn take_over(
             _ => corelib.to_delegate(method, generic, ask),
         };
         let [plain, generic] = pair(methods, params)?;
+        let inner = within.iter().find(|(_, s)| s.starts_with(&[0, params]));
+        let inner = inner.map(|(token, _)| *token);
+        if let Some(inner) = inner.filter(|inner| corelib.body(*inner).is_ok()) {
+            bodies.push((inner, change(inner, None)?));
+            continue;
+        }
         bodies.push((plain, change(plain, None)?));
         // Either leads to the other, or it goes past it.
         if !corelib.body(generic)?.calls(plain) {
@@ -83,11 +93,17 @@ pub fn take_over(
             bodies.push((generic, change(generic, Some(of))?));
         }
     }
+    // Where the inner one is no code that can be changed, fields of structs go past us.
+    show_faces(
+        bodies
+            .iter()
+            .all(|(method, _)| within.iter().all(|(inner, _)| inner != method)),
+    );
     for (method, body) in bodies {
         corelib.set_body(method, &body)?;
     }
     // The generic ones have the others compiled into them.
-    let all = to_pointers.iter().chain(&to_delegates);
+    let all = to_pointers.iter().chain(&to_delegates).chain(&within);
     Ok(all.map(|(token, _)| token.row()).collect())
 }
 
