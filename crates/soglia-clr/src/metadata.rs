@@ -1,7 +1,6 @@
 //! Reading names out of the CLR's metadata.
 
 use soglia_abi::{
-    hresult,
     ids::{FunctionId, MdToken, MdTypeDef, ModuleId},
     profiler::{
         info::ICorProfilerInfo,
@@ -12,7 +11,7 @@ use soglia_abi::{
 use soglia_core::crossing::Side;
 use windows_core::Interface;
 
-use crate::weave::{Method, sig::is_unmanaged};
+use crate::weave::{Method, before::has_attribute, sig::is_unmanaged};
 
 /// What the metadata says of a P/Invoke.
 pub struct Import {
@@ -158,30 +157,26 @@ impl Scope {
 
     /// All P/Invokes but those into the CLR itself, and all static `UnmanagedCallersOnly` methods.
     pub fn crossings(&self) -> Vec<Method> {
-        let callers_only: Vec<u16> =
-            "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute\0"
-                .encode_utf16()
-                .collect();
-        let is_callback = |token: MdToken| {
-            let (mut value, mut size) = (std::ptr::null(), 0);
-            // SAFETY: a zero-terminated name, pointers to locals.
-            let answer = unsafe {
-                let name = callers_only.as_ptr();
-                self.0
-                    .GetCustomAttributeByName(token, name, &raw mut value, &raw mut size)
-            };
-            answer == hresult::S_OK
+        let methods = self.methods();
+        methods.filter_map(|token| self.crossing(token)).collect()
+    }
+
+    /// A method as one of [`Self::crossings`], if it is.
+    pub fn crossing(&self, token: MdToken) -> Option<Method> {
+        let (_, _, flags, _) = self.method_props(token)?;
+        if flags & mdPinvokeImpl != 0 {
+            let side = Side::Unmanaged;
+            return (self.import(token)?.library != "QCall").then_some(Method { token, side });
+        }
+        let side = Side::Managed;
+        let is_callback = || {
+            has_attribute(
+                &self.0,
+                token,
+                "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute",
+            )
         };
-        let methods = self.methods().filter_map(|token| {
-            let (_, _, flags, _) = self.method_props(token)?;
-            if flags & mdPinvokeImpl != 0 {
-                let side = Side::Unmanaged;
-                return (self.import(token)?.library != "QCall").then_some(Method { token, side });
-            }
-            let side = Side::Managed;
-            (flags & mdStatic != 0 && is_callback(token)).then_some(Method { token, side })
-        });
-        methods.collect()
+        (flags & mdStatic != 0 && is_callback()).then_some(Method { token, side })
     }
 
     /// Whether there are signatures of unmanaged calls by function pointer.

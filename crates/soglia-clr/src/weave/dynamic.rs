@@ -23,6 +23,7 @@ use super::body;
 use crate::{
     engine::Engine,
     metadata::{Scope, string},
+    names::describe_method,
 };
 
 /// There are such modules. Most programs have none, and load thousands of classes.
@@ -85,25 +86,24 @@ pub fn class_loaded(engine: &Engine, class: ClassId) {
     let mut last = seen;
     for method in scope.methods().skip(seen as usize) {
         last = method.row();
-        if let Some(import) = scope.import(method) {
-            let name = scope.method(method);
+        if let Some(crossing) = scope.crossing(method) {
+            let names = describe_method(&scope, method, crossing.side, None);
+            let what = match (names.library, names.entry, &names.method) {
+                (Some(library), Some(entry), _) => format!("{library}!{entry}"),
+                (.., method) => method.clone().unwrap_or_default(),
+            };
             engine.unwatched(Unwatched {
-                side: Some(Side::Unmanaged),
-                text: format!(
-                    "{}!{}, a P/Invoke of {assembly}, which was made at run time, is not watched",
-                    import.library, import.entry
-                ),
+                side: Some(crossing.side),
+                text: format!("{what} of {assembly}, which was made at run time"),
                 assembly: Some(assembly.clone()),
-                method: name,
+                method: names.method,
             });
         }
     }
     if scope.calls_pointers() {
         engine.unwatched(Unwatched {
             side: Some(Side::Unmanaged),
-            text: format!(
-                "calls by function pointer in {assembly}, which was made at run time, are not watched"
-            ),
+            text: format!("calls by function pointer in {assembly}, which was made at run time"),
             assembly: Some(assembly),
             method: Some(FUNCTION_POINTER.into()),
         });
@@ -129,9 +129,7 @@ pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
         side: Some(Side::Unmanaged),
         assembly: None,
         method: Some(FUNCTION_POINTER.into()),
-        text: format!(
-            "{name}, a DynamicMethod, calls by function pointer: if that is native code, it is not watched"
-        ),
+        text: format!("calls by function pointer in {name}, a DynamicMethod, if they are native"),
     });
 }
 

@@ -10,6 +10,7 @@ mod case;
 mod check;
 mod delegates;
 mod endings;
+mod modules;
 mod outputs;
 mod passing;
 mod pointers;

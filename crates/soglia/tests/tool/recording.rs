@@ -97,6 +97,15 @@ pub struct Report {
     pub slow: Vec<Slow>,
     pub slow_threshold_ns: u64,
     pub open: Vec<Open>,
+    pub not_watched: Vec<NotWatched>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NotWatched {
+    pub what: String,
+    pub direction: Option<String>,
+    pub assembly: Option<String>,
+    pub method: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
