@@ -116,7 +116,7 @@ impl Model {
                     t: since_start(slow.at),
                     task: slow.task,
                     duration_ns: scale.ns(slow.took),
-                    stack: frames(&names, slow.stack),
+                    stack: callers(&names, slow.target, slow.stack),
                 })
                 .collect(),
             slow_threshold_ns: reader.slow_ns(),
@@ -250,7 +250,7 @@ fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
     let first = names
         .first_calls
         .get(&target)
-        .map_or_else(Vec::new, |stack| frames(names, *stack));
+        .map_or_else(Vec::new, |stack| callers(names, target, *stack));
     TargetRow {
         direction: side.direction(),
         method,
@@ -275,11 +275,15 @@ fn only_call(accounts: &[Account], names: &Names, target: u32, side: Side) -> Ve
         .map(|(_, total)| total.calls())
         .sum();
     let stack = names.first_calls.get(&target).filter(|_| calls == 1);
-    stack.map_or_else(Vec::new, |stack| frames(names, *stack))
+    stack.map_or_else(Vec::new, |stack| callers(names, target, *stack))
 }
 
-fn frames(names: &Names, stack: u32) -> Vec<String> {
-    names.stack(stack).into_iter().map(str::to_owned).collect()
+/// A stack without the called method itself: its wrapper, which calls the native function, is no caller of it.
+fn callers(names: &Names, target: u32, stack: u32) -> Vec<String> {
+    let called = names.targets.get(&target).and_then(|n| n.method.as_deref());
+    let frames = names.stack(stack).into_iter().enumerate();
+    let frames = frames.filter(|(n, frame)| *n > 0 || Some(*frame) != called);
+    frames.map(|(_, frame)| frame.to_owned()).collect()
 }
 
 fn target_name(names: &Names, target: u32, side: Side) -> String {

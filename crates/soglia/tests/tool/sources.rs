@@ -108,6 +108,26 @@ fn what_was_not_watched_is_said() {
     assert!(told.contains(what), "{told}");
 }
 
+/// The wrapper, which is the method that the program calls, is no caller.
+#[test]
+fn callers_are_the_same_whatever_the_source() {
+    let callers = ["transitions", "woven"].map(|source| {
+        let options = format!("-q --slow 20ms --source {source}");
+        let (report, _) = run(&options, "slow 50", &[]);
+        let row = report
+            .targets
+            .into_iter()
+            .find(|row| row.entry.as_deref() == Some("sleep_ms"));
+        let slow = report
+            .slow
+            .into_iter()
+            .find(|slow| slow.target.ends_with("!sleep_ms"));
+        (row.unwrap().first_caller, slow.unwrap().stack)
+    });
+    assert_eq!(callers[0], callers[1]);
+    assert!(callers[0].0[0].ends_with("Load.Slow"), "{callers:?}");
+}
+
 #[test]
 fn counting_times_nothing() {
     let (report, told) = run("--source woven --counts", "inlined", &[]);
