@@ -1,6 +1,6 @@
 //! What is put around the calls of one module.
 //!
-//! For a P/Invoke `M` of `T`: a new P/Invoke `<soglia>.T.M` of the same signature, marshalling and attributes; `M` itself
+//! For a P/Invoke `M` of `T`: a new P/Invoke `T.M`, outside of classes, of the same signature, marshalling and attributes; `M` itself
 //! loses its import and gets a body that calls it between the hooks. For a callback `C` (`UnmanagedCallersOnly`): a new ordinary
 //! method `C$body` with the body of `C`, beside it; `C` gets a body that calls it between the hooks. All tokens stay what they
 //! were, so nobody who calls has to change.
@@ -15,7 +15,7 @@ use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
 
 use super::{
     before::{Before, Error, Import, has_attribute},
-    emit::{Emitter, NewMethod},
+    emit::{Emitter, GLOBAL, NewMethod},
     il::{Code, Hook, Pair},
     pointers,
     sig::{self, MethodSig},
@@ -317,7 +317,7 @@ impl<'a> Weaver<'a> {
         } else {
             let flags = mdPublic | mdStatic | mdHideBySig | mdPinvokeImpl;
             let name = call.name.encode_utf16().collect();
-            (self.emitter.helper()?, name, flags)
+            (GLOBAL, name, flags)
         };
         let native = self.emitter.define(&NewMethod {
             class,
@@ -454,6 +454,8 @@ impl<'a> Weaver<'a> {
             signature: &before.signature,
             rva: before.rva,
         })?;
+        // For stack traces, which give their names.
+        self.emitter.copy_parameters(call.method.token, body)?;
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
         let (enter, leave) = if self.emitter.engine.counts() {

@@ -12,7 +12,7 @@ use soglia_abi::{
         info_later::IMethodMalloc,
         metadata_assembly::{ASSEMBLYMETADATA, IMetaDataAssemblyEmit},
         metadata_emit::IMetaDataEmit2,
-        metadata_flags::{ofRead, ofWrite, pmNoMangle, tdAbstract, tdBeforeFieldInit, tdSealed},
+        metadata_flags::{ofRead, ofWrite, pmNoMangle},
         metadata_import2::IMetaDataImport2,
     },
 };
@@ -32,8 +32,9 @@ const HAS_MARSHAL: u32 = 0x2000;
 /// Public key token of System.Private.CoreLib.
 const CORELIB_KEY: [u8; 8] = [0x7c, 0xec, 0x85, 0xd7, 0xbe, 0xa7, 0x79, 0x8e];
 
-/// The type that new methods lie in. No compiler makes such a name.
-const HELPER: &str = "<soglia>";
+/// `<Module>`, the class of what is outside of classes: new methods lie there. `GetTypes()` does not list it, and a stack trace
+/// gives its methods by their names alone.
+pub(super) const GLOBAL: MdToken = MdToken(0x0200_0001);
 
 /// Where the types of System.Private.CoreLib are found from this module.
 enum CoreLib {
@@ -69,7 +70,6 @@ pub(super) struct Emitter<'a> {
     types: HashMap<&'static str, MdToken>,
     /// Libraries that calls are redirected to.
     libraries: HashMap<String, MdToken>,
-    helper: Option<MdToken>,
 }
 
 impl<'a> Emitter<'a> {
@@ -113,7 +113,6 @@ impl<'a> Emitter<'a> {
             any_rva: some_rva(&import).unwrap_or(0x2050),
             types: HashMap::new(),
             libraries: HashMap::new(),
-            helper: None,
             engine,
             module,
             import,
@@ -182,41 +181,6 @@ impl<'a> Emitter<'a> {
             }
         };
         check("DefineMemberRef", code).map(|()| token)
-    }
-
-    /// The type that new methods lie in.
-    pub(super) fn helper(&mut self) -> Result<MdToken, Error> {
-        if let Some(helper) = self.helper {
-            return Ok(helper);
-        }
-        let object = self.type_of_corelib("System.Object")?;
-        let (name, mut token) = (wide(HELPER), MdToken::default());
-        // SAFETY: a zero-terminated name, no interfaces, a pointer to a local.
-        let code = unsafe {
-            self.emit.DefineTypeDef(
-                name.as_ptr(),
-                tdAbstract | tdSealed | tdBeforeFieldInit,
-                object,
-                std::ptr::null(),
-                &raw mut token,
-            )
-        };
-        check("DefineTypeDef", code)?;
-        self.disown(token)?;
-        self.helper = Some(token);
-        Ok(token)
-    }
-
-    /// Tells debuggers that this type is none of the program's.
-    fn disown(&mut self, token: MdToken) -> Result<(), Error> {
-        for attribute in [
-            "System.Diagnostics.DebuggerNonUserCodeAttribute",
-            "System.Runtime.CompilerServices.CompilerGeneratedAttribute",
-        ] {
-            let constructor = self.method_of_corelib(attribute, ".ctor", &[0x20, 0, sig::VOID])?;
-            self.attribute(token, constructor, &[1, 0, 0, 0])?;
-        }
-        Ok(())
     }
 
     fn attribute(&self, owner: MdToken, constructor: MdToken, value: &[u8]) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   ldarg ...; ldloc pointer                   ldarg ...; ldloc pointer
-//!   calli int32 cdecl(int32)        ──────>    call int32 <soglia>::pointer$0(int32, native int)      // five bytes as well
+//!   calli int32 cdecl(int32)        ──────>    call int32 <soglia>pointer$0(int32, native int)        // five bytes as well
 //!
 //!                                              static int pointer$0(int value, IntPtr pointer) {      // new, one for each signature
 //!                                                  hook leave_pointer(id, pointer)
@@ -28,7 +28,7 @@ use soglia_core::trace::log::TargetNames;
 use super::{
     before::Error,
     body,
-    emit::{Emitter, NewMethod},
+    emit::{Emitter, GLOBAL, NewMethod},
     il::{Code, Hook, Pair},
     sig::{self, MethodSig},
 };
@@ -228,10 +228,9 @@ impl Pointers<'_, '_> {
         generic: u32,
     ) -> Result<MdToken, Error> {
         let outer = sig::with_one_more(signature, generic, sig::NATIVE_INT);
-        let name: Vec<u16> = format!("pointer${number}").encode_utf16().collect();
-        let class = self.emitter.helper()?;
+        let name: Vec<u16> = format!("<soglia>pointer${number}").encode_utf16().collect();
         let method = self.emitter.define(&NewMethod {
-            class,
+            class: GLOBAL,
             name: &name,
             flags: mdPublic | mdStatic | mdHideBySig,
             impl_flags: AGGRESSIVE_INLINING,
