@@ -97,7 +97,6 @@ pub struct Report {
     pub slow: Vec<Slow>,
     pub slow_threshold_ns: u64,
     pub open: Vec<Open>,
-    pub not_watched: Vec<NotWatched>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,12 +105,6 @@ pub struct NotWatched {
     pub direction: Option<String>,
     pub assembly: Option<String>,
     pub method: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct NotWatched {
-    pub what: String,
-    pub assembly: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
