@@ -102,7 +102,9 @@ pub trait Layers {
     /// Closes the innermost layer if `close` answers how many ticks it took, and adds those to what is `inner` of the layer around
     /// it. `false`: `close` did not say, or there is no layer, or it is not closed by a few stores: then `close` was not asked.
     fn close_if(&mut self, close: impl Close) -> bool;
-    /// The same for any layer that there is.
+    /// While they are sealed, [`Layers::close_if`] closes none.
+    fn set_sealed(&mut self, sealed: bool);
+    /// The same as [`Layers::close_if`], for any layer that there is.
     fn close_any(&mut self, close: impl Close) -> bool {
         self.close_if(close)
     }
@@ -110,26 +112,29 @@ pub trait Layers {
 
 /// Layers in ordinary memory: for replays and tests.
 #[derive(Clone, Debug, Default)]
-pub struct VecLayers(Vec<Layer>);
+pub struct VecLayers {
+    open: Vec<Layer>,
+    sealed: bool,
+}
 
 impl VecLayers {
     /// The open layers, outermost first.
     pub fn as_slice(&self) -> &[Layer] {
-        &self.0
+        &self.open
     }
 }
 
 impl Layers for VecLayers {
     fn depth(&self) -> u32 {
-        self.0.len() as u32
+        self.open.len() as u32
     }
 
     fn below_top(&self, below: u32) -> Option<&Layer> {
-        self.0.iter().rev().nth(below as usize)
+        self.open.iter().rev().nth(below as usize)
     }
 
     fn has_room(&self) -> bool {
-        (self.0.len() as u32) < MAX_DEPTH
+        (self.open.len() as u32) < MAX_DEPTH
     }
 
     fn make_room(&mut self) -> bool {
@@ -137,18 +142,24 @@ impl Layers for VecLayers {
     }
 
     fn push(&mut self, layer: Layer) {
-        self.0.push(layer);
+        self.open.push(layer);
     }
 
     fn close_if(&mut self, close: impl Close) -> bool {
-        let Some(took) = self.0.last_mut().and_then(|layer| close.close(layer)) else {
+        if self.sealed {
+            return false;
+        }
+        let Some(took) = self.open.last_mut().and_then(|layer| close.close(layer)) else {
             return false;
         };
-        self.0.pop();
-        if let Some(outer) = self.0.last_mut() {
+        self.open.pop();
+        if let Some(outer) = self.open.last_mut() {
             // Senseless times in a broken recording must not stop a replay.
             outer.inner = outer.inner.wrapping_add(took);
         }
         true
+    }
+    fn set_sealed(&mut self, sealed: bool) {
+        self.sealed = sealed;
     }
 }

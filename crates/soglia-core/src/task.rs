@@ -137,8 +137,8 @@ impl<L: Layers> Task<L> {
             }
             return plain;
         }
-        self.over == 0
-            && account.is_ready(at)
+        // While there are calls too deep to be kept, the layers are sealed.
+        account.is_ready(at)
             && self.layers.close_if(Plainly {
                 crossing,
                 function: who.function,
@@ -200,7 +200,7 @@ impl<L: Layers> Task<L> {
     ) -> bool {
         let who = Who { function, slot: 0 };
         if self.over != 0 {
-            self.over -= 1;
+            self.set_over(self.over - 1);
             account.make_ready(at);
             account.crossed(crossing, who, at);
             account.untimed_return(crossing);
@@ -277,7 +277,7 @@ impl<L: Layers> Task<L> {
     #[cold]
     pub fn unwind(&mut self, count: u32, account: &mut impl Account) {
         let over = count.min(self.over);
-        self.over -= over;
+        self.set_over(self.over - over);
         let count = (count - over).min(self.layers.depth());
         account.unwound(over + count);
         for _ in 0..count {
@@ -309,7 +309,12 @@ impl<L: Layers> Task<L> {
         if self.over == 0 {
             account.fault(Fault::TooDeep);
         }
-        self.over += 1;
+        self.set_over(self.over + 1);
         account.untimed(slot);
+    }
+
+    fn set_over(&mut self, over: u32) {
+        self.over = over;
+        self.layers.set_sealed(over != 0);
     }
 }

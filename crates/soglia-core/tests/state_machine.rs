@@ -112,6 +112,10 @@ impl Layers for Shallow {
         self.0.depth() < SHALLOW && self.0.make_room()
     }
 
+    fn set_sealed(&mut self, sealed: bool) {
+        self.0.set_sealed(sealed);
+    }
+
     fn close_if(&mut self, close: impl Close) -> bool {
         self.0.close_if(close)
     }

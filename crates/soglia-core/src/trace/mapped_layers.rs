@@ -24,6 +24,8 @@ pub(super) struct MappedLayers {
     /// Where the next layer goes, and where the segment begins that it is in.
     next: *mut Layer,
     begin: *mut Layer,
+    /// No layer that lies here or below is closed without more ado: it is the first of a segment that is not the first one.
+    floor: *mut Layer,
     /// No layer goes here without more ado: it is the end of the segment, or deeper than the task ever was.
     limit: *mut Layer,
     max_depth: u32,
@@ -47,6 +49,7 @@ impl MappedLayers {
         Self {
             next: first,
             begin: first,
+            floor: first.wrapping_sub(1),
             limit: first,
             max_depth: 0,
             record,
@@ -93,6 +96,7 @@ impl MappedLayers {
         let (begin, capacity) = self.segments[segment];
         self.segment = segment;
         self.begin = begin;
+        self.set_sealed(false);
         // Within, or one past, the layers of the segment.
         self.next = begin.wrapping_add(used.min(capacity));
         self.set_limit();
@@ -187,11 +191,10 @@ impl Layers for MappedLayers {
     #[inline(always)]
     fn close_if(&mut self, close: impl Close) -> bool {
         let next = self.next.wrapping_sub(1);
-        // The first of a segment, or none.
-        if next <= self.begin && self.depth() != 1 {
+        if next <= self.floor {
             return false;
         }
-        // SAFETY: an open layer of this task, which only this thread writes.
+        // SAFETY: above the floor there is an open layer of this task, which only this thread writes.
         let Some(took) = close.close(unsafe { &mut *next }) else {
             return false;
         };
@@ -202,6 +205,15 @@ impl Layers for MappedLayers {
             outer.inner = outer.inner.wrapping_add(took);
         }
         true
+    }
+
+    #[cold]
+    fn set_sealed(&mut self, sealed: bool) {
+        self.floor = match (sealed, self.segment) {
+            (true, _) => self.end(),
+            (false, 0) => self.begin.wrapping_sub(1),
+            (false, _) => self.begin,
+        };
     }
 
     #[cold]
