@@ -34,10 +34,6 @@ mod profiler;
 mod source;
 mod stacks;
 mod threads;
-#[cfg_attr(
-    not(test),
-    allow(dead_code, unused_imports, reason = "delegates are next")
-)]
 mod trampolines;
 mod types;
 mod weave;

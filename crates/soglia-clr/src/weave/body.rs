@@ -143,7 +143,7 @@ pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
     };
     let (code, mut at) = (&body[..end], start);
     loop {
-        let (opcode, next) = (code[at], next(code, at)?);
+        let (opcode, next) = (*code.get(at)?, next(code, at)?);
         match (opcode, next == end) {
             (RET, true) => break,
             (RET, false) | (_, true) => return None,

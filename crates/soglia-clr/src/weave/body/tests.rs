@@ -190,3 +190,41 @@ fn broken_bodies_never_make_it_panic() {
         }
     }
 }
+
+#[test]
+fn a_plain_body_returns_once_and_at_its_end() {
+    let call = [&[0x02, CALL][..], &METHOD.0.to_le_bytes()].concat();
+    let unprotected = |code: &[u8]| {
+        let mut body = fat(code);
+        body[0] &= !(MORE_SECTIONS as u8);
+        body
+    };
+    let tiny = [&[((call.len() + 1) as u8) << 2 | TINY][..], &call, &[RET]].concat();
+    let plain = super::plain(&tiny).unwrap();
+    assert_eq!((plain.code, plain.stack, plain.locals), (&*call, 8, None));
+    assert!(plain.calls(METHOD));
+    assert!(!plain.calls(MdToken(METHOD.0 + 1)));
+
+    let mut large = unprotected(&[&*call, &[RET]].concat());
+    large[8..12].copy_from_slice(&0x1100_0005_u32.to_le_bytes());
+    let plain = super::plain(&large).unwrap();
+    assert_eq!(
+        (plain.code, plain.locals),
+        (&*call, Some(MdToken(0x1100_0005)))
+    );
+    // The same bytes as an operand are no call.
+    let operand = [&[0x21, CALL][..], &METHOD.0.to_le_bytes(), &[0, 0, 0, RET]].concat();
+    assert!(!super::plain(&unprotected(&operand)).unwrap().calls(METHOD));
+
+    large[0] |= MORE_SECTIONS as u8;
+    assert_eq!(super::plain(&large), None, "something is protected");
+    for code in [
+        &[RET, 0x02, RET][..], // an earlier return
+        &[0x02],               // no return
+        &[0x02, CALL, 1],      // cut off
+        &[0x24, RET],          // no such instruction
+        &[],
+    ] {
+        assert_eq!(super::plain(&unprotected(code)), None, "{code:x?}");
+    }
+}

@@ -240,3 +240,48 @@ fn what_is_called_as_native_code_is_told_apart() {
         Some(vec![0, 2, 1, 8, 0x18])
     );
 }
+
+#[test]
+fn functions_that_take_one_pointer_are_recognised() {
+    for (blob, returns) in [
+        (&[0x09, 1, 0x08, 0x18][..], true),
+        (&[0x01, 1, 0x01, 0x18], false),
+        (&[0x01, 1, 0x18, 0x19], true),
+        (&[0x09, 1, 0x0F, 0x01, 0x0F, 0x01], true),
+        (&[0x09, 1, 0x0A, 0x0F, 0x05], true),
+    ] {
+        assert_eq!(takes_pointer(blob), Some(returns), "{blob:x?}");
+    }
+    for blob in [
+        &[][..],
+        &[0x09],
+        &[0x09, 1],
+        &[0x09, 1, 0x08],
+        &[0x00, 1, 0x08, 0x18],                   // managed
+        &[0x05, 1, 0x08, 0x18],                   // any number of arguments
+        &[0x09, 1, 0x20, 0x05, 0x08, 0x18],       // who knows how it is called
+        &[0x09, 2, 0x08, 0x18, 0x18],             // two
+        &[0x09, 1, 0x08, 0x08],                   // not a pointer
+        &[0x09, 1, 0x0C, 0x18],                   // a float
+        &[0x09, 1, 0x11, 0x05, 0x18],             // a struct
+        &[0x09, 1, 0x08, 0x0F, 0x11, 0x05, 0x18], // more behind it
+    ] {
+        assert_eq!(takes_pointer(blob), None, "{blob:x?}");
+    }
+}
+
+#[test]
+fn types_are_found_behind_their_modifiers() {
+    assert_eq!(strip(&[0x08]), Some((0x08, &[][..])));
+    assert_eq!(
+        strip(&[0x20, 0x05, 0x1F, 0x09, 0x11, 0x08]),
+        Some((0x11, &[0x08][..]))
+    );
+    for broken in [&[][..], &[0x20], &[0x20, 0x05]] {
+        assert_eq!(strip(broken), None);
+    }
+    assert_eq!(type_token(&[0x08]), Some(MdToken(0x0200_0002)));
+    assert_eq!(type_token(&[0x09]), Some(MdToken(0x0100_0002)));
+    assert_eq!(type_token(&[0x0A]), Some(MdToken(0x1B00_0002)));
+    assert_eq!((type_token(&[0x0B]), type_token(&[])), (None, None));
+}
