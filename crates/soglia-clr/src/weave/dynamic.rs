@@ -94,7 +94,7 @@ pub fn class_loaded(engine: &Engine, class: ClassId) {
             };
             engine.unwatched(Unwatched {
                 side: Some(crossing.side),
-                text: format!("{what} of {assembly}, which was made at run time"),
+                text: format!("{what} is not watched: {assembly} was made at run time"),
                 assembly: Some(assembly.clone()),
                 method: names.method,
             });
@@ -103,7 +103,9 @@ pub fn class_loaded(engine: &Engine, class: ClassId) {
     if scope.calls_pointers() {
         engine.unwatched(Unwatched {
             side: Some(Side::Unmanaged),
-            text: format!("calls by function pointer in {assembly}, which was made at run time"),
+            text: format!(
+                "calls by function pointer in {assembly} are not watched: it was made at run time"
+            ),
             assembly: Some(assembly),
             method: Some(FUNCTION_POINTER.into()),
         });
@@ -129,7 +131,9 @@ pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
         side: Some(Side::Unmanaged),
         assembly: None,
         method: Some(FUNCTION_POINTER.into()),
-        text: format!("calls by function pointer in {name}, a DynamicMethod, if they are native"),
+        text: format!(
+            "calls of native code by function pointer in {name}, a DynamicMethod, are not watched"
+        ),
     });
 }
 
