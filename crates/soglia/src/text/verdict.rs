@@ -142,7 +142,7 @@ fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     match verdict.output {
         "differs" => writeln!(
             out,
-            "{WARN}the program wrote or ended otherwise under woven{WARN:#}"
+            "{WARN}what the program wrote, or how it ended, is not the same under both{WARN:#}"
         )?,
         "varies" => writeln!(
             out,

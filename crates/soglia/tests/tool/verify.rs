@@ -210,7 +210,7 @@ fn differences_are_found() {
         "they differ",
         "semantics!plain",
         "line 1 of its output",
-        "wrote or ended otherwise",
+        "is not the same under both",
     ] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
