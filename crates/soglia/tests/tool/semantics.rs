@@ -46,6 +46,7 @@ const CALLBACKS: &[Case] = &[
     case("delegate-twice", "main: 2 x [L(call_back) R(Invoke) V E]"),
     case("multicast", "main: L(call_back) R(Invoke) V E"),
     case("uco", "main: L(call_back) R(AddTen) V E"),
+    case("traces", "main: L(call_back) R(Invoke) V E"),
     Case {
         callbacks: 1,
         ..case("uco-calli", "main: L(?) R(AddTen) V E")
