@@ -5,7 +5,7 @@ use soglia_abi::{
     profiler::{
         info::ICorProfilerInfo,
         metadata::IMetaDataImport,
-        metadata_flags::{mdPinvokeImpl, mdStatic, miRuntime},
+        metadata_flags::{mdPinvokeImpl, mdStatic, miPreserveSig, miRuntime},
     },
 };
 use soglia_core::crossing::Side;
@@ -163,12 +163,16 @@ impl Scope {
 
     /// A method as one of [`Self::crossings`], if it is.
     pub fn crossing(&self, token: MdToken) -> Option<Method> {
-        let (_, _, flags, _) = self.method_props(token)?;
+        let (_, _, flags, impl_flags) = self.method_props(token)?;
+        let method = |side| Method {
+            token,
+            side,
+            throws: side == Side::Unmanaged && impl_flags & miPreserveSig == 0,
+        };
         if flags & mdPinvokeImpl != 0 {
-            let side = Side::Unmanaged;
-            return (self.import(token)?.library != "QCall").then_some(Method { token, side });
+            let crosses = self.import(token)?.library != "QCall";
+            return crosses.then(|| method(Side::Unmanaged));
         }
-        let side = Side::Managed;
         let is_callback = || {
             has_attribute(
                 &self.0,
@@ -176,7 +180,7 @@ impl Scope {
                 "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute",
             )
         };
-        (flags & mdStatic != 0 && is_callback()).then_some(Method { token, side })
+        (flags & mdStatic != 0 && is_callback()).then(|| method(Side::Managed))
     }
 
     /// Whether there are signatures of unmanaged calls by function pointer.

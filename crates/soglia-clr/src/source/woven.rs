@@ -79,7 +79,12 @@ pub extern "C" fn enter_slow(_id: i64) {
 
 /// When a native call has ended by an exception. Called in preemptive mode.
 pub extern "C" fn enter_failed(id: i64) {
-    fail(function(id));
+    if has_returned(id) {
+        enter(id);
+        recall();
+    } else {
+        fail(function(id));
+    }
 }
 
 /// Instead of a native call that a policy refuses. Called in preemptive mode.
@@ -257,6 +262,17 @@ fn fail(function: u64) {
     if let Some(task) = threads::returning() {
         task.fail(function, at);
     }
+}
+
+/// Whether a native function has returned that the CLR threw for: it returned a failed HRESULT, or was never found.
+#[cold]
+fn has_returned(id: i64) -> bool {
+    boundary::fence(false, || {
+        let Some(call) = weave::call(id).filter(|call| call.throws) else {
+            return false;
+        };
+        engine::get().is_some_and(|engine| engine.is_in_memory(&call.names))
+    })
 }
 
 #[cold]

@@ -33,6 +33,8 @@ pub struct Method {
     pub token: MdToken,
     /// On which side its layers run.
     pub side: Side,
+    /// The CLR throws if the native function returns a failed HRESULT: no `PreserveSig`.
+    pub throws: bool,
 }
 
 /// How a forward call is woven around.

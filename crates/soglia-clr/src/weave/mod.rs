@@ -65,6 +65,8 @@ use crate::{
 pub struct Call {
     /// Who is called.
     pub names: TargetNames,
+    /// An exception may be its way to return.
+    pub throws: bool,
 }
 
 /// Calls by id, and what was done to each module.
@@ -110,8 +112,15 @@ pub fn call(id: i64) -> Option<Arc<Call>> {
 
 /// A new call: one that is woven around, or that trampolines tell of.
 pub fn add(names: TargetNames) -> u32 {
+    add_call(Call {
+        names,
+        throws: false,
+    })
+}
+
+fn add_call(call: Call) -> u32 {
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
-    weave.calls.push(Arc::new(Call { names }));
+    weave.calls.push(Arc::new(call));
     weave.calls.len() as u32 - 1
 }
 
@@ -195,9 +204,12 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             let ruling = engine.rules.of(&names)?;
             let name = names.method.clone().unwrap_or_default();
             Some(around::Call::new(method, &name, ruling, |redirected_to| {
-                add(TargetNames {
-                    redirected_to,
-                    ..names
+                add_call(Call {
+                    names: TargetNames {
+                        redirected_to,
+                        ..names
+                    },
+                    throws: method.throws,
                 })
             }))
         })
