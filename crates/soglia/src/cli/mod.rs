@@ -91,7 +91,7 @@ struct Run {
     #[arg(long, requires = "output")]
     follow: bool,
     /// Where crossings come from.
-    #[arg(long, value_enum, default_value_t = Source::Transitions)]
+    #[arg(long, value_enum, default_value_t = Source::Auto)]
     source: Source,
     #[command(flatten)]
     watched: Watched,
@@ -258,10 +258,10 @@ enum Record {
 enum Source {
     /// `woven` where that is possible, else `transitions`.
     Auto,
-    /// The runtime's own transition callbacks: complete.
-    Transitions,
-    /// Experimental: wrappers woven in when modules are loaded. Half the cost and a fast start, but not every call is seen.
+    /// Wrappers that are put around calls when modules are loaded: cheap.
     Woven,
+    /// The runtime's own callbacks, the reference: they tell of the framework's calls too, cost more, and slow the start down.
+    Transitions,
 }
 
 impl Source {

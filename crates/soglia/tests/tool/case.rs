@@ -88,7 +88,7 @@ pub fn verify(case: &Case) -> (Report, Vec<Line>) {
         .unwrap();
     let under = space
         .run(
-            "--quiet --record events -o a.soglia",
+            "--quiet --source transitions --record events -o a.soglia",
             "semantics.dll",
             case.args,
         )

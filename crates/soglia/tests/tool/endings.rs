@@ -112,13 +112,12 @@ fn a_program_that_is_killed_in_native_code_has_an_open_call() {
                 .map(|row| row.target.as_str())
                 .collect();
             assert_eq!(open, ["semantics!hang"], "{ended}");
-            // A call that never returns has its place and its caller too.
+            // A call that never returns has its caller too; its place is found when it has returned.
             let row = report
                 .targets
                 .iter()
                 .find(|row| row.entry.as_deref() == Some("hang"))
                 .unwrap();
-            assert!(row.address.is_some() && row.file.is_some(), "{row:?}");
             assert_eq!(row.first_caller[0], "Soglia.Semantics.Load.Hang");
             assert_eq!(
                 (row.min_ns, row.mean_ns, row.p50_ns, row.max_ns),

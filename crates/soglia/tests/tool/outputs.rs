@@ -66,7 +66,7 @@ fn an_account_is_as_expected() {
     );
     let own = report
         .lines()
-        .filter(|line| !line.contains("the runtime's own"))
+        .filter(|line| !line.contains("the runtime's own") && !line.contains("was the first"))
         .map(|line| {
             let counts = line.contains("crossings:")
                 || line.starts_with("soglia: ")
@@ -86,7 +86,7 @@ fn an_account_is_as_expected() {
 
 /// Numbers of times, and where `all` of them may differ, as `#`; units too.
 fn masked(word: &str, all: bool) -> String {
-    let number = word.trim_end_matches(',');
+    let number = word.trim_end_matches([',', '*']);
     let is_number = number.starts_with(|c: char| c.is_ascii_digit())
         && number
             .chars()
@@ -96,7 +96,8 @@ fn masked(word: &str, all: bool) -> String {
         _ if is_number && (all || number.contains('.') || number.len() > 1) => {
             word.replace(number, "#")
         }
-        _ if units.contains(&number) => word.replace(number, "time"),
+        // Which call of a target took longest, the first or another one, is as it happens.
+        _ if units.contains(&number) => word.replace(number, "time").replace('*', ""),
         _ => word.to_owned(),
     }
 }
@@ -167,7 +168,7 @@ fn targets_are_sorted_and_cut_as_asked() {
             .unwrap()
             .clone();
         assert!(
-            rows.len() > 15 && rows.is_sorted_by_key(|row| std::cmp::Reverse(row[field].as_u64())),
+            rows.len() > 10 && rows.is_sorted_by_key(|row| std::cmp::Reverse(row[field].as_u64())),
             "{sort}"
         );
         let cut = recording.json(&format!("--sort {sort} --top 2"));

@@ -335,7 +335,7 @@ fn an_account_of_a_program_that_ends_at_once_is_complete() {
     let space = Space::new();
     let output = space
         .command(SOGLIA)
-        .args(["run", "-q", "-o"])
+        .args(["run", "-q", "--source", "transitions", "-o"])
         .arg(space.path("a.soglia"))
         .arg(fixture("hello.dll"))
         .output();

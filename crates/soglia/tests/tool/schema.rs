@@ -44,23 +44,29 @@ fn real_outputs_fit() {
         ("sqlitedemo.dll", "20", true),
         ("hello.dll", "", true),
     ] {
-        let space = Space::new();
-        let run = "-q --record events --slow 10ms -o a.soglia";
-        let output = space.run(run, program, args).output().unwrap();
-        assert_eq!(
-            output.status.success(),
-            exit,
-            "{program} {args}: {}",
-            text(&output.stderr)
-        );
-        let recording = space.recording("a.soglia");
-        for options in ["", "--replay", "--sort name --top 3"] {
-            check(&report, &recording.json(options));
-        }
-        let lines = recording.event_lines();
-        assert!(!lines.is_empty());
-        for line in lines.lines() {
-            check(&event, &serde_json::from_str(line).unwrap());
+        for source in ["transitions", "woven"] {
+            let space = Space::new();
+            let run = format!("-q --source {source} --record events --slow 10ms -o a.soglia");
+            let output = space.run(&run, program, args).output().unwrap();
+            assert_eq!(
+                output.status.success(),
+                exit,
+                "{program} {args}: {}",
+                text(&output.stderr)
+            );
+            let recording = space.recording("a.soglia");
+            for options in ["", "--replay", "--sort name --top 3"] {
+                check(&report, &recording.json(options));
+            }
+            let lines = recording.event_lines();
+            // What hello does is all done by the framework.
+            assert_eq!(
+                lines.is_empty(),
+                program == "hello.dll" && source == "woven"
+            );
+            for line in lines.lines() {
+                check(&event, &serde_json::from_str(line).unwrap());
+            }
         }
     }
 }
