@@ -15,7 +15,7 @@ use soglia_core::trace::{
 
 use super::{
     Record, Run, RunFormat, Source, complain,
-    start::{Ready, nothing_recorded},
+    start::{Ready, check_weaving, nothing_recorded},
 };
 
 /// Runs a program under the engine. Returns only if that was impossible: otherwise ends as the program ended.
@@ -27,12 +27,16 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     }
     let policy = options.policy.read(options.source != Source::Transitions)?;
     let ready = Ready::find(&options.command)?;
-    let (file, path) = recording(options)?;
     // Where calls cannot be woven around, nothing would be refused: then the program must not run at all.
-    let source = match policy {
-        Some(_) => Source::Woven,
-        None => options.source,
+    let source = if policy.is_some() || options.counts {
+        Source::Woven
+    } else {
+        options.source
     };
+    if source == Source::Woven {
+        check_weaving()?;
+    }
+    let (file, path) = recording(options)?;
     let mut launch = ready.launch(&path, source.name(), &options.watched)?;
     if options.follow {
         launch = launch.env("SOGLIA_FOLLOW", "1");

@@ -65,6 +65,18 @@ impl<'a> Ready<'a> {
     }
 }
 
+/// Refuses to put wrappers into a program that they would break.
+pub fn check_weaving() -> anyhow::Result<()> {
+    let modifiable = env::var_os("DOTNET_MODIFIABLE_ASSEMBLIES");
+    if modifiable.is_some_and(|value| value.eq_ignore_ascii_case("debug")) {
+        anyhow::bail!(
+            "no wrappers can be put into modules that hot reload may change: unset DOTNET_MODIFIABLE_ASSEMBLIES, or record \
+             without policies and with --source transitions"
+        );
+    }
+    Ok(())
+}
+
 /// Why there is nothing in the recording of a program that has ended.
 pub fn nothing_recorded(program: &OsStr, note: Option<String>) -> anyhow::Error {
     let program = Path::new(program).display();

@@ -21,12 +21,13 @@ use soglia_core::trace::{
 use super::{
     Verify, VerifyFormat,
     pipes::{Input, Output},
-    start::{Ready, nothing_recorded},
+    start::{Ready, check_weaving, nothing_recorded},
 };
 
 /// Runs the program two or three times and says whether the sources agree; answers with the exit code.
 pub fn verify(options: &Verify) -> anyhow::Result<i32> {
     let ready = Ready::find(&options.command)?;
+    check_weaving()?;
     let input = Input::of_this_process();
     let mut lab = Lab {
         options,

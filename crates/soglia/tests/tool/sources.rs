@@ -52,11 +52,23 @@ fn where_wrappers_cannot_be_the_runtime_tells() {
     let (_, told) = run("--source auto", "plain", HOT_RELOAD);
     let lines = told.lines().filter(|line| line.contains(&because));
     assert_eq!(lines.count(), 1, "{told}");
-    // Who asks for wrappers gets them, and a policy asks for them.
-    for options in ["--source woven", "--source auto --deny nothing"] {
-        let (report, _) = run(&format!("-q {options}"), "plain", HOT_RELOAD);
-        assert_eq!(source(&report).0, "woven");
-        assert_eq!(report.fallback, None);
+    // Who asks for wrappers, as policies and counting do, is told before anything starts.
+    for options in ["--source woven", "--deny nothing", "--counts"] {
+        let space = Space::new();
+        let mut command = space.run(
+            &format!("-q {options} -o a.soglia"),
+            "semantics.dll",
+            "plain",
+        );
+        let output = command.envs(HOT_RELOAD.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{options}");
+        let told = text(&output.stderr);
+        assert!(
+            told.contains("unset DOTNET_MODIFIABLE_ASSEMBLIES"),
+            "{told}"
+        );
+        assert_eq!(text(&output.stdout), "");
+        assert!(!space.path("a.soglia").exists());
     }
 }
 
