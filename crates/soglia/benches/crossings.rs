@@ -8,7 +8,7 @@ mod bench;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use bench::{lab::Lab, parts, results::Results};
+use bench::{lab::Lab, parts, results::Results, woven};
 use clap::{Parser, ValueEnum};
 
 /// Measures what soglia costs. Targets that are missed are told, and are no failure.
@@ -39,6 +39,10 @@ enum Part {
     Sqlite,
     /// Memory.
     Memory,
+    /// Wrappers: time per crossing, and beside uftrace.
+    Woven,
+    /// Wrappers: whole programs.
+    Programs,
     /// A very long recording: writing and reading it.
     Recording,
 }
@@ -70,6 +74,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
             Part::Start => parts::start(&lab, &mut results),
             Part::Sqlite => parts::sqlite(&lab, &mut results),
             Part::Memory => parts::memory(&lab, &mut results),
+            Part::Woven => woven::crossings(&lab, &mut results),
+            Part::Programs => woven::programs(&lab, &mut results),
             Part::Recording => bench::recording::measure(&lab, &mut results),
         }
         .with_context(|| format!("{part:?}"))?;

@@ -15,9 +15,13 @@ use soglia::{
     dotnet::{Root, Search, process_env},
     fxr, launch,
 };
-use soglia_core::trace::{
-    reader::Reader,
-    writer::{self, Level, Options},
+use soglia_core::{
+    policy::{Policy, Rule},
+    trace::{
+        log::Source,
+        reader::Reader,
+        writer::{self, Level, Options},
+    },
 };
 
 use super::child::{self, Ran};
@@ -35,6 +39,16 @@ pub enum With {
     Events,
     /// `soglia run --quiet`, everything included.
     Tool,
+    /// The engine, as `soglia run --source woven` uses it.
+    Woven,
+    /// The engine, as `soglia run --source woven --record events -o FILE` uses it.
+    WovenEvents,
+    /// The engine, as `soglia run --source woven --counts` uses it.
+    Counts,
+    /// The engine, as `soglia run --source woven --skip '*!*'` uses it: nothing native is wrapped.
+    Skipped,
+    /// `uftrace record -P`.
+    Peer,
 }
 
 impl With {
@@ -49,7 +63,28 @@ impl With {
             Self::Summary => "summary",
             Self::Events => "events",
             Self::Tool => "soglia run",
+            Self::Woven => "woven",
+            Self::WovenEvents => "woven, events",
+            Self::Counts => "woven, counts",
+            Self::Skipped => "woven, skipped",
+            Self::Peer => "uftrace",
         }
+    }
+
+    const fn level(self) -> Option<Level> {
+        match self {
+            Self::Summary | Self::Woven | Self::Skipped => Some(Level::Summary),
+            Self::Events | Self::WovenEvents => Some(Level::Events),
+            Self::Counts => Some(Level::Counts),
+            Self::Nothing | Self::Floor | Self::Tool | Self::Peer => None,
+        }
+    }
+
+    const fn is_woven(self) -> bool {
+        matches!(
+            self,
+            Self::Woven | Self::WovenEvents | Self::Counts | Self::Skipped
+        )
     }
 }
 
@@ -145,16 +180,18 @@ impl Lab {
 
     /// Runs a program once.
     pub fn run(&self, with: With, program: &str, args: &[&str]) -> anyhow::Result<Ran> {
-        let recording = match with {
-            With::Summary => Some(self.recording(Level::Summary)?),
-            With::Events => Some(self.recording(Level::Events)?),
-            _ => None,
-        };
+        let recording = with.level().map(|level| self.recording(level));
+        let recording = recording.transpose()?;
         let ran = child::run(self.command(with, recording.as_deref(), program, args))?;
         if let Some(recording) = recording {
             // A run that recorded nothing, or not everything, would look good.
             let reader = Reader::open(&recording)?;
             ensure!(reader.is_claimed(), "{program} was not recorded");
+            let source = reader.names().source;
+            ensure!(
+                with.is_woven() == source.is_some_and(|(source, ..)| source == Source::Woven),
+                "{program} was recorded by another source"
+            );
             let dropped: u64 = reader.tasks().iter().map(|task| task.dropped).sum();
             ensure!(
                 dropped + reader.dropped_crossings() == 0,
@@ -216,6 +253,18 @@ impl Lab {
             let mut command = self.tool();
             command.args(["run", "--quiet"]);
             command
+        } else if with == With::Peer {
+            let mut command = Command::new("uftrace");
+            let only = [
+                "-P",
+                "bench_.*@libbench.so",
+                "--no-libcall",
+                "--force",
+                "-d",
+            ];
+            command.arg("record").args(only).arg(self.peer_data());
+            command.args(&self.launcher);
+            command
         } else {
             let mut command = Command::new(&self.launcher[0]);
             command.args(&self.launcher[1..]);
@@ -226,10 +275,17 @@ impl Lab {
         command
             .env("DOTNET_ROOT", &self.root.path)
             .env_remove("DOTNET_ROOT_X64");
-        for name in ["SOGLIA_RECORDING", "SOGLIA_FOLLOW", "SOGLIA_FLOOR"] {
+        for name in [
+            "SOGLIA_RECORDING",
+            "SOGLIA_FOLLOW",
+            "SOGLIA_FLOOR",
+            "SOGLIA_SOURCE",
+            "SOGLIA_SCOPE",
+            "SOGLIA_POLICY",
+        ] {
             command.env_remove(name);
         }
-        if matches!(with, With::Floor | With::Summary | With::Events) {
+        if with == With::Floor || with.level().is_some() {
             command
                 .env("CORECLR_ENABLE_PROFILING", "1")
                 .env("CORECLR_PROFILER", launch::PROFILER_GUID)
@@ -241,8 +297,37 @@ impl Lab {
         if let Some(recording) = recording {
             command.env("SOGLIA_RECORDING", recording);
         }
+        if with.is_woven() {
+            command.env("SOGLIA_SOURCE", "woven");
+        }
+        if with == With::Skipped {
+            command.env("SOGLIA_POLICY", skip_all());
+        }
         command
     }
+
+    fn peer_data(&self) -> PathBuf {
+        self.temp.path().join("uftrace")
+    }
+
+    /// Whether uftrace traces this function of `libbench.so`.
+    pub fn peer_sees(&self, function: &str) -> anyhow::Result<bool> {
+        child::run(self.command(With::Peer, None, "bench", &["1000", "1"]))?;
+        let mut report = Command::new("uftrace");
+        report.arg("report").arg("-d").arg(self.peer_data());
+        let output = report.output().context("cannot start uftrace")?;
+        Ok(String::from_utf8_lossy(&output.stdout).contains(function))
+    }
+}
+
+/// The policy that leaves all native functions alone.
+fn skip_all() -> String {
+    let all = "*!*".parse().map(Rule::Skip);
+    Policy {
+        rules: all.into_iter().collect(),
+        ..Policy::default()
+    }
+    .encode()
 }
 
 /// Tool and engine, as they are released.

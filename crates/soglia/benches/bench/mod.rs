@@ -5,3 +5,4 @@ pub mod lab;
 pub mod parts;
 pub mod recording;
 pub mod results;
+pub mod woven;

@@ -114,7 +114,7 @@ pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
 const UNIT: &str = "ns per iteration";
 
 /// The shortest and the middle time of one loop, as each process measured it.
-fn of_processes(all: &[Value], name: &str, threads: u64) -> anyhow::Result<(Samples, Samples)> {
+pub fn of_processes(all: &[Value], name: &str, threads: u64) -> anyhow::Result<(Samples, Samples)> {
     let (mut least, mut middle) = (Samples::default(), Samples::default());
     for json in all {
         let rows = json["rows"].as_array().into_iter().flatten();
@@ -128,7 +128,8 @@ fn of_processes(all: &[Value], name: &str, threads: u64) -> anyhow::Result<(Samp
     Ok((least, middle))
 }
 
-fn number(json: &Value) -> anyhow::Result<f64> {
+/// A number that `bench.dll` has printed.
+pub fn number(json: &Value) -> anyhow::Result<f64> {
     json.as_f64()
         .context("a number is missing in what bench.dll printed")
 }
@@ -217,7 +218,8 @@ pub fn sqlite(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn wall(
+/// How long a program took, in milliseconds.
+pub fn wall(
     lab: &Lab,
     rounds: usize,
     all: &[With],

@@ -1,0 +1,219 @@
+//! Wrappers in place of the CLR's own notification: against no profiler at all, and against the best that others offer.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{
+    lab::{Lab, With},
+    parts::{number, of_processes, wall},
+    results::{Results, Samples, table},
+};
+
+/// Targets, all against nothing. Times per iteration are on top of two time stamps per call.
+mod target {
+    pub const PLAIN_NS: f64 = 6.0;
+    pub const CALLBACK_NS: f64 = 10.0;
+    pub const COUNTS_NS: f64 = 4.0;
+    /// What is not wrapped costs nothing; this is how well that can be measured.
+    pub const SKIPPED_NS: f64 = 0.5;
+    pub const START_MS: f64 = 10.0;
+    pub const SQLITE_RATIO: f64 = 1.10;
+    /// How much less a second thread may gain than without us.
+    pub const SCALING: f64 = 1.10;
+    /// How many times as much the peer adds per call.
+    pub const PEER: f64 = 5.0;
+}
+
+const ALL: [With; 5] = [
+    With::Nothing,
+    With::Woven,
+    With::WovenEvents,
+    With::Counts,
+    With::Skipped,
+];
+
+/// The loops of `bench.dll`: how many calls one iteration makes, and how much each configuration may add to two stamps for each.
+const LOOPS: [(&str, f64, Option<f64>); 5] = [
+    ("plain", 1.0, Some(target::PLAIN_NS)),
+    ("suppressgc", 1.0, None),
+    ("string", 1.0, None),
+    ("callback", 2.0, Some(target::CALLBACK_NS)),
+    ("nested", 3.0, None),
+];
+
+type Times = BTreeMap<With, Vec<Value>>;
+
+/// Nanoseconds per crossing. Minima are compared: on a machine that does something else, the medians tell of that.
+pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
+    let (rounds, iterations) = (results.rounds(15, 5), "100000");
+    let ran = run(lab, rounds, &ALL, iterations)?;
+    let stamps = ran.values().flatten().map(|json| number(&json["rdtsc_ns"]));
+    let stamp = Samples(stamps.collect::<anyhow::Result<_>>()?).min();
+    println!("\n## Woven\n\nOne time stamp takes {stamp:.2} ns. {rounds} rounds.");
+    for threads in [1, 2] {
+        let mut rows = Vec::new();
+        for (name, calls, on_top) in LOOPS {
+            let mut cells = vec![name.to_owned(), format!("{calls:.0}")];
+            let of = |with| of_processes(&ran[&with], name, threads);
+            let (nothing, _) = of(With::Nothing)?;
+            for with in ALL {
+                let (least, middle) = of(with)?;
+                let what = format!("{name}, {threads} at a time, minima of processes");
+                results.keep(&what, with.name(), "ns per iteration", &least);
+                cells.push(format!("{:.1} / {:.1}", least.min(), middle.median()));
+            }
+            let added = |least: &Samples| least.min() - nothing.min();
+            for (with, limit) in [
+                (With::Woven, on_top.map(|ns| 2.0 * calls * stamp + ns)),
+                (With::Counts, Some(target::COUNTS_NS * calls)),
+                (With::Skipped, Some(target::SKIPPED_NS * calls)),
+            ] {
+                let (least, _) = of(with)?;
+                let more = added(&least);
+                // With two threads on one core everything takes longer, time stamps too: how that scales is judged below.
+                let judged = match limit {
+                    Some(limit) if threads == 1 => {
+                        let what = format!("{name}: {} over nothing", with.name());
+                        results.target(&what, more, limit, "ns")
+                    }
+                    _ => String::new(),
+                };
+                cells.push(format!("{more:+.1} {judged}").trim_end().to_owned());
+            }
+            rows.push(cells);
+        }
+        let s = if threads == 1 { "" } else { "s" };
+        table(
+            &format!(
+                "Nanoseconds per iteration, {threads} thread{s}; what is added is the difference of the minima:"
+            ),
+            &[
+                "loop",
+                "calls",
+                With::Nothing.name(),
+                With::Woven.name(),
+                With::WovenEvents.name(),
+                With::Counts.name(),
+                With::Skipped.name(),
+                "added by woven",
+                "by counting",
+                "where skipped",
+            ],
+            &rows,
+        );
+    }
+    let slower = |with| -> anyhow::Result<f64> {
+        let of = |threads| of_processes(&ran[&with], "plain", threads);
+        Ok(of(2)?.0.min() / of(1)?.0.min())
+    };
+    let (without, woven) = (slower(With::Nothing)?, slower(With::Woven)?);
+    let judged = results.target(
+        "plain: woven, how two threads scale, to nothing",
+        woven / without,
+        target::SCALING,
+        "times",
+    );
+    println!(
+        "\nWith a second thread an iteration of `plain` takes {without:.2} times as long, woven {woven:.2} times: {judged}."
+    );
+    peer(lab, results)
+}
+
+fn run(lab: &Lab, rounds: usize, all: &[With], iterations: &str) -> anyhow::Result<Times> {
+    let threads = if all.contains(&With::Peer) { "1" } else { "2" };
+    lab.in_turn(rounds, all, ("bench", &[iterations, threads]), |ran| {
+        // Others may print beside the program.
+        let line = ran.output.lines().find(|line| line.starts_with('{'));
+        serde_json::from_str(line.unwrap_or_default()).context("bench.dll printed no JSON")
+    })
+}
+
+/// `uftrace record -P` patches functions of native libraries as they are loaded. It has no room for its jump in those that are
+/// shorter than five bytes, which leaves the one that calls back; and it does not see the callback.
+fn peer(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
+    println!("\n### Beside uftrace\n");
+    let seen = match lab.peer_sees("bench_call_back") {
+        Ok(seen) => seen,
+        Err(why) => {
+            println!("Not compared: {why:#}.");
+            return Ok(());
+        }
+    };
+    if !seen {
+        println!("Not compared: uftrace record -P patches nothing of libbench.so here.");
+        return Ok(());
+    }
+    let all = [With::Nothing, With::Woven, With::Peer];
+    let ran = run(lab, results.rounds(9, 3), &all, "20000")?;
+    let least =
+        |with| -> anyhow::Result<f64> { Ok(of_processes(&ran[&with], "callback", 1)?.0.min()) };
+    let nothing = least(With::Nothing)?;
+    // One of the two calls of an iteration, and both.
+    let (theirs, ours) = (
+        least(With::Peer)? - nothing,
+        (least(With::Woven)? - nothing) / 2.0,
+    );
+    // The target is that the peer adds that many times as much.
+    let judged = results.target(
+        "callback: woven to uftrace, added per call",
+        ours / theirs,
+        1.0 / target::PEER,
+        "times",
+    );
+    println!(
+        "Added per call that is seen, in loop `callback`: woven {ours:.1} ns, uftrace record -P {theirs:.1} ns, {:.1} times as much; {judged}.",
+        theirs / ours
+    );
+    Ok(())
+}
+
+/// Start of a small program, and all of a larger one.
+pub fn programs(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
+    let rounds = results.rounds(31, 7);
+    let all = [With::Nothing, With::Woven, With::Counts];
+    let hello = wall(lab, rounds, &all, ("hello", &[]))?;
+    let sqlite = wall(lab, rounds.div_ceil(2), &all, ("sqlitedemo", &["100000"]))?;
+    let median = |of: &BTreeMap<With, Samples>, with: With| of[&with].median();
+    let mut rows = Vec::new();
+    for with in all {
+        let more = hello[&with].over(&hello[&With::Nothing]).median();
+        // Small start-up is no part of how much slower a program runs.
+        let working = |with| median(&sqlite, with) - median(&hello, with);
+        let ratio = working(with) / working(With::Nothing);
+        let (mut start, mut in_all) = (String::new(), String::new());
+        if with != With::Nothing {
+            let what = format!("start: {} over nothing", with.name());
+            start = results.target(&what, more, target::START_MS, "ms");
+            let what = format!("sqlite without start: {} to nothing", with.name());
+            in_all = results.target(&what, ratio, target::SQLITE_RATIO, "times");
+        }
+        results.keep("start of hello.dll", with.name(), "ms", &hello[&with]);
+        results.keep("sqlitedemo.dll 100000", with.name(), "ms", &sqlite[&with]);
+        rows.push(vec![
+            with.name().to_owned(),
+            hello[&with].cell(1),
+            format!("{more:+.1}"),
+            start,
+            sqlite[&with].cell(1),
+            format!("{ratio:.2}"),
+            in_all,
+        ]);
+    }
+    println!("\n## Programs under wrappers");
+    table(
+        &format!("Milliseconds from start to end, {rounds} rounds:"),
+        &[
+            "with",
+            "hello.dll",
+            "added",
+            "target",
+            "sqlitedemo.dll 100000",
+            "times, start apart",
+            "target",
+        ],
+        &rows,
+    );
+    Ok(())
+}
