@@ -20,7 +20,7 @@ pub struct Layer {
     /// Where the stack was when it was opened: an address on the thread's stack, 0 = unknown. Stacks grow downwards, so a
     /// layer whose mark is not above that of a later, outer crossing is gone. See [`Task::cross`](crate::task::Task::cross).
     pub mark: u64,
-    /// The number by which the runtime names the called function; only compared, never followed.
+    /// Who was called, and the side, in one number to compare: [`Layer::of`].
     pub function: u64,
     /// Where its calls are accounted: a reference to a slot in the live process, a target's number in a replay.
     pub slot: u32,
@@ -29,19 +29,26 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// What stands for a function's call on that side: the runtime's number for the function, times 2, plus the side.
+    #[inline(always)]
+    pub const fn of(function: u64, side: Side) -> u64 {
+        function << 1 | side as u64
+    }
+
     /// The side on which this layer runs.
     #[inline]
     pub const fn side(&self) -> Side {
         Side::from_number(self.bits)
     }
 
-    /// Notes, before the counter of such ends comes to `count`, that it is this layer which it will count.
+    /// Notes, before the counter of such ends comes to `count`, that it is this layer, of this side, which it will
+    /// count.
     ///
     /// The process can be killed between any two instructions. A reader that finds this layer open decides by the
     /// note and the counter whether it was already counted: see [`Layer::is_counted`].
     #[inline(always)]
-    pub const fn mark_counted(&mut self, end: End, count: u32) {
-        self.bits = (self.bits & 1) | (end as u32) << 1 | count << 3;
+    pub const fn mark_counted(&mut self, side: Side, end: End, count: u32) {
+        self.bits = side as u32 | (end as u32) << 1 | count << 3;
     }
 
     /// The counter that may have counted this layer, found open.

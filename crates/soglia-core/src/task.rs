@@ -32,6 +32,7 @@ const SAME_STACK: u64 = 8 << 20;
 /// A return that closes the innermost layer, of which there is nothing else to be said.
 struct Plainly<'a, A> {
     crossing: Crossing,
+    /// As in the layer.
     function: u64,
     at: u64,
     account: &'a mut A,
@@ -40,7 +41,7 @@ struct Plainly<'a, A> {
 impl<A: Account> Close for Plainly<'_, A> {
     #[inline(always)]
     fn close(self, top: &mut Layer) -> Option<u64> {
-        let fits = top.function == self.function && top.side() == self.crossing.side();
+        let fits = top.function == self.function;
         let took = self.at.wrapping_sub(top.since);
         let plain = fits
             && self
@@ -56,7 +57,7 @@ fn new_layer(crossing: Crossing, who: Who, at: u64, mark: u64) -> Layer {
         since: at,
         inner: 0,
         mark,
-        function: who.function,
+        function: Layer::of(who.function, crossing.side()),
         slot: who.slot,
         bits: crossing.side() as u32,
     }
@@ -141,7 +142,7 @@ impl<L: Layers> Task<L> {
         account.is_ready(at)
             && self.layers.close_if(Plainly {
                 crossing,
-                function: who.function,
+                function: Layer::of(who.function, crossing.side()),
                 at,
                 account,
             })
@@ -292,9 +293,10 @@ impl<L: Layers> Task<L> {
     /// Abandons whatever is above the innermost layer that this return fits. `false`: it fits none.
     #[cold]
     fn unwind_to(&mut self, side: Side, function: u64, account: &mut impl Account) -> bool {
+        let function = Layer::of(function, side);
         for above in 0..self.layers.depth() {
             match self.layers.below_top(above) {
-                Some(layer) if layer.side() == side && layer.function == function => {
+                Some(layer) if layer.function == function => {
                     self.unwind(above, account);
                     return true;
                 }

@@ -71,7 +71,7 @@ fn offsets_and_sizes() {
     check_structure!(TaskRecord: depth max_depth number os_thread kind threads faults name_bytes first ended unmatched
         untimed dropped name);
     check_structure!(Layer: since inner mark function slot bits);
-    check_structure!(Slot: target ended abandoned untimed total own min max side failed refused reserved histogram);
+    check_structure!(Slot: target ended abandoned untimed total nested min max side failed refused reserved histogram);
     assert_eq!(align_of::<Slot>(), 64, "the unit of references to slots");
 }
 

@@ -143,7 +143,8 @@ fn look(path: &Path, counters: &[AtomicU64], logged: &[AtomicU64], grown: &mut G
             assert!(total.ended == 0 || total.min <= total.max);
             let counted: u64 = total.histogram.iter().sum();
             assert!(counted >= total.ended, "the counter is stored last");
-            let seen = [total.ended, total.total, total.own, total.max, counted];
+            let nested = total.total - total.own;
+            let seen = [total.ended, total.total, nested, total.max, counted];
             let last = grown.insert((task.number, *target + *side as u32 * 100), seen);
             for (now, last) in seen.iter().zip(last.unwrap_or_default()) {
                 assert!(*now >= last, "target {target}: {seen:?} after {last:?}");

@@ -300,8 +300,8 @@ pub struct Slot {
     pub untimed: AtomicU32,
     /// Ticks of the calls that returned.
     pub total: AtomicU64,
-    /// The same without what was nested in them.
-    pub own: AtomicU64,
+    /// Of these: ticks in what was nested in them.
+    pub nested: AtomicU64,
     /// The shortest; `u64::MAX` before the first.
     pub min: AtomicU64,
     /// The longest.

@@ -355,12 +355,21 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let ended = slot.ended.load(Relaxed);
-        if took.wrapping_sub(SHORT) >= self.0.usual || ended.cast_signed() <= 0 {
+        if ended.cast_signed() <= 0 || took.wrapping_sub(SHORT) >= self.0.usual {
             return false;
         }
         self.crossed(crossing, Who::default(), at);
         // SAFETY: from [`SHORT`] to [`LONG`], which is the most that `usual` reaches to.
-        unsafe { returned(slot, layer, ended, took, bucket_of_usual(took)) };
+        unsafe {
+            returned(
+                slot,
+                layer,
+                crossing.side(),
+                ended,
+                took,
+                bucket_of_usual(took),
+            )
+        };
         true
     }
 
@@ -388,7 +397,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let ended = slot.ended.load(Relaxed);
         // SAFETY: the bucket of any duration.
-        unsafe { returned(slot, layer, ended, total, bucket(total)) };
+        unsafe { returned(slot, layer, layer.side(), ended, total, bucket(total)) };
     }
 
     #[cold]
@@ -409,7 +418,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let abandoned = slot.abandoned.load(Relaxed).wrapping_add(1);
-        layer.mark_counted(End::Abandoned, abandoned);
+        layer.mark_counted(layer.side(), End::Abandoned, abandoned);
         slot.abandoned.store(abandoned, Release);
     }
 
@@ -433,7 +442,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let failed = slot.failed.load(Relaxed).wrapping_add(1);
-        layer.mark_counted(End::Failed, failed);
+        layer.mark_counted(layer.side(), End::Failed, failed);
         slot.failed.store(failed, Release);
     }
 
@@ -462,16 +471,21 @@ const fn seldom() {}
 /// # Safety
 /// `bucket` is that of the ticks that the call took.
 #[inline(always)]
-unsafe fn returned(slot: &Slot, layer: &mut Layer, ended: u32, took: u64, bucket: usize) {
+unsafe fn returned(
+    slot: &Slot,
+    layer: &mut Layer,
+    side: Side,
+    ended: u32,
+    took: u64,
+    bucket: usize,
+) {
     let ended = ended.wrapping_add(1);
     let inner = layer.inner;
-    layer.mark_counted(End::Ended, ended);
+    layer.mark_counted(side, End::Ended, ended);
     add!(slot.total, took);
-    if inner == 0 {
-        add!(slot.own, took);
-    } else {
+    if inner != 0 {
         seldom();
-        add!(slot.own, took.saturating_sub(inner));
+        add!(slot.nested, inner.min(took));
     }
     // SAFETY: only this thread stores to them. The compiler makes a single instruction of a comparison that is not atomic.
     let (min, max) = unsafe { (slot.min.as_ptr().read(), slot.max.as_ptr().read()) };

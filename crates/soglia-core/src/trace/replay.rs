@@ -49,7 +49,7 @@ pub fn apply(
     // The recorder has matched returns already: they close what is open.
     let innermost = |task: &Task<VecLayers>| {
         let top = task.layers().below_top(0);
-        top.map(|layer| (layer.function, layer.slot))
+        top.map(|layer| (layer.function >> 1, layer.slot))
     };
     match event {
         Event::Open(crossing, target) => {

@@ -118,13 +118,13 @@ impl Reader {
                 untimed: u64::from(field(offset_of!(Slot, untimed))),
                 failed: u64::from(field(offset_of!(Slot, failed))),
                 refused: u64::from(field(offset_of!(Slot, refused))),
-                // Before the total, which the writer stores first: it must not look greater.
-                own: long(offset_of!(Slot, own)),
+                own: 0,
                 total: long(offset_of!(Slot, total)),
                 min: long(offset_of!(Slot, min)),
                 max: long(offset_of!(Slot, max)),
                 histogram: Box::new([0; BUCKETS]),
             };
+            total.own = total.total.saturating_sub(long(offset_of!(Slot, nested)));
             for (n, bucket) in total.histogram.iter_mut().enumerate() {
                 *bucket = u64::from(field(offset_of!(Slot, histogram) + n * 4));
             }
