@@ -22,13 +22,14 @@ pub const SHORT: u64 = 8;
 /// See [`SHORT`].
 pub const LONG: u64 = 1 << 46;
 
-/// The bucket of a duration of at least [`SHORT`] and less than [`LONG`]: the exponent of the floating-point number and the upper
-/// three bits of its fraction, which stand side by side.
+/// The bucket of a duration of at least [`SHORT`] and less than [`LONG`].
+///
+/// In integers: managed code may leave the upper halves of vector registers in use where it calls this without a transition, and then the
+/// first instruction of the older sets on them, a conversion to floating point for instance, takes some 60 ns.
 #[inline(always)]
-pub fn bucket_of_usual(ticks: u64) -> usize {
-    const EXPONENT_OF_ONE: usize = 1023;
-    let bits = (ticks.cast_signed() as f64).to_bits();
-    ((bits >> (52 - 3)) as usize).wrapping_sub((EXPONENT_OF_ONE + 2) * 8)
+pub const fn bucket_of_usual(ticks: u64) -> usize {
+    let power = 63 ^ ticks.leading_zeros();
+    (power as usize * 8 + (ticks >> (power - 3)) as usize).wrapping_sub(24)
 }
 
 /// The ticks from which on a duration falls into this bucket.

@@ -5,6 +5,7 @@ use std::{
     mem::offset_of,
     ptr::NonNull,
     sync::atomic::{
+        AtomicU64,
         Ordering::{Relaxed, Release, SeqCst},
         compiler_fence,
     },
@@ -158,17 +159,27 @@ impl Layers for MappedLayers {
         if next == self.limit {
             return;
         }
-        const _: () = assert!(offset_of!(Layer, bits) == offset_of!(Layer, slot) + 4);
+        const _: () = {
+            assert!(size_of::<Layer>() == 40 && offset_of!(Layer, slot) == 32);
+            assert!(offset_of!(Layer, since) == 0 && offset_of!(Layer, inner) == 8);
+            assert!(offset_of!(Layer, mark) == 16 && offset_of!(Layer, function) == 24);
+            assert!(offset_of!(Layer, bits) == 36);
+        };
         let last = u64::from(layer.slot) | u64::from(layer.bits) << 32;
-        // SAFETY: not at the end of the segment, which is never before the limit. The last two fields are stored as one.
-        unsafe {
-            (&raw mut (*next).since).write(layer.since);
-            (&raw mut (*next).inner).write(layer.inner);
-            (&raw mut (*next).mark).write(layer.mark);
-            (&raw mut (*next).function).write(layer.function);
-            (&raw mut (*next).slot).cast::<u64>().write(last.to_le());
-            self.next = next.add(1);
+        let words = [
+            layer.since,
+            layer.inner,
+            layer.mark,
+            layer.function,
+            last.to_le(),
+        ];
+        for (n, word) in words.into_iter().enumerate() {
+            // SAFETY: not at the end of the segment, which is never before the limit; a layer is five of these. Atomic stores stay as they
+            // are: of others, the compiler would make one of a vector register (see `bucket_of_usual`).
+            unsafe { AtomicU64::from_ptr(next.cast::<u64>().add(n)) }.store(word, Relaxed);
         }
+        // SAFETY: as above.
+        self.next = unsafe { next.add(1) };
         let depth = &self.record.depth;
         depth.store(depth.load(Relaxed).wrapping_add(1), Release);
     }
