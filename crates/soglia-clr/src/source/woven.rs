@@ -7,7 +7,8 @@
 //! | hook | answers |
 //! | --- | --- |
 //! | `leave`, `reverse_enter`, `count`, `reverse_count` | 0: go on; 1: call the slow twin instead |
-//! | `enter`, `reverse_leave` | 0: done; 1: done, but call the slow twin too |
+//! | `enter` | 0: done; 1: done, but call the slow twin too |
+//! | `reverse_leave` | nothing of interest |
 //! | `leave_slow` | an HRESULT; a failure is thrown at the call site, and the call is not made |
 //!
 //! Those with `failed` in their names take the place of `enter` and its twin when a call has ended by an exception. [`pointers`] has
@@ -109,9 +110,6 @@ pub extern "C" fn reverse_enter_slow(id: i64) {
 pub extern "C" fn reverse_leave(id: i64) -> i32 {
     close(Crossing::ReverseLeaveRuntime, function(id))
 }
-
-/// Never asked for: [`reverse_leave`] is always done. Called in preemptive mode.
-pub extern "C" fn reverse_leave_slow(_id: i64) {}
 
 /// Before a native call that is only counted. Called in cooperative mode.
 pub extern "C" fn count(id: i64) -> i32 {

@@ -84,6 +84,7 @@ pub struct Done {
 
 const PRESERVE_SIG: u32 = 0x80;
 const AGGRESSIVE_INLINING: u32 = 0x100;
+const NO_INLINING: u32 = 0x8;
 
 const INT32: &[u8] = &[sig::INT32];
 const INT64: &[u8] = &[sig::INT64];
@@ -161,7 +162,10 @@ pub fn weave(
             Err(error) => failed.push(error),
         }
     }
-    let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &changed));
+    // Our own calls of hooks are such calls as well.
+    let out_of_line = weaver.out_of_line.map(|token| token.row());
+    let ours: HashSet<u32> = changed.iter().copied().chain(out_of_line).collect();
+    let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &ours));
     let pointers = match pointers.unwrap_or_else(|| Ok(pointers::Done::default())) {
         Ok(pointers) => pointers,
         Err(error) => {
@@ -250,6 +254,8 @@ struct Weaver<'a> {
     hooks: Hooks,
     /// A P/Invoke was added to the module.
     has_imports: bool,
+    /// Calls the slow hook of callbacks.
+    out_of_line: Option<MdToken>,
 }
 
 impl<'a> Weaver<'a> {
@@ -258,6 +264,7 @@ impl<'a> Weaver<'a> {
         Ok(Self {
             hooks: Hooks::new(&mut emitter)?,
             emitter,
+            out_of_line: None,
             has_imports: false,
         })
     }
@@ -438,6 +445,31 @@ impl<'a> Weaver<'a> {
         Ok(())
     }
 
+    /// A new method that calls a slow hook: where that is done in line, the method around it has to save all registers.
+    fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
+        if let Some(method) = self.out_of_line {
+            return Ok(method);
+        }
+        let slow = self.hooks.slow_void(hook);
+        let name: Vec<u16> = "soglia$slow".encode_utf16().collect();
+        let method = self.emitter.define(&NewMethod {
+            class: GLOBAL,
+            name: &name,
+            flags: mdPublic | mdStatic | mdHideBySig,
+            impl_flags: NO_INLINING,
+            signature: &[0, 1, sig::VOID, sig::INT64],
+            rva: self.emitter.any_rva,
+        })?;
+        let mut code = Code::new();
+        code.ldarg(0);
+        code.call_hook(slow);
+        code.ret(false);
+        let body = code.finish(None).ok_or(Error::UNWRITABLE)?;
+        self.emitter.set_body(method, &body)?;
+        self.out_of_line = Some(method);
+        Ok(method)
+    }
+
     /// Exceptions that leave such a method end the process, or fly through it to a managed caller (.NET 9 and later): then the
     /// layer is found gone, as it is under the other source.
     fn around_callback(
@@ -460,38 +492,32 @@ impl<'a> Weaver<'a> {
         self.emitter.copy_parameters(call.method.token, body)?;
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
-        let (enter, leave) = if self.emitter.engine.counts() {
-            let pair = self
-                .hooks
-                .pair(woven::reverse_count, woven::reverse_count_slow);
-            (pair, None)
+        let counts = self.emitter.engine.counts();
+        let (enter, slow): (Hook, extern "C" fn(i64)) = if counts {
+            let quick = self.hooks.quick(woven::reverse_count);
+            (quick, woven::reverse_count_slow)
         } else {
-            (
-                self.hooks
-                    .pair(woven::reverse_enter, woven::reverse_enter_slow),
-                Some(
-                    self.hooks
-                        .pair(woven::reverse_leave, woven::reverse_leave_slow),
-                ),
-            )
+            let quick = self.hooks.quick(woven::reverse_enter);
+            (quick, woven::reverse_enter_slow)
         };
+        let slow = self.out_of_line(slow)?;
         let mut code = Code::new();
-        code.hooks(call.id, enter);
+        let entered = code.label();
+        code.hook(call.id, enter);
+        code.brfalse(entered);
+        code.ldc_i4(call.id.cast_signed());
+        code.conv_u8();
+        code.call(slow, 1, false);
+        code.place(entered);
         code.arguments(args);
         code.call(body, args, ret.is_some());
-        let kept = ret.filter(|_| leave.is_some());
-        if kept.is_some() {
-            code.stloc(0);
-        }
-        if let Some(leave) = leave {
-            code.hooks(call.id, leave);
-        }
-        if kept.is_some() {
-            code.ldloc(0);
+        if !counts {
+            // What is returned stays below on the stack.
+            code.hook(call.id, self.hooks.quick(woven::reverse_leave));
+            code.pop();
         }
         code.ret(ret.is_some());
-        let locals = self.emitter.locals(kept.as_slice())?;
-        let body = code.finish(locals).ok_or(Error::UNWRITABLE)?;
+        let body = code.finish(None).ok_or(Error::UNWRITABLE)?;
         self.emitter.set_body(call.method.token, &body)
     }
 }

@@ -68,7 +68,8 @@ impl Code {
         self.call_hook(hook);
     }
 
-    fn call_hook(&mut self, hook: Hook) {
+    /// Calls a hook whose arguments are on the stack.
+    pub fn call_hook(&mut self, hook: Hook) {
         // An address has no sign, the instruction's number has: the same 64 bits.
         self.ldc_i8((hook.address as u64).cast_signed());
         self.conv_i();
