@@ -81,12 +81,20 @@ hresults! {
     COR_E_APPDOMAINUNLOADED = 0x8013_1014;
     /// The domain cannot be unloaded.
     COR_E_CANNOTUNLOADAPPDOMAIN = 0x8013_1015;
+    /// Managed code: Exception.
+    COR_E_EXCEPTION = 0x8013_1500;
+    /// Managed code: SystemException.
+    COR_E_SYSTEM = 0x8013_1501;
     /// Managed code: timed out.
     COR_E_TIMEOUT = 0x8013_1505;
     /// Managed code: the engine is broken.
     COR_E_EXECUTIONENGINE = 0x8013_1506;
     /// Managed code: InvalidOperationException.
     COR_E_INVALIDOPERATION = 0x8013_1509;
+    /// Managed code: no such field.
+    COR_E_MISSINGFIELD = 0x8013_1511;
+    /// Managed code: no such member.
+    COR_E_MISSINGMEMBER = 0x8013_1512;
     /// Managed code: no such method.
     COR_E_MISSINGMETHOD = 0x8013_1513;
     /// Managed code: NotSupportedException.
@@ -97,14 +105,30 @@ hresults! {
     COR_E_THREADINTERRUPTED = 0x8013_1519;
     /// Managed code: the thread is in the wrong state.
     COR_E_THREADSTATE = 0x8013_1520;
+    /// Managed code: no such type, or not loadable.
+    COR_E_TYPELOAD = 0x8013_1522;
+    /// Managed code: a native library has no such function.
+    COR_E_ENTRYPOINTNOTFOUND = 0x8013_1523;
+    /// Managed code: no such native library.
+    COR_E_DLLNOTFOUND = 0x8013_1524;
     /// Managed code: one release too many.
     COR_E_SEMAPHOREFULL = 0x8013_152B;
     /// Managed code: the owner of a mutex went without releasing it.
     COR_E_ABANDONEDMUTEX = 0x8013_152D;
     /// Managed code: the thread was aborted.
     COR_E_THREADABORTED = 0x8013_1530;
+    /// Managed code: a type's initialiser failed.
+    COR_E_TYPEINITIALIZATION = 0x8013_1534;
     /// Managed code: OperationCanceledException.
     COR_E_OPERATIONCANCELED = 0x8013_153B;
+    /// Managed code: what was called by reflection threw.
+    COR_E_TARGETINVOCATION = 0x8013_1604;
+    /// An assembly was found and could not be loaded.
+    COR_E_FILELOAD = 0x8013_1621;
+    /// There is no such assembly or file.
+    COR_E_FILENOTFOUND = 0x8007_0002;
+    /// Not an assembly, or not one for this machine.
+    COR_E_BADIMAGEFORMAT = 0x8007_000B;
     /// Managed code: no stack left.
     COR_E_STACKOVERFLOW = 0x8007_03E9;
 

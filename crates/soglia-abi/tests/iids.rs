@@ -1,6 +1,7 @@
-//! The IID of every interface, against numbers written down from the IDL and the hosting sheet.
+//! The IID of every profiling interface and the IDs of classes, against numbers written down from the IDL and the
+//! hosting sheet. Those of the hosting interfaces are in `common/hosting.rs`, which `vtable_hosting` tests.
 
-use soglia_abi::hosting::{clr_task::*, control::*, host_task::*, runtime_host::*};
+use soglia_abi::hosting::{metahost::*, runtime_host::*};
 use soglia_abi::profiler::{
     callback::*, factory::*, info::*, info_later::*, metadata::*, metadata_assembly::*,
     metadata_emit::*,
@@ -62,17 +63,6 @@ const IIDS: &[(&str, GUID, u128)] = iids! {
     IMetaDataEmit2            0xF5DD9950_F693_42E6_830E_7B833E8146A9;
     IMetaDataAssemblyEmit     0x211EF15B_5317_4438_B196_DEC87B887693;
     IMetaDataAssemblyImport   0xEE62470B_E94B_424E_9B7C_2F00C9249F93;
-
-    IHostTaskManager          0x997FF24C_43B7_4352_8667_0DC04FAFD354;
-    IHostTask                 0xC2275828_C4B1_4B55_82C9_92135F74DF1A;
-    ICLRTaskManager           0x4862EFBE_3AE5_44F8_8FEB_346190EE8A34;
-    ICLRTask                  0x28E66A4A_9906_4225_B231_9187C3EB8611;
-    ICLRTask2                 0x28E66A4A_9906_4225_B231_9187C3EB8612;
-    IHostControl              0x02CA073C_7079_4860_880A_C2F7A449C991;
-    ICLRControl               0x9065597E_D1A1_4FB2_B6BA_7E1FCE230F61;
-    ICLRRuntimeHost           0x90F1A06C_7712_4762_86B5_7A5EBA6BDB02;
-    ICLRRuntimeHost2          0x712AB73F_2C22_4807_AD7E_F501D7B72C2D;
-    ICLRRuntimeHost4          0x64F6D366_D7C2_4F1F_B4B2_E8160CAC43AF;
 };
 
 #[test]
@@ -105,10 +95,25 @@ fn in_memory() {
 
 #[test]
 fn class_ids() {
-    assert_eq!(
-        CLSID_CLRRuntimeHost.to_u128(),
-        0x90F1A06E_7712_4762_86B5_7A5EBA6BDB02
-    );
+    #[rustfmt::skip]
+    let ids = [
+        (CLSID_CLRRuntimeHost, 0x90F1A06E_7712_4762_86B5_7A5EBA6BDB02),
+        (CLSID_CorRuntimeHost, 0xCB2F6723_AB3A_11D2_9C40_00C04FA30A3E),
+        (IID_ICorRuntimeHost, 0xCB2F6722_AB3A_11D2_9C40_00C04FA30A3E),
+        (CLSID_CLRMetaHost, 0x9280188D_0E8E_4867_B30C_7FA83884E8DE),
+        (CLSID_CLRMetaHostPolicy, 0x2EBCD49A_1B47_4A61_B13A_4A03701E594B),
+        (CLSID_CLRDebugging, 0xBACC578D_FBDD_48A4_969F_02D932B74634),
+        (CLSID_CLRDebuggingLegacy, 0xDF8395B5_A4BA_450B_A77C_A9A47762C520),
+        (CLSID_CLRProfiling, 0xBD097ED8_733E_43FE_8ED7_A95FF9A8448C),
+        (CLSID_CLRStrongName, 0xB79B0ACD_F5CD_409B_B5A5_A16244610B92),
+        (CLSID_TypeNameFactory, 0xB81FF171_20F3_11D2_8DCC_00A0C9B00525),
+        (LIBID_mscoree, 0x5477469E_83B1_11D2_8B49_00A0C9B7C9C4),
+        (IID_ICLRDebugging, 0xD28F3C5A_9634_4206_A509_477552EEFB10),
+        (IID_ICLRProfiling, 0xB349ABE3_B56F_4689_BFCD_76BF39D888EA),
+    ];
+    for (id, value) in ids {
+        assert_eq!(id.to_u128(), value, "{id:?}");
+    }
     assert_ne!(
         CLSID_CLRRuntimeHost,
         ICLRRuntimeHost::IID,

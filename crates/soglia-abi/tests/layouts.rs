@@ -3,7 +3,7 @@
 
 use std::mem::{align_of, offset_of, size_of};
 
-use soglia_abi::hosting::types::*;
+use soglia_abi::hosting::{assembly::*, com::*, debug::*, gc::*, policy::*, types::*};
 use soglia_abi::profiler::{metadata::*, metadata_assembly::*, types::*};
 use soglia_abi::{BOOL, HRESULT, ids::*};
 
@@ -51,6 +51,18 @@ fn metadata_structs() {
 fn hosting_structs() {
     layout! {
         COR_GC_THREAD_STATS is 16: PerThreadAllocation 0, Flags 8;
+        COR_GC_STATS is 104: Flags 0, ExplicitGCCount 8, GenCollectionsTaken 16, CommittedKBytes 40, ReservedKBytes 48,
+            Gen0HeapSizeKBytes 56, Gen1HeapSizeKBytes 64, Gen2HeapSizeKBytes 72, LargeObjectHeapSizeKBytes 80,
+            KBytesPromotedFromGen0 88, KBytesPromotedFromGen1 96;
+        MDAInfo is 24: lpMDACaption 0, lpMDAMessage 8, lpStackTrace 16;
+        StackOverflowInfo is 16: soType 0, pExceptionInfo 8;
+        BucketParameters is 5616: fInited 0, pszEventTypeName 4, pszParams 514;
+        CustomDumpItem is 16: itemKind 0, pReserved 8;
+        AssemblyBindInfo is 32: dwAppDomainId 0, lpReferencedIdentity 8, lpPostPolicyIdentity 16, ePolicyLevel 24;
+        ModuleBindInfo is 24: dwAppDomainId 0, lpAssemblyIdentity 8, lpModuleName 16;
+        FILETIME is 8: dwLowDateTime 0, dwHighDateTime 4;
+        STATSTG is 80: pwcsName 0, r#type 8, cbSize 16, mtime 24, ctime 32, atime 40, grfMode 48, grfLocksSupported 52,
+            clsid 56, grfStateBits 72, reserved 76;
     }
     assert_eq!(align_of::<COR_GC_THREAD_STATS>(), 8);
 }

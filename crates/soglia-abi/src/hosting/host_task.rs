@@ -6,9 +6,9 @@
 
 #![allow(
     missing_docs,
-    reason = "these are Microsoft's words; learn.microsoft.com says what each method does"
+    reason = "these are Microsoft's words; learn.microsoft.com says what each means"
 )]
-#![allow(non_snake_case, reason = "methods are spelled as in mscoree.idl")]
+#![allow(non_snake_case, reason = "names are spelled as in mscoree.idl")]
 
 use core::ffi::c_void;
 
@@ -16,12 +16,25 @@ use windows_core::{BOOL, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 use crate::hosting::types::LPTHREAD_START_ROUTINE;
 
-/// Slots 3 to 20. One per host, given out by `IHostControl::GetHostManager` and kept until the process ends.
+/// Slots 3 to 20. The host's tasks: the CLR makes, schedules and finds threads through this, and tells it of
+/// every crossing between managed and unmanaged code.
+///
+/// For managed code that calls native A, which calls managed B, which calls native C:
+/// LeaveRuntime(A) ReverseEnterRuntime LeaveRuntime(C) EnterRuntime ReverseLeaveRuntime EnterRuntime. Per
+/// thread that is a stack; a native thread's begins with ReverseEnterRuntime.
+///
+/// All of it may come from any thread and from several at once, also from threads that the host has not seen
+/// before. The host may block in the four crossings; it must not call managed code from them. When a call
+/// fails with E_FAIL, the document says, the CLR is gone for this process, and every hosting method answers
+/// HOST_E_CLRNOTAVAILABLE from then on.
 #[interface("997FF24C-43B7-4352-8667-0DC04FAFD354")]
 pub unsafe trait IHostTaskManager: IUnknown {
-    /// The task of the calling thread, with a reference for the caller; null for a thread that the host keeps out.
+    /// The task of the calling thread, with a reference for the caller. Called on the thread in question,
+    /// when it first enters managed code. A null task kept a thread out in .NET Framework; today it cannot:
+    /// the thread runs without a task.
     pub fn GetCurrentTask(&self, pTask: *mut *mut c_void) -> HRESULT;
-    /// A task that stays suspended until `IHostTask::Start`. Stack size in bytes, zero for the default.
+    /// A task for a new thread, suspended until IHostTask::Start. Stack size in bytes, 0 for the default. Not
+    /// called: .NET makes its own threads.
     pub fn CreateTask(
         &self,
         dwStackSize: u32,
@@ -29,40 +42,68 @@ pub unsafe trait IHostTaskManager: IUnknown {
         pParameter: *mut c_void,
         ppTask: *mut *mut c_void,
     ) -> HRESULT;
+    /// This thread sleeps; option is WAIT_ALERTABLE or 0. S_OK, or HOST_E_INTERRUPTED after an Alert. Not
+    /// called: .NET's waits cannot be redirected.
     pub fn Sleep(&self, dwMilliseconds: u32, option: u32) -> HRESULT;
+    /// This thread has nothing to do at the moment; run another task if you like. Not called.
     pub fn SwitchToTask(&self, option: u32) -> HRESULT;
+    /// Managed code has set this thread's UI culture. Not called: .NET does not tell.
     pub fn SetUILocale(&self, lcid: u32) -> HRESULT;
+    /// Managed code has set this thread's culture. Not called.
     pub fn SetLocale(&self, lcid: u32) -> HRESULT;
-    /// Whether calls of the native function at `target` are to be bracketed by `LeaveRuntime` and `EnterRuntime`.
+    /// Whether calls of the native function at target are to be told by LeaveRuntime and EnterRuntime. The
+    /// answer FALSE saves what telling costs. A failure is ignored: the BOOL decides, and it is FALSE
+    /// beforehand. No effect on the reverse pair.
     pub fn CallNeedsHostHook(&self, target: usize, pbCallNeedsHostHook: *mut BOOL) -> HRESULT;
-    /// Managed code is about to call native code. A failure refuses: the call is not made, and no Enter follows.
+    /// This thread leaves managed code: it is about to call the native function at target (0: unknown). A
+    /// failing HRESULT refuses: it becomes a managed exception, the function is not called, and no
+    /// EnterRuntime follows. Refusing needs crossings from the `woven` source; the runtime's own callbacks
+    /// cannot be refused.
     pub fn LeaveRuntime(&self, target: usize) -> HRESULT;
-    /// The native code has returned.
+    /// The native function has come back to this thread's managed code, one for each LeaveRuntime that
+    /// succeeded. A failure becomes a managed exception; what the function did stays done, its result is
+    /// lost.
     pub fn EnterRuntime(&self) -> HRESULT;
-    /// Managed code that native code called is about to return to it.
+    /// Managed code that native code had called returns to it.
     pub fn ReverseLeaveRuntime(&self) -> HRESULT;
-    /// Native code calls managed code.
+    /// Native code calls managed code on this thread: a callback, or a native thread's way in. Any code but
+    /// S_OK, even S_FALSE, refuses, where the call can still be refused.
     pub fn ReverseEnterRuntime(&self) -> HRESULT;
+    /// From here to the matching End this thread must not be aborted. E_UNEXPECTED if there is a Begin
+    /// already. Not called, neither by .NET Framework 4 nor today.
     pub fn BeginDelayAbort(&self) -> HRESULT;
+    /// The end of that region. E_UNEXPECTED without a Begin. Not called.
     pub fn EndDelayAbort(&self) -> HRESULT;
-    /// From here to the matching End the task must run on this OS thread. Pairs nest, and the host counts.
+    /// From here to the matching End the task must stay on its thread. Pairs nest, and the host counts. Not
+    /// called: .NET has nothing left that tells.
     pub fn BeginThreadAffinity(&self) -> HRESULT;
+    /// The end of that region. E_UNEXPECTED without a Begin. Not called.
     pub fn EndThreadAffinity(&self) -> HRESULT;
+    /// Stack, in bytes, to keep for after a stack overflow. Windows only: not called.
     pub fn SetStackGuarantee(&self, guarantee: u32) -> HRESULT;
+    /// The same, read. Not called.
     pub fn GetStackGuarantee(&self, pGuarantee: *mut u32) -> HRESULT;
-    /// Hands the host the other side's manager, once, before everything else.
+    /// Hands over the CLR's half, once, inside SetHostControl, right after GetHostManager gave this manager.
+    /// Keep the pointer; it lives as long as the CLR.
     pub fn SetCLRTaskManager(&self, ppManager: *mut c_void) -> HRESULT;
 }
 
-/// Slots 3 to 8. One unit of what the host schedules.
+/// Slots 3 to 8. One task of the host: the thread that the CLR sees. The CLR holds a reference from
+/// GetCurrentTask on, until the thread is gone.
 #[interface("C2275828-C4B1-4B55-82C9-92135F74DF1A")]
 pub unsafe trait IHostTask: IUnknown {
+    /// Lets a task that CreateTask made run. Not called, as CreateTask is not.
     pub fn Start(&self) -> HRESULT;
-    /// Wakes the task out of an alertable wait, now or when it next comes to one; does not wait itself.
+    /// Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one. From any thread;
+    /// must return at once.
     pub fn Alert(&self) -> HRESULT;
+    /// Waits for the task's end: S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_DEADLOCK; HOST_E_ABANDONED
+    /// counts as ended. Not called.
     pub fn Join(&self, dwMilliseconds: u32, option: u32) -> HRESULT;
+    /// A THREAD_PRIORITY_ value. The host may ignore it and answer S_OK.
     pub fn SetPriority(&self, newPriority: i32) -> HRESULT;
+    /// The same, read.
     pub fn GetPriority(&self, pPriority: *mut i32) -> HRESULT;
-    /// Pairs the task with the CLR's; called on the task's own thread.
+    /// Pairs the task with the CLR's. Called on the task's own thread, when the CLR first sees it.
     pub fn SetCLRTask(&self, pCLRTask: *mut c_void) -> HRESULT;
 }

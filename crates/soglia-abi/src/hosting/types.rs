@@ -15,13 +15,15 @@
 
 use core::ffi::c_void;
 
-use windows_core::HRESULT;
+use windows_core::{BOOL, HRESULT};
 
 /// The host's own name for a task, for debuggers to show. The documentation of `SetTaskIdentifier` says `DWORD`; the
 /// ABI says 64 bits.
 pub type TASKID = u64;
 /// A connection, as debuggers know them.
 pub type CONNID = u32;
+/// An enumeration of domains, in version 1.
+pub type HDOMAINENUM = *mut c_void;
 /// An operating system handle. Nothing on Linux makes one; it is passed through unread.
 pub type HANDLE = *mut c_void;
 
@@ -29,6 +31,17 @@ pub type HANDLE = *mut c_void;
 pub type LPTHREAD_START_ROUTINE = unsafe extern "system" fn(lpThreadParameter: *mut c_void) -> u32;
 /// What `ExecuteInAppDomain` runs.
 pub type FExecuteInAppDomainCallback = unsafe extern "system" fn(cookie: *mut c_void) -> HRESULT;
+/// What `LockClrVersion` takes and gives.
+pub type FLockClrVersionCallback = unsafe extern "system" fn() -> HRESULT;
+/// What an I/O completion calls.
+pub type LPOVERLAPPED_COMPLETION_ROUTINE = unsafe extern "system" fn(
+    dwErrorCode: u32,
+    dwNumberOfBytesTransfered: u32,
+    lpOverlapped: *mut c_void,
+);
+/// What a timer or a wait calls.
+pub type WAITORTIMERCALLBACK =
+    unsafe extern "system" fn(lpParameter: *mut c_void, TimerOrWaitFired: BOOL);
 
 /// No limit, for every `dwMilliseconds`.
 pub const INFINITE: u32 = 0xFFFF_FFFF;
@@ -52,11 +65,27 @@ pub const THREAD_PRIORITY_HIGHEST: i32 = 2;
 pub const THREAD_PRIORITY_TIME_CRITICAL: i32 = 15;
 pub const THREAD_PRIORITY_ERROR_RETURN: i32 = 0x7FFF_FFFF;
 
-// STARTUP_FLAGS, those that the CLR on Linux still reads.
+// STARTUP_FLAGS: a bit set, and a DWORD in most signatures. .NET still reads CONCURRENT_GC, SERVER_GC and HOARD_GC_VM.
 
 pub const STARTUP_CONCURRENT_GC: u32 = 0x1;
+pub const STARTUP_LOADER_OPTIMIZATION_MASK: u32 = 0x6;
+pub const STARTUP_LOADER_OPTIMIZATION_SINGLE_DOMAIN: u32 = 0x2;
+pub const STARTUP_LOADER_OPTIMIZATION_MULTI_DOMAIN: u32 = 0x4;
+pub const STARTUP_LOADER_OPTIMIZATION_MULTI_DOMAIN_HOST: u32 = 0x6;
+pub const STARTUP_LOADER_SAFEMODE: u32 = 0x10;
+pub const STARTUP_LOADER_SETPREFERENCE: u32 = 0x100;
 pub const STARTUP_SERVER_GC: u32 = 0x1000;
 pub const STARTUP_HOARD_GC_VM: u32 = 0x2000;
+pub const STARTUP_SINGLE_VERSION_HOSTING_INTERFACE: u32 = 0x4000;
+pub const STARTUP_LEGACY_IMPERSONATION: u32 = 0x1_0000;
+pub const STARTUP_DISABLE_COMMITTHREADSTACK: u32 = 0x2_0000;
+pub const STARTUP_ALWAYSFLOW_IMPERSONATION: u32 = 0x4_0000;
+pub const STARTUP_TRIM_GC_COMMIT: u32 = 0x8_0000;
+pub const STARTUP_ETW: u32 = 0x10_0000;
+pub const STARTUP_ARM: u32 = 0x40_0000;
+pub const STARTUP_SINGLE_APPDOMAIN: u32 = 0x80_0000;
+pub const STARTUP_APPX_APP_MODEL: u32 = 0x100_0000;
+pub const STARTUP_DISABLE_RANDOMIZED_STRING_HASHING: u32 = 0x200_0000;
 
 c_enum! {
     /// What a task is for. Spaced like a bit set, but `GetCurrentTaskType` answers exactly one.
@@ -72,6 +101,13 @@ c_enum! {
         TT_USER = 0x100,
         TT_THREADPOOL_WAIT = 0x200,
         TT_UNKNOWN = 0x8000_0000,
+    }
+
+    /// What kind of program a host is.
+    HOST_TYPE {
+        HOST_TYPE_DEFAULT = 0x0,
+        HOST_TYPE_APPLAUNCH = 0x1,
+        HOST_TYPE_CORFLAG = 0x2,
     }
 }
 

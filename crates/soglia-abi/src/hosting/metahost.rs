@@ -1,0 +1,191 @@
+//! `ICLRMetaHost` and `ICLRRuntimeInfo`: which runtimes there are, and the way into one.
+//!
+//! A buffer's `pcch*` is its size in `WCHAR`s on the way in and the size that was needed on the way out.
+
+#![allow(
+    missing_docs,
+    reason = "these are Microsoft's words; learn.microsoft.com says what each means"
+)]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "names are spelled as in mscoree.idl"
+)]
+#![allow(clippy::too_many_arguments, reason = "the ABI has as many as it has")]
+
+use core::ffi::{c_char, c_void};
+
+use windows_core::{BOOL, GUID, HRESULT, IUnknown, IUnknown_Vtbl, interface};
+
+use crate::hosting::types::HANDLE;
+
+/// The class of `ICLRMetaHost`. Shares nothing with the interface's IID.
+pub const CLSID_CLRMetaHost: GUID = GUID::from_u128(0x9280188D_0E8E_4867_B30C_7FA83884E8DE);
+pub const CLSID_CLRMetaHostPolicy: GUID = GUID::from_u128(0x2EBCD49A_1B47_4A61_B13A_4A03701E594B);
+pub const CLSID_CLRDebugging: GUID = GUID::from_u128(0xBACC578D_FBDD_48A4_969F_02D932B74634);
+pub const CLSID_CLRDebuggingLegacy: GUID = GUID::from_u128(0xDF8395B5_A4BA_450B_A77C_A9A47762C520);
+pub const CLSID_CLRProfiling: GUID = GUID::from_u128(0xBD097ED8_733E_43FE_8ED7_A95FF9A8448C);
+pub const CLSID_CLRStrongName: GUID = GUID::from_u128(0xB79B0ACD_F5CD_409B_B5A5_A16244610B92);
+pub const CLSID_TypeNameFactory: GUID = GUID::from_u128(0xB81FF171_20F3_11D2_8DCC_00A0C9B00525);
+pub const LIBID_mscoree: GUID = GUID::from_u128(0x5477469E_83B1_11D2_8B49_00A0C9B7C9C4);
+/// By number only: the debugging and profiling interfaces are not words of a host.
+pub const IID_ICLRDebugging: GUID = GUID::from_u128(0xD28F3C5A_9634_4206_A509_477552EEFB10);
+pub const IID_ICLRProfiling: GUID = GUID::from_u128(0xB349ABE3_B56F_4689_BFCD_76BF39D888EA);
+
+/// Sets or unsets "this thread is loading a runtime".
+pub type CallbackThreadSetFnPtr = unsafe extern "system" fn() -> HRESULT;
+/// The counterpart of [`CallbackThreadSetFnPtr`].
+pub type CallbackThreadUnsetFnPtr = unsafe extern "system" fn() -> HRESULT;
+/// What `RequestRuntimeLoadedNotification` would call; the first argument is an `ICLRRuntimeInfo`.
+pub type RuntimeLoadedCallbackFnPtr = unsafe extern "system" fn(
+    pRuntimeInfo: *mut c_void,
+    pfnCallbackThreadSet: Option<CallbackThreadSetFnPtr>,
+    pfnCallbackThreadUnset: Option<CallbackThreadUnsetFnPtr>,
+);
+
+c_enum! {
+    /// How `GetRequestedRuntime` chooses. A bit set.
+    METAHOST_POLICY_FLAGS {
+        METAHOST_POLICY_HIGHCOMPAT = 0x0,
+        METAHOST_POLICY_APPLY_UPGRADE_POLICY = 0x8,
+        METAHOST_POLICY_EMULATE_EXE_LAUNCH = 0x10,
+        METAHOST_POLICY_SHOW_ERROR_DIALOG = 0x20,
+        METAHOST_POLICY_USE_PROCESS_IMAGE_PATH = 0x40,
+        METAHOST_POLICY_ENSURE_SKU_SUPPORTED = 0x80,
+        METAHOST_POLICY_IGNORE_ERROR_MODE = 0x1000,
+    }
+
+    /// What `GetRequestedRuntime` found in the configuration.
+    METAHOST_CONFIG_FLAGS {
+        METAHOST_CONFIG_FLAGS_LEGACY_V2_ACTIVATION_POLICY_UNSET = 0x0,
+        METAHOST_CONFIG_FLAGS_LEGACY_V2_ACTIVATION_POLICY_TRUE = 0x1,
+        METAHOST_CONFIG_FLAGS_LEGACY_V2_ACTIVATION_POLICY_FALSE = 0x2,
+        METAHOST_CONFIG_FLAGS_LEGACY_V2_ACTIVATION_POLICY_MASK = 0x3,
+    }
+
+    /// What the legacy `GetRequestedRuntimeInfo` was asked for. A bit set.
+    RUNTIME_INFO_FLAGS {
+        RUNTIME_INFO_UPGRADE_VERSION = 0x1,
+        RUNTIME_INFO_REQUEST_IA64 = 0x2,
+        RUNTIME_INFO_REQUEST_AMD64 = 0x4,
+        RUNTIME_INFO_REQUEST_X86 = 0x8,
+        RUNTIME_INFO_DONT_RETURN_DIRECTORY = 0x10,
+        RUNTIME_INFO_DONT_RETURN_VERSION = 0x20,
+        RUNTIME_INFO_DONT_SHOW_ERROR_DIALOG = 0x40,
+        RUNTIME_INFO_IGNORE_ERROR_MODE = 0x1000,
+        RUNTIME_INFO_REQUEST_ARM64 = 0x2000,
+    }
+}
+
+/// Slots 3 to 9. Which runtimes there are. CLRCreateInstance(CLSID_CLRMetaHost, IID_ICLRMetaHost, ...) gives
+/// it.
+#[interface("D332DB9E-B9B3-4125-8207-A14884F53216")]
+pub unsafe trait ICLRMetaHost: IUnknown {
+    /// The ICLRRuntimeInfo of a version, as a string like "v10.0". Framework versions, "v4.0.30319" and
+    /// "v2.0.50727", mean the newest .NET that is installed. CLR_E_SHIM_RUNTIMELOAD if there is none.
+    pub fn GetRuntime(
+        &self,
+        pwzVersion: *const u16,
+        riid: *const GUID,
+        ppRuntime: *mut *mut c_void,
+    ) -> HRESULT;
+    /// The version that an assembly was built for, from its metadata. *pcchBuffer: WCHARs in the buffer, then
+    /// those needed, with the final zero.
+    pub fn GetVersionFromFile(
+        &self,
+        pwzFilePath: *const u16,
+        pwzBuffer: *mut u16,
+        pcchBuffer: *mut u32,
+    ) -> HRESULT;
+    /// All installed runtimes, as an enumeration of ICLRRuntimeInfo.
+    pub fn EnumerateInstalledRuntimes(&self, ppEnumerator: *mut *mut c_void) -> HRESULT;
+    /// Those that are loaded in a process.
+    pub fn EnumerateLoadedRuntimes(
+        &self,
+        hndProcess: HANDLE,
+        ppEnumerator: *mut *mut c_void,
+    ) -> HRESULT;
+    /// Asks to be called when a runtime is loaded. E_NOTIMPL.
+    pub fn RequestRuntimeLoadedNotification(
+        &self,
+        pCallbackFunction: Option<RuntimeLoadedCallbackFnPtr>,
+    ) -> HRESULT;
+    /// The runtime that legacy calls are bound to. E_NOTIMPL.
+    pub fn QueryLegacyV2RuntimeBinding(
+        &self,
+        riid: *const GUID,
+        ppUnk: *mut *mut c_void,
+    ) -> HRESULT;
+    /// Ends the process, as orderly as the runtime can.
+    pub fn ExitProcess(&self, iExitCode: i32) -> HRESULT;
+}
+
+/// Slot 3. Picks a runtime by policy and configuration file.
+#[interface("E2190695-77B2-492E-8E14-C4B3A7FDD593")]
+pub unsafe trait ICLRMetaHostPolicy: IUnknown {
+    /// The runtime that a program, a configuration and a wish (pwzVersion) ask for together.
+    pub fn GetRequestedRuntime(
+        &self,
+        dwPolicyFlags: METAHOST_POLICY_FLAGS,
+        pwzBinary: *const u16,
+        pCfgStream: *mut c_void,
+        pwzVersion: *mut u16,
+        pcchVersion: *mut u32,
+        pwzImageVersion: *mut u16,
+        pcchImageVersion: *mut u32,
+        pdwConfigFlags: *mut u32,
+        riid: *const GUID,
+        ppRuntime: *mut *mut c_void,
+    ) -> HRESULT;
+}
+
+/// Slots 3 to 14. One runtime: what it is, and the way into it.
+#[interface("BD39D1D2-BA2F-486A-89B0-B4B0CB466891")]
+pub unsafe trait ICLRRuntimeInfo: IUnknown {
+    /// Its version. *pcchBuffer: WCHARs in the buffer, then those needed, with the final zero.
+    pub fn GetVersionString(&self, pwzBuffer: *mut u16, pcchBuffer: *mut u32) -> HRESULT;
+    /// Its directory, ending in a separator. Sizes as in GetVersionString.
+    pub fn GetRuntimeDirectory(&self, pwzBuffer: *mut u16, pcchBuffer: *mut u32) -> HRESULT;
+    /// Whether that process has it loaded.
+    pub fn IsLoaded(&self, hndProcess: HANDLE, pbLoaded: *mut BOOL) -> HRESULT;
+    /// The text of one of the runtime's errors.
+    pub fn LoadErrorString(
+        &self,
+        iResourceID: u32,
+        pwzBuffer: *mut u16,
+        pcchBuffer: *mut u32,
+        iLocaleID: i32,
+    ) -> HRESULT;
+    /// Loads a library from the runtime's directory.
+    pub fn LoadLibrary(&self, pwzDllName: *const u16, phndModule: *mut *mut c_void) -> HRESULT;
+    /// The address of one of the runtime's exports; CLR_E_SHIM_RUNTIMEEXPORT if it has no such export.
+    pub fn GetProcAddress(&self, pszProcName: *const c_char, ppProc: *mut *mut c_void) -> HRESULT;
+    /// Loads the runtime and gives an interface of it: (CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) is the one
+    /// for hosts.
+    pub fn GetInterface(
+        &self,
+        rclsid: *const GUID,
+        riid: *const GUID,
+        ppUnk: *mut *mut c_void,
+    ) -> HRESULT;
+    /// Whether this process could load it still. A process takes one .NET.
+    pub fn IsLoadable(&self, pbLoadable: *mut BOOL) -> HRESULT;
+    /// The STARTUP_FLAGS and the configuration file for when it starts.
+    pub fn SetDefaultStartupFlags(
+        &self,
+        dwStartupFlags: u32,
+        pwzHostConfigFile: *const u16,
+    ) -> HRESULT;
+    /// The same, read.
+    pub fn GetDefaultStartupFlags(
+        &self,
+        pdwStartupFlags: *mut u32,
+        pwzHostConfigFile: *mut u16,
+        pcchHostConfigFile: *mut u32,
+    ) -> HRESULT;
+    /// Binds the legacy calls (CorBindToRuntimeEx and its kin) to this runtime. E_NOTIMPL.
+    pub fn BindAsLegacyV2Runtime(&self) -> HRESULT;
+    /// Whether it has started, and with which flags.
+    pub fn IsStarted(&self, pbStarted: *mut BOOL, pdwStartupFlags: *mut u32) -> HRESULT;
+}

@@ -1,0 +1,149 @@
+//! `ICLRPolicyManager`, `IHostPolicyManager`, `ICLROnEventManager` and `IActionOnCLREvent`: what happens when code fails.
+
+#![allow(
+    missing_docs,
+    reason = "these are Microsoft's words; learn.microsoft.com says what each means"
+)]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "names are spelled as in mscoree.idl"
+)]
+
+use core::ffi::c_void;
+
+use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
+
+c_enum! {
+    /// What the CLR does that can take long or fail.
+    EClrOperation {
+        OPR_ThreadAbort = 0,
+        OPR_ThreadRudeAbortInNonCriticalRegion = 1,
+        OPR_ThreadRudeAbortInCriticalRegion = 2,
+        OPR_AppDomainUnload = 3,
+        OPR_AppDomainRudeUnload = 4,
+        OPR_ProcessExit = 5,
+        OPR_FinalizerRun = 6,
+        MaxClrOperation = 7,
+    }
+
+    /// What can fail.
+    EClrFailure {
+        FAIL_NonCriticalResource = 0,
+        FAIL_CriticalResource = 1,
+        FAIL_FatalRuntime = 2,
+        FAIL_OrphanedLock = 3,
+        FAIL_StackOverflow = 4,
+        FAIL_AccessViolation = 5,
+        FAIL_CodeContract = 6,
+        MaxClrFailure = 7,
+    }
+
+    /// What to do about it, in order of severity.
+    EPolicyAction {
+        eNoAction = 0,
+        eThrowException = 1,
+        eAbortThread = 2,
+        eRudeAbortThread = 3,
+        eUnloadAppDomain = 4,
+        eRudeUnloadAppDomain = 5,
+        eExitProcess = 6,
+        eFastExitProcess = 7,
+        eRudeExitProcess = 8,
+        eDisableRuntime = 9,
+        MaxPolicyAction = 10,
+    }
+
+    /// Who decides on unhandled exceptions.
+    EClrUnhandledException {
+        eRuntimeDeterminedPolicy = 0,
+        eHostDeterminedPolicy = 1,
+    }
+
+    /// What an `IActionOnCLREvent` can be told of.
+    EClrEvent {
+        Event_DomainUnload = 0,
+        Event_ClrDisabled = 1,
+        Event_MDAFired = 2,
+        Event_StackOverflow = 3,
+        MaxClrEvent = 4,
+    }
+
+    /// Whose stack it was.
+    StackOverflowType {
+        SO_Managed = 0,
+        SO_ClrEngine = 1,
+        SO_Other = 2,
+    }
+}
+
+/// With `Event_MDAFired`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MDAInfo {
+    pub lpMDACaption: *const u16,
+    pub lpMDAMessage: *const u16,
+    pub lpStackTrace: *const u16,
+}
+
+/// With `Event_StackOverflow`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackOverflowInfo {
+    pub soType: StackOverflowType,
+    /// An `EXCEPTION_POINTERS`, which Linux has not.
+    pub pExceptionInfo: *mut c_void,
+}
+
+/// Slots 3 to 8. What the CLR is to do when code fails, hangs or must go. .NET has no such policies:
+/// E_NOTIMPL.
+#[interface("7D290010-D781-45DA-A6F8-AA5D711A730E")]
+pub unsafe trait ICLRPolicyManager: IUnknown {
+    /// What an operation does by default; must be at least as severe as the operation.
+    pub fn SetDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT;
+    /// How long an operation may take.
+    pub fn SetTimeout(&self, operation: EClrOperation, dwMilliseconds: u32) -> HRESULT;
+    /// What follows then; must be more severe than the operation.
+    pub fn SetActionOnTimeout(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT;
+    /// Both at once.
+    pub fn SetTimeoutAndAction(
+        &self,
+        operation: EClrOperation,
+        dwMilliseconds: u32,
+        action: EPolicyAction,
+    ) -> HRESULT;
+    /// What a failure leads to.
+    pub fn SetActionOnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT;
+    /// Whether an unhandled exception ends the process.
+    pub fn SetUnhandledExceptionPolicy(&self, policy: EClrUnhandledException) -> HRESULT;
+}
+
+/// Slots 3 to 5. Told what the CLR did by policy. Results are ignored.
+#[interface("7AE49844-B1E3-4683-BA7C-1E8212EA3B79")]
+pub unsafe trait IHostPolicyManager: IUnknown {
+    /// An operation took its default action.
+    pub fn OnDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT;
+    /// An operation took too long.
+    pub fn OnTimeout(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT;
+    /// A failure happened.
+    pub fn OnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT;
+}
+
+/// Slots 3 and 4. Asks to be told of the CLR's events.
+#[interface("1D0E0132-E64F-493D-9260-025C0E32C175")]
+pub unsafe trait ICLROnEventManager: IUnknown {
+    /// From here on pAction is told of that event. E_INVALIDARG for a null action or an unknown event.
+    pub fn RegisterActionOnEvent(&self, event: EClrEvent, pAction: *mut c_void) -> HRESULT;
+    /// And no more. HOST_E_INVALIDOPERATION for one that was not registered, and always for
+    /// Event_StackOverflow.
+    pub fn UnregisterActionOnEvent(&self, event: EClrEvent, pAction: *mut c_void) -> HRESULT;
+}
+
+/// Slot 3. What the host registers.
+#[interface("607BE24B-D91B-4E28-A242-61871CE56E35")]
+pub unsafe trait IActionOnCLREvent: IUnknown {
+    /// The event has happened. data: for Event_DomainUnload the domain's number, for Event_ClrDisabled null
+    /// (told once), for Event_MDAFired an MDAInfo*, for Event_StackOverflow a StackOverflowInfo*.
+    pub fn OnEvent(&self, event: EClrEvent, data: *mut c_void) -> HRESULT;
+}
