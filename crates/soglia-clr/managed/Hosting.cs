@@ -1,0 +1,113 @@
+// What only managed code can ask .NET, for the hosting API. The engine carries this assembly inside and calls its methods as native
+// functions: each takes and gives numbers or pointers, has a name of its own, and does not throw.
+
+using System;
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Soglia.Hosting;
+
+internal static unsafe class Managed
+{
+    private struct GCStatistics
+    {
+        public fixed long Collections[3];
+        public long Committed;
+        public fixed long Sizes[4];
+    }
+
+    private struct Resources
+    {
+        public long Allocated;
+        public long Survived;
+    }
+
+    private const int MissingMethod = unchecked((int)0x80131513);
+    private const int UnknownException = unchecked((int)0x80131500);
+
+    // ExecuteInDefaultAppDomain. CoreCLR's own ends the process when the method throws, from .NET 9 on; this gives the HRESULT.
+    private static int Execute(char* assembly, char* type, char* method, char* argument, int* result)
+    {
+        try
+        {
+            const BindingFlags Every = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy;
+            Type declaring = AssemblyLoadContext.Default
+                .LoadFromAssemblyPath(new string(assembly))
+                .GetType(new string(type), throwOnError: true)!;
+            MethodInfo? found = declaring.GetMethod(new string(method), Every, new[] { typeof(string) });
+            if (found == null || found.ReturnType != typeof(int) || found.GetParameters()[0].ParameterType != typeof(string))
+            {
+                return MissingMethod;
+            }
+
+            *result = found.CreateDelegate<Func<string?, int>>()(argument == null ? null : new string(argument));
+            return 0;
+        }
+        catch (Exception exception)
+        {
+            return exception.HResult < 0 ? exception.HResult : UnknownException;
+        }
+    }
+
+    private static void Collect(int generation)
+    {
+        if (generation < 0)
+        {
+            GC.Collect();
+        }
+        else
+        {
+            GC.Collect(generation);
+        }
+    }
+
+    private static void Statistics(GCStatistics* into)
+    {
+        for (int generation = 0; generation < 3; generation++)
+        {
+            into->Collections[generation] = GC.CollectionCount(generation);
+        }
+
+        GCMemoryInfo last = GC.GetGCMemoryInfo();
+        into->Committed = last.TotalCommittedBytes;
+        ReadOnlySpan<GCGenerationInfo> generations = last.GenerationInfo;
+        for (int generation = 0; generation < 4 && generation < generations.Length; generation++)
+        {
+            into->Sizes[generation] = generations[generation].SizeAfterBytes;
+        }
+    }
+
+    private static void Used(Resources* into)
+    {
+        into->Allocated = GC.GetTotalAllocatedBytes();
+        into->Survived = GC.GetGCMemoryInfo(GCKind.FullBlocking).HeapSizeBytes;
+    }
+
+    private static long Allocated() => GC.GetAllocatedBytesForCurrentThread();
+
+    private static int DebuggerAttached() => Debugger.IsAttached ? 1 : 0;
+
+    private static int SetCulture(int lcid, int ofUI)
+    {
+        try
+        {
+            CultureInfo culture = CultureInfo.GetCultureInfo(lcid);
+            if (ofUI != 0)
+            {
+                CultureInfo.CurrentUICulture = culture;
+            }
+            else
+            {
+                CultureInfo.CurrentCulture = culture;
+            }
+
+            return 1;
+        }
+        catch (ArgumentException)
+        {
+            return 0;
+        }
+    }
+}
