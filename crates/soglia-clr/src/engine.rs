@@ -24,7 +24,7 @@ use soglia_core::trace::{
 };
 use windows_core::{HRESULT, Interface};
 
-use crate::{modules::Modules, names::Names, policy::Rules, profiler::events_of};
+use crate::{hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of};
 
 pub use soglia_core::trace::log::{Scope, Source};
 
@@ -121,9 +121,9 @@ pub fn get() -> Option<&'static Engine> {
 /// What the CLR shall be told; it goes on without us then.
 pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let declined = hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION;
-    let asked_for = env::var_os(variables::RECORDING).ok_or(declined)?;
+    let asked_for = env::var_os(variables::RECORDING).map(PathBuf::from);
     let follow = env::var_os(variables::FOLLOW).is_some();
-    let path = PathBuf::from(asked_for);
+    let path = asked_for.or_else(hosting::recording).ok_or(declined)?;
     let [major, ..] = version_of(info).unwrap_or([OLDEST, 0, 0]);
     if major < OLDEST {
         writer::note(
@@ -143,7 +143,14 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let recording = claim(&path, follow).map_err(|_| declined)?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
-    let wanted = env::var_os(variables::SOURCE).unwrap_or_default();
+    let hosted = || {
+        if hosting::recording().is_some() {
+            "auto"
+        } else {
+            ""
+        }
+    };
+    let wanted = env::var_os(variables::SOURCE).unwrap_or_else(|| hosted().into());
     let chosen = choose(&wanted.to_string_lossy(), cannot_weave(), |source| {
         // SAFETY: inside Initialize, by the contract.
         unsafe { info.SetEventMask(events_of(source)) }

@@ -14,6 +14,7 @@
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
+//! | [`hosting`] | starts .NET for a host, as mscoree.dll did | the host asks |
 //! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
 //!
 //! Hot means: no lock, no allocation, no system call, no panic.
@@ -25,6 +26,7 @@
 mod boundary;
 mod clerk;
 mod engine;
+mod hosting;
 mod metadata;
 mod modules;
 mod names;

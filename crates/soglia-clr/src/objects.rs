@@ -33,7 +33,7 @@ pub fn runtime_folder() -> Option<PathBuf> {
 }
 
 /// The paths of all loaded objects but the executable.
-fn loaded() -> Vec<PathBuf> {
+pub fn loaded() -> Vec<PathBuf> {
     unsafe extern "C" fn take(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
         // SAFETY: the caller below passes a vector; the loader passes a valid record whose name is a string or null.
         unsafe {

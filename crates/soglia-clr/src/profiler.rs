@@ -25,6 +25,7 @@ use windows_core::{ComObject, Interface, implement};
 use crate::{
     boundary,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
+    hosting,
     source::{delegates, transitions},
     threads, weave,
 };
@@ -153,6 +154,7 @@ impl ProfilerCallback for Profiler {
             if let Some(engine) = engine::get() {
                 engine.recording.shut_down();
             }
+            hosting::clr_disabled();
             hresult::S_OK
         })
     }

@@ -66,8 +66,7 @@ pub type GetFunctionPointer = unsafe extern "system" fn(
 ) -> i32;
 
 /// The assembly's file, load context, reserved.
-pub type LoadAssembly =
-    unsafe extern "system" fn(*const c_char, *mut c_void, *mut c_void) -> i32;
+pub type LoadAssembly = unsafe extern "system" fn(*const c_char, *mut c_void, *mut c_void) -> i32;
 
 /// The assembly's bytes and their number, symbols and their number, load context, reserved.
 pub type LoadAssemblyBytes = unsafe extern "system" fn(

@@ -146,7 +146,11 @@ mod tests {
         let other = Library::open(Path::new("libc.so.6")).unwrap();
         // SAFETY: the function is not there, so nothing is made of its type.
         let none = unsafe { other.function::<extern "C" fn()>(c"hostfxr_main") };
-        assert!(none.unwrap_err().to_string().contains("has no hostfxr_main"));
+        assert!(
+            none.unwrap_err()
+                .to_string()
+                .contains("has no hostfxr_main")
+        );
         assert!(Library::loaded(Path::new("libc.so.6")).is_ok());
         assert!(Library::loaded(Path::new("libabsent.so")).is_err());
     }

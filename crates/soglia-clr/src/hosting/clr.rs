@@ -1,0 +1,516 @@
+//! The one runtime of this process: starting it, and asking it for managed functions.
+//!
+//! hostfxr finds the framework and starts CoreCLR. Before that, the variables that make CoreCLR load a profiler are set to
+//! this very library, if anybody wants to be told of what happens; they are gone again when `Start` returns. Then CoreCLR's
+//! own `ICLRRuntimeHost4` runs the host's code: a second one beside hostfxr's, which is why its count of starts is not ours.
+
+use std::{
+    collections::HashSet,
+    env,
+    ffi::{CString, OsString, c_void},
+    fs::{self, File},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+    ptr::{null, null_mut},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use soglia_abi::{
+    GUID, HRESULT,
+    hosting::{
+        runtime_host::ICLRRuntimeHost4,
+        types::{STARTUP_CONCURRENT_GC, STARTUP_HOARD_GC_VM, STARTUP_SERVER_GC},
+    },
+    hresult,
+};
+use soglia_core::trace::writer::{self, Level};
+use soglia_dotnet::{CORE_FRAMEWORK, fxr, library};
+use windows_core::Interface;
+
+use super::{
+    Shared, host,
+    runtimes::{self, LIBRARY, Runtime},
+    wide,
+};
+use crate::engine;
+
+/// hostfxr's `FrameworkMissingFailure`.
+const FRAMEWORK_MISSING: HRESULT = HRESULT(0x8000_8096_u32 as i32);
+
+/// The domain that every .NET process has, and the only one.
+pub const DOMAIN: u32 = 1;
+
+/// What the host wants the runtime to be started with. Of the process, since the runtime is.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `STARTUP_FLAGS`, if the host has set them.
+    pub flags: Option<u32>,
+    /// A `runtimeconfig.json` of the host's.
+    pub config: Option<PathBuf>,
+    /// More runtime properties.
+    pub properties: Vec<(String, String)>,
+}
+
+/// The settings, for reading and for changing. Not to be held while the host or the runtime is called.
+pub fn settings() -> MutexGuard<'static, Settings> {
+    static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
+        flags: None,
+        config: None,
+        properties: Vec::new(),
+    });
+    SETTINGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The runtime, running.
+pub struct Clr {
+    host: Shared<ICLRRuntimeHost4>,
+    /// Which one it is.
+    pub runtime: Runtime,
+    /// The flags it was started with.
+    pub flags: u32,
+    /// Assemblies whose dependencies are looked for beside them.
+    known: Mutex<HashSet<PathBuf>>,
+}
+
+static CLR: OnceLock<Clr> = OnceLock::new();
+
+/// The runtime, if this library has started it or has joined it.
+pub fn get() -> Option<&'static Clr> {
+    CLR.get()
+}
+
+/// Whether a runtime runs in this process, whoever has started it.
+pub fn is_running() -> bool {
+    CLR.get().is_some() || running().is_some()
+}
+
+/// Starts a runtime, or joins the one that runs.
+///
+/// # Errors
+/// `CLR_E_SHIM_RUNTIMELOAD` if another one runs, or if there is none such; `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host is to
+/// be told of things and the environment names another profiler; hostfxr's code if it does not start it.
+pub fn start(wanted: &Runtime) -> Result<&'static Clr, HRESULT> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(clr) = CLR.get() {
+        return if clr.runtime.directory == wanted.directory {
+            Ok(clr)
+        } else {
+            Err(hresult::CLR_E_SHIM_RUNTIMELOAD)
+        };
+    }
+    let settings = settings().clone();
+    let (host, runtime) = match running() {
+        Some((_, runtime)) if runtime.directory != wanted.directory => {
+            return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
+        }
+        Some(joined) => joined,
+        None => {
+            start_fresh(wanted, &settings)?;
+            running().ok_or(hresult::E_FAIL)?
+        }
+    };
+    // SAFETY: a live object; the runtime runs.
+    unsafe { host.Start() }.ok().map_err(|e| e.code())?;
+    Ok(CLR.get_or_init(|| Clr {
+        host: Shared(host),
+        runtime,
+        flags: settings.flags.unwrap_or(STARTUP_CONCURRENT_GC),
+        known: Mutex::default(),
+    }))
+}
+
+/// A host object of the runtime that runs in this process, and which one that is.
+fn running() -> Option<(ICLRRuntimeHost4, Runtime)> {
+    let runtime = runtimes::loaded()?;
+    let library = library::Library::loaded(&runtime.directory.join(LIBRARY)).ok()?;
+    type GetHost = unsafe extern "system" fn(*const GUID, *mut *mut c_void) -> HRESULT;
+    // SAFETY: the exported function has this type, it fills in an object of the interface that was asked for.
+    unsafe {
+        let get = library.function::<GetHost>(c"GetCLRRuntimeHost").ok()?;
+        let mut object = null_mut();
+        get(&ICLRRuntimeHost4::IID, &raw mut object)
+            .is_ok()
+            .then_some(())?;
+        let host = ICLRRuntimeHost4::from_raw(object);
+        let mut domain = 0;
+        // Loaded is not running yet. A thread that the runtime does not know gets another code.
+        (host.GetCurrentAppDomainId(&raw mut domain) != hresult::HOST_E_CLRNOTAVAILABLE)
+            .then_some((host, runtime))
+    }
+}
+
+/// Has hostfxr start the runtime.
+fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
+    let (Some(hostfxr), Some(root)) = (&wanted.hostfxr, &wanted.root) else {
+        return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
+    };
+    let told = host::wants_engine();
+    let variables = Variables::set(told)?;
+    library::load_what_dotnet_links();
+    let fxr = Fxr::load(hostfxr).ok_or(hresult::CLR_E_SHIM_INSTALLROOT)?;
+    let config = Config::choose(wanted, settings)?;
+    let c_string = |bytes: &[u8]| CString::new(bytes).map_err(|_| hresult::E_INVALIDARG);
+    let path = c_string(config.path.as_os_str().as_bytes())?;
+    let this = c_string(
+        env::current_exe()
+            .unwrap_or_default()
+            .as_os_str()
+            .as_bytes(),
+    )?;
+    let root = c_string(root.as_os_str().as_bytes())?;
+    let parameters = fxr::InitializeParameters {
+        size: size_of::<fxr::InitializeParameters>(),
+        host_path: this.as_ptr(),
+        dotnet_root: root.as_ptr(),
+    };
+    let mut context = Context {
+        handle: null_mut(),
+        close: fxr.close,
+    };
+    // SAFETY: C strings that outlive the call; hostfxr copies what it keeps.
+    check(unsafe {
+        (fxr.initialize)(
+            path.as_ptr(),
+            &raw const parameters,
+            &raw mut context.handle,
+        )
+    })?;
+    if framework_of(&fxr, context.handle).is_some_and(|d| d != wanted.directory) {
+        return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
+    }
+    let of_flags = settings.flags.map(gc_of).into_iter().flatten();
+    let own = settings.properties.iter().cloned();
+    for (name, value) in of_flags.chain(own) {
+        let (name, value) = (c_string(name.as_bytes())?, c_string(value.as_bytes())?);
+        // SAFETY: C strings; hostfxr copies them.
+        check(unsafe { (fxr.set_property)(context.handle, name.as_ptr(), value.as_ptr()) })?;
+    }
+    let mut delegate = null_mut();
+    // SAFETY: the context is initialized, and the place for the answer a local.
+    check(unsafe { (fxr.get_delegate)(context.handle, fxr::LOAD_ASSEMBLY, &raw mut delegate) })?;
+    drop(variables);
+    // The runtime runs, but the host will not be told what it was promised.
+    if told && engine::get().is_none() {
+        return Err(hresult::E_FAIL);
+    }
+    Ok(())
+}
+
+/// What hostfxr answers. Codes above 0 are kinds of success.
+fn check(code: i32) -> Result<(), HRESULT> {
+    match HRESULT(code) {
+        FRAMEWORK_MISSING => Err(hresult::CLR_E_SHIM_RUNTIMELOAD),
+        failed if failed.is_err() => Err(failed),
+        _ => Ok(()),
+    }
+}
+
+/// The properties that stand for `STARTUP_FLAGS`.
+fn gc_of(flags: u32) -> [(String, String); 3] {
+    [
+        ("System.GC.Server", STARTUP_SERVER_GC),
+        ("System.GC.Concurrent", STARTUP_CONCURRENT_GC),
+        ("System.GC.RetainVM", STARTUP_HOARD_GC_VM),
+    ]
+    .map(|(name, flag)| (name.into(), (flags & flag != 0).to_string()))
+}
+
+/// The folder of the runtime that hostfxr has chosen.
+fn framework_of(fxr: &Fxr, context: fxr::Handle) -> Option<PathBuf> {
+    let mut value = null();
+    // SAFETY: an initialized context, a C string, and a place for the answer, which is a C string of hostfxr's.
+    let file = unsafe {
+        let code = (fxr.get_property)(context, c"FX_DEPS_FILE".as_ptr(), &raw mut value);
+        if code != 0 || value.is_null() {
+            return None;
+        }
+        std::ffi::CStr::from_ptr(value).to_bytes().to_vec()
+    };
+    let file = PathBuf::from(OsString::from_vec(file));
+    file.parent().map(Path::to_owned)
+}
+
+/// The functions of hostfxr that are needed here.
+struct Fxr {
+    initialize: fxr::InitializeForRuntimeConfig,
+    get_property: fxr::GetRuntimeProperty,
+    set_property: fxr::SetRuntimeProperty,
+    get_delegate: fxr::GetRuntimeDelegate,
+    close: fxr::Close,
+}
+
+impl Fxr {
+    fn load(path: &Path) -> Option<Self> {
+        let library = library::Library::open(path).ok()?;
+        // SAFETY: hostfxr.h declares the functions with these signatures.
+        unsafe {
+            Some(Self {
+                initialize: library
+                    .function(c"hostfxr_initialize_for_runtime_config")
+                    .ok()?,
+                get_property: library
+                    .function(c"hostfxr_get_runtime_property_value")
+                    .ok()?,
+                set_property: library
+                    .function(c"hostfxr_set_runtime_property_value")
+                    .ok()?,
+                get_delegate: library.function(c"hostfxr_get_runtime_delegate").ok()?,
+                close: library.function(c"hostfxr_close").ok()?,
+            })
+        }
+    }
+}
+
+/// hostfxr's, to be closed. That does not stop the runtime.
+struct Context {
+    handle: fxr::Handle,
+    close: fxr::Close,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if !self.handle.is_null() {
+            // SAFETY: open, and not used after this.
+            unsafe { (self.close)(self.handle) };
+        }
+    }
+}
+
+/// The `runtimeconfig.json` to start with: the one that the host names, the one beside the host's executable, or one made up.
+struct Config {
+    path: PathBuf,
+    made: Option<PathBuf>,
+}
+
+impl Config {
+    fn choose(wanted: &Runtime, settings: &Settings) -> Result<Self, HRESULT> {
+        let named = settings.config.clone().or_else(|| {
+            let mut beside = env::current_exe().ok()?.into_os_string();
+            beside.push(".runtimeconfig.json");
+            Some(PathBuf::from(beside)).filter(|path| path.is_file())
+        });
+        match named {
+            Some(path) => Ok(Self { path, made: None }),
+            None => Self::make(wanted).ok_or(hresult::CLR_E_SHIM_RUNTIMELOAD),
+        }
+    }
+
+    fn make(wanted: &Runtime) -> Option<Self> {
+        let version = wanted.version.as_ref()?;
+        let template = env::temp_dir().join("soglia-XXXXXX").into_os_string();
+        let template = CString::new(template.into_vec()).ok()?.into_raw();
+        // SAFETY: a C string of our own that ends in six X, taken back right after.
+        let (made, template) = unsafe {
+            (
+                !libc::mkdtemp(template).is_null(),
+                CString::from_raw(template),
+            )
+        };
+        let folder = made.then(|| PathBuf::from(OsString::from_vec(template.into_bytes())))?;
+        let config = Self {
+            path: folder.join("host.runtimeconfig.json"),
+            made: Some(folder),
+        };
+        let text = format!(
+            r#"{{"runtimeOptions":{{"rollForward":"Disable","framework":{{"name":"{CORE_FRAMEWORK}","version":"{version}"}}}}}}"#
+        );
+        fs::write(&config.path, text).ok()?;
+        Some(config)
+    }
+}
+
+impl Drop for Config {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.made {
+            // Of no use to anybody if it stays.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// The recording of a process that nobody records.
+static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
+
+/// Where the engine records while a host starts the runtime; `None` if no host does. Nobody reads it.
+pub fn recording() -> Option<PathBuf> {
+    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    own.as_ref().map(|(_, path)| path.clone())
+}
+
+/// The variables that bring the engine into the runtime, for as long as this lives.
+struct Variables {
+    before: Vec<(&'static str, Option<OsString>)>,
+}
+
+impl Variables {
+    fn set(told: bool) -> Result<Self, HRESULT> {
+        let mut variables = Self { before: Vec::new() };
+        let recorded = env::var_os(engine::variables::RECORDING).is_some();
+        if !told && !recorded {
+            return Ok(variables);
+        }
+        let guid = format!("{{{:?}}}", crate::profiler::CLSID);
+        if another_profiler(&guid) {
+            return if told {
+                Err(hresult::CORPROF_E_PROFILER_ALREADY_ACTIVE)
+            } else {
+                Ok(variables)
+            };
+        }
+        let file = own_file().ok_or(hresult::E_FAIL)?;
+        if !recorded {
+            let options = writer::Options {
+                level: Level::Summary,
+                max_bytes: 64 << 20,
+                slow_ns: 0,
+            };
+            let made = writer::create_unnamed(&options).map_err(|_| hresult::E_OUTOFMEMORY)?;
+            *OWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+        }
+        let [enable, class, path, path_64] = engine::variables::OF_THE_CLR;
+        variables.put(enable, Some("1".into()));
+        variables.put(class, Some(guid.into()));
+        variables.put(path, Some(file.into()));
+        // It would count before the other.
+        variables.put(path_64, None);
+        Ok(variables)
+    }
+
+    fn put(&mut self, name: &'static str, value: Option<OsString>) {
+        self.before.push((name, env::var_os(name)));
+        set(name, value);
+    }
+}
+
+impl Drop for Variables {
+    fn drop(&mut self) {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The tool had set them for the engine, which removes them once it has come, or leaves them for child processes.
+        let for_us = |(name, value): &(&str, Option<OsString>)| {
+            *name == engine::variables::OF_THE_CLR[1] && value.is_some()
+        };
+        if !self.before.iter().any(for_us) {
+            for (name, value) in self.before.drain(..) {
+                set(name, value);
+            }
+        }
+    }
+}
+
+fn set(name: &str, value: Option<OsString>) {
+    // SAFETY: glibc's and Rust's locks cover other writers; what is left is another thread of the host that reads its
+    // environment without a lock at this moment. Start is documented to change it.
+    unsafe {
+        match value {
+            Some(value) => env::set_var(name, value),
+            None => env::remove_var(name),
+        }
+    }
+}
+
+/// Whether the environment brings another profiler into the runtime.
+fn another_profiler(own: &str) -> bool {
+    ["CORECLR", "DOTNET"].iter().any(|prefix| {
+        let read = |name: &str| env::var_os(format!("{prefix}_{name}")).unwrap_or_default();
+        let on = read("ENABLE_PROFILING");
+        let class = read("PROFILER");
+        !on.is_empty() && on != "0" && !class.is_empty() && !class.eq_ignore_ascii_case(own)
+    })
+}
+
+/// The file of this library, by whichever name it was loaded: the loader knows a file that it has, so there will be no
+/// second copy.
+fn own_file() -> Option<PathBuf> {
+    let address = own_file as *const () as usize;
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines().find_map(|line| {
+        let (range, _) = line.split_once(' ')?;
+        let (from, to) = range.split_once('-')?;
+        let bound = |text| usize::from_str_radix(text, 16).ok();
+        let inside = (bound(from)?..bound(to)?).contains(&address);
+        let path = line.find('/').filter(|_| inside)?;
+        Some(PathBuf::from(&line[path..]))
+    })
+}
+
+impl Clr {
+    /// CoreCLR's own host object.
+    pub fn host(&self) -> &ICLRRuntimeHost4 {
+        &self.host.0
+    }
+
+    /// Whether the runtime knows the calling thread.
+    pub fn knows_this_thread(&self) -> bool {
+        let mut domain = 0;
+        // SAFETY: a live object and a pointer to a local.
+        unsafe { self.host().GetCurrentAppDomainId(&raw mut domain) }.is_ok()
+    }
+
+    /// A static method that has no other of its name beside it, as a function. It makes the calling thread known to the runtime.
+    ///
+    /// # Errors
+    /// The runtime's: what is missing, by its HRESULT.
+    ///
+    /// # Safety
+    /// `F` is the type of a pointer to that function.
+    pub unsafe fn function<F: Copy>(
+        &self,
+        assembly: &str,
+        class: &str,
+        method: &str,
+    ) -> Result<F, HRESULT> {
+        const { assert!(size_of::<F>() == size_of::<isize>()) };
+        let [assembly, class, method] = [assembly, class, method].map(wide::zero_terminated);
+        let mut address = 0;
+        // SAFETY: zero-terminated names and a place for the answer.
+        let answer = unsafe {
+            self.host().CreateDelegate(
+                DOMAIN,
+                assembly.as_ptr(),
+                class.as_ptr(),
+                method.as_ptr(),
+                &raw mut address,
+            )
+        };
+        answer.ok().map_err(|e| e.code())?;
+        // SAFETY: the caller vouches for F; the sizes are equal.
+        Ok(unsafe { std::mem::transmute_copy(&address) })
+    }
+
+    /// A function of CoreLib's `ComponentActivator`, through which hosts load assemblies.
+    ///
+    /// # Errors
+    /// As for [`function`](Self::function).
+    ///
+    /// # Safety
+    /// `F` is the type of a pointer to that function.
+    pub unsafe fn activator<F: Copy>(&self, method: &str) -> Result<F, HRESULT> {
+        let class = "Internal.Runtime.InteropServices.ComponentActivator";
+        // SAFETY: by the contract.
+        unsafe { self.function("System.Private.CoreLib", class, method) }
+    }
+
+    /// Loads an assembly, for its dependencies to be looked for beside it, as .NET Framework did. What goes wrong here goes
+    /// wrong again when the assembly is used, and is told there.
+    pub fn load(&self, path: &Path) {
+        {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.contains(path) {
+                return;
+            }
+        }
+        let Ok(name) = CString::new(path.as_os_str().as_bytes()) else {
+            return;
+        };
+        // SAFETY: the method has this signature since .NET 8; the name is a C string.
+        let loaded = unsafe {
+            self.activator::<fxr::LoadAssembly>("LoadAssembly")
+                .is_ok_and(|load| load(name.as_ptr(), null_mut(), null_mut()) == 0)
+        };
+        if loaded {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(path.to_owned());
+        }
+    }
+}

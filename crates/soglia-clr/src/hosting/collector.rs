@@ -1,0 +1,210 @@
+//! `ICLRGCManager`, `ICLRAppDomainResourceMonitor` and the callback for scarce memory: the garbage collector, as far as .NET shows it.
+
+use std::{
+    ffi::c_void,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use soglia_abi::{
+    GUID, HRESULT,
+    hosting::{
+        gc::{
+            COR_GC_COUNTS, COR_GC_MEMORYUSAGE, COR_GC_STATS, ICLRAppDomainResourceMonitor,
+            ICLRAppDomainResourceMonitor_Impl, ICLRGCManager_Impl, ICLRGCManager2,
+            ICLRGCManager2_Impl,
+        },
+        memory::{
+            EMemoryAvailable, ICLRMemoryNotificationCallback, ICLRMemoryNotificationCallback_Impl,
+            eMemoryAvailableLow,
+        },
+    },
+    hresult::{COR_E_APPDOMAINUNLOADED, E_INVALIDARG, E_NOTIMPL, E_POINTER, S_OK},
+};
+use soglia_core::time::Anchor;
+use windows_core::{ComObject, Interface, implement};
+
+use super::{Shared, answer, clr::DOMAIN, managed, method, runtime_host::started};
+
+/// Generations are 0 to this.
+const HIGHEST: i32 = 2;
+
+fn kilobytes(bytes: i64) -> usize {
+    bytes.max(0) as usize >> 10
+}
+
+/// Collections that hosts asked for.
+static EXPLICIT: AtomicUsize = AtomicUsize::new(0);
+
+/// The interface of that IID, with a reference for the caller; null if it is another.
+pub fn manager(id: &GUID) -> *mut c_void {
+    let manager: ICLRGCManager2 = ComObject::new(GcManager).into_interface();
+    let mut object = std::ptr::null_mut();
+    // SAFETY: a live object, an IID and a place for the answer, which stays null if there is none.
+    let _ = unsafe { manager.query(id, &raw mut object) };
+    object
+}
+
+#[implement(ICLRGCManager2)]
+struct GcManager;
+
+impl ICLRGCManager_Impl for GcManager_Impl {
+    unsafe fn Collect(&self, generation: i32) -> HRESULT {
+        method(|| {
+            if !(-1..=HIGHEST).contains(&generation) {
+                return E_INVALIDARG;
+            }
+            answer(
+                started()
+                    .and_then(|_| managed::collect(generation))
+                    .map(|()| {
+                        EXPLICIT.fetch_add(1, Relaxed);
+                    }),
+            )
+        })
+    }
+
+    unsafe fn GetStats(&self, stats: *mut COR_GC_STATS) -> HRESULT {
+        method(|| {
+            if stats.is_null() {
+                return E_POINTER;
+            }
+            // SAFETY: not null, and valid by COM's rules.
+            let stats = unsafe { &mut *stats };
+            if stats.Flags & !(COR_GC_COUNTS | COR_GC_MEMORYUSAGE) != 0 {
+                return E_INVALIDARG;
+            }
+            answer(started().and_then(|_| managed::statistics()).map(|now| {
+                if stats.Flags & COR_GC_COUNTS != 0 {
+                    stats.ExplicitGCCount = EXPLICIT.load(Relaxed);
+                    stats.GenCollectionsTaken = now.collections.map(|n| n as usize);
+                }
+                if stats.Flags & COR_GC_MEMORYUSAGE != 0 {
+                    stats.CommittedKBytes = kilobytes(now.committed);
+                    let [gen0, gen1, gen2, large] = now.sizes.map(kilobytes);
+                    stats.Gen0HeapSizeKBytes = gen0;
+                    stats.Gen1HeapSizeKBytes = gen1;
+                    stats.Gen2HeapSizeKBytes = gen2;
+                    stats.LargeObjectHeapSizeKBytes = large;
+                    // What is reserved, and what was promoted from where, .NET does not tell: those fields stay as they are.
+                }
+            }))
+        })
+    }
+
+    unsafe fn SetGCStartupLimits(&self, _segment: u32, _gen0: u32) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+}
+
+impl ICLRGCManager2_Impl for GcManager_Impl {
+    unsafe fn SetGCStartupLimitsEx(&self, _segment: usize, _gen0: usize) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+}
+
+/// With a reference for the caller.
+pub fn monitor() -> *mut c_void {
+    let monitor: ICLRAppDomainResourceMonitor = ComObject::new(Monitor).into_interface();
+    monitor.into_raw()
+}
+
+/// There is one domain, so what it uses is what the process uses.
+#[implement(ICLRAppDomainResourceMonitor)]
+struct Monitor;
+
+fn monitored(domain: u32, tell: impl FnOnce() -> Result<(), HRESULT>) -> HRESULT {
+    method(|| match started() {
+        Ok(_) if domain != DOMAIN => COR_E_APPDOMAINUNLOADED,
+        Ok(_) => answer(tell()),
+        Err(why) => why,
+    })
+}
+
+/// Sets what the caller wants to know: nothing is asked for by null.
+///
+/// # Safety
+/// Null or valid.
+unsafe fn set(place: *mut u64, value: i64) {
+    if !place.is_null() {
+        // SAFETY: by the contract.
+        unsafe { *place = value.max(0) as u64 };
+    }
+}
+
+impl ICLRAppDomainResourceMonitor_Impl for Monitor_Impl {
+    unsafe fn GetCurrentAllocated(&self, domain: u32, allocated: *mut u64) -> HRESULT {
+        monitored(domain, || {
+            // SAFETY: the caller's pointer, valid by COM's rules.
+            unsafe { set(allocated, managed::used()?.allocated) };
+            Ok(())
+        })
+    }
+
+    unsafe fn GetCurrentSurvived(
+        &self,
+        domain: u32,
+        survived: *mut u64,
+        total: *mut u64,
+    ) -> HRESULT {
+        monitored(domain, || {
+            let used = managed::used()?;
+            // SAFETY: the caller's pointers, valid by COM's rules.
+            unsafe {
+                set(survived, used.survived);
+                set(total, used.survived);
+            }
+            Ok(())
+        })
+    }
+
+    unsafe fn GetCurrentCpuTime(&self, domain: u32, milliseconds: *mut u64) -> HRESULT {
+        monitored(domain, || {
+            // SAFETY: zeroed is a valid timespec, which the call fills in.
+            let now = unsafe {
+                let mut now: libc::timespec = std::mem::zeroed();
+                libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now);
+                now
+            };
+            // SAFETY: the caller's pointer, valid by COM's rules.
+            unsafe { set(milliseconds, now.tv_sec * 1000 + now.tv_nsec / 1_000_000) };
+            Ok(())
+        })
+    }
+}
+
+/// What the host gets by `RegisterMemoryNotificationCallback`: with a reference for the host.
+pub fn memory_callback() -> *mut c_void {
+    static CALLBACK: OnceLock<Shared<ICLRMemoryNotificationCallback>> = OnceLock::new();
+    let callback = CALLBACK.get_or_init(|| Shared(ComObject::new(Memory).into_interface()));
+    callback.0.clone().into_raw()
+}
+
+#[implement(ICLRMemoryNotificationCallback)]
+struct Memory;
+
+/// As .NET Framework had it.
+const BETWEEN_COLLECTIONS_NS: u64 = 8_192_000_000;
+
+impl ICLRMemoryNotificationCallback_Impl for Memory_Impl {
+    unsafe fn OnMemoryNotification(&self, available: EMemoryAvailable) -> HRESULT {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        method(|| {
+            if available != eMemoryAvailableLow || started().is_err() {
+                return S_OK;
+            }
+            let (last, now) = (LAST.load(Relaxed), Anchor::take().monotonic_ns);
+            let due = last == 0 || now.saturating_sub(last) >= BETWEEN_COLLECTIONS_NS;
+            if due && LAST.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+                // The host may be in the middle of anything, so not on its thread. If there is no thread, the garbage stays.
+                let _ = thread::Builder::new()
+                    .name("soglia".into())
+                    .spawn(|| method(|| answer(managed::collect(-1))));
+            }
+            S_OK
+        })
+    }
+}

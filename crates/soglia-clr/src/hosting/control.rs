@@ -1,0 +1,79 @@
+//! `ICLRControl`: hands out the CLR's managers.
+
+use std::ffi::c_void;
+
+use soglia_abi::{
+    GUID, HRESULT,
+    hosting::{
+        clr_task::ICLRTaskManager,
+        control::{ICLRControl, ICLRControl_Impl, ICLRDomainManager},
+        debug::{
+            ICLRDebugManager, ICLRErrorReportingManager, ICLRErrorReportingManager2,
+            ICLRHostProtectionManager,
+        },
+        gc::{ICLRAppDomainResourceMonitor, ICLRGCManager, ICLRGCManager2},
+        policy::{ICLROnEventManager, ICLRPolicyManager},
+    },
+    hresult::{
+        E_INVALIDARG, E_NOINTERFACE, E_NOTIMPL, HOST_E_CLRNOTAVAILABLE, HOST_E_INVALIDOPERATION,
+        S_OK,
+    },
+};
+use windows_core::{ComObject, Interface, implement};
+
+use super::{clr, collector, events, method, others, tasks};
+
+/// A control, with a reference for the caller. One that is made before the runtime runs stays a full one.
+pub fn create(limited: bool) -> *mut c_void {
+    let control: ICLRControl = ComObject::new(Control { limited }).into_interface();
+    control.into_raw()
+}
+
+#[implement(ICLRControl)]
+struct Control {
+    /// Made when the runtime ran: what shapes its start is not given out any more.
+    limited: bool,
+}
+
+impl ICLRControl_Impl for Control_Impl {
+    unsafe fn GetCLRManager(&self, id: *const GUID, manager: *mut *mut c_void) -> HRESULT {
+        method(|| {
+            if id.is_null() || manager.is_null() {
+                return E_INVALIDARG;
+            }
+            // SAFETY: not null, and valid by COM's rules.
+            let (id, manager) = unsafe { (*id, &mut *manager) };
+            *manager = std::ptr::null_mut();
+            let reporting = [
+                ICLRErrorReportingManager::IID,
+                ICLRErrorReportingManager2::IID,
+            ]
+            .contains(&id);
+            if self.limited && clr::is_running() && !reporting {
+                return HOST_E_INVALIDOPERATION;
+            }
+            *manager = match id {
+                _ if reporting => others::error_reporting(&id),
+                ICLRTaskManager::IID => tasks::manager(),
+                ICLRGCManager::IID | ICLRGCManager2::IID => collector::manager(&id),
+                ICLRAppDomainResourceMonitor::IID => collector::monitor(),
+                ICLROnEventManager::IID => events::manager(),
+                ICLRPolicyManager::IID => events::policy(),
+                ICLRDebugManager::IID => others::debug(),
+                ICLRHostProtectionManager::IID => others::host_protection(),
+                ICLRDomainManager::IID => others::domain(),
+                _ => return E_NOINTERFACE,
+            };
+            if manager.is_null() {
+                HOST_E_CLRNOTAVAILABLE
+            } else {
+                S_OK
+            }
+        })
+    }
+
+    unsafe fn SetAppDomainManagerType(&self, _assembly: *const u16, _type: *const u16) -> HRESULT {
+        // .NET has no AppDomainManager.
+        method(|| E_NOTIMPL)
+    }
+}

@@ -1,0 +1,135 @@
+//! The host's side: its `IHostControl`, and the managers that it gave.
+//!
+//! They are of the process, not of one `ICLRRuntimeHost`: there is one runtime. They are kept for ever, as documented; the
+//! host must not free them, not even after `Stop`.
+
+use std::{ffi::c_void, ptr::null_mut, sync::OnceLock};
+
+use soglia_abi::{
+    GUID, HRESULT,
+    hosting::{
+        assembly::IHostAssemblyManager,
+        control::IHostControl,
+        gc::IHostGCManager,
+        host_task::IHostTaskManager,
+        memory::IHostMemoryManager,
+        policy::IHostPolicyManager,
+        security::IHostSecurityManager,
+        sync::IHostSyncManager,
+        thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
+    },
+    hresult::{E_ACCESSDENIED, E_INVALIDARG, S_OK},
+};
+use windows_core::Interface;
+
+use super::{Shared, clr, collector, events, tasks};
+
+static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
+
+static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
+static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
+static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
+static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
+
+/// Those that .NET gives no occasion to call. They are asked for, since hosts count on the order, and kept.
+static OTHERS: [OnceLock<Shared<*mut c_void>>; 5] = [const { OnceLock::new() }; 5];
+
+/// The host's `IHostTaskManager`, to be told of crossings. One load; the answer does not change once the runtime runs.
+#[inline]
+pub fn task_manager() -> Option<&'static IHostTaskManager> {
+    TASK_MANAGER.get().map(|manager| &manager.0)
+}
+
+/// The host's `IHostGCManager`, to be told of suspensions.
+#[inline]
+pub fn gc_manager() -> Option<&'static IHostGCManager> {
+    GC_MANAGER.get().map(|manager| &manager.0)
+}
+
+/// The host's `IHostPolicyManager`, to be told of what ends the process.
+pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
+    POLICY_MANAGER.get().map(|manager| &manager.0)
+}
+
+/// Whether somebody counts on being told what only the engine knows.
+pub fn wants_engine() -> bool {
+    task_manager().is_some()
+        || gc_manager().is_some()
+        || policy_manager().is_some()
+        || events::any()
+}
+
+/// `ICLRRuntimeHost::SetHostControl`: asks for the managers, in the documented order. The first control stays; another may add
+/// managers that are missing.
+///
+/// # Safety
+/// `control` is null, or a live `IHostControl` that may be called from any thread.
+pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
+    // SAFETY: null or alive, by the contract.
+    let Some(control) = (unsafe { IHostControl::from_raw_borrowed(&control) }) else {
+        return E_INVALIDARG;
+    };
+    if clr::is_running() {
+        return E_ACCESSDENIED;
+    }
+    CONTROL.get_or_init(|| Shared(control.clone()));
+    let [threadpool, io, sync, assembly, security] = &OTHERS;
+    // SAFETY: a live control, and each cell's type is the interface of its IID.
+    unsafe {
+        if let Some(manager) = ask(control, &MEMORY_MANAGER) {
+            // What it answers does not matter: the host gets a callback to use, or not.
+            let _ = manager.RegisterMemoryNotificationCallback(collector::memory_callback());
+        }
+        if let Some(manager) = ask(control, &TASK_MANAGER) {
+            let _ = manager.SetCLRTaskManager(tasks::manager());
+        }
+        keep(control, &IHostThreadpoolManager::IID, threadpool);
+        keep(control, &IHostIoCompletionManager::IID, io);
+        keep(control, &IHostSyncManager::IID, sync);
+        keep(control, &IHostAssemblyManager::IID, assembly);
+        ask(control, &GC_MANAGER);
+        keep(control, &IHostSecurityManager::IID, security);
+        ask(control, &POLICY_MANAGER);
+    }
+    S_OK
+}
+
+/// Asks for a manager, unless there is one. `Some` if there is one now that was not there before.
+///
+/// # Safety
+/// A live control.
+unsafe fn ask<T: Interface>(
+    control: &IHostControl,
+    cell: &'static OnceLock<Shared<T>>,
+) -> Option<&'static T> {
+    if cell.get().is_some() {
+        return None;
+    }
+    // SAFETY: what the host answers to this IID with S_OK is an interface of that type, with a reference for us.
+    let manager = unsafe { T::from_raw(get(control, &T::IID)?) };
+    // If another thread was faster, this one is released.
+    cell.set(Shared(manager)).ok()?;
+    cell.get().map(|manager| &manager.0)
+}
+
+/// # Safety
+/// A live control.
+unsafe fn keep(control: &IHostControl, id: &GUID, cell: &'static OnceLock<Shared<*mut c_void>>) {
+    if cell.get().is_none() {
+        // SAFETY: by the contract.
+        if let Some(manager) = unsafe { get(control, id) } {
+            let _ = cell.set(Shared(manager));
+        }
+    }
+}
+
+/// What counts as having a manager: exactly `S_OK`, and a pointer.
+///
+/// # Safety
+/// A live control.
+unsafe fn get(control: &IHostControl, id: &GUID) -> Option<*mut c_void> {
+    let mut manager = null_mut();
+    // SAFETY: by the contract; an IID and a place for the answer.
+    let answer = unsafe { control.GetHostManager(id, &raw mut manager) };
+    (answer == S_OK && !manager.is_null()).then_some(manager)
+}

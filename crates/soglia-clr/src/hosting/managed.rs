@@ -1,0 +1,154 @@
+//! What only managed code can ask .NET: a small assembly of ours, loaded from memory when it is first needed.
+//!
+//! Its source is `managed/Hosting.cs`, and `fixtures/build.sh managed` builds it. Its methods take and give numbers and
+//! pointers, so calling them marshals nothing; none of them throws. The calling thread becomes known to the runtime, if it was not.
+
+use std::{
+    ptr::{null, null_mut},
+    sync::OnceLock,
+};
+
+use soglia_abi::{HRESULT, hresult};
+use soglia_dotnet::fxr::LoadAssemblyBytes;
+
+use super::{clr::Clr, runtime_host::started};
+
+const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
+
+/// `Statistics` fills it in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Statistics {
+    /// Collections of generation 0, 1 and 2; those of a higher one count for the lower ones too.
+    pub collections: [i64; 3],
+    /// Bytes.
+    pub committed: i64,
+    /// Bytes after the last collection: generations 0, 1, 2, and large objects.
+    pub sizes: [i64; 4],
+}
+
+/// `Used` fills it in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    /// Bytes, since the start.
+    pub allocated: i64,
+    /// Bytes that were alive after the last full blocking collection.
+    pub survived: i64,
+}
+
+/// The functions of the assembly.
+struct Functions {
+    execute: unsafe extern "system" fn(
+        *const u16,
+        *const u16,
+        *const u16,
+        *const u16,
+        *mut i32,
+    ) -> HRESULT,
+    collect: unsafe extern "system" fn(i32),
+    statistics: unsafe extern "system" fn(*mut Statistics),
+    used: unsafe extern "system" fn(*mut Used),
+    allocated: unsafe extern "system" fn() -> i64,
+    debugger: unsafe extern "system" fn() -> i32,
+    set_culture: unsafe extern "system" fn(i32, i32) -> i32,
+}
+
+fn functions() -> Result<&'static Functions, HRESULT> {
+    static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+    let clr = started()?;
+    if let Some(functions) = FUNCTIONS.get() {
+        return Ok(functions);
+    }
+    // Two threads may do this at once: a second load of the same bytes is another assembly that nobody uses.
+    let functions = find(clr)?;
+    Ok(FUNCTIONS.get_or_init(|| functions))
+}
+
+fn find(clr: &Clr) -> Result<Functions, HRESULT> {
+    // SAFETY: the method has this signature since .NET 8. The bytes are copied; there are no symbols.
+    let answer = unsafe {
+        let load = clr.activator::<LoadAssemblyBytes>("LoadAssemblyBytes")?;
+        load(
+            ASSEMBLY.as_ptr().cast(),
+            ASSEMBLY.len(),
+            null(),
+            0,
+            null_mut(),
+            null_mut(),
+        )
+    };
+    HRESULT(answer).ok().map_err(|e| e.code())?;
+    let (assembly, class) = ("soglia.hosting", "Soglia.Hosting.Managed");
+    // SAFETY: the methods of Hosting.cs have the signatures of the fields.
+    unsafe {
+        Ok(Functions {
+            execute: clr.function(assembly, class, "Execute")?,
+            collect: clr.function(assembly, class, "Collect")?,
+            statistics: clr.function(assembly, class, "Statistics")?,
+            used: clr.function(assembly, class, "Used")?,
+            allocated: clr.function(assembly, class, "Allocated")?,
+            debugger: clr.function(assembly, class, "DebuggerAttached")?,
+            set_culture: clr.function(assembly, class, "SetCulture")?,
+        })
+    }
+}
+
+/// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what it threw.
+///
+/// # Safety
+/// Zero-terminated texts; the argument may be null.
+pub unsafe fn execute(
+    assembly: *const u16,
+    class: *const u16,
+    method: *const u16,
+    argument: *const u16,
+) -> Result<i32, HRESULT> {
+    let mut result = 0;
+    // SAFETY: of Hosting.cs, and texts by the contract.
+    let answer =
+        unsafe { (functions()?.execute)(assembly, class, method, argument, &raw mut result) };
+    answer.ok().map(|()| result).map_err(|e| e.code())
+}
+
+/// Collects that generation and those below it, -1: all; and waits for it.
+pub fn collect(generation: i32) -> Result<(), HRESULT> {
+    // SAFETY: of Hosting.cs.
+    unsafe { (functions()?.collect)(generation) };
+    Ok(())
+}
+
+/// What the collector has done and has.
+pub fn statistics() -> Result<Statistics, HRESULT> {
+    let mut statistics = Statistics::default();
+    // SAFETY: of Hosting.cs; it fills in a structure of the same layout.
+    unsafe { (functions()?.statistics)(&raw mut statistics) };
+    Ok(statistics)
+}
+
+/// What the process has used.
+pub fn used() -> Result<Used, HRESULT> {
+    let mut used = Used::default();
+    // SAFETY: of Hosting.cs; it fills in a structure of the same layout.
+    unsafe { (functions()?.used)(&raw mut used) };
+    Ok(used)
+}
+
+/// Bytes that the calling thread has allocated.
+pub fn allocated_by_this_thread() -> Result<u64, HRESULT> {
+    // SAFETY: of Hosting.cs.
+    Ok(unsafe { (functions()?.allocated)() }.max(0) as u64)
+}
+
+/// Whether a managed debugger is attached.
+pub fn debugger_attached() -> Result<bool, HRESULT> {
+    // SAFETY: of Hosting.cs.
+    Ok(unsafe { (functions()?.debugger)() } != 0)
+}
+
+/// Sets the calling thread's culture. False if .NET does not know it.
+pub fn set_culture(lcid: u32, of_ui: bool) -> Result<bool, HRESULT> {
+    let lcid = i32::try_from(lcid).map_err(|_| hresult::E_INVALIDARG)?;
+    // SAFETY: of Hosting.cs.
+    Ok(unsafe { (functions()?.set_culture)(lcid, of_ui.into()) } != 0)
+}

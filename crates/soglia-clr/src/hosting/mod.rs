@@ -1,0 +1,90 @@
+//! The hosting API: what a host calls to start .NET, and what of it .NET calls.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`exports`] | the functions of mscoree.dll |
+//! | [`metahost`], [`runtime_info`] | `ICLRMetaHost`, `ICLRRuntimeInfo`: which runtimes there are |
+//! | [`runtimes`] | the same, without COM |
+//! | [`runtime_host`] | `ICLRRuntimeHost` 1, 2 and 4: the runtime as a thing to start and to run code in |
+//! | [`clr`] | starting it: hostfxr, the engine's variables, CoreCLR's own `ICLRRuntimeHost` |
+//! | [`host`] | the host's side: `SetHostControl`, and the managers that the host gave |
+//! | [`control`] | the CLR's side: `ICLRControl` |
+//! | [`tasks`], [`collector`], [`events`], [`others`] | what it hands out |
+//! | [`managed`] | what only managed code can ask .NET |
+//! | [`wide`], [`image`] | texts; the version in a file |
+//!
+//! All of it is cold. What crossings need is one load: [`task_manager`].
+
+mod clr;
+mod collector;
+mod control;
+mod events;
+mod exports;
+mod host;
+mod image;
+mod managed;
+mod metahost;
+mod others;
+mod runtime_host;
+mod runtime_info;
+mod runtimes;
+mod tasks;
+mod wide;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use soglia_abi::{HRESULT, hresult};
+
+use crate::boundary;
+
+pub use clr::recording;
+pub use events::clr_disabled;
+#[expect(unused_imports, reason = "for the hooks, which do not ask it yet")]
+pub use host::task_manager;
+
+/// A hosting method, of either side, has answered `E_FAIL`.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Takes the CLR out of use: from now on every hosting method answers `HOST_E_CLRNOTAVAILABLE`. To be called when a method
+/// of the host has answered `E_FAIL`, which is documented to mean just that.
+pub fn fail() {
+    FAILED.store(true, Relaxed);
+}
+
+fn has_failed() -> bool {
+    FAILED.load(Relaxed)
+}
+
+/// The body of a hosting method: does not run after [`fail`], and does not unwind into the host.
+///
+/// An `E_FAIL` of ours counts as one of the host's.
+fn method(body: impl FnOnce() -> HRESULT) -> HRESULT {
+    let answer = running(body);
+    if answer == hresult::E_FAIL {
+        fail();
+    }
+    answer
+}
+
+/// As [`method`], where the answer may come from the host's or the program's code, whose `E_FAIL` is an answer like others.
+fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
+    if has_failed() {
+        return hresult::HOST_E_CLRNOTAVAILABLE;
+    }
+    boundary::fence(hresult::E_FAIL, body)
+}
+
+/// The answer of a body that uses `?`.
+fn answer(result: Result<(), HRESULT>) -> HRESULT {
+    result.err().unwrap_or(hresult::S_OK)
+}
+
+/// An interface that lives as long as the process, for all threads.
+///
+/// The hosting API has its objects called from any thread: a host that gives one out promises that it can be.
+struct Shared<T>(T);
+
+// SAFETY: see above.
+unsafe impl<T> Send for Shared<T> {}
+// SAFETY: see above.
+unsafe impl<T> Sync for Shared<T> {}

@@ -1,0 +1,319 @@
+//! `ICLRRuntimeHost` and its successors: the runtime as a thing to start and to run code in.
+//!
+//! Most of it is CoreCLR's own object behind checks for what it does not know: starts are counted here, and the host control
+//! is ours altogether.
+
+use std::{
+    ffi::c_void,
+    path::Path,
+    sync::atomic::{
+        AtomicBool, AtomicU32,
+        Ordering::{AcqRel, Acquire},
+    },
+};
+
+use soglia_abi::{
+    BOOL, GUID, HRESULT,
+    hosting::{
+        runtime_host::{
+            ICLRRuntimeHost_Impl, ICLRRuntimeHost2_Impl, ICLRRuntimeHost4, ICLRRuntimeHost4_Impl,
+        },
+        types::FExecuteInAppDomainCallback,
+    },
+    hresult,
+};
+use windows_core::{ComObject, Interface, implement};
+
+use super::{
+    answer,
+    clr::{self, Clr, DOMAIN},
+    control, host, managed, method, running,
+    runtimes::Runtime,
+    wide,
+};
+
+/// Starts, of all hosts of the process, that are not stopped.
+static STARTS: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the runtime has been started through this API, and not been stopped as often.
+pub fn is_started() -> bool {
+    STARTS.load(Acquire) > 0
+}
+
+/// The runtime, for what needs it running.
+pub fn started() -> Result<&'static Clr, HRESULT> {
+    clr::get()
+        .filter(|_| is_started())
+        .ok_or(hresult::HOST_E_CLRNOTAVAILABLE)
+}
+
+/// Gives out a host object for a runtime, which is not started by that.
+///
+/// # Safety
+/// `id` and `object` are valid, as COM asks for.
+pub unsafe fn create(runtime: Runtime, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
+    let host = RuntimeHost {
+        runtime,
+        started: AtomicBool::new(false),
+    };
+    let host: ICLRRuntimeHost4 = ComObject::new(host).into_interface();
+    // SAFETY: by the contract.
+    unsafe { host.query(id, object) }
+}
+
+#[implement(ICLRRuntimeHost4)]
+struct RuntimeHost {
+    runtime: Runtime,
+    /// By this object.
+    started: AtomicBool,
+}
+
+impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
+    unsafe fn Start(&self) -> HRESULT {
+        method(|| {
+            if self.started.swap(true, AcqRel) {
+                return hresult::HOST_E_INVALIDOPERATION;
+            }
+            match clr::start(&self.runtime) {
+                Ok(_) => {
+                    STARTS.fetch_add(1, AcqRel);
+                    hresult::S_OK
+                }
+                Err(why) => {
+                    self.started
+                        .store(false, std::sync::atomic::Ordering::Release);
+                    why
+                }
+            }
+        })
+    }
+
+    unsafe fn Stop(&self) -> HRESULT {
+        method(|| {
+            if clr::get().is_none() {
+                return hresult::E_UNEXPECTED;
+            }
+            if !self.started.swap(false, AcqRel) {
+                return hresult::HOST_E_CLRNOTAVAILABLE;
+            }
+            if STARTS.fetch_sub(1, AcqRel) > 1 {
+                hresult::S_FALSE
+            } else {
+                hresult::S_OK
+            }
+        })
+    }
+
+    unsafe fn SetHostControl(&self, control: *mut c_void) -> HRESULT {
+        // SAFETY: the caller's pointer, valid by COM's rules.
+        method(|| unsafe { host::set_control(control) })
+    }
+
+    unsafe fn GetCLRControl(&self, control: *mut *mut c_void) -> HRESULT {
+        method(|| {
+            if control.is_null() {
+                return hresult::E_POINTER;
+            }
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *control = control::create(clr::is_running()) };
+            hresult::S_OK
+        })
+    }
+
+    unsafe fn UnloadAppDomain(&self, domain: u32, wait: BOOL) -> HRESULT {
+        // SAFETY: the third argument may be null.
+        unsafe { self.UnloadAppDomain2(domain, wait, std::ptr::null_mut()) }
+    }
+
+    unsafe fn ExecuteInAppDomain(
+        &self,
+        domain: u32,
+        callback: Option<FExecuteInAppDomainCallback>,
+        cookie: *mut c_void,
+    ) -> HRESULT {
+        running(|| match started() {
+            // SAFETY: the runtime calls what the caller gave, and checks the rest.
+            Ok(clr) => unsafe { clr.host().ExecuteInAppDomain(domain, callback, cookie) },
+            Err(why) => why,
+        })
+    }
+
+    unsafe fn GetCurrentAppDomainId(&self, id: *mut u32) -> HRESULT {
+        method(|| match started() {
+            // SAFETY: the caller's pointer, which the runtime checks for null.
+            Ok(clr) => unsafe { clr.host().GetCurrentAppDomainId(id) },
+            Err(why) => why,
+        })
+    }
+
+    unsafe fn ExecuteApplication(
+        &self,
+        _name: *const u16,
+        _manifest_paths: u32,
+        _manifests: *const *const u16,
+        _activation_data: u32,
+        _data: *const *const u16,
+        _result: *mut i32,
+    ) -> HRESULT {
+        method(|| hresult::E_NOTIMPL)
+    }
+
+    unsafe fn ExecuteInDefaultAppDomain(
+        &self,
+        assembly: *const u16,
+        class: *const u16,
+        name: *const u16,
+        argument: *const u16,
+        result: *mut u32,
+    ) -> HRESULT {
+        running(|| {
+            let clr = match started() {
+                Ok(clr) => clr,
+                Err(why) => return why,
+            };
+            // SAFETY: zero-terminated or null, by COM's rules.
+            let Some(path) = (unsafe { absolute(assembly) }) else {
+                return hresult::E_POINTER;
+            };
+            if class.is_null() || name.is_null() {
+                return hresult::E_POINTER;
+            }
+            clr.load(Path::new(&path));
+            let path = wide::zero_terminated(&path);
+            // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
+            unsafe {
+                match managed::execute(path.as_ptr(), class, name, argument) {
+                    Ok(value) => {
+                        if !result.is_null() {
+                            *result = value as u32;
+                        }
+                        hresult::S_OK
+                    }
+                    Err(why) => why,
+                }
+            }
+        })
+    }
+}
+
+impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
+    unsafe fn CreateAppDomainWithManager(
+        &self,
+        _name: *const u16,
+        _flags: u32,
+        _manager_assembly: *const u16,
+        _manager_type: *const u16,
+        _properties: i32,
+        _names: *const *const u16,
+        _values: *const *const u16,
+        id: *mut u32,
+    ) -> HRESULT {
+        method(|| match started() {
+            Ok(_) if id.is_null() => hresult::E_POINTER,
+            // Start has made the only one.
+            _ => hresult::HOST_E_INVALIDOPERATION,
+        })
+    }
+
+    unsafe fn CreateDelegate(
+        &self,
+        domain: u32,
+        assembly: *const u16,
+        class: *const u16,
+        name: *const u16,
+        address: *mut isize,
+    ) -> HRESULT {
+        method(|| match started() {
+            // SAFETY: the caller's texts and pointer, which the runtime checks for null.
+            Ok(clr) => unsafe {
+                clr.host()
+                    .CreateDelegate(domain, assembly, class, name, address)
+            },
+            Err(why) => why,
+        })
+    }
+
+    unsafe fn Authenticate(&self, _key: u64) -> HRESULT {
+        method(|| hresult::S_OK)
+    }
+
+    unsafe fn RegisterMacEHPort(&self) -> HRESULT {
+        method(|| hresult::S_OK)
+    }
+
+    unsafe fn SetStartupFlags(&self, flags: u32) -> HRESULT {
+        method(|| {
+            if clr::is_running() {
+                return hresult::HOST_E_INVALIDOPERATION;
+            }
+            clr::settings().flags = Some(flags);
+            hresult::S_OK
+        })
+    }
+
+    unsafe fn DllGetActivationFactory(
+        &self,
+        _domain: u32,
+        _type: *const u16,
+        _factory: *mut *mut c_void,
+    ) -> HRESULT {
+        method(|| hresult::E_NOTIMPL)
+    }
+
+    unsafe fn ExecuteAssembly(
+        &self,
+        domain: u32,
+        assembly: *const u16,
+        arguments: i32,
+        argv: *const *const u16,
+        result: *mut u32,
+    ) -> HRESULT {
+        running(|| {
+            let clr = match started() {
+                Ok(_) if domain != DOMAIN => return hresult::HOST_E_INVALIDOPERATION,
+                Ok(clr) => clr,
+                Err(why) => return why,
+            };
+            // SAFETY: zero-terminated or null, by COM's rules.
+            let Some(path) = (unsafe { absolute(assembly) }) else {
+                return hresult::E_POINTER;
+            };
+            clr.load(Path::new(&path));
+            let path = wide::zero_terminated(&path);
+            // SAFETY: the caller's arguments and place for the result, which the runtime checks for null.
+            unsafe {
+                clr.host()
+                    .ExecuteAssembly(domain, path.as_ptr(), arguments, argv, result)
+            }
+        })
+    }
+}
+
+impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
+    unsafe fn UnloadAppDomain2(&self, domain: u32, wait: BOOL, exit_code: *mut i32) -> HRESULT {
+        method(|| {
+            answer(match started() {
+                // SAFETY: the caller's pointer, which the runtime checks for null.
+                Ok(clr) => unsafe { clr.host().UnloadAppDomain2(domain, wait, exit_code) }
+                    .ok()
+                    .map_err(|e| e.code()),
+                // The answer of CoreCLR before its Start.
+                Err(_) => Err(hresult::HOST_E_INVALIDOPERATION),
+            })
+        })
+    }
+}
+
+/// The path that the host means, from where the process is now. `None` if it is null.
+///
+/// # Safety
+/// Null, or zero-terminated.
+unsafe fn absolute(path: *const u16) -> Option<String> {
+    // SAFETY: by the contract.
+    let path = unsafe { wide::read(path) }?;
+    let full = std::path::absolute(&path).ok();
+    Some(
+        full.and_then(|p| p.into_os_string().into_string().ok())
+            .unwrap_or(path),
+    )
+}

@@ -1,0 +1,204 @@
+//! Runtimes: which are installed, which one a version means, and which one is in this process.
+//!
+//! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one runtime at most.
+
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, process_env};
+
+use crate::objects;
+
+/// The file of a runtime.
+pub const LIBRARY: &str = "libcoreclr.so";
+
+/// A runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// Its version; `None` for one that lies beside a self-contained program.
+    pub version: Option<Version>,
+    /// Where [`LIBRARY`] is.
+    pub directory: PathBuf,
+    /// The `libhostfxr.so` that starts it; `None` for one that was found running.
+    pub hostfxr: Option<PathBuf>,
+    /// The root that it is of, likewise.
+    pub root: Option<PathBuf>,
+}
+
+impl Runtime {
+    /// The version as the hosting API writes it: with a `v` before it.
+    pub fn version_string(&self) -> String {
+        self.version
+            .as_ref()
+            .map_or_else(|| "v0.0.0".into(), |version| format!("v{version}"))
+    }
+
+    /// Whether soglia can start it here: it is recent enough, and this process has no other.
+    pub fn is_loadable(&self) -> bool {
+        let recent = self
+            .version
+            .as_ref()
+            .is_some_and(|version| version.major >= OLDEST_MAJOR);
+        match loaded() {
+            Some(there) => there.directory == self.directory,
+            None => recent && self.hostfxr.is_some(),
+        }
+    }
+
+    fn of(root: &Root, version: &Version) -> Self {
+        Self {
+            version: Some(version.clone()),
+            directory: root
+                .path
+                .join("shared")
+                .join(CORE_FRAMEWORK)
+                .join(version.to_string()),
+            hostfxr: Some(root.hostfxr.clone()),
+            root: Some(root.path.clone()),
+        }
+    }
+}
+
+/// All installed runtimes, versions ascending.
+pub fn installed() -> Vec<Runtime> {
+    let search = Search::run(&process_env);
+    let Some(root) = search.root().ok().or_else(|| search.roots.first()) else {
+        return Vec::new();
+    };
+    let versions = root.versions_of(CORE_FRAMEWORK);
+    versions.iter().map(|v| Runtime::of(root, v)).collect()
+}
+
+/// The runtime that is loaded in this process, whoever did it.
+pub fn loaded() -> Option<Runtime> {
+    let files = objects::loaded();
+    let file = files.iter().find(|path| path.ends_with(LIBRARY))?;
+    Some(at(file))
+}
+
+/// The runtime whose [`LIBRARY`] is `file`.
+pub fn at(file: &Path) -> Runtime {
+    let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let directory = file.parent().unwrap_or(Path::new("/")).to_owned();
+    let known = installed().into_iter().find(|r| {
+        r.directory == directory
+            || std::fs::canonicalize(&r.directory).is_ok_and(|d| d == directory)
+    });
+    known.unwrap_or_else(|| Runtime {
+        version: directory
+            .file_name()
+            .and_then(|name| Version::parse(name.to_str()?).ok()),
+        directory,
+        hostfxr: None,
+        root: None,
+    })
+}
+
+/// The runtime that a version means; `None` if it is not installed.
+///
+/// `v` before it is optional. All numbers name one runtime exactly, fewer the newest of those that begin so. The names of
+/// .NET Framework 2 and 4, which hosts have compiled in, mean the newest of all. A release counts before a preview.
+pub fn named(text: &str) -> Option<Runtime> {
+    choose(installed(), text)
+}
+
+/// The newest installed runtime.
+pub fn newest() -> Option<Runtime> {
+    best(installed(), |_| true)
+}
+
+fn choose(installed: Vec<Runtime>, text: &str) -> Option<Runtime> {
+    let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    if let Ok(exact) = Version::parse(text) {
+        if is_framework(&exact) {
+            return best(installed, |_| true);
+        }
+        return installed
+            .into_iter()
+            .find(|r| r.version.as_ref() == Some(&exact));
+    }
+    let numbers: Vec<u64> = text
+        .split('.')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .ok()?;
+    match numbers[..] {
+        [4] | [4, 0] => best(installed, |_| true),
+        [major] => best(installed, |version| version.major == major),
+        [major, minor] => best(installed, |version| {
+            (version.major, version.minor) == (major, minor)
+        }),
+        _ => None,
+    }
+}
+
+/// `v2.0.50727` and `v4.0.30319`; of the latter any build. There never was a .NET 4 of today's kind.
+fn is_framework(version: &Version) -> bool {
+    (version.major, version.minor) == (4, 0)
+        || (version.major, version.minor, version.patch) == (2, 0, 50727)
+}
+
+fn best(installed: Vec<Runtime>, fits: impl Fn(&Version) -> bool) -> Option<Runtime> {
+    installed
+        .into_iter()
+        .filter(|r| r.version.as_ref().is_some_and(&fits))
+        .max_by_key(|r| r.version.clone().map(|v| (v.pre.is_empty(), v)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant(text: &str) -> Option<String> {
+        let versions = [
+            "6.0.36",
+            "8.0.31",
+            "9.0.0",
+            "9.0.7",
+            "10.0.2",
+            "10.0.12",
+            "11.0.0-preview.1.2",
+        ];
+        let installed = versions
+            .iter()
+            .map(|version| Runtime {
+                version: Some(Version::parse(version).unwrap()),
+                directory: PathBuf::from(version),
+                hostfxr: None,
+                root: None,
+            })
+            .collect();
+        choose(installed, text).map(|r| r.version_string())
+    }
+
+    #[test]
+    fn a_version_means_one_runtime() {
+        for (text, version) in [
+            ("10.0.12", "v10.0.12"),
+            ("v10.0.2", "v10.0.2"),
+            ("v10.0", "v10.0.12"),
+            ("V9", "v9.0.7"),
+            ("v11.0", "v11.0.0-preview.1.2"),
+            ("11.0.0-preview.1.2", "v11.0.0-preview.1.2"),
+            ("v4.0.30319", "v10.0.12"),
+            ("v4.0", "v10.0.12"),
+            ("v2.0.50727", "v10.0.12"),
+            ("v6.0.36", "v6.0.36"),
+        ] {
+            assert_eq!(meant(text).as_deref(), Some(version), "{text}");
+        }
+        for text in [
+            "",
+            "v",
+            "v10.0.3",
+            "v12.0",
+            "v1.1.4322",
+            "v2.0.0",
+            "v10.",
+            "10.0.12.0",
+            "newest",
+        ] {
+            assert_eq!(meant(text), None, "{text}");
+        }
+    }
+}

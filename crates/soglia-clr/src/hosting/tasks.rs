@@ -1,0 +1,295 @@
+//! `ICLRTaskManager` and `ICLRTask`: the CLR's half of a host's tasks.
+//!
+//! A task is a thread that the runtime knows. Its object is made when somebody asks for it, and lives as long as its thread,
+//! or longer if the host holds on to it. What .NET has no way to do answers `E_NOTIMPL`.
+
+use std::{
+    cell::RefCell,
+    ffi::c_void,
+    ptr::null_mut,
+    sync::{
+        OnceLock,
+        atomic::{
+            AtomicU32, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
+    thread::{self, ThreadId},
+};
+
+use soglia_abi::{
+    BOOL, HRESULT,
+    hosting::{
+        clr_task::{
+            ICLRTask_Impl, ICLRTask2, ICLRTask2_Impl, ICLRTaskManager, ICLRTaskManager_Impl,
+        },
+        types::{
+            COR_GC_THREAD_STATS, ETaskType, HANDLE, TASKID, TT_FINALIZER, TT_THREADPOOL_GATE,
+            TT_THREADPOOL_TIMER, TT_THREADPOOL_WAIT, TT_THREADPOOL_WORKER, TT_UNKNOWN, TT_USER,
+        },
+    },
+    hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, E_UNEXPECTED, HOST_E_INVALIDOPERATION, S_OK},
+};
+use windows_core::{ComObject, Interface, implement};
+
+use super::{Shared, clr::DOMAIN, managed, method, runtime_host::started};
+
+/// The task manager, with a reference for the caller. Hosts are told that they need not count, so it never goes.
+pub fn manager() -> *mut c_void {
+    static MANAGER: OnceLock<Shared<ICLRTaskManager>> = OnceLock::new();
+    let manager = MANAGER.get_or_init(|| Shared(ComObject::new(TaskManager).into_interface()));
+    manager.0.clone().into_raw()
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<ICLRTask2>> = const { RefCell::new(None) };
+}
+
+/// The calling thread's `ICLRTask2`, lent; null if the runtime does not know the thread, or the thread is all but gone.
+pub fn current() -> *mut c_void {
+    let known = started().is_ok_and(|clr| clr.knows_this_thread());
+    if !known {
+        return null_mut();
+    }
+    let task = CURRENT.try_with(|current| {
+        let mut current = current.borrow_mut();
+        current
+            .get_or_insert_with(|| ComObject::new(Task::of_this_thread()).into_interface())
+            .as_raw()
+    });
+    task.unwrap_or(null_mut())
+}
+
+#[implement(ICLRTaskManager)]
+struct TaskManager;
+
+impl ICLRTaskManager_Impl for TaskManager_Impl {
+    unsafe fn CreateTask(&self, task: *mut *mut c_void) -> HRESULT {
+        unsafe extern "system" fn nothing(_: *mut c_void) -> HRESULT {
+            S_OK
+        }
+        method(|| {
+            if task.is_null() {
+                return E_POINTER;
+            }
+            let clr = match started() {
+                Ok(clr) => clr,
+                Err(why) => return why,
+            };
+            if clr.knows_this_thread() {
+                return HOST_E_INVALIDOPERATION;
+            }
+            // SAFETY: a function that takes anything. The runtime gets to know the thread that calls it.
+            let answer = unsafe {
+                clr.host()
+                    .ExecuteInAppDomain(DOMAIN, Some(nothing), null_mut())
+            };
+            if answer.is_err() {
+                return answer;
+            }
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *task = current() };
+            S_OK
+        })
+    }
+
+    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+        method(|| {
+            if task.is_null() {
+                return E_POINTER;
+            }
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *task = current() };
+            S_OK
+        })
+    }
+
+    unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
+        method(|| set_culture(lcid, true))
+    }
+
+    unsafe fn SetLocale(&self, lcid: u32) -> HRESULT {
+        method(|| set_culture(lcid, false))
+    }
+
+    unsafe fn GetCurrentTaskType(&self, kind: *mut ETaskType) -> HRESULT {
+        method(|| {
+            if kind.is_null() {
+                return E_POINTER;
+            }
+            let known = started().is_ok_and(|clr| clr.knows_this_thread());
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *kind = if known { kind_of(&name()) } else { TT_UNKNOWN } };
+            S_OK
+        })
+    }
+}
+
+fn set_culture(lcid: u32, of_ui: bool) -> HRESULT {
+    match started() {
+        Ok(clr) if !clr.knows_this_thread() => HOST_E_INVALIDOPERATION,
+        Ok(_) => match managed::set_culture(lcid, of_ui) {
+            Ok(true) => S_OK,
+            Ok(false) => E_INVALIDARG,
+            Err(why) => why,
+        },
+        Err(why) => why,
+    }
+}
+
+/// The thread's name, as the operating system has it: at most fifteen bytes.
+fn name() -> Vec<u8> {
+    let mut name = [0_u8; 16];
+    // SAFETY: PR_GET_NAME writes sixteen bytes at most, with a zero among them.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name.into_iter().take_while(|byte| *byte != 0).collect()
+}
+
+/// .NET names its own threads, and only those are told apart.
+fn kind_of(name: &[u8]) -> ETaskType {
+    match name {
+        b".NET Finalizer" => TT_FINALIZER,
+        b".NET TP Worker" => TT_THREADPOOL_WORKER,
+        b".NET TP Gate" => TT_THREADPOOL_GATE,
+        b".NET TP Wait" => TT_THREADPOOL_WAIT,
+        b".NET Timer" => TT_THREADPOOL_TIMER,
+        _ => TT_USER,
+    }
+}
+
+#[implement(ICLRTask2)]
+struct Task {
+    thread: ThreadId,
+    /// The host's number for it.
+    identifier: AtomicU64,
+    /// `BeginPreventAsyncAbort` without its End.
+    no_abort: AtomicU32,
+}
+
+impl Task {
+    fn of_this_thread() -> Self {
+        Self {
+            thread: thread::current().id(),
+            identifier: AtomicU64::new(0),
+            no_abort: AtomicU32::new(0),
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        thread::current().id() == self.thread
+    }
+}
+
+impl ICLRTask_Impl for Task_Impl {
+    unsafe fn SwitchIn(&self, _thread: HANDLE) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+
+    unsafe fn SwitchOut(&self) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+
+    unsafe fn GetMemStats(&self, into: *mut COR_GC_THREAD_STATS) -> HRESULT {
+        method(|| {
+            if into.is_null() {
+                return E_POINTER;
+            }
+            if !self.is_own() {
+                // .NET tells it of the calling thread alone.
+                return E_NOTIMPL;
+            }
+            match managed::allocated_by_this_thread() {
+                Ok(bytes) => {
+                    // SAFETY: not null, and valid by COM's rules. The flag stays as the caller has it: nothing is known.
+                    unsafe { (*into).PerThreadAllocation = bytes };
+                    S_OK
+                }
+                Err(why) => why,
+            }
+        })
+    }
+
+    unsafe fn Reset(&self, _full: BOOL) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+
+    unsafe fn ExitTask(&self) -> HRESULT {
+        method(|| {
+            if self.is_own() {
+                E_NOTIMPL
+            } else {
+                HOST_E_INVALIDOPERATION
+            }
+        })
+    }
+
+    unsafe fn Abort(&self) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+
+    unsafe fn RudeAbort(&self) -> HRESULT {
+        method(|| E_NOTIMPL)
+    }
+
+    unsafe fn NeedsPriorityScheduling(&self, needs: *mut BOOL) -> HRESULT {
+        method(|| {
+            if needs.is_null() {
+                E_POINTER
+            } else {
+                E_NOTIMPL
+            }
+        })
+    }
+
+    unsafe fn YieldTask(&self) -> HRESULT {
+        method(|| {
+            if self.is_own() {
+                HOST_E_INVALIDOPERATION
+            } else {
+                E_NOTIMPL
+            }
+        })
+    }
+
+    unsafe fn LocksHeld(&self, number: *mut usize) -> HRESULT {
+        method(|| {
+            if number.is_null() {
+                E_POINTER
+            } else {
+                E_NOTIMPL
+            }
+        })
+    }
+
+    unsafe fn SetTaskIdentifier(&self, asked: TASKID) -> HRESULT {
+        method(|| {
+            self.identifier.store(asked, Relaxed);
+            S_OK
+        })
+    }
+}
+
+impl ICLRTask2_Impl for Task_Impl {
+    unsafe fn BeginPreventAsyncAbort(&self) -> HRESULT {
+        method(|| {
+            if !self.is_own() {
+                return HOST_E_INVALIDOPERATION;
+            }
+            self.no_abort.fetch_add(1, AcqRel);
+            S_OK
+        })
+    }
+
+    unsafe fn EndPreventAsyncAbort(&self) -> HRESULT {
+        method(|| {
+            if !self.is_own() {
+                return HOST_E_INVALIDOPERATION;
+            }
+            let one_less = |number: u32| number.checked_sub(1);
+            match self.no_abort.fetch_update(AcqRel, Acquire, one_less) {
+                Ok(_) => S_OK,
+                Err(_) => E_UNEXPECTED,
+            }
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! What a C host has from `mscoree.h`: functions, and texts of 16 bits.
+
+use std::{
+    ffi::{CString, c_char, c_void},
+    path::PathBuf,
+    ptr::null_mut,
+};
+
+use soglia_abi::{
+    GUID, HRESULT,
+    hosting::{
+        control::ICLRControl,
+        metahost::{CLSID_CLRMetaHost, ICLRMetaHost, ICLRRuntimeInfo},
+        runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost4},
+    },
+};
+use windows_core::Interface;
+
+/// The library, loaded.
+pub struct Library(*mut c_void);
+
+pub type Create = unsafe extern "system" fn(*const GUID, *const GUID, *mut *mut c_void) -> HRESULT;
+pub type Bind = unsafe extern "system" fn(
+    *const u16,
+    *const u16,
+    u32,
+    *const GUID,
+    *const GUID,
+    *mut *mut c_void,
+) -> HRESULT;
+pub type GetHost = unsafe extern "system" fn(*const GUID, *mut *mut c_void) -> HRESULT;
+pub type Tell = unsafe extern "system" fn(*mut u16, u32, *mut u32) -> HRESULT;
+
+impl Library {
+    pub fn load(path: &str) -> Self {
+        let path = CString::new(path).unwrap();
+        // SAFETY: a C string; the library is the one under test.
+        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+        assert!(!library.is_null());
+        Self(library)
+    }
+
+    /// # Safety
+    /// `F` is the type of a pointer to that function.
+    pub unsafe fn function<F: Copy>(&self, name: &str) -> F {
+        let name = CString::new(name).unwrap();
+        // SAFETY: an open library and a C string; the caller vouches for the type.
+        unsafe {
+            let address = libc::dlsym(self.0, name.as_ptr().cast::<c_char>());
+            assert!(!address.is_null(), "{name:?} is exported");
+            std::mem::transmute_copy(&address)
+        }
+    }
+
+    pub fn create(&self) -> Create {
+        // SAFETY: its type.
+        unsafe { self.function("CLRCreateInstance") }
+    }
+
+    pub fn meta_host(&self) -> ICLRMetaHost {
+        get(|id, object| {
+            // SAFETY: valid pointers.
+            unsafe { self.create()(&CLSID_CLRMetaHost, id, object) }
+        })
+        .unwrap()
+    }
+
+    /// As a host does it: the runtime's version, then its host object.
+    pub fn runtime(&self, version: &str) -> ICLRRuntimeInfo {
+        let version = wide(version);
+        get(|id, object| {
+            // SAFETY: valid pointers.
+            unsafe { self.meta_host().GetRuntime(version.as_ptr(), id, object) }
+        })
+        .unwrap()
+    }
+
+    pub fn host(&self, version: &str) -> ICLRRuntimeHost4 {
+        let runtime = self.runtime(version);
+        // A host of the old days knows the first interface only.
+        let host: ICLRRuntimeHost = get(|id, object| {
+            // SAFETY: valid pointers.
+            unsafe { runtime.GetInterface(&CLSID_CLRRuntimeHost, id, object) }
+        })
+        .unwrap();
+        host.cast().unwrap()
+    }
+}
+
+/// The object that `ask` gives.
+pub fn get<T: Interface>(
+    ask: impl FnOnce(*const GUID, *mut *mut c_void) -> HRESULT,
+) -> Result<T, HRESULT> {
+    let mut object = null_mut();
+    match ask(&T::IID, &raw mut object) {
+        answer if answer.0 == 0 => {
+            assert!(!object.is_null());
+            // SAFETY: of that interface, and with a reference for us.
+            Ok(unsafe { T::from_raw(object) })
+        }
+        answer => Err(answer),
+    }
+}
+
+pub fn control(host: &ICLRRuntimeHost4) -> ICLRControl {
+    // SAFETY: a place for the answer.
+    get(|_, object| unsafe { host.GetCLRControl(object) }).unwrap()
+}
+
+pub fn manager<T: Interface>(control: &ICLRControl) -> Result<T, HRESULT> {
+    // SAFETY: valid pointers.
+    get(|id, object| unsafe { control.GetCLRManager(id, object) })
+}
+
+pub fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+/// A text that is answered as `pcchBuffer` methods do.
+pub fn text(mut ask: impl FnMut(*mut u16, *mut u32) -> HRESULT) -> String {
+    let mut length = 0;
+    assert_eq!(ask(null_mut(), &raw mut length).0, 0);
+    let mut buffer = vec![0; length as usize];
+    assert_eq!(ask(buffer.as_mut_ptr(), &raw mut length).0, 0);
+    assert_eq!(buffer.pop(), Some(0));
+    String::from_utf16(&buffer).unwrap()
+}
+
+/// The assembly with what hosts call.
+pub fn assembly() -> PathBuf {
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/managed/hosted/hosted.dll"
+    ))
+}
+
+/// Calls `static int name(string)` of the fixture.
+pub fn call(host: &ICLRRuntimeHost4, name: &str, argument: &str) -> Result<i32, HRESULT> {
+    let path = assembly();
+    call_in(
+        host,
+        path.to_str().unwrap(),
+        "Soglia.Hosted.Entry",
+        name,
+        argument,
+    )
+}
+
+pub fn call_in(
+    host: &ICLRRuntimeHost4,
+    path: &str,
+    class: &str,
+    name: &str,
+    argument: &str,
+) -> Result<i32, HRESULT> {
+    let [path, class, name, argument] = [path, class, name, argument].map(wide);
+    let mut result = 0xdead_u32;
+    // SAFETY: zero-terminated texts and a place for the result.
+    let answer = unsafe {
+        host.ExecuteInDefaultAppDomain(
+            path.as_ptr(),
+            class.as_ptr(),
+            name.as_ptr(),
+            argument.as_ptr(),
+            &raw mut result,
+        )
+    };
+    if answer.0 == 0 {
+        Ok(result as i32)
+    } else {
+        assert_eq!(result, 0xdead, "the result is set by success alone");
+        Err(answer)
+    }
+}
