@@ -8,7 +8,7 @@ use std::{
     collections::HashSet,
     env,
     ffi::{CString, OsString, c_void},
-    fs::{self, File},
+    fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     ptr::{null, null_mut},
@@ -23,12 +23,13 @@ use soglia_abi::{
     },
     hresult,
 };
-use soglia_core::trace::writer::{self, Level};
 use soglia_dotnet::{CORE_FRAMEWORK, fxr, library};
 use windows_core::Interface;
 
 use super::{
-    Shared, host,
+    Shared,
+    attach::{Variables, own_file},
+    host,
     runtimes::{self, LIBRARY, Runtime},
     wide,
 };
@@ -147,6 +148,8 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
     };
     let told = host::wants_engine();
     let variables = Variables::set(told)?;
+    // From here on this library stays, whatever the host closes.
+    let _ = own_file().map(|file| library::Library::loaded(&file));
     library::load_what_dotnet_links();
     let fxr = Fxr::load(hostfxr).ok_or(hresult::CLR_E_SHIM_INSTALLROOT)?;
     let config = Config::choose(wanted, settings)?;
@@ -327,111 +330,6 @@ impl Drop for Config {
             let _ = fs::remove_dir_all(folder);
         }
     }
-}
-
-/// The recording of a process that nobody records.
-static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
-
-/// Where the engine records while a host starts the runtime; `None` if no host does. Nobody reads it.
-pub fn recording() -> Option<PathBuf> {
-    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
-    own.as_ref().map(|(_, path)| path.clone())
-}
-
-/// The variables that bring the engine into the runtime, for as long as this lives.
-struct Variables {
-    before: Vec<(&'static str, Option<OsString>)>,
-}
-
-impl Variables {
-    fn set(told: bool) -> Result<Self, HRESULT> {
-        let mut variables = Self { before: Vec::new() };
-        let recorded = env::var_os(engine::variables::RECORDING).is_some();
-        if !told && !recorded {
-            return Ok(variables);
-        }
-        let guid = format!("{{{:?}}}", crate::profiler::CLSID);
-        if another_profiler(&guid) {
-            return if told {
-                Err(hresult::CORPROF_E_PROFILER_ALREADY_ACTIVE)
-            } else {
-                Ok(variables)
-            };
-        }
-        let file = own_file().ok_or(hresult::E_FAIL)?;
-        if !recorded {
-            let options = writer::Options {
-                level: Level::Summary,
-                max_bytes: 64 << 20,
-                slow_ns: 0,
-            };
-            let made = writer::create_unnamed(&options).map_err(|_| hresult::E_OUTOFMEMORY)?;
-            *OWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
-        }
-        let [enable, class, path, path_64] = engine::variables::OF_THE_CLR;
-        variables.put(enable, Some("1".into()));
-        variables.put(class, Some(guid.into()));
-        variables.put(path, Some(file.into()));
-        // It would count before the other.
-        variables.put(path_64, None);
-        Ok(variables)
-    }
-
-    fn put(&mut self, name: &'static str, value: Option<OsString>) {
-        self.before.push((name, env::var_os(name)));
-        set(name, value);
-    }
-}
-
-impl Drop for Variables {
-    fn drop(&mut self) {
-        OWN.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The tool had set them for the engine, which removes them once it has come, or leaves them for child processes.
-        let for_us = |(name, value): &(&str, Option<OsString>)| {
-            *name == engine::variables::OF_THE_CLR[1] && value.is_some()
-        };
-        if !self.before.iter().any(for_us) {
-            for (name, value) in self.before.drain(..) {
-                set(name, value);
-            }
-        }
-    }
-}
-
-fn set(name: &str, value: Option<OsString>) {
-    // SAFETY: glibc's and Rust's locks cover other writers; what is left is another thread of the host that reads its
-    // environment without a lock at this moment. Start is documented to change it.
-    unsafe {
-        match value {
-            Some(value) => env::set_var(name, value),
-            None => env::remove_var(name),
-        }
-    }
-}
-
-/// Whether the environment brings another profiler into the runtime.
-fn another_profiler(own: &str) -> bool {
-    ["CORECLR", "DOTNET"].iter().any(|prefix| {
-        let read = |name: &str| env::var_os(format!("{prefix}_{name}")).unwrap_or_default();
-        let on = read("ENABLE_PROFILING");
-        let class = read("PROFILER");
-        !on.is_empty() && on != "0" && !class.is_empty() && !class.eq_ignore_ascii_case(own)
-    })
-}
-
-/// The file of this library, by whichever name it was loaded: the loader knows a file that it has, so there will be no
-/// second copy.
-fn own_file() -> Option<PathBuf> {
-    let address = own_file as *const () as usize;
-    let maps = fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().find_map(|line| {
-        let (range, _) = line.split_once(' ')?;
-        let (from, to) = range.split_once('-')?;
-        let bound = |text| usize::from_str_radix(text, 16).ok();
-        let inside = (bound(from)?..bound(to)?).contains(&address);
-        let path = line.find('/').filter(|_| inside)?;
-        Some(PathBuf::from(&line[path..]))
-    })
 }
 
 impl Clr {

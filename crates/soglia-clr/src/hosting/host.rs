@@ -18,11 +18,11 @@ use soglia_abi::{
         sync::IHostSyncManager,
         thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
     },
-    hresult::{E_ACCESSDENIED, E_INVALIDARG, S_OK},
+    hresult::{E_ACCESSDENIED, E_INVALIDARG, HOST_E_CLRNOTAVAILABLE, S_OK},
 };
 use windows_core::Interface;
 
-use super::{Shared, clr, collector, events, tasks};
+use super::{Shared, clr, collector, events, has_failed, heed, tasks};
 
 static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
@@ -77,11 +77,11 @@ pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
         if let Some(manager) = ask(control, &MEMORY_MANAGER) {
-            // What it answers does not matter: the host gets a callback to use, or not.
-            let _ = manager.RegisterMemoryNotificationCallback(collector::memory_callback());
+            // Only the worst of its answers matters: the host gets a callback to use, or not.
+            let _ = heed(manager.RegisterMemoryNotificationCallback(collector::memory_callback()));
         }
         if let Some(manager) = ask(control, &TASK_MANAGER) {
-            let _ = manager.SetCLRTaskManager(tasks::manager());
+            let _ = heed(manager.SetCLRTaskManager(tasks::manager()));
         }
         keep(control, &IHostThreadpoolManager::IID, threadpool);
         keep(control, &IHostIoCompletionManager::IID, io);
@@ -91,7 +91,11 @@ pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
         keep(control, &IHostSecurityManager::IID, security);
         ask(control, &POLICY_MANAGER);
     }
-    S_OK
+    if has_failed() {
+        HOST_E_CLRNOTAVAILABLE
+    } else {
+        S_OK
+    }
 }
 
 /// Asks for a manager, unless there is one. `Some` if there is one now that was not there before.

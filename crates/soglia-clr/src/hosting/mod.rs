@@ -6,7 +6,8 @@
 //! | [`metahost`], [`runtime_info`] | `ICLRMetaHost`, `ICLRRuntimeInfo`: which runtimes there are |
 //! | [`runtimes`] | the same, without COM |
 //! | [`runtime_host`] | `ICLRRuntimeHost` 1, 2 and 4: the runtime as a thing to start and to run code in |
-//! | [`clr`] | starting it: hostfxr, the engine's variables, CoreCLR's own `ICLRRuntimeHost` |
+//! | [`clr`] | starting it: hostfxr, CoreCLR's own `ICLRRuntimeHost` |
+//! | [`attach`] | how the engine gets into it |
 //! | [`host`] | the host's side: `SetHostControl`, and the managers that the host gave |
 //! | [`control`] | the CLR's side: `ICLRControl` |
 //! | [`tasks`], [`collector`], [`events`], [`others`] | what it hands out |
@@ -15,6 +16,7 @@
 //!
 //! All of it is cold. What crossings need is one load: [`task_manager`].
 
+mod attach;
 mod clr;
 mod collector;
 mod control;
@@ -37,7 +39,7 @@ use soglia_abi::{HRESULT, hresult};
 
 use crate::boundary;
 
-pub use clr::recording;
+pub use attach::recording;
 pub use events::clr_disabled;
 #[expect(unused_imports, reason = "for the hooks, which do not ask it yet")]
 pub use host::task_manager;
@@ -45,25 +47,15 @@ pub use host::task_manager;
 /// A hosting method, of either side, has answered `E_FAIL`.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Takes the CLR out of use: from now on every hosting method answers `HOST_E_CLRNOTAVAILABLE`. To be called when a method
-/// of the host has answered `E_FAIL`, which is documented to mean just that.
-pub fn fail() {
-    FAILED.store(true, Relaxed);
-}
-
 fn has_failed() -> bool {
     FAILED.load(Relaxed)
 }
 
-/// The body of a hosting method: does not run after [`fail`], and does not unwind into the host.
+/// The body of a hosting method: does not run after an `E_FAIL` (see [`heed`]), and does not unwind into the host.
 ///
 /// An `E_FAIL` of ours counts as one of the host's.
 fn method(body: impl FnOnce() -> HRESULT) -> HRESULT {
-    let answer = running(body);
-    if answer == hresult::E_FAIL {
-        fail();
-    }
-    answer
+    heed(running(body))
 }
 
 /// As [`method`], where the answer may come from the host's or the program's code, whose `E_FAIL` is an answer like others.
@@ -72,6 +64,16 @@ fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
         return hresult::HOST_E_CLRNOTAVAILABLE;
     }
     boundary::fence(hresult::E_FAIL, body)
+}
+
+/// To be called with what a method of the host has answered. `E_FAIL` is documented to take the CLR out of use: from then on
+/// every hosting method answers `HOST_E_CLRNOTAVAILABLE`. Takes one comparison otherwise.
+#[inline]
+pub fn heed(answer: HRESULT) -> HRESULT {
+    if answer == hresult::E_FAIL {
+        FAILED.store(true, Relaxed);
+    }
+    answer
 }
 
 /// The answer of a body that uses `?`.

@@ -13,6 +13,7 @@ use soglia_abi::{
         metahost::{CLSID_CLRMetaHost, ICLRMetaHost, ICLRRuntimeInfo},
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost4},
     },
+    hresult::S_OK,
 };
 use windows_core::Interface;
 
@@ -171,4 +172,18 @@ pub fn call_in(
         assert_eq!(result, 0xdead, "the result is set by success alone");
         Err(answer)
     }
+}
+
+pub fn start(host: &ICLRRuntimeHost4) {
+    // SAFETY: no pointers.
+    assert_eq!(unsafe { host.Start() }, S_OK);
+}
+
+pub unsafe extern "system" fn answer_of(cookie: *mut c_void) -> HRESULT {
+    HRESULT(cookie as isize as i32)
+}
+
+pub fn version_of(info: &ICLRRuntimeInfo) -> String {
+    // SAFETY: valid pointers.
+    text(|buffer, length| unsafe { info.GetVersionString(buffer, length) })
 }

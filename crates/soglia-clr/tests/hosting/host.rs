@@ -15,7 +15,7 @@ use soglia_abi::{
         policy::{EClrEvent, IActionOnCLREvent, IActionOnCLREvent_Impl},
         types::LPTHREAD_START_ROUTINE,
     },
-    hresult::{E_NOINTERFACE, E_NOTIMPL, S_FALSE, S_OK},
+    hresult::{E_FAIL, E_NOINTERFACE, E_NOTIMPL, S_FALSE, S_OK},
 };
 use windows_core::{ComObject, Interface, implement};
 
@@ -31,6 +31,8 @@ pub struct Told {
 pub enum Gives {
     Nothing,
     TaskManager,
+    /// One whose first answer is E_FAIL.
+    BrokenTaskManager,
     GcManager,
     /// With a code that is a success, and yet not S_OK.
     TaskManagerWithFalse,
@@ -60,10 +62,13 @@ impl IHostControl_Impl for Control_Impl {
         self.told.lock().unwrap().asked.push(id);
         *object = null_mut();
         let manager = || -> IHostTaskManager {
-            ComObject::new(TaskManager(self.told.clone())).into_interface()
+            let broken = self.gives == Gives::BrokenTaskManager;
+            ComObject::new(TaskManager(self.told.clone(), broken)).into_interface()
         };
         match (self.gives, id) {
-            (Gives::TaskManager, IHostTaskManager::IID) => *object = manager().into_raw(),
+            (Gives::TaskManager | Gives::BrokenTaskManager, IHostTaskManager::IID) => {
+                *object = manager().into_raw()
+            }
             (Gives::TaskManagerWithFalse, IHostTaskManager::IID) => {
                 *object = manager().into_raw();
                 return S_FALSE;
@@ -84,7 +89,7 @@ impl IHostControl_Impl for Control_Impl {
 }
 
 #[implement(IHostTaskManager)]
-struct TaskManager(Arc<Mutex<Told>>);
+struct TaskManager(Arc<Mutex<Told>>, bool);
 
 impl IHostTaskManager_Impl for TaskManager_Impl {
     unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
@@ -150,7 +155,7 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
     }
     unsafe fn SetCLRTaskManager(&self, manager: *mut c_void) -> HRESULT {
         self.0.lock().unwrap().clr_task_manager = manager as usize;
-        S_OK
+        if self.1 { E_FAIL } else { S_OK }
     }
 }
 

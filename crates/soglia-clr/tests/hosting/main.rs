@@ -8,7 +8,10 @@
 
 mod api;
 mod cases;
+mod doors;
 mod host;
+mod managers;
+mod runs;
 
 use std::{
     env,

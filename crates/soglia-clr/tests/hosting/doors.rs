@@ -1,0 +1,308 @@
+//! How hosts find a runtime.
+
+use std::{
+    ffi::c_void,
+    ptr::{null, null_mut},
+};
+
+use soglia_abi::{
+    BOOL, GUID, HRESULT,
+    hosting::{
+        com::IEnumUnknown,
+        metahost::{
+            CLSID_CLRDebugging, CLSID_CLRMetaHost, CLSID_CLRMetaHostPolicy, ICLRMetaHost,
+            ICLRMetaHostPolicy, ICLRRuntimeInfo, IID_ICLRDebugging,
+        },
+        runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost4},
+        types::STARTUP_CONCURRENT_GC,
+    },
+    hresult::*,
+};
+use windows_core::{IUnknown, Interface};
+
+use crate::api::{self, Library, call, get, start, text, version_of, wide};
+
+const UNKNOWN: GUID = GUID::from_u128(0x01234567_89ab_cdef_0123_456789abcdef);
+const FILE_NOT_FOUND: HRESULT = HRESULT(0x8007_0002_u32 as i32);
+const BAD_IMAGE: HRESULT = HRESULT(0x8007_000b_u32 as i32);
+const INSUFFICIENT_BUFFER: HRESULT = HRESULT(0x8007_007a_u32 as i32);
+
+pub fn unknown_ids_and_null_pointers(library: &Library, version: &str) {
+    let create = library.create();
+    let mut object = std::ptr::dangling_mut::<c_void>();
+    let mut ask = |class: &GUID, id: &GUID| {
+        object = std::ptr::dangling_mut();
+        // SAFETY: valid pointers.
+        let answer = unsafe { create(class, id, &raw mut object) };
+        assert_eq!(object.is_null(), answer.is_err());
+        if !object.is_null() {
+            // SAFETY: with a reference for us.
+            drop(unsafe { IUnknown::from_raw(object) });
+        }
+        answer
+    };
+    assert_eq!(ask(&CLSID_CLRMetaHost, &ICLRMetaHost::IID), S_OK);
+    assert_eq!(ask(&CLSID_CLRMetaHost, &IUnknown::IID), S_OK);
+    assert_eq!(
+        ask(&CLSID_CLRMetaHost, &ICLRRuntimeInfo::IID),
+        E_NOINTERFACE
+    );
+    assert_eq!(ask(&UNKNOWN, &ICLRMetaHost::IID), E_NOINTERFACE);
+    assert_eq!(
+        ask(&CLSID_CLRMetaHostPolicy, &ICLRMetaHostPolicy::IID),
+        E_NOTIMPL
+    );
+    assert_eq!(ask(&CLSID_CLRDebugging, &IID_ICLRDebugging), E_NOTIMPL);
+    // SAFETY: null is looked for.
+    unsafe {
+        let (class, id) = (&CLSID_CLRMetaHost, &ICLRMetaHost::IID);
+        assert_eq!(create(class, id, null_mut()), E_POINTER);
+        assert_eq!(create(class, null(), &raw mut object), E_POINTER);
+        assert_eq!(create(null(), id, &raw mut object), E_POINTER);
+
+        let meta = library.meta_host();
+        let wanted = wide(version);
+        let id = &ICLRRuntimeInfo::IID;
+        assert_eq!(meta.GetRuntime(null(), id, &raw mut object), E_POINTER);
+        assert_eq!(meta.GetRuntime(wanted.as_ptr(), id, null_mut()), E_POINTER);
+        assert_eq!(
+            meta.GetRuntime(wanted.as_ptr(), null(), &raw mut object),
+            E_POINTER
+        );
+        assert_eq!(
+            meta.GetRuntime(wanted.as_ptr(), &UNKNOWN, &raw mut object),
+            E_NOINTERFACE
+        );
+        assert_eq!(meta.EnumerateInstalledRuntimes(null_mut()), E_POINTER);
+        assert_eq!(
+            meta.EnumerateLoadedRuntimes(null_mut(), null_mut()),
+            E_POINTER
+        );
+        assert_eq!(meta.RequestRuntimeLoadedNotification(None), E_NOTIMPL);
+        assert_eq!(
+            meta.QueryLegacyV2RuntimeBinding(&UNKNOWN, &raw mut object),
+            E_NOTIMPL
+        );
+
+        let info = library.runtime(version);
+        let (class, id) = (&CLSID_CLRRuntimeHost, &ICLRRuntimeHost::IID);
+        assert_eq!(info.GetInterface(class, id, null_mut()), E_POINTER);
+        assert_eq!(info.GetInterface(null(), id, &raw mut object), E_POINTER);
+        assert_eq!(info.GetInterface(class, null(), &raw mut object), E_POINTER);
+        assert_eq!(
+            info.GetInterface(&UNKNOWN, id, &raw mut object),
+            CLASS_E_CLASSNOTAVAILABLE
+        );
+        assert_eq!(
+            info.GetInterface(class, &UNKNOWN, &raw mut object),
+            E_NOINTERFACE
+        );
+        assert!(object.is_null());
+        assert_eq!(info.IsLoadable(null_mut()), E_POINTER);
+        assert_eq!(info.IsLoaded(null_mut(), null_mut()), E_POINTER);
+        assert_eq!(info.IsStarted(null_mut(), null_mut()), E_POINTER);
+        assert_eq!(info.BindAsLegacyV2Runtime(), E_NOTIMPL);
+        assert_eq!(
+            info.LoadErrorString(1, null_mut(), null_mut(), 0),
+            E_NOTIMPL
+        );
+
+        let host = library.function::<api::GetHost>("GetCLRRuntimeHost");
+        assert_eq!(host(&ICLRRuntimeHost::IID, null_mut()), E_POINTER);
+        assert_eq!(host(null(), &raw mut object), E_POINTER);
+        assert_eq!(host(&UNKNOWN, &raw mut object), E_NOINTERFACE);
+    }
+}
+
+pub fn runtimes_by_version(library: &Library, version: &str) {
+    let meta = library.meta_host();
+    let installed: IEnumUnknown =
+        // SAFETY: a place for the answer.
+        get(|_, object| unsafe { meta.EnumerateInstalledRuntimes(object) }).unwrap();
+    let mut versions = Vec::new();
+    loop {
+        let (mut object, mut number) = (null_mut(), 7);
+        // SAFETY: room for one.
+        let answer = unsafe { installed.Next(1, &raw mut object, &raw mut number) };
+        if answer == S_FALSE {
+            assert_eq!(number, 0);
+            break;
+        }
+        assert_eq!((answer, number), (S_OK, 1));
+        // SAFETY: with a reference for us.
+        let info: ICLRRuntimeInfo = unsafe { IUnknown::from_raw(object) }.cast().unwrap();
+        versions.push(version_of(&info));
+    }
+    let own = format!("v{version}");
+    assert!(versions.contains(&own), "{versions:?}");
+    // SAFETY: no pointers.
+    unsafe {
+        assert_eq!(installed.Skip(1), S_FALSE);
+        assert_eq!(installed.Reset(), S_OK);
+        assert_eq!(installed.Skip(versions.len() as u32), S_OK);
+    }
+    let newest = versions.last().unwrap();
+
+    let (major, _) = version.split_once('.').unwrap();
+    for (asked, given) in [
+        (version.to_owned(), &own),
+        (own.clone(), &own),
+        (format!("v{major}.0"), &own),
+        ("v4.0.30319".into(), newest),
+        ("v2.0.50727".into(), newest),
+    ] {
+        assert_eq!(&version_of(&library.runtime(&asked)), given, "{asked}");
+    }
+    for absent in ["", "v1.1.4322", "v99.0", "10", "newest", "v8.0.0.0"] {
+        let text = wide(absent);
+        let answer: Result<ICLRRuntimeInfo, HRESULT> =
+            // SAFETY: valid pointers.
+            get(|id, object| unsafe { meta.GetRuntime(text.as_ptr(), id, object) });
+        if absent != "10" || !version.starts_with("10.") {
+            let answer = answer.map(|info| version_of(&info));
+            assert!(
+                answer == Err(CLR_E_SHIM_RUNTIMELOAD) || absent == "10",
+                "{absent}: {answer:?}"
+            );
+        }
+    }
+
+    let info = library.runtime(version);
+    // SAFETY: valid pointers.
+    unsafe {
+        let directory = text(|buffer, length| info.GetRuntimeDirectory(buffer, length));
+        assert!(directory.ends_with(&format!("/{version}/")), "{directory}");
+        let (mut buffer, mut length) = ([0; 3], 3);
+        assert_eq!(
+            info.GetVersionString(buffer.as_mut_ptr(), &raw mut length),
+            INSUFFICIENT_BUFFER
+        );
+        assert_eq!(length as usize, own.len() + 1);
+        assert_eq!(
+            info.GetVersionString(buffer.as_mut_ptr(), null_mut()),
+            E_POINTER
+        );
+        let mut yes = BOOL(7);
+        assert_eq!(info.IsLoadable(&raw mut yes), S_OK);
+        assert_eq!(yes.0, 1);
+        assert_eq!(info.IsLoaded(null_mut(), &raw mut yes), S_OK);
+        assert_eq!(yes.0, 0);
+        let mut module = null_mut();
+        let name = wide("libSystem.Native.so");
+        assert_eq!(info.LoadLibrary(name.as_ptr(), &raw mut module), S_OK);
+        assert!(!module.is_null());
+        assert!(
+            info.LoadLibrary(wide("libabsent.so").as_ptr(), &raw mut module)
+                .is_err()
+        );
+        assert!(module.is_null());
+        let mut address = null_mut();
+        assert_eq!(
+            info.GetProcAddress(c"coreclr_initialize".as_ptr(), &raw mut address),
+            S_OK
+        );
+        assert!(!address.is_null());
+        assert_eq!(
+            info.GetProcAddress(c"absent".as_ptr(), &raw mut address),
+            CLR_E_SHIM_RUNTIMEEXPORT
+        );
+        // The runtime's own would not know of host controls.
+        assert_eq!(
+            info.GetProcAddress(c"GetCLRRuntimeHost".as_ptr(), &raw mut address),
+            S_OK
+        );
+        assert_eq!(address, library.function("GetCLRRuntimeHost"));
+
+        let tell = library.function::<api::Tell>("GetCORVersion");
+        let mut buffer = [0; 64];
+        assert_eq!(tell(buffer.as_mut_ptr(), 64, &raw mut length), S_OK);
+        assert_eq!(
+            String::from_utf16_lossy(&buffer[..length as usize - 1]),
+            own
+        );
+    }
+    // A loaded runtime that nobody has started can still be started.
+    let host = library.host(version);
+    start(&host);
+}
+
+pub fn a_file_has_a_version(library: &Library, _: &str) {
+    let meta = library.meta_host();
+    let version = |path: &str| {
+        let path = wide(path);
+        let (mut buffer, mut length) = ([0; 32], 32);
+        // SAFETY: valid pointers.
+        let answer =
+            unsafe { meta.GetVersionFromFile(path.as_ptr(), buffer.as_mut_ptr(), &raw mut length) };
+        let text = String::from_utf16_lossy(&buffer);
+        answer
+            .ok()
+            .map(|()| text.trim_end_matches('\0').to_owned())
+            .map_err(|e| e.code())
+    };
+    let assembly = api::assembly();
+    assert_eq!(
+        version(assembly.to_str().unwrap()).as_deref(),
+        Ok("v4.0.30319")
+    );
+    assert_eq!(version("/absent.dll"), Err(FILE_NOT_FOUND));
+    assert_eq!(version("/proc/self/exe"), Err(BAD_IMAGE));
+    // SAFETY: null is looked for.
+    unsafe {
+        let mut length = 0;
+        let none = null_mut();
+        assert_eq!(
+            meta.GetVersionFromFile(null(), none, &raw mut length),
+            E_POINTER
+        );
+        let path = wide("x");
+        assert_eq!(
+            meta.GetVersionFromFile(path.as_ptr(), none, none.cast()),
+            E_POINTER
+        );
+    }
+}
+
+pub fn the_old_door_opens_too(library: &Library, version: &str) {
+    // SAFETY: its type.
+    let bind = unsafe { library.function::<api::Bind>("CorBindToRuntimeEx") };
+    let flavor = wide("wks");
+    let bind = |version: &str, class: &GUID| -> Result<ICLRRuntimeHost4, HRESULT> {
+        let version = wide(version);
+        // SAFETY: valid pointers.
+        get(|id, object| unsafe {
+            bind(
+                version.as_ptr(),
+                flavor.as_ptr(),
+                STARTUP_CONCURRENT_GC,
+                class,
+                id,
+                object,
+            )
+        })
+    };
+    assert_eq!(
+        bind("v1.0.3705", &CLSID_CLRRuntimeHost).err(),
+        Some(CLR_E_SHIM_RUNTIMELOAD)
+    );
+    assert_eq!(
+        bind("v2.0.50727", &UNKNOWN).err(),
+        Some(CLASS_E_CLASSNOTAVAILABLE)
+    );
+    let host = bind(&format!("v{version}"), &CLSID_CLRRuntimeHost).unwrap();
+    start(&host);
+    assert_eq!(call(&host, "Length", "abc"), Ok(3));
+    // Without a version: the one that is here.
+    let same: ICLRRuntimeHost = get(|id, object| {
+        // SAFETY: its type, and valid pointers.
+        unsafe { library.function::<api::GetHost>("GetCLRRuntimeHost")(id, object) }
+    })
+    .unwrap();
+    start(&same.cast().unwrap());
+}
+
+pub fn a_process_ends_without_a_runtime(library: &Library, _: &str) {
+    // SAFETY: no pointers.
+    let answer = unsafe { library.meta_host().ExitProcess(3) };
+    panic!("still here: {answer:?}");
+}

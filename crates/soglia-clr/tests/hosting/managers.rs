@@ -1,0 +1,405 @@
+//! What hosts and the CLR ask each other for.
+
+use std::{
+    env,
+    ffi::c_void,
+    ptr::{null, null_mut},
+};
+
+use soglia_abi::{
+    BOOL, GUID,
+    hosting::{
+        assembly::IHostAssemblyManager,
+        clr_task::{ICLRTask, ICLRTask2, ICLRTaskManager},
+        control::ICLRDomainManager,
+        debug::{ICLRDebugManager, ICLRErrorReportingManager, ICLRHostProtectionManager},
+        gc::{
+            COR_GC_COUNTS, COR_GC_MEMORYUSAGE, COR_GC_STATS, ICLRAppDomainResourceMonitor,
+            ICLRGCManager, ICLRGCManager2, IHostGCManager,
+        },
+        host_task::IHostTaskManager,
+        memory::IHostMemoryManager,
+        policy::{
+            EPolicyAction, Event_ClrDisabled, Event_MDAFired, Event_StackOverflow,
+            ICLROnEventManager, ICLRPolicyManager, IHostPolicyManager, MaxClrEvent,
+            OPR_ThreadAbort, eAbortThread,
+        },
+        security::IHostSecurityManager,
+        sync::IHostSyncManager,
+        thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
+        types::{COR_GC_THREAD_STATS, ETaskType, TT_UNKNOWN, TT_USER},
+    },
+    hresult::*,
+};
+use windows_core::Interface;
+
+use crate::{
+    api::{Library, answer_of, call, control, manager, start, version_of},
+    host::{self, Gives},
+};
+
+const UNKNOWN: GUID = GUID::from_u128(0x01234567_89ab_cdef_0123_456789abcdef);
+
+pub fn managers_are_asked_for_in_order(library: &Library, version: &str) {
+    let host = library.host(version);
+    let (first, told) = host::control(Gives::TaskManager);
+    // SAFETY: a live control.
+    unsafe { assert_eq!(host.SetHostControl(first.as_raw()), S_OK) };
+    let asked = [
+        IHostMemoryManager::IID,
+        IHostTaskManager::IID,
+        IHostThreadpoolManager::IID,
+        IHostIoCompletionManager::IID,
+        IHostSyncManager::IID,
+        IHostAssemblyManager::IID,
+        IHostGCManager::IID,
+        IHostSecurityManager::IID,
+        IHostPolicyManager::IID,
+    ];
+    assert_eq!(told.lock().unwrap().asked, asked);
+    let manager = told.lock().unwrap().clr_task_manager as *mut c_void;
+    // SAFETY: what was handed over, alive.
+    let manager = unsafe { ICLRTaskManager::from_raw_borrowed(&manager) }.unwrap();
+
+    // A second control adds what is missing and is not asked for the rest.
+    let (second, told) = host::control(Gives::GcManager);
+    // SAFETY: a live control.
+    unsafe { assert_eq!(host.SetHostControl(second.as_raw()), S_OK) };
+    assert!(!told.lock().unwrap().asked.contains(&IHostTaskManager::IID));
+    assert!(told.lock().unwrap().asked.contains(&IHostGCManager::IID));
+
+    start(&host);
+    // SAFETY: a place for the answer.
+    unsafe {
+        let mut kind = ETaskType(0);
+        assert_eq!(manager.GetCurrentTaskType(&raw mut kind), S_OK);
+        assert_eq!(kind, TT_USER);
+    }
+    assert_eq!(call(&host, "Call", "10"), Ok(10));
+}
+
+pub fn only_a_plain_success_counts(library: &Library, version: &str) {
+    let host = library.host(version);
+    for gives in [Gives::TaskManagerWithFalse, Gives::Null, Gives::Nothing] {
+        let (control, told) = host::control(gives);
+        // SAFETY: a live control.
+        unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+        let told = told.lock().unwrap();
+        assert_eq!((told.asked.len(), told.clr_task_manager), (9, 0));
+    }
+    start(&host);
+    assert_eq!(call(&host, "Length", "abc"), Ok(3));
+}
+
+pub fn a_host_that_fails_takes_the_clr_out_of_use(library: &Library, version: &str) {
+    let host = library.host(version);
+    let clr_control = control(&host);
+    let gc = manager::<ICLRGCManager>(&clr_control).unwrap();
+    let tasks = manager::<ICLRTaskManager>(&clr_control).unwrap();
+    let (broken, _) = host::control(Gives::BrokenTaskManager);
+    let (mut object, mut number) = (null_mut(), 0);
+    // SAFETY: a live control and valid pointers.
+    unsafe {
+        let gone = HOST_E_CLRNOTAVAILABLE;
+        assert_eq!(host.SetHostControl(broken.as_raw()), gone);
+        assert_eq!(host.SetHostControl(broken.as_raw()), gone);
+        assert_eq!(host.Start(), gone);
+        assert_eq!(host.Stop(), gone);
+        assert_eq!(host.GetCLRControl(&raw mut object), gone);
+        assert_eq!(
+            host.ExecuteInAppDomain(1, Some(answer_of), null_mut()),
+            gone
+        );
+        assert_eq!(host.GetCurrentAppDomainId(&raw mut number), gone);
+        assert_eq!(host.SetStartupFlags(0), gone);
+        assert_eq!(call(&host, "Length", ""), Err(gone));
+        assert_eq!(gc.Collect(-1), gone);
+        assert_eq!(tasks.GetCurrentTask(&raw mut object), gone);
+        let id = &ICLRGCManager::IID;
+        assert_eq!(clr_control.GetCLRManager(id, &raw mut object), gone);
+    }
+    assert_eq!(version_of(&library.runtime(version)), format!("v{version}"));
+}
+
+pub fn a_control_comes_before_the_start(library: &Library, version: &str) {
+    let (host, other) = (library.host(version), library.host(version));
+    start(&host);
+    for host in [host, other] {
+        let (control, told) = host::control(Gives::TaskManager);
+        // SAFETY: a live control, or null.
+        unsafe {
+            assert_eq!(host.SetHostControl(control.as_raw()), E_ACCESSDENIED);
+            assert_eq!(host.SetHostControl(null_mut()), E_INVALIDARG);
+        }
+        assert!(told.lock().unwrap().asked.is_empty());
+    }
+}
+
+pub fn nobody_sees_how_the_engine_came(library: &Library, version: &str) {
+    let host = library.host(version);
+    let (control, _) = host::control(Gives::TaskManager);
+    let before: Vec<_> = env::vars_os().collect();
+    let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    // SAFETY: a live control.
+    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    start(&host);
+    for name in [
+        "CORECLR_ENABLE_PROFILING",
+        "CORECLR_PROFILER",
+        "CORECLR_PROFILER_PATH",
+    ] {
+        assert_eq!(call(&host, "Variable", name), Ok(-1), "{name}");
+        assert_eq!(env::var_os(name), None);
+    }
+    assert_eq!(env::vars_os().collect::<Vec<_>>(), before);
+    // One copy of the library, by one name or the other.
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let starts = maps.lines().filter(|line| {
+        line.contains("libsoglia.so") && line.split_whitespace().nth(2) == Some("00000000")
+    });
+    assert_eq!(starts.count(), 1, "{maps}");
+    // The recording of the engine is the engine's.
+    let now = files();
+    assert_eq!(call(&host, "Call", "10"), Ok(10));
+    assert_eq!(files(), now);
+}
+
+pub fn managers_are_given_out(library: &Library, version: &str) {
+    let host = library.host(version);
+    let early = control(&host);
+    start(&host);
+    let late = control(&host);
+    let mut object = null_mut();
+    // SAFETY: valid pointers, or null.
+    unsafe {
+        assert_eq!(
+            early.GetCLRManager(&UNKNOWN, &raw mut object),
+            E_NOINTERFACE
+        );
+        assert_eq!(
+            early.GetCLRManager(&ICLRTaskManager::IID, null_mut()),
+            E_INVALIDARG
+        );
+        assert_eq!(early.GetCLRManager(null(), &raw mut object), E_INVALIDARG);
+        assert_eq!(early.SetAppDomainManagerType(null(), null()), E_NOTIMPL);
+    }
+    // What was made before the start stays a full one.
+    macro_rules! both {
+        ($($interface:ident),*) => {$(
+            manager::<$interface>(&early).unwrap();
+            assert_eq!(manager::<$interface>(&late).err(), Some(HOST_E_INVALIDOPERATION));
+        )*};
+    }
+    both!(
+        ICLRTaskManager,
+        ICLRGCManager,
+        ICLRGCManager2,
+        ICLRDebugManager,
+        ICLROnEventManager,
+        ICLRPolicyManager,
+        ICLRHostProtectionManager,
+        ICLRDomainManager,
+        ICLRAppDomainResourceMonitor
+    );
+    manager::<ICLRErrorReportingManager>(&early).unwrap();
+    manager::<ICLRErrorReportingManager>(&late).unwrap();
+
+    let debug = manager::<ICLRDebugManager>(&early).unwrap();
+    let policy = manager::<ICLRPolicyManager>(&early).unwrap();
+    let events = manager::<ICLROnEventManager>(&early).unwrap();
+    let monitor = manager::<ICLRAppDomainResourceMonitor>(&early).unwrap();
+    // SAFETY: valid pointers, or null.
+    unsafe {
+        let mut yes = BOOL(7);
+        assert_eq!(debug.IsDebuggerAttached(&raw mut yes), S_OK);
+        assert_eq!(yes.0, 0);
+        assert_eq!(debug.IsDebuggerAttached(null_mut()), E_POINTER);
+        assert_eq!(debug.EndConnection(1), E_NOTIMPL);
+        assert_eq!(
+            policy.SetDefaultAction(OPR_ThreadAbort, eAbortThread),
+            E_NOTIMPL
+        );
+        assert_eq!(
+            policy.SetDefaultAction(OPR_ThreadAbort, EPolicyAction(10)),
+            E_INVALIDARG
+        );
+        let action = host::action();
+        let action = action.as_raw();
+        assert_eq!(
+            events.RegisterActionOnEvent(MaxClrEvent, action),
+            E_INVALIDARG
+        );
+        assert_eq!(
+            events.RegisterActionOnEvent(Event_ClrDisabled, null_mut()),
+            E_INVALIDARG
+        );
+        assert_eq!(
+            events.RegisterActionOnEvent(Event_MDAFired, action),
+            E_NOTIMPL
+        );
+        // Without an engine in this process, nobody would tell.
+        assert_eq!(
+            events.RegisterActionOnEvent(Event_ClrDisabled, action),
+            HOST_E_INVALIDOPERATION
+        );
+        assert_eq!(
+            events.UnregisterActionOnEvent(Event_ClrDisabled, action),
+            HOST_E_INVALIDOPERATION
+        );
+        assert_eq!(
+            events.UnregisterActionOnEvent(Event_StackOverflow, action),
+            HOST_E_INVALIDOPERATION
+        );
+        let (mut one, mut other) = (0, 0);
+        assert_eq!(monitor.GetCurrentAllocated(1, &raw mut one), S_OK);
+        assert!(one > 0);
+        assert_eq!(
+            monitor.GetCurrentAllocated(2, &raw mut one),
+            COR_E_APPDOMAINUNLOADED
+        );
+        assert_eq!(
+            monitor.GetCurrentSurvived(1, &raw mut one, &raw mut other),
+            S_OK
+        );
+        assert_eq!(monitor.GetCurrentCpuTime(1, &raw mut one), S_OK);
+    }
+}
+
+pub fn the_collector_collects_and_counts(library: &Library, version: &str) {
+    let host = library.host(version);
+    let gc = manager::<ICLRGCManager2>(&control(&host)).unwrap();
+    let mut stats = COR_GC_STATS::default();
+    // SAFETY: valid pointers, or null.
+    unsafe {
+        assert_eq!(gc.Collect(-1), HOST_E_CLRNOTAVAILABLE);
+        assert_eq!(gc.GetStats(&raw mut stats), HOST_E_CLRNOTAVAILABLE);
+        start(&host);
+        let full = call(&host, "Collections", "2").unwrap();
+        let young = call(&host, "Collections", "0").unwrap();
+        assert_eq!(gc.Collect(0), S_OK);
+        assert_eq!(call(&host, "Collections", "2"), Ok(full));
+        assert!(call(&host, "Collections", "0").unwrap() > young);
+        assert_eq!(gc.Collect(-1), S_OK);
+        assert_eq!(gc.Collect(2), S_OK);
+        assert_eq!(call(&host, "Collections", "2"), Ok(full + 2));
+        assert_eq!(gc.Collect(3), E_INVALIDARG);
+        assert_eq!(gc.Collect(-2), E_INVALIDARG);
+
+        assert_eq!(gc.GetStats(null_mut()), E_POINTER);
+        stats.Flags = 8;
+        assert_eq!(gc.GetStats(&raw mut stats), E_INVALIDARG);
+        stats.Flags = COR_GC_COUNTS;
+        stats.ReservedKBytes = 77;
+        assert_eq!(gc.GetStats(&raw mut stats), S_OK);
+        assert_eq!(stats.ExplicitGCCount, 3);
+        assert_eq!(stats.GenCollectionsTaken[2] as i32, full + 2);
+        assert_eq!(stats.CommittedKBytes, 0);
+        stats.Flags = COR_GC_MEMORYUSAGE;
+        assert_eq!(gc.GetStats(&raw mut stats), S_OK);
+        assert!(stats.CommittedKBytes > 0);
+        assert_eq!(stats.ReservedKBytes, 77, "what is not known is left alone");
+        assert_eq!(gc.SetGCStartupLimitsEx(0, 0), E_NOTIMPL);
+    }
+}
+
+pub fn a_task_is_a_thread(library: &Library, version: &str) {
+    let host = library.host(version);
+    let tasks = manager::<ICLRTaskManager>(&control(&host)).unwrap();
+    let mut task = std::ptr::dangling_mut();
+    // SAFETY: valid pointers, or null; what is lent is alive while its thread is.
+    unsafe {
+        assert_eq!(tasks.GetCurrentTask(null_mut()), E_POINTER);
+        assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+        assert!(task.is_null());
+        assert_eq!(tasks.CreateTask(&raw mut task), HOST_E_CLRNOTAVAILABLE);
+        start(&host);
+
+        assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+        let own = ICLRTask::from_raw_borrowed(&task).unwrap().clone();
+        let own2 = own.cast::<ICLRTask2>().unwrap();
+        let mut again = null_mut();
+        assert_eq!(tasks.GetCurrentTask(&raw mut again), S_OK);
+        assert_eq!(task, again);
+        assert_eq!(tasks.CreateTask(&raw mut again), HOST_E_INVALIDOPERATION);
+
+        let mut memory = COR_GC_THREAD_STATS::default();
+        assert_eq!(call(&host, "Length", "abc"), Ok(3));
+        assert_eq!(own.GetMemStats(&raw mut memory), S_OK);
+        assert!(memory.PerThreadAllocation > 0);
+        assert_eq!(own.SetTaskIdentifier(u64::MAX), S_OK);
+        assert_eq!(own.YieldTask(), HOST_E_INVALIDOPERATION);
+        assert_eq!(own.SwitchOut(), E_NOTIMPL);
+        assert_eq!(own.Abort(), E_NOTIMPL);
+        assert_eq!(own.LocksHeld(null_mut()), E_POINTER);
+        assert_eq!(own2.EndPreventAsyncAbort(), E_UNEXPECTED);
+        assert_eq!(own2.BeginPreventAsyncAbort(), S_OK);
+        assert_eq!(own2.BeginPreventAsyncAbort(), S_OK);
+        assert_eq!(own2.EndPreventAsyncAbort(), S_OK);
+        assert_eq!(own2.EndPreventAsyncAbort(), S_OK);
+        assert_eq!(own2.EndPreventAsyncAbort(), E_UNEXPECTED);
+
+        // The fixtures are invariant only by their own configuration, so the culture may be there or not.
+        let english = tasks.SetLocale(0x409);
+        if english == S_OK {
+            assert_eq!(call(&host, "CultureId", ""), Ok(0x409));
+        } else {
+            assert_eq!(english, E_INVALIDARG);
+        }
+        assert_eq!(tasks.SetLocale(0x7f), S_OK);
+        assert_eq!(call(&host, "CultureId", ""), Ok(0x7f));
+        assert_eq!(tasks.SetUILocale(0x7f), S_OK);
+        assert_eq!(tasks.SetUILocale(0xffff_ffff), E_INVALIDARG);
+
+        let shared = host::Shared((tasks.clone(), own2.clone()));
+        std::thread::spawn(move || {
+            let (tasks, other) = { &shared }.0.clone();
+            let (mut task, mut kind) = (std::ptr::dangling_mut(), ETaskType(0));
+            assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+            assert!(task.is_null(), "the runtime does not know this thread");
+            assert_eq!(tasks.GetCurrentTaskType(&raw mut kind), S_OK);
+            assert_eq!(kind, TT_UNKNOWN);
+            assert_eq!(tasks.SetLocale(0x7f), HOST_E_INVALIDOPERATION);
+            assert_eq!(tasks.CreateTask(&raw mut task), S_OK);
+            assert!(!task.is_null());
+            assert_eq!(tasks.GetCurrentTaskType(&raw mut kind), S_OK);
+            assert_eq!(kind, TT_USER);
+            // The other thread's.
+            assert_ne!(task, other.as_raw());
+            assert_eq!(other.BeginPreventAsyncAbort(), HOST_E_INVALIDOPERATION);
+            assert_eq!(other.ExitTask(), HOST_E_INVALIDOPERATION);
+            assert_eq!(other.YieldTask(), E_NOTIMPL);
+        })
+        .join()
+        .unwrap();
+    }
+}
+
+pub fn another_profiler_is_in_the_way(library: &Library, version: &str) {
+    let host = library.host(version);
+    let (control, _) = host::control(Gives::TaskManager);
+    // SAFETY: a live control.
+    unsafe {
+        assert_eq!(host.SetHostControl(control.as_raw()), S_OK);
+        assert_eq!(host.Start(), CORPROF_E_PROFILER_ALREADY_ACTIVE);
+    }
+    assert_eq!(call(&host, "Length", ""), Err(HOST_E_CLRNOTAVAILABLE));
+}
+
+pub fn the_end_is_told(library: &Library, version: &str) {
+    let host = library.host(version);
+    let events = manager::<ICLROnEventManager>(&control(&host)).unwrap();
+    let (action, other) = (host::action(), host::action());
+    // SAFETY: live objects.
+    unsafe {
+        for action in [&action, &other] {
+            let answer = events.RegisterActionOnEvent(Event_ClrDisabled, action.as_raw());
+            assert_eq!(answer, S_OK);
+        }
+        let answer = events.UnregisterActionOnEvent(Event_ClrDisabled, other.as_raw());
+        assert_eq!(answer, S_OK);
+        start(&host);
+        assert_eq!(call(&host, "Length", "abc"), Ok(3));
+        let answer = library.meta_host().ExitProcess(42);
+        panic!("still here: {answer:?}");
+    }
+}

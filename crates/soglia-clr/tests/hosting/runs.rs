@@ -1,0 +1,376 @@
+//! How hosts start it, and run code in it.
+
+use std::{
+    env,
+    ffi::c_void,
+    ptr::{null, null_mut},
+};
+
+use soglia_abi::{
+    BOOL, HRESULT,
+    hosting::{
+        com::IEnumUnknown,
+        control::ICLRDomainManager,
+        runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost2, ICLRRuntimeHost4},
+        types::{STARTUP_CONCURRENT_GC, STARTUP_SERVER_GC},
+    },
+    hresult::*,
+};
+use windows_core::{IUnknown, Interface};
+
+use crate::{
+    api::{
+        self, Library, answer_of, call, call_in, control, get, manager, start, version_of, wide,
+    },
+    host::{self},
+};
+
+const FILE_NOT_FOUND: HRESULT = HRESULT(0x8007_0002_u32 as i32);
+const BAD_IMAGE: HRESULT = HRESULT(0x8007_000b_u32 as i32);
+const TYPE_LOAD: HRESULT = HRESULT(0x8013_1522_u32 as i32);
+
+pub fn a_method_is_called(library: &Library, version: &str) {
+    let host = library.host(version);
+    start(&host);
+    let (major, _) = version.split_once('.').unwrap();
+    assert_eq!(call(&host, "Major", ""), Ok(major.parse().unwrap()));
+    assert_eq!(call(&host, "Length", "four"), Ok(4));
+    assert_eq!(call(&host, "Length", "città \u{1f600}"), Ok(8));
+    assert_eq!(call(&host, "Hidden", "private"), Ok(7));
+    // What lies beside the assembly is found.
+    assert_eq!(call(&host, "Dependency", "abc"), Ok(6));
+    // The runtime's signal handlers work on the host's thread.
+    assert_eq!(call(&host, "Fault", ""), Ok(7));
+    assert_eq!(call(&host, "Call", "100"), Ok(100));
+    // A relative path is one from here.
+    env::set_current_dir(api::assembly().parent().unwrap()).unwrap();
+    assert_eq!(
+        call_in(&host, "hosted.dll", "Soglia.Hosted.Entry", "Length", "abc"),
+        Ok(3)
+    );
+    assert_eq!(
+        call_in(&host, "./hosted.dll", "Soglia.Hosted.Entry", "Length", "ab"),
+        Ok(2)
+    );
+    // Another thread of the host's, which the runtime has never seen.
+    let shared = host::Shared(host.clone());
+    let thread = std::thread::spawn(move || {
+        let shared = shared;
+        call(&shared.0, "Length", "thread")
+    });
+    assert_eq!(thread.join().unwrap(), Ok(6));
+    // Neither the argument nor the result is needed.
+    let [path, class, name] = [
+        api::assembly().to_str().unwrap(),
+        "Soglia.Hosted.Entry",
+        "Length",
+    ]
+    .map(wide);
+    let mut result = 0;
+    // SAFETY: valid pointers, or null where it is allowed.
+    unsafe {
+        let (path, class, name) = (path.as_ptr(), class.as_ptr(), name.as_ptr());
+        let answer = host.ExecuteInDefaultAppDomain(path, class, name, null(), &raw mut result);
+        assert_eq!((answer, result as i32), (S_OK, -1));
+        let answer = host.ExecuteInDefaultAppDomain(path, class, name, null(), null_mut());
+        assert_eq!(answer, S_OK);
+    }
+}
+
+pub fn what_is_missing_is_told_apart(library: &Library, version: &str) {
+    let host = library.host(version);
+    start(&host);
+    let path = api::assembly();
+    let path = path.to_str().unwrap();
+    let class = "Soglia.Hosted.Entry";
+    assert_eq!(
+        call_in(&host, "/absent.dll", class, "Length", ""),
+        Err(FILE_NOT_FOUND)
+    );
+    assert_eq!(
+        call_in(&host, "/proc/self/exe", class, "Length", ""),
+        Err(BAD_IMAGE)
+    );
+    assert_eq!(
+        call_in(&host, path, "Soglia.Hosted.Absent", "Length", ""),
+        Err(TYPE_LOAD)
+    );
+    for name in [
+        "Absent",
+        "Instance",
+        "WrongResult",
+        "WrongArgument",
+        "length",
+        "",
+    ] {
+        assert_eq!(call(&host, name, ""), Err(COR_E_MISSINGMETHOD), "{name}");
+    }
+    assert_eq!(call(&host, "Throw", "what"), Err(COR_E_INVALIDOPERATION));
+    // The program's E_FAIL is not the runtime's end.
+    assert_eq!(call(&host, "ThrowFailure", "what"), Err(E_FAIL));
+    assert_eq!(call(&host, "Length", "abc"), Ok(3));
+    let text = wide("x");
+    let text = text.as_ptr();
+    // SAFETY: null is looked for.
+    unsafe {
+        let none = null_mut();
+        assert_eq!(
+            host.ExecuteInDefaultAppDomain(null(), text, text, text, none),
+            E_POINTER
+        );
+        assert_eq!(
+            host.ExecuteInDefaultAppDomain(text, null(), text, text, none),
+            E_POINTER
+        );
+        assert_eq!(
+            host.ExecuteInDefaultAppDomain(text, text, null(), text, none),
+            E_POINTER
+        );
+    }
+}
+
+pub fn before_start_nothing_runs(library: &Library, version: &str) {
+    let host = library.host(version);
+    let mut number = 0;
+    assert_eq!(call(&host, "Length", ""), Err(HOST_E_CLRNOTAVAILABLE));
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(host.Stop(), E_UNEXPECTED);
+        assert_eq!(
+            host.ExecuteInAppDomain(1, Some(answer_of), null_mut()),
+            HOST_E_CLRNOTAVAILABLE
+        );
+        assert_eq!(
+            host.GetCurrentAppDomainId(&raw mut number),
+            HOST_E_CLRNOTAVAILABLE
+        );
+        assert_eq!(
+            host.UnloadAppDomain(1, true.into()),
+            HOST_E_INVALIDOPERATION
+        );
+        let name = wide("app");
+        let (name, none) = (name.as_ptr(), null());
+        assert_eq!(
+            host.ExecuteApplication(name, 0, none, 0, none, null_mut()),
+            E_NOTIMPL
+        );
+        let answer = host.ExecuteAssembly(1, name, 0, null(), &raw mut number);
+        assert_eq!(answer, HOST_E_CLRNOTAVAILABLE);
+        assert_eq!(host.GetCLRControl(null_mut()), E_POINTER);
+        assert_eq!(host.SetHostControl(null_mut()), E_INVALIDARG);
+    }
+    for id in [
+        ICLRRuntimeHost::IID,
+        ICLRRuntimeHost2::IID,
+        ICLRRuntimeHost4::IID,
+    ] {
+        let mut object = null_mut();
+        // SAFETY: valid pointers.
+        unsafe {
+            assert_eq!(host.query(&id, &raw mut object), S_OK);
+            drop(IUnknown::from_raw(object));
+        }
+    }
+}
+
+pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
+    let (first, second) = (library.host(version), library.host("v4.0.30319"));
+    start(&first);
+    // SAFETY: no pointers.
+    unsafe {
+        assert_eq!(first.Start(), HOST_E_INVALIDOPERATION);
+        assert_eq!(second.Stop(), HOST_E_CLRNOTAVAILABLE);
+    }
+    let newest = version_of(&library.runtime("v4.0.30319"));
+    if newest == format!("v{version}") {
+        start(&second);
+        // SAFETY: no pointers.
+        assert_eq!(unsafe { second.Stop() }, S_FALSE);
+    } else {
+        // A process has one runtime.
+        // SAFETY: valid pointers.
+        unsafe {
+            assert_eq!(second.Start(), CLR_E_SHIM_RUNTIMELOAD);
+            let other = library.runtime(&newest);
+            let mut yes = BOOL(7);
+            assert_eq!(other.IsLoadable(&raw mut yes), S_OK);
+            assert_eq!(yes.0, 0);
+            let asked: Result<ICLRRuntimeHost, HRESULT> =
+                get(|id, object| other.GetInterface(&CLSID_CLRRuntimeHost, id, object));
+            assert_eq!(asked.err(), Some(CLR_E_SHIM_RUNTIMELOAD));
+        }
+    }
+    let info = library.runtime(version);
+    let (mut yes, mut flags) = (BOOL(7), 0);
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(info.IsStarted(&raw mut yes, &raw mut flags), S_OK);
+        assert_eq!((yes.0, flags), (1, STARTUP_CONCURRENT_GC));
+        for process in [0_isize, -1, std::process::id() as isize] {
+            assert_eq!(info.IsLoaded(process as *mut c_void, &raw mut yes), S_OK);
+            assert_eq!(yes.0, 1);
+        }
+        assert_eq!(
+            info.IsLoaded(isize::MAX as *mut c_void, &raw mut yes),
+            E_HANDLE
+        );
+        assert_eq!(
+            info.SetDefaultStartupFlags(0, null()),
+            HOST_E_INVALIDOPERATION
+        );
+        let loaded: IEnumUnknown = get(|_, object| {
+            library
+                .meta_host()
+                .EnumerateLoadedRuntimes(null_mut(), object)
+        })
+        .unwrap();
+        assert_eq!((loaded.Skip(1), loaded.Skip(1)), (S_OK, S_FALSE));
+    }
+    assert_eq!(
+        call(&second, "Length", "abc"),
+        Ok(3),
+        "a host may use what another has started"
+    );
+    // SAFETY: no pointers.
+    unsafe {
+        assert_eq!(first.Stop(), S_OK);
+        assert_eq!(first.Stop(), HOST_E_CLRNOTAVAILABLE);
+    }
+    assert_eq!(call(&first, "Length", "abc"), Err(HOST_E_CLRNOTAVAILABLE));
+    start(&first);
+    assert_eq!(call(&first, "Length", "abc"), Ok(3));
+}
+
+pub fn code_runs_in_the_domain(library: &Library, version: &str) {
+    let host = library.host(version);
+    start(&host);
+    let shared = host::Shared(host.clone());
+    // SAFETY: valid pointers.
+    std::thread::spawn(move || unsafe {
+        let host = { &shared }.0.clone();
+        let mut domain = 0;
+        assert_eq!(host.GetCurrentAppDomainId(&raw mut domain), E_UNEXPECTED);
+        // What the callback answers is passed on, whatever it is.
+        for answer in [S_OK, S_FALSE, E_FAIL, HOST_E_TIMEOUT] {
+            let cookie = answer.0 as isize as *mut c_void;
+            assert_eq!(host.ExecuteInAppDomain(1, Some(answer_of), cookie), answer);
+        }
+        assert_eq!(
+            host.ExecuteInAppDomain(2, Some(answer_of), null_mut()),
+            HOST_E_INVALIDOPERATION
+        );
+        assert_eq!(host.ExecuteInAppDomain(1, None, null_mut()), E_POINTER);
+        assert_eq!(host.GetCurrentAppDomainId(&raw mut domain), S_OK);
+        assert_eq!(domain, 1);
+        assert_eq!(host.GetCurrentAppDomainId(null_mut()), E_POINTER);
+        assert_eq!(
+            host.UnloadAppDomain(1, true.into()),
+            HOST_E_INVALIDOPERATION
+        );
+    })
+    .join()
+    .unwrap();
+}
+
+pub fn the_later_interfaces_work(library: &Library, version: &str) {
+    let host = library.host(version);
+    start(&host);
+    let path = wide(api::assembly().to_str().unwrap());
+    let arguments = [wide("a"), wide("b")];
+    let argv = [arguments[0].as_ptr(), arguments[1].as_ptr()];
+    let mut result = 0;
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(host.Authenticate(7), S_OK);
+        assert_eq!(host.SetStartupFlags(0), HOST_E_INVALIDOPERATION);
+        let answer = host.ExecuteAssembly(1, path.as_ptr(), 2, argv.as_ptr(), &raw mut result);
+        assert_eq!((answer, result), (S_OK, 102));
+        let answer = host.ExecuteAssembly(1, null(), 0, null(), &raw mut result);
+        assert_eq!(answer, E_POINTER);
+        let mut id = 0;
+        let none = null();
+        let name = wide("domain");
+        let answer = host.CreateAppDomainWithManager(
+            name.as_ptr(),
+            0,
+            none,
+            none,
+            0,
+            none.cast(),
+            none.cast(),
+            &raw mut id,
+        );
+        assert_eq!(answer, HOST_E_INVALIDOPERATION);
+        let [assembly, class, method] =
+            ["hosted", "Soglia.Hosted.Entry", "WrongArgument"].map(wide);
+        let mut address = 0;
+        let answer = host.CreateDelegate(
+            1,
+            assembly.as_ptr(),
+            class.as_ptr(),
+            method.as_ptr(),
+            &raw mut address,
+        );
+        assert_eq!(answer, S_OK);
+        let method: unsafe extern "system" fn(i32) -> i32 = std::mem::transmute(address);
+        assert_eq!(method(77), 77);
+    }
+}
+
+pub fn flags_and_properties_reach_the_runtime(library: &Library, version: &str) {
+    let info = library.runtime(version);
+    let host = library.host(version);
+    let domain = manager::<ICLRDomainManager>(&control(&host)).unwrap();
+    let (names, values) = ([wide("Soglia.Test")], [wide("twelve chars")]);
+    let (names, values) = ([names[0].as_ptr()], [values[0].as_ptr()]);
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(info.SetDefaultStartupFlags(STARTUP_SERVER_GC, null()), S_OK);
+        let (mut flags, mut length) = (0, 0);
+        assert_eq!(
+            info.GetDefaultStartupFlags(&raw mut flags, null_mut(), &raw mut length),
+            S_OK
+        );
+        assert_eq!((flags, length), (STARTUP_SERVER_GC, 1));
+        let set = |number| {
+            domain.SetPropertiesForDefaultAppDomain(number, names.as_ptr(), values.as_ptr())
+        };
+        assert_eq!(set(1), S_OK);
+        start(&host);
+        assert_eq!(set(1), HOST_E_INVALIDOPERATION);
+    }
+    assert_eq!(call(&host, "Property", "Soglia.Test"), Ok(12));
+    assert_eq!(call(&host, "Property", "Soglia.Absent"), Ok(-1));
+    // On one processor there is no server GC.
+    let several = std::thread::available_parallelism().is_ok_and(|n| n.get() > 1);
+    assert_eq!(call(&host, "IsServerGC", ""), Ok(several.into()));
+}
+
+pub fn a_configuration_is_used(library: &Library, version: &str) {
+    let name = format!("config-{}.runtimeconfig.json", std::process::id());
+    let path = env::temp_dir().join(name);
+    let write = |version: &str| {
+        let text = format!(
+            r#"{{"runtimeOptions":{{"rollForward":"Disable","framework":{{"name":"Microsoft.NETCore.App","version":"{version}"}},
+            "configProperties":{{"Soglia.Test":"configured"}}}}}}"#
+        );
+        std::fs::write(&path, text).unwrap();
+    };
+    let info = library.runtime(version);
+    let wide_path = wide(path.to_str().unwrap());
+    let host = library.host(version);
+    write("8.0.999");
+    // SAFETY: valid pointers.
+    unsafe {
+        assert_eq!(
+            info.SetDefaultStartupFlags(STARTUP_CONCURRENT_GC, wide_path.as_ptr()),
+            S_OK
+        );
+        // A framework that is not there; hostfxr says which on standard error.
+        assert_eq!(host.Start(), CLR_E_SHIM_RUNTIMELOAD);
+        write(version);
+        assert_eq!(host.Start(), S_OK);
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(call(&host, "Property", "Soglia.Test"), Ok(10));
+}
