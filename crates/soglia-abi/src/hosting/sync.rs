@@ -10,8 +10,7 @@ use core::ffi::c_void;
 
 use windows_core::{BOOL, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
-/// Slots 3 to 11. The host's locks and events. .NET's waits cannot be redirected: never called.
-/// SetCLRSyncManager included.
+/// Slots 3 to 11. The host's locks and events. .NET's waits cannot be redirected: none of this is called.
 #[interface("234330C7-5F10-4F20-9615-5122DAB7A0AC")]
 pub unsafe trait IHostSyncManager: IUnknown {
     /// Hands over the CLR's half.

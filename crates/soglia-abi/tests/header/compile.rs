@@ -1,0 +1,137 @@
+//! Compiles and runs small programs that include the header.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    C,
+    Cpp,
+}
+
+impl Language {
+    fn compiler(self) -> String {
+        match self {
+            Language::C => env::var("CC").unwrap_or_else(|_| "cc".to_owned()),
+            Language::Cpp => env::var("CXX").unwrap_or_else(|_| "c++".to_owned()),
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Language::C => "c",
+            Language::Cpp => "cpp",
+        }
+    }
+}
+
+const STRICT: [&str; 5] = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-fvisibility=hidden",
+];
+const C: [&str; 3] = ["c99", "c11", "c17"];
+const CPP: [&str; 4] = ["c++11", "c++14", "c++17", "c++20"];
+
+fn include() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include")
+}
+
+pub fn header() -> String {
+    fs::read_to_string(include().join("mscoree.h")).expect("include/mscoree.h")
+}
+
+/// Writes a source and compiles it; `arguments` come last.
+#[track_caller]
+fn compile(compiler: &str, source: &Path, text: &str, arguments: &[&str]) {
+    fs::write(source, text).unwrap();
+    let output = Command::new(compiler)
+        .arg("-I")
+        .arg(include())
+        .args(STRICT)
+        .arg(source)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| {
+            panic!("{compiler}: {error}; this test needs a C and a C++ compiler (CC, CXX)")
+        });
+    assert!(
+        output.status.success(),
+        "{compiler} {arguments:?} {}:\n{}",
+        source.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A place of this test's own, told apart by `name`.
+fn place(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("header")
+        .join(name);
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// Compiles, runs, and gives what was printed.
+#[track_caller]
+pub fn run(language: Language, name: &str, text: &str) -> String {
+    let place = place(name);
+    let source = place.join(name).with_extension(language.extension());
+    let program = place.join(format!("{name}-{}", language.extension()));
+    let (standard, defines) = match language {
+        Language::C => ("-std=c99", "-DCOBJMACROS"),
+        Language::Cpp => ("-std=c++11", "-O0"),
+    };
+    let out = program.to_str().expect("a path in UTF-8");
+    compile(
+        &language.compiler(),
+        &source,
+        text,
+        &[standard, defines, "-o", out],
+    );
+    let output = Command::new(&program).output().unwrap();
+    assert!(output.status.success(), "{}: {output:?}", program.display());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Both sources, by all standards, and by clang too where there is one.
+pub fn all_standards(c: &str, cpp: &str) {
+    let place = place("standards");
+    let mut compilers = vec![(Language::C.compiler(), Language::Cpp.compiler())];
+    if Command::new("clang").arg("--version").output().is_ok() {
+        compilers.push(("clang".to_owned(), "clang++".to_owned()));
+    }
+    for (cc, cxx) in compilers {
+        for standard in C {
+            let standard = format!("-std={standard}");
+            for define in ["-DCOBJMACROS", "-UCOBJMACROS"] {
+                compile(
+                    &cc,
+                    &place.join("uses.c"),
+                    c,
+                    &[&standard, define, "-fsyntax-only"],
+                );
+            }
+        }
+        for standard in CPP {
+            let standard = format!("-std={standard}");
+            compile(
+                &cxx,
+                &place.join("uses.cpp"),
+                cpp,
+                &[&standard, "-fsyntax-only"],
+            );
+        }
+        // 16-bit wchar_t: there, WCHAR is wchar_t and a literal is L"".
+        compile(
+            &cxx,
+            &place.join("uses.cpp"),
+            cpp,
+            &["-std=c++17", "-fshort-wchar", "-fsyntax-only"],
+        );
+    }
+}
