@@ -5,12 +5,14 @@ CARGO ?= cargo
 # For all of cargo's commands, for instance --locked.
 CARGOFLAGS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
 .PHONY: build test demo bench lint fixtures install clean distclean help
 
-build: ## the tool and the engine: target/release/soglia and libsoglia.so (default)
+build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	$(CARGO) build $(CARGOFLAGS) --release --workspace
+	ln -sf libsoglia.so $(TARGET)/release/libmscoree.so
 
 # The tests start programs with the engine and the tool as cargo leaves them, side by side.
 test: ## all tests; gets a .NET runtime if there is none
@@ -38,6 +40,10 @@ install: ## installs what `make` has built; PREFIX=/usr/local, DESTDIR
 	@test -x $(TARGET)/release/soglia -a -f $(TARGET)/release/libsoglia.so || { echo "nothing to install yet: run make first" >&2; exit 1; }
 	install -D -m 755 $(TARGET)/release/soglia $(DESTDIR)$(PREFIX)/bin/soglia
 	install -D -m 755 $(TARGET)/release/libsoglia.so $(DESTDIR)$(PREFIX)/lib/soglia/libsoglia.so
+	ln -sf soglia/libsoglia.so $(DESTDIR)$(PREFIX)/lib/libmscoree.so
+	install -D -m 644 include/mscoree.h $(DESTDIR)$(PREFIX)/include/soglia/mscoree.h
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed '1d; s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' include/soglia.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/soglia.pc
 
 clean: ## removes what was built
 	$(CARGO) clean
