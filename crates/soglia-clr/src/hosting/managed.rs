@@ -60,7 +60,6 @@ fn functions() -> Result<&'static Functions, HRESULT> {
     if let Some(functions) = FUNCTIONS.get() {
         return Ok(functions);
     }
-    // Two threads may do this at once: a second load of the same bytes is another assembly that nobody uses.
     let functions = find(clr)?;
     Ok(FUNCTIONS.get_or_init(|| functions))
 }
@@ -78,10 +77,10 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             null_mut(),
         )
     };
-    HRESULT(answer).ok().map_err(|e| e.code())?;
     let (assembly, class) = ("soglia.hosting", "Soglia.Hosting.Managed");
+    // Another thread may do the same: then the second load fails, and the assembly is there.
     // SAFETY: the methods of Hosting.cs have the signatures of the fields.
-    unsafe {
+    let functions = (|| unsafe {
         Ok(Functions {
             execute: clr.function(assembly, class, "Execute")?,
             collect: clr.function(assembly, class, "Collect")?,
@@ -91,7 +90,16 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             debugger: clr.function(assembly, class, "DebuggerAttached")?,
             set_culture: clr.function(assembly, class, "SetCulture")?,
         })
-    }
+    })();
+    functions.map_err(|why| {
+        let load = HRESULT(answer);
+        if load.is_err() { load } else { why }
+    })
+}
+
+/// Whether the assembly can be used: a program can be configured to let nothing in from native code.
+pub fn is_there() -> bool {
+    functions().is_ok()
 }
 
 /// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what it threw.

@@ -42,7 +42,10 @@ use crate::boundary;
 pub use attach::recording;
 pub use events::clr_disabled;
 #[expect(unused_imports, reason = "for the hooks, which do not ask it yet")]
-pub use host::task_manager;
+pub use {
+    host::{gc_manager, policy_manager, task_manager},
+    tasks::current as current_task,
+};
 
 /// A hosting method, of either side, has answered `E_FAIL`.
 static FAILED: AtomicBool = AtomicBool::new(false);

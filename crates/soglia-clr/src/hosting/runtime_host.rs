@@ -180,6 +180,18 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             }
             clr.load(Path::new(&path));
             let path = wide::zero_terminated(&path);
+            if !managed::is_there() {
+                // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
+                return unsafe {
+                    clr.host().ExecuteInDefaultAppDomain(
+                        path.as_ptr(),
+                        class,
+                        name,
+                        argument,
+                        result,
+                    )
+                };
+            }
             // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
             unsafe {
                 match managed::execute(path.as_ptr(), class, name, argument) {

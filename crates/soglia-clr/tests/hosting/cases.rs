@@ -79,6 +79,19 @@ pub const ALL: &[Case] = &[
         )
     },
     Case {
+        environment: &[("DOTNET_EnableDiagnostics", "0")],
+        ..case(
+            "without_its_engine_a_host_is_not_started",
+            without_its_engine_a_host_is_not_started,
+        )
+    },
+    case("a_recorded_host_is_recorded", a_recorded_host_is_recorded),
+    case("hosts_start_at_the_same_time", hosts_start_at_the_same_time),
+    case(
+        "a_closed_runtime_runs_methods",
+        a_closed_runtime_runs_methods,
+    ),
+    Case {
         exit_code: 42,
         tells: &["event 1 true"],
         ..case("the_end_is_told", the_end_is_told)

@@ -31,6 +31,7 @@ use soglia_abi::{
     },
     hresult::*,
 };
+use soglia_core::trace::writer;
 use windows_core::Interface;
 
 use crate::{
@@ -402,4 +403,31 @@ pub fn the_end_is_told(library: &Library, version: &str) {
         let answer = library.meta_host().ExitProcess(42);
         panic!("still here: {answer:?}");
     }
+}
+
+pub fn without_its_engine_a_host_is_not_started(library: &Library, version: &str) {
+    let host = library.host(version);
+    let (control, _) = host::control(Gives::TaskManager);
+    // SAFETY: a live control.
+    unsafe {
+        assert_eq!(host.SetHostControl(control.as_raw()), S_OK);
+        assert_eq!(host.Start(), E_FAIL);
+        assert_eq!(host.Start(), HOST_E_CLRNOTAVAILABLE);
+    }
+}
+
+pub fn a_recorded_host_is_recorded(library: &Library, version: &str) {
+    let (_recording, path) = writer::create_unnamed(&writer::Options::default()).unwrap();
+    // SAFETY: this process has one thread.
+    unsafe { env::set_var("SOGLIA_RECORDING", &path) };
+    start(&library.host(version));
+    let host = library.host(version);
+    assert_eq!(call(&host, "Call", "10"), Ok(10));
+    assert_eq!(call(&host, "Variable", "SOGLIA_RECORDING"), Ok(-1));
+    assert_eq!(env::var_os("CORECLR_PROFILER"), None);
+    let claimed = writer::Recording::claim(&path);
+    assert!(
+        matches!(claimed, Err(writer::ClaimError::Taken)),
+        "{claimed:?}"
+    );
 }

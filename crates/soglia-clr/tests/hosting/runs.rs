@@ -11,6 +11,7 @@ use soglia_abi::{
     hosting::{
         com::IEnumUnknown,
         control::ICLRDomainManager,
+        gc::ICLRGCManager,
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost2, ICLRRuntimeHost4},
         types::{STARTUP_CONCURRENT_GC, STARTUP_SERVER_GC},
     },
@@ -373,4 +374,50 @@ pub fn a_configuration_is_used(library: &Library, version: &str) {
     }
     std::fs::remove_file(&path).unwrap();
     assert_eq!(call(&host, "Property", "Soglia.Test"), Ok(10));
+}
+
+pub fn hosts_start_at_the_same_time(library: &Library, version: &str) {
+    let hosts: Vec<_> = (0..8)
+        .map(|_| host::Shared(library.host(version)))
+        .collect();
+    let barrier = std::sync::Barrier::new(hosts.len());
+    std::thread::scope(|scope| {
+        for shared in &hosts {
+            scope.spawn(|| {
+                barrier.wait();
+                start(&shared.0);
+                assert_eq!(call(&shared.0, "Dependency", "abc"), Ok(6));
+            });
+        }
+    });
+    // SAFETY: no pointers.
+    let stops: Vec<_> = hosts
+        .iter()
+        .map(|shared| unsafe { shared.0.Stop() })
+        .collect();
+    assert_eq!(stops[..7], [S_FALSE; 7]);
+    assert_eq!(stops[7], S_OK);
+}
+
+/// A program can be configured to let no managed code be called from native code, as trimmed ones are.
+pub fn a_closed_runtime_runs_methods(library: &Library, version: &str) {
+    let host = library.host(version);
+    let domain = manager::<ICLRDomainManager>(&control(&host)).unwrap();
+    let name = "System.Runtime.InteropServices.EnableConsumingManagedCodeFromNativeHosting";
+    let [name, value] = [name, "false"].map(wide);
+    let (names, values) = ([name.as_ptr()], [value.as_ptr()]);
+    // SAFETY: valid pointers.
+    unsafe {
+        let set = domain.SetPropertiesForDefaultAppDomain(1, names.as_ptr(), values.as_ptr());
+        assert_eq!(set, S_OK);
+    }
+    start(&host);
+    assert_eq!(call(&host, "Length", "abc"), Ok(3));
+    assert_eq!(call(&host, "Absent", ""), Err(COR_E_MISSINGMETHOD));
+    let gc = manager::<ICLRGCManager>(&control(&host));
+    assert_eq!(
+        gc.err(),
+        Some(HOST_E_INVALIDOPERATION),
+        "that control came late"
+    );
 }
