@@ -4,12 +4,15 @@
 //! fresh process becomes the .NET program: [`run`] does what `dotnet` itself does. What the program can tell is that
 //! `Environment.ProcessPath` is this tool.
 
-#![allow(unsafe_code, reason = "dlopen, and the C interface of hostfxr")]
+#![allow(unsafe_code, reason = "the C interface of hostfxr")]
 
-use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::{CStr, CString, OsString, c_char, c_int};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
+
+use soglia_dotnet::fxr::{Close, Handle, InitializeForCommandLine, InitializeParameters, RunApp};
+use soglia_dotnet::library::{Library, LibraryError, load_what_dotnet_links};
 
 use crate::launch;
 
@@ -20,25 +23,9 @@ pub const SUBCOMMAND: &str = "__assembly";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FxrError {
-    /// The library cannot be loaded.
-    #[error("cannot load {}: {reason}", path.display())]
-    Load {
-        /// The library.
-        path: PathBuf,
-        /// What the loader said.
-        reason: String,
-    },
-    /// The library lacks a function.
-    #[error("{} has no {name}: is it the libhostfxr.so of a .NET?", path.display())]
-    Symbol {
-        /// The library.
-        path: PathBuf,
-        /// The function.
-        name: String,
-    },
-    /// A path or argument has a zero byte in it.
-    #[error("an argument has a zero byte in it")]
-    ZeroByte,
+    /// hostfxr's library, or a function of it, cannot be had; or an argument has a zero byte in it.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
     /// hostfxr refused; mostly it has told why on standard error.
     #[error("hostfxr did not start {} (code 0x{code:08x})", app.display())]
     Refused {
@@ -62,35 +49,6 @@ impl FxrError {
     }
 }
 
-type Handle = *mut c_void;
-
-/// `hostfxr_initialize_parameters`.
-#[repr(C)]
-struct InitializeParameters {
-    size: usize,
-    host_path: *const c_char,
-    dotnet_root: *const c_char,
-}
-
-type Initialize = unsafe extern "C" fn(
-    c_int,
-    *const *const c_char,
-    *const InitializeParameters,
-    *mut Handle,
-) -> i32;
-type RunApp = unsafe extern "C" fn(Handle) -> i32;
-type Close = unsafe extern "C" fn(Handle) -> i32;
-
-/// The libraries that `dotnet` and the apphosts are linked with. Some native libraries of packages take their presence
-/// for granted and do not name them: the widely used `libe_sqlite3.so` calls `trunc` without naming `libm`.
-const LINKED_BY_DOTNET: [&CStr; 5] = [
-    c"libdl.so.2",
-    c"libpthread.so.0",
-    c"libstdc++.so.6",
-    c"libm.so.6",
-    c"libgcc_s.so.1",
-];
-
 /// Runs the assembly `app` with `args` in this process on the .NET in `root`, and returns its exit code.
 ///
 /// hostfxr reports on standard error what it does not like.
@@ -104,7 +62,9 @@ pub fn run(root: &Path, hostfxr: &Path, app: &Path, args: &[OsString]) -> Result
     // SAFETY: hostfxr.h declares the three functions with these signatures.
     let (initialize, run_app, close) = unsafe {
         (
-            library.function::<Initialize>(c"hostfxr_initialize_for_dotnet_command_line")?,
+            library.function::<InitializeForCommandLine>(
+                c"hostfxr_initialize_for_dotnet_command_line",
+            )?,
             library.function::<RunApp>(c"hostfxr_run_app")?,
             library.function::<Close>(c"hostfxr_close")?,
         )
@@ -121,11 +81,7 @@ pub fn run(root: &Path, hostfxr: &Path, app: &Path, args: &[OsString]) -> Result
         host_path: host_path.as_ptr(),
         dotnet_root: dotnet_root.as_ptr(),
     };
-    for library in LINKED_BY_DOTNET {
-        // SAFETY: the name is a C string; these are libraries of the C and C++ runtimes. One that is missing is missed
-        // by hostfxr itself, or by nobody.
-        unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
-    }
+    load_what_dotnet_links();
     become_plain();
     let mut handle: Handle = ptr::null_mut();
     let argc = c_int::try_from(argv.len()).unwrap_or(c_int::MAX);
@@ -158,56 +114,7 @@ fn become_plain() {
 }
 
 fn c_string(text: OsString) -> Result<CString, FxrError> {
-    CString::new(text.into_vec()).map_err(|_| FxrError::ZeroByte)
-}
-
-/// A library that stays loaded until the process ends: a CLR cannot be unloaded.
-struct Library {
-    path: PathBuf,
-    handle: *mut c_void,
-}
-
-impl Library {
-    fn open(path: &Path) -> Result<Self, FxrError> {
-        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| FxrError::ZeroByte)?;
-        // SAFETY: the name is a live C string; the constructors of the library are the user's .NET, to be run anyway.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY) };
-        if handle.is_null() {
-            // SAFETY: dlerror gives a C string or null, valid until the next dl* call of this thread.
-            let reason = unsafe {
-                let text = libc::dlerror();
-                if text.is_null() {
-                    String::new()
-                } else {
-                    CStr::from_ptr(text).to_string_lossy().into_owned()
-                }
-            };
-            return Err(FxrError::Load {
-                path: path.to_owned(),
-                reason,
-            });
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            handle,
-        })
-    }
-
-    /// # Safety
-    /// `F` must be the type of a pointer to the function of that name.
-    unsafe fn function<F: Copy>(&self, name: &CStr) -> Result<F, FxrError> {
-        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        // SAFETY: the handle is open and the name is a C string.
-        let symbol = unsafe { libc::dlsym(self.handle, name.as_ptr()) };
-        if symbol.is_null() {
-            return Err(FxrError::Symbol {
-                path: self.path.clone(),
-                name: name.to_string_lossy().into_owned(),
-            });
-        }
-        // SAFETY: the caller vouches for F; the sizes are equal.
-        Ok(unsafe { std::mem::transmute_copy(&symbol) })
-    }
+    CString::new(text.into_vec()).map_err(|_| FxrError::Library(LibraryError::ZeroByte))
 }
 
 /// The version of the C library, for `doctor`.

@@ -4,10 +4,12 @@
 //! reads the recording that the engine maps.
 
 pub mod doctor;
-pub mod dotnet;
 pub mod fxr;
 pub mod launch;
 pub mod model;
 pub mod program;
 pub mod text;
 pub mod verify;
+
+/// Finding an installed .NET; in a crate of its own, because the engine does it too.
+pub use soglia_dotnet as dotnet;
