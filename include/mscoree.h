@@ -1166,7 +1166,7 @@ DECLARE_INTERFACE_(ICLRRuntimeHost, IUnknown) {
 DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
     SOGLIA_ICLRRUNTIMEHOST_METHODS
 
-    // Makes the process's one domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES.
+    // Made a domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES. .NET has one domain, which Start has made.
     STDMETHOD(CreateAppDomainWithManager)(THIS_ LPCWSTR wszFriendlyName, DWORD dwFlags,
                                           LPCWSTR wszAppDomainManagerAssemblyName,
                                           LPCWSTR wszAppDomainManagerTypeName, int nProperties,

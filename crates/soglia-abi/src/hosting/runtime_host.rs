@@ -77,7 +77,8 @@ pub unsafe trait ICLRRuntimeHost: IUnknown {
 /// Slots 12 to 18. What .NET Core added: domains and function pointers.
 #[interface("712AB73F-2C22-4807-AD7E-F501D7B72C2D")]
 pub unsafe trait ICLRRuntimeHost2: ICLRRuntimeHost {
-    /// Makes the process's one domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES.
+    /// Made a domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES. .NET has one domain, which Start
+    /// has made.
     pub fn CreateAppDomainWithManager(
         &self,
         wszFriendlyName: *const u16,

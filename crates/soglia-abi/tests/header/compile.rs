@@ -37,12 +37,19 @@ const STRICT: [&str; 5] = [
 const C: [&str; 3] = ["c99", "c11", "c17"];
 const CPP: [&str; 4] = ["c++11", "c++14", "c++17", "c++20"];
 
-fn include() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include")
+/// A file or folder of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+pub fn read(path: &str) -> String {
+    fs::read_to_string(repository(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 pub fn header() -> String {
-    fs::read_to_string(include().join("mscoree.h")).expect("include/mscoree.h")
+    read("include/mscoree.h")
 }
 
 /// Writes a source and compiles it; `arguments` come last.
@@ -51,7 +58,7 @@ fn compile(compiler: &str, source: &Path, text: &str, arguments: &[&str]) {
     fs::write(source, text).unwrap();
     let output = Command::new(compiler)
         .arg("-I")
-        .arg(include())
+        .arg(repository("include"))
         .args(STRICT)
         .arg(source)
         .args(arguments)
@@ -132,6 +139,24 @@ pub fn all_standards(c: &str, cpp: &str) {
             &place.join("uses.cpp"),
             cpp,
             &["-std=c++17", "-fshort-wchar", "-fsyntax-only"],
+        );
+    }
+}
+
+/// Compiles one of examples/ by every standard that its kind of source has. Nothing is linked.
+pub fn example(path: &str) {
+    let text = read(&format!("examples/{path}"));
+    let (language, standards) = match path.ends_with(".c") {
+        true => (Language::C, &["c11", "c17"][..]),
+        false => (Language::Cpp, &CPP[..]),
+    };
+    let source = place("examples").join(path.replace('/', "-"));
+    for standard in standards {
+        compile(
+            &language.compiler(),
+            &source,
+            &text,
+            &[&format!("-std={standard}"), "-fsyntax-only"],
         );
     }
 }

@@ -353,3 +353,37 @@ fn results() {
 fn compilers_take_it() {
     compile::all_standards(include_str!("uses.c"), include_str!("uses.cpp"));
 }
+
+#[test]
+fn examples_compile() {
+    compile::example("c/sixsteps.c");
+    compile::example("cpp/sixsteps.cpp");
+    compile::example("cpp/port/host.cpp");
+}
+
+/// docs/porting.md shows the lines that porting has changed: they are in the source as they are there, and three.
+#[test]
+fn the_port_is_what_its_document_says() {
+    let host = compile::read("examples/cpp/port/host.cpp");
+    let document = compile::read("docs/porting.md");
+    let mut removed = 0;
+    for diff in document.split("```diff\n").skip(1) {
+        let (lines, _) = diff.split_once("```").expect("an end of the diff");
+        for line in lines.lines() {
+            match line.strip_prefix('-') {
+                Some(line) => {
+                    removed += 1;
+                    assert!(
+                        !host.lines().any(|it| it == line),
+                        "{line:?} is still there"
+                    );
+                }
+                None => {
+                    let line = line.get(1..).unwrap_or_default();
+                    assert!(host.lines().any(|it| it == line), "no line {line:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(removed, 3);
+}
