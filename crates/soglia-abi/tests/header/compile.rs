@@ -57,11 +57,11 @@ pub fn header() -> String {
 fn compile(compiler: &str, source: &Path, text: &str, arguments: &[&str]) {
     fs::write(source, text).unwrap();
     let output = Command::new(compiler)
-        .arg("-I")
-        .arg(repository("include"))
         .args(STRICT)
         .arg(source)
         .args(arguments)
+        .arg("-I")
+        .arg(repository("include"))
         .output()
         .unwrap_or_else(|error| {
             panic!("{compiler}: {error}; this test needs a C and a C++ compiler (CC, CXX)")
@@ -93,16 +93,48 @@ pub fn run(language: Language, name: &str, text: &str) -> String {
         Language::C => ("-std=c99", "-DCOBJMACROS"),
         Language::Cpp => ("-std=c++11", "-O0"),
     };
-    let out = program.to_str().expect("a path in UTF-8");
+    let out = &path_text(&program);
     compile(
         &language.compiler(),
         &source,
         text,
-        &[standard, defines, "-o", out],
+        &[standard, defines, "-o", out.as_str()],
     );
-    let output = Command::new(&program).output().unwrap();
+    printed(&program, &[])
+}
+
+fn printed(program: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}: {output:?}", program.display());
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Compiles a source with include/win32, in all standards; runs the last, and gives what was printed.
+pub fn windows_source(text: &str, arguments: &[&str]) -> String {
+    let place = place("win32");
+    let program = place.join("win32");
+    for standard in CPP {
+        let options = [
+            "-I",
+            &path_text(&repository("include/win32")),
+            "-fshort-wchar",
+            "-pthread",
+            &format!("-std={standard}"),
+            "-o",
+            &path_text(&program),
+        ];
+        compile(
+            &Language::Cpp.compiler(),
+            &place.join("win32.cpp"),
+            text,
+            &options,
+        );
+    }
+    printed(&program, arguments)
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
 }
 
 /// Both sources, by all standards, and by clang too where there is one.

@@ -354,6 +354,13 @@ fn compilers_take_it() {
     compile::all_standards(include_str!("uses.c"), include_str!("uses.cpp"));
 }
 
+/// The threads, waits and texts of include/win32, as Windows sources use them.
+#[test]
+fn windows_sources() {
+    let printed = compile::windows_source(include_str!("win32.cpp"), &["citt\u{E0} \u{1F600}"]);
+    assert_eq!(printed, "done\n");
+}
+
 #[test]
 fn examples_compile() {
     compile::example("c/sixsteps.c");
