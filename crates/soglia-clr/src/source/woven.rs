@@ -16,12 +16,9 @@
 //!
 //! All but the slow ones keep errno, because they touch nothing that sets it; the slow ones restore it.
 
-#[allow(dead_code, reason = "trampolines are to come")]
 mod native;
-#[allow(dead_code, reason = "trampolines are to come")]
 mod pointers;
 
-#[allow(unused_imports, reason = "as above")]
 pub use {native::*, pointers::*};
 
 use std::sync::atomic::Ordering::Relaxed;
