@@ -209,21 +209,25 @@ impl Engine {
             };
             answer.is_ok()
         })?;
-        let name = string(|buffer, size, needed| {
-            // SAFETY: as above.
+        Some((self.assembly_name(assembly)?, path.into()))
+    }
+
+    /// The simple name of an assembly.
+    pub fn assembly_name(&self, assembly: AssemblyId) -> Option<String> {
+        string(|buffer, size, needed| {
+            // SAFETY: an assembly that the CLR has told, a buffer of that size, null where nothing is asked.
             let answer = unsafe {
-                info.GetAssemblyInfo(
+                self.info.GetAssemblyInfo(
                     assembly,
                     size,
                     needed,
                     buffer,
-                    nothing.cast(),
-                    nothing.cast(),
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
                 )
             };
             answer.is_ok()
-        })?;
-        Some((name, path.into()))
+        })
     }
 
     /// The number of a text for stacks: a frame's method. `None`: code that the runtime made for itself, without a name.

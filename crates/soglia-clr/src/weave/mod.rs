@@ -385,9 +385,8 @@ impl Loaded {
             };
             answer.is_ok()
         })?;
-        let (assembly, _) = engine.assembly(module)?;
         Some(Self {
-            assembly,
+            assembly: engine.assembly_name(assembly_id)?,
             path: path.into(),
             flags,
             base,
