@@ -16,6 +16,7 @@ use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
 use super::{
     before::{Before, Error, Import, has_attribute},
     emit::{Emitter, GLOBAL, NewMethod},
+    hooks::Signatures,
     il::{Code, Hook, Pair},
     pointers,
     sig::{self, MethodSig},
@@ -87,8 +88,6 @@ const AGGRESSIVE_INLINING: u32 = 0x100;
 const NO_INLINING: u32 = 0x8;
 
 const INT32: &[u8] = &[sig::INT32];
-const INT64: &[u8] = &[sig::INT64];
-const VOID: &[u8] = &[sig::VOID];
 
 /// A call to weave around.
 pub struct Call {
@@ -188,56 +187,24 @@ pub fn weave(
     }
 }
 
-/// How the hooks are called from this module.
-struct Hooks {
-    /// `int32(int64)`, without a GC transition.
-    quick: MdToken,
-    /// `int32(int64)`, an ordinary native function.
-    slow: MdToken,
-    /// `void(int64)`, likewise.
-    slow_void: MdToken,
-}
+/// The hooks of P/Invokes and callbacks, which take the id.
+struct Hooks(Signatures);
 
 impl Hooks {
     fn new(emitter: &mut Emitter) -> Result<Self, Error> {
-        let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
-        let modopt = emitter.type_of_corelib(suppressed)?;
-        let signature = |how: sig::Unmanaged, ret: &[u8]| {
-            let signature = sig::hook_signature(how, ret, &[INT64]).ok_or(Error::UNWRITABLE)?;
-            emitter.stand_alone(&signature)
-        };
-        Ok(Self {
-            quick: signature(sig::Unmanaged::Suppressed { modopt }, INT32)?,
-            slow: signature(sig::Unmanaged::Cdecl, INT32)?,
-            slow_void: signature(sig::Unmanaged::Cdecl, VOID)?,
-        })
+        Signatures::new(emitter, &[&[sig::INT64]]).map(Self)
     }
 
     fn quick(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
-        Hook {
-            address: hook as usize,
-            signature: self.quick,
-            answers: true,
-            pointer: None,
-        }
+        self.0.quick(hook as usize, None)
     }
 
     fn slow(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
-        Hook {
-            address: hook as usize,
-            signature: self.slow,
-            answers: true,
-            pointer: None,
-        }
+        self.0.slow(hook as usize, None)
     }
 
     fn slow_void(&self, hook: extern "C" fn(i64)) -> Hook {
-        Hook {
-            address: hook as usize,
-            signature: self.slow_void,
-            answers: false,
-            pointer: None,
-        }
+        self.0.slow_void(hook as usize, None)
     }
 
     fn pair(&self, quick: extern "C" fn(i64) -> i32, slow: extern "C" fn(i64)) -> Pair {

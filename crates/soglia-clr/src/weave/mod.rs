@@ -16,6 +16,7 @@
 //! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
 //! | [`before`] | what the metadata of a module say of a method |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
+//! | [`hooks`] | how hooks are called from a module |
 //! | [`around`] | what is put around a call |
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
@@ -32,6 +33,7 @@ pub mod body;
 mod delegates;
 pub mod dynamic;
 mod emit;
+mod hooks;
 pub mod il;
 mod pointers;
 pub mod r2r;

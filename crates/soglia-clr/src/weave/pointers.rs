@@ -29,6 +29,7 @@ use super::{
     before::Error,
     body,
     emit::{Emitter, GLOBAL, NewMethod},
+    hooks::Signatures,
     il::{Code, Hook, Pair},
     sig::{self, MethodSig},
 };
@@ -115,52 +116,24 @@ impl Done {
     }
 }
 
-/// How the hooks are called from this module: with the id and the pointer.
-struct Hooks {
-    quick: MdToken,
-    slow: MdToken,
-    slow_void: MdToken,
-}
+/// The hooks of calls by pointer, which take the id and the pointer: the argument of that number.
+struct Hooks(Signatures);
 
 impl Hooks {
     fn new(emitter: &mut Emitter) -> Result<Self, Error> {
-        let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
-        let modopt = emitter.type_of_corelib(suppressed)?;
-        let signature = |how: sig::Unmanaged, ret: u8| {
-            let params: [&[u8]; 2] = [&[sig::INT64], &[sig::NATIVE_INT]];
-            let signature = sig::hook_signature(how, &[ret], &params).ok_or(Error::UNWRITABLE)?;
-            emitter.stand_alone(&signature)
-        };
-        Ok(Self {
-            quick: signature(sig::Unmanaged::Suppressed { modopt }, sig::INT32)?,
-            slow: signature(sig::Unmanaged::Cdecl, sig::INT32)?,
-            slow_void: signature(sig::Unmanaged::Cdecl, sig::VOID)?,
-        })
+        Signatures::new(emitter, &[&[sig::INT64], &[sig::NATIVE_INT]]).map(Self)
     }
 
     fn quick(&self, hook: extern "C" fn(i64, usize) -> i32, pointer: u16) -> Hook {
-        Hook {
-            address: hook as usize,
-            signature: self.quick,
-            answers: true,
-            pointer: Some(pointer),
-        }
+        self.0.quick(hook as usize, Some(pointer))
     }
 
     fn slow(&self, hook: extern "C" fn(i64, usize) -> i32, pointer: u16) -> Hook {
-        Hook {
-            signature: self.slow,
-            ..self.quick(hook, pointer)
-        }
+        self.0.slow(hook as usize, Some(pointer))
     }
 
     fn slow_void(&self, hook: extern "C" fn(i64, usize), pointer: u16) -> Hook {
-        Hook {
-            address: hook as usize,
-            signature: self.slow_void,
-            answers: false,
-            pointer: Some(pointer),
-        }
+        self.0.slow_void(hook as usize, Some(pointer))
     }
 }
 
