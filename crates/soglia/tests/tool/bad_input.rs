@@ -2,24 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Space, fixture, setup, skip, text};
-
-/// Runs soglia; answers with the one line that it says before it gives up with exit code 2.
-fn refusal(command: &mut std::process::Command) -> String {
-    let output = command.output().unwrap();
-    let said = text(&output.stderr);
-    assert_eq!(
-        (output.status.code(), text(&output.stdout)),
-        (Some(2), String::new()),
-        "{said}"
-    );
-    let line = said
-        .strip_prefix("soglia: ")
-        .and_then(|line| line.strip_suffix('\n'));
-    let line = line.unwrap_or_else(|| panic!("not one line of soglia: {said:?}"));
-    assert!(!line.contains('\n'), "{said}");
-    line.to_owned()
-}
+use crate::support::{Space, fixture, refusal, setup, skip, text};
 
 /// A copy of hello.dll and its configuration in which bytes are changed.
 fn changed_hello(space: &Space, change: impl FnOnce(&mut Vec<u8>)) {

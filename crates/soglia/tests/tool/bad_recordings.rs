@@ -2,22 +2,10 @@
 
 use std::fs;
 
-use crate::support::{Space, text};
+use crate::support::{self, Space, text};
 
 fn refusal(space: &Space, args: &str) -> String {
-    let output = space.soglia(args).output().unwrap();
-    let said = text(&output.stderr);
-    assert_eq!(
-        (output.status.code(), text(&output.stdout)),
-        (Some(2), String::new()),
-        "{args}: {said}"
-    );
-    let line = said
-        .strip_prefix("soglia: ")
-        .and_then(|line| line.strip_suffix('\n'));
-    let line = line.unwrap_or_else(|| panic!("not one line of soglia: {said:?}"));
-    assert!(!line.contains('\n'), "{said}");
-    line.to_owned()
+    support::refusal(&mut space.soglia(args))
 }
 
 /// A space with a recording of events in it, `a.soglia`.

@@ -395,3 +395,20 @@ pub fn skip(reason: &str) {
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+/// Runs soglia; answers with the one line that it says before it gives up with exit code 2.
+pub fn refusal(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(2), String::new()),
+        "{command:?}: {said}"
+    );
+    let line = said
+        .strip_prefix("soglia: ")
+        .and_then(|line| line.strip_suffix('\n'));
+    let line = line.unwrap_or_else(|| panic!("not one line of soglia: {said:?}"));
+    assert!(!line.contains('\n'), "{said}");
+    line.to_owned()
+}
