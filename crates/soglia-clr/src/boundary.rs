@@ -24,8 +24,14 @@ pub fn fence<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
             }
         }));
     });
+    keeping_errno(|| catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise))
+}
+
+/// Runs `body`, and leaves errno as it was.
+#[inline]
+pub fn keeping_errno<T>(body: impl FnOnce() -> T) -> T {
     let errno = errno();
-    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise);
+    let result = body();
     set_errno(errno);
     result
 }

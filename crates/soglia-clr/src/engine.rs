@@ -24,7 +24,7 @@ use soglia_core::trace::{
 };
 use windows_core::{HRESULT, Interface};
 
-use crate::{hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of};
+use crate::{hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of, tell};
 
 pub use soglia_core::trace::log::{Scope, Source};
 
@@ -77,6 +77,10 @@ pub struct Engine {
     unwatched: Mutex<HashSet<Unwatched>>,
     /// Which calls shall not be made as they are.
     pub rules: Rules,
+    /// Somebody is told of crossings, and may act: wrappers are made for that.
+    pub tells: bool,
+    /// Crossings are recorded or told: else nothing is woven.
+    pub watches: bool,
     /// Major version of the runtime.
     pub major: u16,
 }
@@ -123,7 +127,10 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let declined = hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION;
     let asked_for = env::var_os(variables::RECORDING).map(PathBuf::from);
     let follow = env::var_os(variables::FOLLOW).is_some();
-    let path = asked_for.or_else(hosting::recording).ok_or(declined)?;
+    let path = asked_for
+        .clone()
+        .or_else(hosting::recording)
+        .ok_or(declined)?;
     let [major, ..] = version_of(info).unwrap_or([OLDEST, 0, 0]);
     if major < OLDEST {
         writer::note(
@@ -158,6 +165,16 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     let (source, because) = chosen.inspect_err(|answer| {
         recording.note(&format!("the runtime refused the event mask: {answer:?}"));
     })?;
+    let tells = tell::on();
+    if let (true, Source::Transitions) = (tells, source) {
+        // They can be watched, but not acted on.
+        let because = because.as_deref().unwrap_or("another source was asked for");
+        recording.note(&format!("its host cannot be told of crossings: {because}"));
+        return Err(declined);
+    }
+    if asked_for.is_none() {
+        tell::hooks::only_tell();
+    }
     let scope = match (source, env::var_os(variables::SCOPE)) {
         (Source::Transitions, _) => Scope::All,
         (_, Some(scope)) if scope == "corelib" => Scope::CoreLib,
@@ -175,6 +192,8 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         callers: env::var_os(variables::CALLERS).is_some(),
         unwatched: Mutex::default(),
         rules,
+        tells,
+        watches: tells || asked_for.is_some(),
         major,
     });
     let header = recording.header();

@@ -7,7 +7,8 @@
 //! | [`clerk`] | a thread that asks the CLR what it answers only there | woven: first call of a target, slow calls |
 //! | [`engine`] | what is the same for the whole process | start, end |
 //! | [`source`] | where crossings come from | **the hot path** |
-//! | [`threads`] | which task the running thread is | first crossing, last moments |
+//! | [`tell`] | a host that is told of crossings, and acts | **the hot path**, if there is one |
+//! | [`threads`], [`tls`] | which task the running thread is | first crossing, last moments |
 //! | [`names`], [`metadata`], [`modules`] | which function a number stands for | first call of a function on a task |
 //! | [`objects`] | where a native function lies in memory | first return of a target |
 //! | [`policy`] | which calls shall not be made as they are | load of a module, calls of a limited number |
@@ -35,7 +36,9 @@ mod policy;
 mod profiler;
 mod source;
 mod stacks;
+mod tell;
 mod threads;
+mod tls;
 mod trampolines;
 mod types;
 mod weave;

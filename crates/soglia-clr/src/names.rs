@@ -285,6 +285,17 @@ impl Engine {
         }
     }
 
+    /// Where the native function with these names lies, which the runtime has found for `function`; 0: nobody knows.
+    pub fn address_of(&self, names: &TargetNames, function: Option<FunctionId>) -> usize {
+        let Some((library, entry)) = called(names) else {
+            return 0;
+        };
+        let linked = function.and_then(|function| objects::linked(function.0, &entry));
+        linked.unwrap_or_else(|| {
+            objects::find(&library, &entry).map_or(0, |place| place.address as usize)
+        })
+    }
+
     /// Whether the native function with these names is to be found.
     pub fn is_in_memory(&self, names: &TargetNames) -> bool {
         called(names).is_some_and(|(library, entry)| objects::find(&library, &entry).is_some())

@@ -69,6 +69,45 @@ fn fits(path: &Path, library: &str) -> bool {
     file == wanted || bare(file) == bare(wanted)
 }
 
+/// Words of the CLR's own record of a P/Invoke that are looked at: it is about half as long.
+const RECORD: usize = 24;
+
+/// Where a P/Invoke leads that the CLR has linked: its record of the method, which is what a function's number points to, has the
+/// address in it. Where it lies there depends on the version, so it is known by the symbol that it points to.
+///
+/// A name that was found in another form (`FooA`, `FooW`) begins with the one that was asked for.
+pub fn linked(record: usize, entry: &str) -> Option<usize> {
+    let mut words = [0_usize; RECORD];
+    let read = |words: &mut [usize]| {
+        let here = libc::iovec {
+            iov_base: words.as_mut_ptr().cast(),
+            iov_len: size_of_val(words),
+        };
+        let there = libc::iovec {
+            iov_base: std::ptr::without_provenance_mut(record),
+            iov_len: here.iov_len,
+        };
+        // SAFETY: reads into our own words; what is not mapped over there is an error, no fault.
+        unsafe {
+            libc::process_vm_readv(libc::getpid(), &raw const here, 1, &raw const there, 1, 0)
+        }
+    };
+    let bytes = usize::try_from(read(&mut words)).unwrap_or(0);
+    let named = |word: &usize, fits: &dyn Fn(&str) -> bool| {
+        let symbol = object_at(std::ptr::without_provenance_mut(*word)).and_then(|(_, s)| s);
+        symbol.is_some_and(|symbol| fits(&symbol))
+    };
+    let words = &words[..bytes / size_of::<usize>()];
+    let exact = words.iter().find(|word| named(word, &|s| s == entry));
+    let suffixed = |s: &str| {
+        s.strip_prefix(entry)
+            .is_some_and(|rest| rest == "A" || rest == "W")
+    };
+    exact
+        .or_else(|| words.iter().find(|word| named(word, &suffixed)))
+        .copied()
+}
+
 /// Where the entry point of a library lies: in an object of the library's name, or, if there is none (a resolver gave
 /// another), in the only loaded object that exports the entry point.
 pub fn find(library: &str, entry: &str) -> Option<Place> {

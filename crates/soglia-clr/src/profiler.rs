@@ -27,7 +27,7 @@ use crate::{
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
     hosting,
     source::{delegates, transitions},
-    threads, weave,
+    tell, threads, weave,
 };
 
 /// `CORECLR_PROFILER`.
@@ -140,6 +140,7 @@ impl ProfilerCallback for Profiler {
             match started {
                 Ok(engine) => {
                     threads::start();
+                    tell::start();
                     engine.tell_runtime();
                     hresult::S_OK
                 }
@@ -163,7 +164,7 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             if let Some(engine) = engine::get().filter(|_| status.is_ok()) {
                 engine.modules.add(module);
-                if engine.source == Source::Woven {
+                if engine.source == Source::Woven && engine.watches {
                     weave::module_loaded(engine, module);
                 }
             }

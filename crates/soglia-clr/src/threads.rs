@@ -25,73 +25,10 @@ use soglia_core::{
 use crate::{
     boundary,
     engine::{self, Engine},
+    tls::thread_pointer,
 };
 
-#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
-mod local {
-    //! One pointer per thread, in the initial-exec model: two instructions instead of a call. glibc keeps static room
-    //! for libraries that are loaded late and use little of it.
-    use soglia_core::trace::task_writer::TaskWriter;
-
-    std::arch::global_asm!(
-        ".pushsection .tbss.soglia_task,\"awT\",@nobits",
-        ".globl soglia_task",
-        ".hidden soglia_task",
-        ".type soglia_task,@object",
-        ".size soglia_task,8",
-        ".balign 8",
-        "soglia_task:",
-        ".zero 8",
-        ".popsection",
-    );
-
-    #[inline(always)]
-    pub fn get() -> *mut TaskWriter {
-        let task;
-        // SAFETY: reads this thread's own variable, defined above.
-        unsafe {
-            std::arch::asm!(
-                "mov {0}, qword ptr [rip + soglia_task@GOTTPOFF]",
-                "mov {0}, qword ptr fs:[{0}]",
-                out(reg) task,
-                options(nostack, readonly, preserves_flags, pure),
-            );
-        }
-        task
-    }
-
-    pub fn set(task: *mut TaskWriter) {
-        // SAFETY: writes this thread's own variable, defined above.
-        unsafe {
-            std::arch::asm!(
-                "mov {0}, qword ptr [rip + soglia_task@GOTTPOFF]",
-                "mov qword ptr fs:[{0}], {1}",
-                out(reg) _,
-                in(reg) task,
-                options(nostack, preserves_flags),
-            );
-        }
-    }
-}
-
-#[cfg(not(all(target_arch = "x86_64", target_env = "gnu")))]
-mod local {
-    //! One pointer per thread.
-    use std::cell::Cell;
-
-    use soglia_core::trace::task_writer::TaskWriter;
-
-    thread_local!(static TASK: Cell<*mut TaskWriter> = const { Cell::new(std::ptr::null_mut()) });
-
-    #[inline]
-    pub fn get() -> *mut TaskWriter {
-        TASK.get()
-    }
-
-    pub fn set(task: *mut TaskWriter) {
-        TASK.set(task);
-    }
-}
+thread_pointer!(local, "soglia_task", TaskWriter);
 
 /// No thread becomes a task any more.
 static STOPPED: AtomicBool = AtomicBool::new(false);

@@ -72,7 +72,7 @@ struct Slot {
     original: AtomicUsize,
     /// For the hooks.
     id: AtomicI64,
-    /// Bytes of arguments on the stack, a multiple of 16.
+    /// Bytes of arguments on the stack, a multiple of 16; and 1 more if the result goes into memory of the caller's.
     stack: AtomicUsize,
 }
 
@@ -83,6 +83,14 @@ pub struct Target {
     pub id: i64,
     /// Bytes of arguments on the stack, at most. More are harmless as long as the stack has them.
     pub stack: usize,
+    /// The result goes into memory of the caller's, whose address is the first argument.
+    pub in_memory: bool,
+}
+
+impl Target {
+    fn word(self) -> usize {
+        self.stack.next_multiple_of(16) | usize::from(self.in_memory)
+    }
 }
 
 /// The trampolines of a process. They are never freed: native code may hold a pointer for ever.
@@ -157,7 +165,7 @@ impl Trampolines {
             if let Some(slot) = self.slot(known.trampoline) {
                 // Nobody calls through it now: the delegate that it stood for is gone.
                 slot.id.store(target.id, Relaxed);
-                slot.stack.store(target.stack.next_multiple_of(16), Relaxed);
+                slot.stack.store(target.word(), Relaxed);
             }
             return Some(known.trampoline);
         }
@@ -244,7 +252,7 @@ impl Trampolines {
         slot.common.store(common.address(), Relaxed);
         slot.original.store(original, Relaxed);
         slot.id.store(target.id, Relaxed);
-        slot.stack.store(target.stack.next_multiple_of(16), Relaxed);
+        slot.stack.store(target.word(), Relaxed);
         self.made.store(index + 1, Release);
         Some(pointer)
     }

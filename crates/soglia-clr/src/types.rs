@@ -257,6 +257,12 @@ pub fn stack_of(engine: &Engine, import: &IMetaDataImport, signature: &MethodSig
     Some(all.next_multiple_of(16)).filter(|size| *size <= MOST_STACK)
 }
 
+/// Whether the result goes into memory of the caller's: a struct of more than two words.
+pub fn returns_in_memory(engine: &Engine, import: &IMetaDataImport, of: &MethodSig) -> bool {
+    let is_struct = sig::strip(of.ret()).is_some_and(|(kind, _)| kind == sig::VALUE_TYPE);
+    is_struct && size_of(engine, import, of.ret(), DEEPEST).is_none_or(|size| size > 2 * WORD)
+}
+
 fn type_ref(import: &IMetaDataImport, token: MdToken) -> Option<(MdToken, String)> {
     let mut scope = MdToken::default();
     let name = string(|buffer, size, needed| {

@@ -41,11 +41,7 @@ use crate::boundary;
 
 pub use attach::recording;
 pub use events::clr_disabled;
-#[expect(unused_imports, reason = "for the hooks, which do not ask it yet")]
-pub use {
-    host::{gc_manager, policy_manager, task_manager},
-    tasks::current as current_task,
-};
+pub use {host::task_manager, tasks::of_this_thread as task_of_this_thread};
 
 /// A hosting method, of either side, has answered `E_FAIL`.
 static FAILED: AtomicBool = AtomicBool::new(false);

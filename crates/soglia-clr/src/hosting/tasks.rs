@@ -32,7 +32,12 @@ use soglia_abi::{
 };
 use windows_core::{ComObject, Interface, implement};
 
-use super::{Shared, clr::DOMAIN, managed, method, runtime_host::started};
+use super::{
+    Shared,
+    clr::{Clr, DOMAIN},
+    managed, method,
+    runtime_host::started,
+};
 
 /// The task manager, with a reference for the caller. Hosts are told that they need not count, so it never goes.
 pub fn manager() -> *mut c_void {
@@ -60,32 +65,45 @@ pub fn current() -> *mut c_void {
     task.unwrap_or(null_mut())
 }
 
+/// The calling thread's `ICLRTask2`, lent, for its host; null if the runtime is not there. A thread that the runtime does not know yet
+/// gets known to it.
+pub fn of_this_thread() -> *mut c_void {
+    match started() {
+        Ok(clr) if clr.knows_this_thread() || introduce(clr).is_ok() => current(),
+        _ => null_mut(),
+    }
+}
+
+/// Makes the calling thread known to the runtime.
+fn introduce(clr: &Clr) -> Result<(), HRESULT> {
+    unsafe extern "system" fn nothing(_: *mut c_void) -> HRESULT {
+        S_OK
+    }
+    // SAFETY: a function that takes anything. The runtime gets to know the thread that calls it.
+    let answer = unsafe {
+        clr.host()
+            .ExecuteInAppDomain(DOMAIN, Some(nothing), null_mut())
+    };
+    answer.ok().map_err(|e| e.code())
+}
+
 #[implement(ICLRTaskManager)]
 struct TaskManager;
 
 impl ICLRTaskManager_Impl for TaskManager_Impl {
     unsafe fn CreateTask(&self, task: *mut *mut c_void) -> HRESULT {
-        unsafe extern "system" fn nothing(_: *mut c_void) -> HRESULT {
-            S_OK
-        }
         method(|| {
             if task.is_null() {
                 return E_POINTER;
             }
-            let clr = match started() {
-                Ok(clr) => clr,
+            match started() {
+                Ok(clr) if clr.knows_this_thread() => return HOST_E_INVALIDOPERATION,
+                Ok(clr) => {
+                    if let Err(why) = introduce(clr) {
+                        return why;
+                    }
+                }
                 Err(why) => return why,
-            };
-            if clr.knows_this_thread() {
-                return HOST_E_INVALIDOPERATION;
-            }
-            // SAFETY: a function that takes anything. The runtime gets to know the thread that calls it.
-            let answer = unsafe {
-                clr.host()
-                    .ExecuteInAppDomain(DOMAIN, Some(nothing), null_mut())
-            };
-            if answer.is_err() {
-                return answer;
             }
             // SAFETY: not null, and valid by COM's rules.
             unsafe { *task = current() };

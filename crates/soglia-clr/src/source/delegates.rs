@@ -27,10 +27,11 @@ use soglia_core::{
 use super::woven;
 use crate::{
     boundary, clerk,
-    engine::{self, Engine, GENERATION},
-    metadata::Scope,
+    engine::{self, Engine, GENERATION, Scope},
+    metadata,
     names::describe_method,
     objects,
+    tell::hooks,
     trampolines::{Common, Hooks, Target, Trampolines},
     types,
     weave::{self, before::Before, before::wide, sig::MethodSig},
@@ -43,12 +44,20 @@ static TRAMPOLINES: Trampolines =
 struct Callbacks;
 
 impl Hooks for Callbacks {
-    extern "C" fn open(id: i64, _thunk: usize) {
+    extern "C" fn open(id: i64, _thunk: usize) -> i32 {
+        if hooks::on() {
+            return hooks::reverse_enter(id);
+        }
         woven::callback_enter(id);
+        0
     }
 
-    extern "C" fn close(id: i64, _thunk: usize) {
-        woven::callback_leave(id);
+    extern "C" fn close(id: i64, _thunk: usize, opened: i32) {
+        if hooks::on() {
+            hooks::reverse_leave(id, opened);
+        } else {
+            woven::callback_leave(id);
+        }
     }
 }
 
@@ -56,12 +65,20 @@ impl Hooks for Callbacks {
 struct Outward;
 
 impl Hooks for Outward {
-    extern "C" fn open(id: i64, _function: usize) {
+    extern "C" fn open(id: i64, function: usize) -> i32 {
+        if hooks::on() {
+            return hooks::outward_leave(id, function);
+        }
         woven::outward_leave(id);
+        0
     }
 
-    extern "C" fn close(id: i64, _function: usize) {
-        woven::outward_enter(id);
+    extern "C" fn close(id: i64, _function: usize, opened: i32) {
+        if hooks::on() {
+            hooks::outward_enter(id, opened);
+        } else {
+            woven::outward_enter(id);
+        }
     }
 }
 
@@ -230,20 +247,34 @@ fn describe(engine: &Engine, class: ClassId, side: Side) -> Result<Target, Why> 
     // SAFETY: a zero-terminated name, any signature, a pointer to a local.
     let answer =
         unsafe { import.FindMethod(token, name.as_ptr(), std::ptr::null(), 0, &raw mut invoke) };
-    let (true, Some(scope)) = (answer.is_ok(), Scope::of_module(&engine.info, module)) else {
+    let (true, Some(scope)) = (
+        answer.is_ok(),
+        metadata::Scope::of_module(&engine.info, module),
+    ) else {
         return Err(Why::NoDelegate);
     };
     let names = describe_method(&scope, invoke, side, engine.assembly(module));
+    // Whoever acts on crossings shall not meet one half of those that the framework makes for itself.
+    if engine.tells && engine.scope == Scope::User && names.runtime_internal {
+        return Err(Why::NoDelegate);
+    }
     let signature = Before::of(&import, invoke).map_err(|_| Why::NoDelegate)?;
     let signature = MethodSig::parse(&signature.signature);
-    let stack = signature.and_then(|signature| types::stack_of(engine, &import, &signature));
+    let stack = signature
+        .as_ref()
+        .and_then(|signature| types::stack_of(engine, &import, signature));
+    let in_memory = signature.is_some_and(|s| types::returns_in_memory(engine, &import, &s));
     let stack = stack.ok_or_else(|| Why::Arguments(Arc::new(names.clone())))?;
     let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
     let id = *calls
         .get_or_insert_default()
         .entry(names)
         .or_insert_with_key(|names| weave::add(names.clone()).into());
-    Ok(Target { id, stack })
+    Ok(Target {
+        id,
+        stack,
+        in_memory,
+    })
 }
 
 fn type_def(info: &ICorProfilerInfo2, class: ClassId) -> Option<(ModuleId, MdToken)> {

@@ -33,20 +33,27 @@ fn ravage() {
     }
 }
 
+/// What is answered before a call, to come back after it. Calls with an id below 0 are refused.
+const ANSWER: i32 = 0x7654_3210;
+
 impl Hooks for Callbacks {
-    extern "C" fn open(id: i64, original: usize) {
+    extern "C" fn open(id: i64, original: usize) -> i32 {
         tell('R', id, original);
+        if id < 0 { -1 } else { ANSWER }
     }
-    extern "C" fn close(id: i64, original: usize) {
+    extern "C" fn close(id: i64, original: usize, opened: i32) {
+        assert_eq!(opened, ANSWER);
         tell('V', id, original);
     }
 }
 
 impl Hooks for Outward {
-    extern "C" fn open(id: i64, original: usize) {
+    extern "C" fn open(id: i64, original: usize) -> i32 {
         tell('L', id, original);
+        ANSWER
     }
-    extern "C" fn close(id: i64, original: usize) {
+    extern "C" fn close(id: i64, original: usize, opened: i32) {
+        assert_eq!(opened, ANSWER);
         tell('E', id, original);
     }
 }
@@ -69,7 +76,11 @@ fn forward(t: &Trampolines, native: usize, target: Target) -> usize {
 }
 
 fn target(id: i64, stack: usize) -> Option<Target> {
-    Some(Target { id, stack })
+    Some(Target {
+        id,
+        stack,
+        in_memory: false,
+    })
 }
 
 fn told() -> Vec<(char, i64, usize)> {
@@ -90,6 +101,37 @@ extern "C" fn add(a: c_int, b: c_int) -> c_int {
 }
 
 #[test]
+fn a_refused_call_is_not_made_and_returns_zeros() {
+    #[repr(C)]
+    struct Large([u64; 5]);
+    extern "C" fn never() -> c_int {
+        panic!("was called");
+    }
+    let t = trampolines();
+    let of = |id: usize| never as *const () as usize + 16 * id;
+    let refused = |id: usize, in_memory| {
+        let target = Target {
+            id: -1,
+            stack: 16,
+            in_memory,
+        };
+        reverse(&t, of(id), 7, || Some(target))
+    };
+    let made = refused(0, false);
+    assert_eq!(pointer!(made, extern "C" fn() -> u64)(), 0);
+    assert_eq!(pointer!(made, extern "C" fn(f64) -> f64)(1.5), 0.0);
+    assert_eq!(told().len(), 2);
+    // The caller gives the place, and counts on being told it again.
+    let made = refused(1, true);
+    let place = pointer!(made, extern "C" fn(*mut Large) -> *mut Large);
+    let mut large = Large([7; 5]);
+    let at = &raw mut large;
+    assert_eq!(place(at), at);
+    assert_eq!(large.0, [7; 5]);
+    assert_eq!(told().len(), 1);
+}
+
+#[test]
 fn a_call_passes_through_and_is_told_before_and_after() {
     let t = trampolines();
     let original = add as *const () as usize;
@@ -101,7 +143,15 @@ fn a_call_passes_through_and_is_told_before_and_after() {
     );
     assert_eq!(told(), [('R', 3, original), ('V', 3, original)]);
 
-    let out = forward(&t, original, Target { id: 9, stack: 0 });
+    let out = forward(
+        &t,
+        original,
+        Target {
+            id: 9,
+            stack: 0,
+            in_memory: false,
+        },
+    );
     assert_ne!(out, made);
     assert_eq!(pointer!(out, extern "C" fn(c_int, c_int) -> c_int)(1, 2), 3);
     assert_eq!(told(), [('L', 9, original), ('E', 9, original)]);
@@ -222,7 +272,17 @@ extern "C" fn doubles(a: f32, b: f64) -> Doubles {
 #[test]
 fn results_come_back_in_whatever_registers_they_are() {
     let t = trampolines();
-    let through = |function: *const ()| forward(&t, function as usize, Target { id: 1, stack: 0 });
+    let through = |function: *const ()| {
+        forward(
+            &t,
+            function as usize,
+            Target {
+                id: 1,
+                stack: 0,
+                in_memory: false,
+            },
+        )
+    };
     let (a, b, c) = (
         through(mixed as _),
         through(integers as _),
@@ -248,7 +308,11 @@ fn functions_of_any_number_of_arguments_are_called() {
     let made = forward(
         &t,
         libc::snprintf as *const () as usize,
-        Target { id: 1, stack: 64 },
+        Target {
+            id: 1,
+            stack: 64,
+            in_memory: false,
+        },
     );
     let print = pointer!(
         made,
@@ -279,9 +343,39 @@ fn the_same_pointer_has_the_same_trampoline() {
     let made = reverse(&t, 0x1000, 1, || target(1, 0));
     assert_eq!(reverse(&t, 0x1000, 1, || panic!("known")), made);
     assert_ne!(reverse(&t, 0x2000, 1, || target(1, 0)), made);
-    let out = forward(&t, 0x1000, Target { id: 1, stack: 0 });
-    assert_eq!(forward(&t, 0x1000, Target { id: 1, stack: 0 }), out);
-    assert_ne!(forward(&t, 0x1000, Target { id: 2, stack: 0 }), out);
+    let out = forward(
+        &t,
+        0x1000,
+        Target {
+            id: 1,
+            stack: 0,
+            in_memory: false,
+        },
+    );
+    assert_eq!(
+        forward(
+            &t,
+            0x1000,
+            Target {
+                id: 1,
+                stack: 0,
+                in_memory: false
+            }
+        ),
+        out
+    );
+    assert_ne!(
+        forward(
+            &t,
+            0x1000,
+            Target {
+                id: 2,
+                stack: 0,
+                in_memory: false
+            }
+        ),
+        out
+    );
 }
 
 #[test]
@@ -353,7 +447,15 @@ fn a_face_looks_like_its_thunk_and_leads_to_the_trampoline() {
     let t = trampolines();
     // Trampolines without faces come between.
     for n in 0..THUNKS + 3 {
-        forward(&t, 0x1000 + n, Target { id: 1, stack: 0 });
+        forward(
+            &t,
+            0x1000 + n,
+            Target {
+                id: 1,
+                stack: 0,
+                in_memory: false,
+            },
+        );
     }
     let thunks: Vec<_> = (0..2 * THUNKS)
         .map(|_| Box::new(clr_thunk(0x1111)))

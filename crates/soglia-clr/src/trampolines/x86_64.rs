@@ -19,10 +19,10 @@ use super::{CLR_THUNK, CODE, FACE, THUNKS};
 ///
 /// Neither may unwind, and both keep errno. They run wherever native code calls from, so also on threads that were never managed.
 pub trait Hooks {
-    /// Before.
-    extern "C" fn open(id: i64, original: usize);
-    /// After. Not told if the call ends in another way than by its return.
-    extern "C" fn close(id: i64, original: usize);
+    /// Before. Below 0: the call is not made, and returns zeros.
+    extern "C" fn open(id: i64, original: usize) -> i32;
+    /// After, with what `open` has answered. Not told if the call ends in another way than by its return, or is not made.
+    extern "C" fn close(id: i64, original: usize, opened: i32);
 }
 
 /// Code that all thunks of a direction share.
@@ -70,7 +70,8 @@ global_asm!(
 ///  rbp+16 ..   arguments on the stack        rbp-72   r11, the slot
 ///  rbp+8       return address                rbp-80   the id, as it was before: another thread may change the slot
 ///  rbp         caller's rbp                  rbp-88   the original, likewise
-///  rbp-8 ..    rdi rsi rdx rcx r8 r9 rax r10 rbp-224  xmm0 .. xmm7
+///  rbp-8 ..    rdi rsi rdx rcx r8 r9 rax r10 rbp-96   what the first hook has answered
+///                                            rbp-224  xmm0 .. xmm7
 /// ```
 ///
 /// Of ymm and zmm registers the upper parts are left to chance: the CLR passes nothing in them. rax is the number of vector registers
@@ -108,10 +109,13 @@ unsafe extern "C" fn common<H: Hooks>() {
         "mov [rbp - 88], rsi",
         "mov [rbp - 80], rdi",
         "call {open}",
+        "mov [rbp - 96], rax",
+        "test eax, eax",
+        "js 4f",
         // What the caller has put on the stack, once more.
         "mov r11, [rbp - 72]",
         "mov rcx, [r11 + 24]",
-        "test rcx, rcx",
+        "and rcx, -16",
         "je 3f",
         "2:",
         "push qword ptr [rbp + rcx + 8]",
@@ -143,11 +147,27 @@ unsafe extern "C" fn common<H: Hooks>() {
         "movaps [rbp - 208], xmm1",
         "mov rdi, [rbp - 80]",
         "mov rsi, [rbp - 88]",
+        "mov edx, [rbp - 96]",
         "call {close}",
         "mov rax, [rbp - 8]",
         "mov rdx, [rbp - 16]",
         "movaps xmm0, [rbp - 224]",
         "movaps xmm1, [rbp - 208]",
+        "leave",
+        ".cfi_remember_state",
+        ".cfi_def_cfa rsp, 8",
+        ".cfi_restore rbp",
+        "ret",
+        ".cfi_restore_state",
+        // Not made: zeros, or where the caller wants a result in memory, its address.
+        "4:",
+        "mov r11, [rbp - 72]",
+        "xor eax, eax",
+        "test qword ptr [r11 + 24], 1",
+        "cmovne rax, [rbp - 8]",
+        "xor edx, edx",
+        "xorps xmm0, xmm0",
+        "xorps xmm1, xmm1",
         "leave",
         ".cfi_def_cfa rsp, 8",
         ".cfi_restore rbp",

@@ -41,10 +41,8 @@ pub struct Method {
 /// How a forward call is woven around.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Told, in cooperative mode.
+    /// Told.
     Watched,
-    /// Told in preemptive mode; the hook may block, and refuse.
-    Refusable,
     /// Never made: an exception instead.
     Refused(Refusal),
 }
@@ -86,8 +84,6 @@ pub struct Done {
 const PRESERVE_SIG: u32 = 0x80;
 const AGGRESSIVE_INLINING: u32 = 0x100;
 const NO_INLINING: u32 = 0x8;
-
-const INT32: &[u8] = &[sig::INT32];
 
 /// A call to weave around.
 pub struct Call {
@@ -216,8 +212,8 @@ impl Hooks {
 }
 
 /// What is put around the calls of one module.
-struct Weaver<'a> {
-    emitter: Emitter<'a>,
+pub(super) struct Weaver<'a> {
+    pub(super) emitter: Emitter<'a>,
     hooks: Hooks,
     /// A P/Invoke was added to the module.
     has_imports: bool,
@@ -268,9 +264,15 @@ impl<'a> Weaver<'a> {
                 }
                 self.refused(call.id, refusal)?
             }
-            manner => {
+            Manner::Watched => {
                 let native = self.native(call, before)?;
-                self.calling(call, manner, native, signature)?
+                let mut code = Code::new();
+                self.gate(&mut code, call)?;
+                if self.emitter.engine.tells {
+                    self.telling(code, call.id, native, signature)?
+                } else {
+                    self.calling(code, call.id, native, signature)?
+                }
             }
         };
         let flags = before.flags & !mdPinvokeImpl;
@@ -310,26 +312,29 @@ impl<'a> Weaver<'a> {
         Ok(native)
     }
 
-    /// The body of a method that calls `native` between the hooks.
+    /// Asks first whether the call may be made, if that is to be asked.
+    fn gate(&mut self, code: &mut Code, call: &Call) -> Result<(), Error> {
+        let Some((asked, refusal)) = &call.gate else {
+            return Ok(());
+        };
+        let go = code.label();
+        code.hook_with(asked.address(), self.hooks.slow(policy::ask));
+        code.brfalse(go);
+        self.throw(code, refusal)?;
+        code.place(go);
+        Ok(())
+    }
+
+    /// The rest of the body of a method that calls `native` between the hooks.
     fn calling(
         &mut self,
-        call: &Call,
-        manner: &Manner,
+        mut code: Code,
+        id: u32,
         native: MdToken,
         signature: &MethodSig,
     ) -> Result<Vec<u8>, Error> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
-        let id = call.id;
-        let mut code = Code::new();
-        if let Some((asked, refusal)) = &call.gate {
-            let go = code.label();
-            let ask = self.hooks.slow(policy::ask);
-            code.hook_with(asked.address(), ask);
-            code.brfalse(go);
-            self.throw(&mut code, refusal)?;
-            code.place(go);
-        }
         if self.emitter.engine.counts() {
             code.hooks(id, self.hooks.pair(woven::count, woven::count_slow));
             code.arguments(args);
@@ -337,21 +342,11 @@ impl<'a> Weaver<'a> {
             code.ret(ret.is_some());
             return code.finish(None).ok_or(Error::UNWRITABLE);
         }
-        let mut locals: Vec<&[u8]> = Vec::new();
-        let mut local = |what| {
-            locals.push(what);
-            (locals.len() - 1) as u16
-        };
-        let leave_slow = self.hooks.slow(woven::leave_slow);
-        if *manner == Manner::Refusable {
-            let throw = self.throw_hresult()?;
-            code.hook_may_refuse(id, leave_slow, local(INT32), throw);
-        } else {
-            let quick = self.hooks.quick(woven::leave);
-            let slow = leave_slow;
-            code.hooks(id, Pair { quick, slow });
-        }
-        let ret = ret.map(local);
+        let locals = self.emitter.locals(ret.as_slice())?;
+        let ret = ret.map(|_| 0);
+        let quick = self.hooks.quick(woven::leave);
+        let slow = self.hooks.slow(woven::leave_slow);
+        code.hooks(id, Pair { quick, slow });
         code.watched(
             ret,
             |code| {
@@ -362,15 +357,7 @@ impl<'a> Weaver<'a> {
         );
         code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));
         code.give_back(ret);
-        let locals = self.emitter.locals(&locals)?;
         code.finish(locals).ok_or(Error::UNWRITABLE)
-    }
-
-    fn throw_hresult(&mut self) -> Result<MdToken, Error> {
-        let signature = [0, 1, sig::VOID, sig::INT32];
-        let marshal = "System.Runtime.InteropServices.Marshal";
-        self.emitter
-            .method_of_corelib(marshal, "ThrowExceptionForHR", &signature)
     }
 
     /// The body of a method that never calls.
@@ -457,6 +444,10 @@ impl<'a> Weaver<'a> {
         })?;
         // For stack traces, which give their names.
         self.emitter.copy_parameters(call.method.token, body)?;
+        if self.emitter.engine.tells {
+            let body = self.telling_back(call.id, body, signature)?;
+            return self.emitter.set_body(call.method.token, &body);
+        }
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
         let counts = self.emitter.engine.counts();

@@ -60,7 +60,7 @@ pub(super) struct NewMethod<'a> {
 /// What is written into one module.
 pub(super) struct Emitter<'a> {
     pub(super) engine: &'a Engine,
-    module: ModuleId,
+    pub(super) module: ModuleId,
     pub(super) import: IMetaDataImport2,
     pub(super) emit: IMetaDataEmit2,
     memory: IMethodMalloc,

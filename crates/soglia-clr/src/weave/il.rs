@@ -51,6 +51,7 @@ mod op {
     pub const RET: u8 = 0x2A;
     pub const BRFALSE: u8 = 0x39;
     pub const BGE: u8 = 0x3C;
+    pub const LDIND_U1: u8 = 0x47;
     pub const LDIND_I: u8 = 0x4D;
     pub const ADD: u8 = 0x58;
     pub const CONV_U8: u8 = 0x6E;
@@ -202,6 +203,11 @@ impl Code {
     /// Loads a native int from an address.
     pub fn ldind_i(&mut self) {
         self.byte(op::LDIND_I, 1, 1);
+    }
+
+    /// Loads a byte from an address.
+    pub fn ldind_u1(&mut self) {
+        self.byte(op::LDIND_U1, 1, 1);
     }
 
     /// Adds.

@@ -17,7 +17,7 @@
 //! | [`before`] | what the metadata of a module say of a method |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`hooks`] | how hooks are called from a module |
-//! | [`around`] | what is put around a call |
+//! | [`around`], [`told`] | what is put around a call, and around one that a host is told of |
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
@@ -38,6 +38,7 @@ pub mod il;
 mod pointers;
 pub mod r2r;
 pub mod sig;
+mod told;
 
 pub use around::{Method, Refusal};
 
@@ -58,7 +59,8 @@ use soglia_core::{
 use windows_core::Interface;
 
 use crate::{
-    engine::Engine,
+    boundary, clerk,
+    engine::{self, Engine},
     metadata::{Scope, string},
     names::{describe_method, function_pointer, is_of_framework},
 };
@@ -110,6 +112,27 @@ const MODULE_FLAT: u32 = 0x20;
 pub fn call(id: i64) -> Option<Arc<Call>> {
     let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
     weave.calls.get(usize::try_from(id).ok()?).cloned()
+}
+
+/// Where a P/Invoke leads that the runtime has just linked; 0 if that cannot be found out. In preemptive mode.
+pub fn linked(id: i64, module: ModuleId, native: MdToken) -> usize {
+    boundary::fence(0, || {
+        let (Some(engine), Some(call)) = (engine::get(), call(id)) else {
+            return 0;
+        };
+        // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
+        let function = clerk::ask(move || {
+            let mut function = FunctionId::NULL;
+            // SAFETY: a method of a module that is in use, a pointer to a local.
+            let answer = unsafe {
+                engine
+                    .info
+                    .GetFunctionFromToken(module, native, &raw mut function)
+            };
+            answer.is_ok().then_some(function)
+        });
+        engine.address_of(&call.names, function.flatten())
+    })
 }
 
 /// A new call: one that is woven around, or that trampolines tell of.

@@ -32,6 +32,7 @@ use super::{
     hooks::Signatures,
     il::{Code, Hook, Pair},
     sig::{self, MethodSig},
+    told,
 };
 use crate::source::woven;
 
@@ -214,7 +215,11 @@ impl Pointers<'_, '_> {
             self.emitter.type_parameter(method, number)?;
         }
         let id = super::add(self.names.clone());
-        let body = self.calling(id, token, signature)?;
+        let body = if self.emitter.engine.tells {
+            told::pointer(self.emitter, id, token, signature)?
+        } else {
+            self.calling(id, token, signature)?
+        };
         self.emitter.set_body(method, &body)?;
         Ok(method)
     }

@@ -11,7 +11,9 @@ use soglia_core::{
     trace::task_writer::TaskWriter,
 };
 
-use super::{Callee, DONE, SLOW, close, count_one_slow, fail, open_slow, recall, then};
+use super::{
+    Callee, DONE, SLOW, close, count_one_slow, fail, only_counts, open_slow, recall, then,
+};
 use crate::{engine::GENERATION, threads};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
@@ -56,6 +58,24 @@ pub extern "C" fn enter_pointer_slow(_id: i64, _pointer: usize) {
 /// When a call by function pointer has ended by an exception. Called in preemptive mode.
 pub extern "C" fn enter_pointer_failed(_id: i64, pointer: usize) {
     fail(by_pointer(pointer as u64));
+}
+
+/// Before a call by function pointer, in preemptive mode from the start.
+pub fn told_leave_pointer(id: i64, pointer: usize) {
+    if only_counts() {
+        if count_pointer(id, pointer) == SLOW {
+            count_pointer_slow(id, pointer);
+        }
+    } else if leave_pointer(id, pointer) == SLOW {
+        leave_pointer_slow(id, pointer);
+    }
+}
+
+/// When such a call has returned.
+pub fn told_enter_pointer(id: i64, pointer: usize) {
+    if !only_counts() && enter_pointer(id, pointer) == SLOW {
+        enter_pointer_slow(id, pointer);
+    }
 }
 
 /// Before a call by function pointer that is only counted. Called in cooperative mode.

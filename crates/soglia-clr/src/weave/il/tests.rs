@@ -244,7 +244,9 @@ fn example(args: u16, returns: bool, may_refuse: bool) -> Vec<u8> {
     let mut code = Code::new();
     let slow = hook(0x11, true);
     if may_refuse {
-        code.hook_may_refuse(ID, slow, 0, THROW);
+        code.hook(ID, slow);
+        code.stloc(0);
+        code.throw_if_failed(0, THROW);
     } else {
         let quick = hook(0x10, true);
         code.hooks(ID, Pair { quick, slow });

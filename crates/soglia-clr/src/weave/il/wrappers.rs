@@ -1,25 +1,25 @@
 //! What wrappers are made of: hooks, and a call between them.
 //!
 //! ```text
-//!   WATCHED                          REFUSABLE                        REFUSED
+//!   WATCHED                          TOLD                             REFUSED
 //!
-//!         leave(id)                        leave_slow(id)                   refused(id)
-//!         brfalse GO                       stloc.0                          ldstr message
-//!         leave_slow(id)                   ldloc.0                          newobj exception
-//!         pop                              ldc.i4.0                         throw
-//!   GO:   .try {                           bge GO
-//!           ldarg ...                      ldloc.0
-//!           call native                    call ThrowExceptionForHR
-//!           [stloc.n]                GO:   .try, as on the left         COUNTED
-//!           leave END
-//!         } fault {                                                         count(id)
-//!           enter_failed(id)                                                brfalse GO
-//!           endfault                                                        count_slow(id)
-//!         }                                                           GO:   ldarg ...
-//!   END:  enter(id)                                                         call native
-//!         brfalse DONE                                                      ret
-//!         enter_slow(id)
-//!   DONE: [ldloc.n]
+//!         leave(id)                        ldc.i8 how; ldind.u1             refused(id)
+//!         brfalse GO                       if 0: ldtoken native             ldstr message
+//!         leave_slow(id)                         call PrepareMethod         newobj exception
+//!         pop                                    linked(of)                 throw
+//!   GO:   .try {                           if 1: br QUIET
+//!           ldarg ...                      leave(of)
+//!           call native                    stloc.0                    COUNTED
+//!           [stloc.n]                      if < 0: throw it
+//!           leave END                      .try, as on the left,            count(id)
+//!         } fault {                          with failed(of, answer)        brfalse GO
+//!           enter_failed(id)         END:  enter(of, answer)                count_slow(id)
+//!           endfault                       if < 0: throw it           GO:   ldarg ...
+//!         }                                [ldloc.n]                        call native
+//!   END:  enter(id)                        ret                              ret
+//!         brfalse DONE               QUIET: ldarg ...
+//!         enter_slow(id)                   call native
+//!   DONE: [ldloc.n]                        ret
 //!         ret
 //! ```
 //!
@@ -70,10 +70,15 @@ impl Code {
 
     /// Calls a hook whose arguments are on the stack.
     pub fn call_hook(&mut self, hook: Hook) {
+        self.call_hook_with(hook, 0);
+    }
+
+    /// The same, with so many arguments more than the id and the pointer.
+    pub fn call_hook_with(&mut self, hook: Hook, more: u16) {
         // An address has no sign, the instruction's number has: the same 64 bits.
         self.ldc_i8((hook.address as u64).cast_signed());
         self.conv_i();
-        let args = 1 + u16::from(hook.pointer.is_some());
+        let args = 1 + u16::from(hook.pointer.is_some()) + more;
         self.calli(hook.signature, args, hook.answers);
     }
 
@@ -89,11 +94,9 @@ impl Code {
         self.place(done);
     }
 
-    /// Calls a hook that answers an HRESULT; one that has failed is thrown. `local` is an `int32`.
-    pub fn hook_may_refuse(&mut self, id: u32, hook: Hook, local: u16, throw: MdToken) {
+    /// If the `int32` in `local` is an HRESULT that has failed, it is thrown.
+    pub fn throw_if_failed(&mut self, local: u16, throw: MdToken) {
         let go = self.label();
-        self.hook(id, hook);
-        self.stloc(local);
         self.ldloc(local);
         self.ldc_i4(0);
         self.bge(go);

@@ -1,0 +1,121 @@
+//! Crossings that somebody is told of who may act on them: the `IHostTaskManager` of a host.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`hooks`] | what wrappers and trampolines call, in preemptive mode |
+//! | [`thread`] | the host's task of the running thread |
+//! | [`asked`] | which native functions the host wants to hear of |
+//! | this | the four crossings |
+//!
+//! Whoever is told may block, in each of the four: the thread is in preemptive mode, or not yet in the runtime, so the
+//! collector does not wait for it.
+//!
+//! | what fails | comes of it |
+//! | --- | --- |
+//! | `LeaveRuntime` | the native function is not called, the HRESULT is thrown where it would have been; no `EnterRuntime` |
+//! | `EnterRuntime` | the HRESULT is thrown instead of the result |
+//! | `ReverseEnterRuntime`, with anything but `S_OK` | the managed method is not run, native code gets zeros. The managed call that had led to it throws the HRESULT when it is back. No `ReverseLeaveRuntime` |
+//! | `ReverseLeaveRuntime` | nothing: there is no one left to tell |
+//!
+//! The third is as near as one comes to what .NET Framework did, which threw through the native frames: on Linux, that ends the process.
+
+mod asked;
+pub mod hooks;
+mod thread;
+
+use soglia_abi::{
+    HRESULT,
+    hresult::{HOST_E_INVALIDOPERATION, S_OK},
+};
+
+use crate::hosting::{self, heed};
+
+pub use thread::start;
+
+/// What the beginning of a crossing answers, for its end. Below 0: an HRESULT, and there will be no end.
+pub type Answer = i32;
+/// The host was told.
+pub const TOLD: Answer = 0;
+/// It was not: the thread has no task of the host's.
+pub const UNTOLD: Answer = 1;
+/// It does not want to hear of this native function.
+pub const QUIET: Answer = 2;
+
+/// Whether somebody is told. The same for as long as the runtime runs.
+pub fn on() -> bool {
+    hosting::task_manager().is_some()
+}
+
+/// Managed code is about to call the native function at `target`. In preemptive mode.
+#[inline]
+fn leave(target: usize) -> Answer {
+    let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
+        return UNTOLD;
+    };
+    match thread.has_task() {
+        Ok(true) => {}
+        Ok(false) => return UNTOLD,
+        Err(why) => return why.0,
+    }
+    // SAFETY: a host's manager, which lives as long as the process.
+    let answer = heed(unsafe { manager.LeaveRuntime(target) });
+    if answer.is_err() {
+        return answer.0;
+    }
+    thread.outside.set(thread.outside.get() + 1);
+    TOLD
+}
+
+/// The native function is back. Answers what shall be thrown, or a success. In preemptive mode.
+#[inline]
+fn enter(answer: Answer) -> HRESULT {
+    let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
+        return S_OK;
+    };
+    if answer != TOLD {
+        return S_OK;
+    }
+    thread.outside.set(thread.outside.get().saturating_sub(1));
+    // SAFETY: as in `leave`.
+    let answer = heed(unsafe { manager.EnterRuntime() });
+    let refused = thread.refused.replace(S_OK);
+    if answer.is_err() { answer } else { refused }
+}
+
+/// Native code is about to call managed code. In preemptive mode, or on a thread that the runtime does not know yet.
+#[inline]
+fn reverse_enter() -> Answer {
+    let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
+        return UNTOLD;
+    };
+    let answer = match thread.has_task() {
+        // SAFETY: as in `leave`.
+        Ok(true) => heed(unsafe { manager.ReverseEnterRuntime() }),
+        Ok(false) => return UNTOLD,
+        Err(why) => why,
+    };
+    if answer == S_OK {
+        return TOLD;
+    }
+    // A success that refuses has no exception of its own.
+    let why = if answer.is_err() {
+        answer
+    } else {
+        HOST_E_INVALIDOPERATION
+    };
+    if thread.outside.get() > 0 {
+        thread.refused.set(why);
+    }
+    why.0
+}
+
+/// Managed code is about to return to native code. In preemptive mode.
+#[inline]
+fn reverse_leave(answer: Answer) {
+    if answer == TOLD
+        && let Some(manager) = hosting::task_manager()
+    {
+        // SAFETY: as in `leave`.
+        let _ = heed(unsafe { manager.ReverseLeaveRuntime() });
+    }
+}

@@ -1,0 +1,141 @@
+//! The host's task of the running thread.
+//!
+//! A thread's first crossing asks the host for its task (`GetCurrentTask`) and pairs it with the CLR's (`IHostTask::SetCLRTask`, on the
+//! thread itself). A host that gives none is not told of the thread, and is asked again at its next crossing.
+
+use std::{
+    cell::Cell,
+    ffi::c_void,
+    ptr::null_mut,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use soglia_abi::{
+    HRESULT,
+    hosting::host_task::IHostTask,
+    hresult::{E_FAIL, S_OK},
+};
+use windows_core::Interface;
+
+use crate::{
+    boundary,
+    hosting::{self, heed},
+    tls::thread_pointer,
+};
+
+thread_pointer!(local, "soglia_told", Thread);
+
+/// Called at a thread's end, once it has crossed.
+static AT_END: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
+pub(super) struct Thread {
+    /// The host's `IHostTask`, with a reference of ours; null if the host has given none.
+    task: Cell<*mut c_void>,
+    /// It has its `ICLRTask`.
+    paired: Cell<bool>,
+    /// Native calls of which the host was told, and which are not back.
+    pub(super) outside: Cell<u32>,
+    /// Why a callback was refused since the innermost of them began, or `S_OK`.
+    pub(super) refused: Cell<HRESULT>,
+}
+
+/// Prepares the process: what happens at the end of threads.
+pub fn start() {
+    let mut key = 0;
+    // SAFETY: `key` is a local; `at_end` has the signature asked for.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(at_end)) } == 0 {
+        AT_END.store(key, Relaxed);
+    }
+}
+
+/// The running thread.
+#[inline]
+pub(super) fn current() -> Option<&'static Thread> {
+    let thread = local::get();
+    if thread.is_null() {
+        return make();
+    }
+    // SAFETY: set by `make` for this thread, and freed by `at_end` alone, when nothing of ours runs on it.
+    Some(unsafe { &*thread })
+}
+
+#[cold]
+fn make() -> Option<&'static Thread> {
+    boundary::fence(None, || {
+        let thread = Box::into_raw(Box::new(Thread {
+            task: Cell::new(null_mut()),
+            paired: Cell::new(false),
+            outside: Cell::new(0),
+            refused: Cell::new(S_OK),
+        }));
+        local::set(thread);
+        // SAFETY: the key was made in `start`; any value but null asks for the destructor.
+        unsafe { libc::pthread_setspecific(AT_END.load(Relaxed), thread.cast()) };
+        // SAFETY: just made.
+        Some(unsafe { &*thread })
+    })
+}
+
+/// Runs at the end of every thread that has crossed, and once more if it crosses after that.
+unsafe extern "C" fn at_end(thread: *mut c_void) {
+    boundary::fence((), || {
+        local::set(null_mut());
+        // SAFETY: made by `make`, and nobody else has it.
+        let thread = unsafe { Box::from_raw(thread.cast::<Thread>()) };
+        if !thread.task.get().is_null() {
+            // SAFETY: the reference that the host gave us.
+            drop(unsafe { IHostTask::from_raw(thread.task.get()) });
+        }
+    });
+}
+
+impl Thread {
+    /// Whether the host knows this thread. Asks it, if it has given no task yet.
+    ///
+    /// # Errors
+    /// What the host's `SetCLRTask` has answered.
+    #[inline]
+    pub(super) fn has_task(&self) -> Result<bool, HRESULT> {
+        if self.paired.get() {
+            Ok(true)
+        } else {
+            self.ask()
+        }
+    }
+
+    #[cold]
+    fn ask(&self) -> Result<bool, HRESULT> {
+        boundary::fence(Err(E_FAIL), || {
+            if self.task.get().is_null() {
+                let Some(manager) = hosting::task_manager() else {
+                    return Ok(false);
+                };
+                let mut task = null_mut();
+                // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a
+                // task counts.
+                let _ = heed(unsafe { manager.GetCurrentTask(&raw mut task) });
+                if task.is_null() {
+                    return Ok(false);
+                }
+                self.task.set(task);
+            }
+            let task = self.task.get();
+            // SAFETY: the host's, with a reference of ours.
+            let Some(task) = (unsafe { IHostTask::from_raw_borrowed(&task) }) else {
+                return Ok(false);
+            };
+            let of_clr = hosting::task_of_this_thread();
+            if of_clr.is_null() {
+                // The runtime is not up, or down again: the next crossing tries once more.
+                return Ok(true);
+            }
+            // SAFETY: a live task, and the CLR's half of it, which lives as long as the thread.
+            heed(unsafe { task.SetCLRTask(of_clr) })
+                .ok()
+                .map_err(|e| e.code())?;
+            self.paired.set(true);
+            Ok(true)
+        })
+    }
+}

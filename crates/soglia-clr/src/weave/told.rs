@@ -1,0 +1,218 @@
+//! Wrappers of calls that a host is told of ([`crate::tell`]): their hooks run in preemptive mode, may block and may refuse.
+
+use soglia_abi::ids::MdToken;
+
+use super::{
+    around::Weaver,
+    before::Error,
+    emit::Emitter,
+    hooks::Signatures,
+    il::{Code, Hook},
+    sig::{self, MethodSig},
+};
+use crate::tell::hooks;
+
+/// The local that keeps what the hook before the call has answered.
+const ANSWER: u16 = 0;
+const INT32: &[u8] = &[sig::INT32];
+
+/// Local variables: the answer, and the result if there is one, with its number.
+fn locals(
+    emitter: &Emitter,
+    signature: &MethodSig,
+) -> Result<(Option<MdToken>, Option<u16>), Error> {
+    if signature.returns_void() {
+        return Ok((emitter.locals(&[INT32])?, None));
+    }
+    let locals = emitter.locals(&[INT32, signature.ret()])?;
+    Ok((locals, Some(ANSWER + 1)))
+}
+
+/// Throws what an HRESULT stands for.
+fn throw_hresult(emitter: &mut Emitter) -> Result<MdToken, Error> {
+    let signature = [0, 1, sig::VOID, sig::INT32];
+    let marshal = "System.Runtime.InteropServices.Marshal";
+    emitter.method_of_corelib(marshal, "ThrowExceptionForHR", &signature)
+}
+
+/// Has the runtime find the native function of a P/Invoke, as its first call would.
+fn prepare(emitter: &mut Emitter) -> Result<MdToken, Error> {
+    let handle = emitter.type_of_corelib("System.RuntimeMethodHandle")?;
+    let mut signature = vec![0, 1, sig::VOID, sig::VALUE_TYPE];
+    sig::put_type(&mut signature, handle).ok_or(Error::UNWRITABLE)?;
+    let helpers = "System.Runtime.CompilerServices.RuntimeHelpers";
+    emitter.method_of_corelib(helpers, "PrepareMethod", &signature)
+}
+
+/// The hooks of one kind of call: at its beginning, and at its ends, which take what the beginning has answered besides.
+struct Hooks {
+    begin: Signatures,
+    end: Signatures,
+}
+
+impl Hooks {
+    /// For hooks that take these.
+    fn new(emitter: &mut Emitter, params: &[&[u8]]) -> Result<Self, Error> {
+        let begin = Signatures::new(emitter, params)?;
+        let with_answer: Vec<&[u8]> = params.iter().copied().chain([INT32]).collect();
+        let end = Signatures::new(emitter, &with_answer)?;
+        Ok(Self { begin, end })
+    }
+}
+
+/// Calls a hook with the word, the argument that is the pointer, and the answer.
+fn end(code: &mut Code, word: i64, hook: Hook) {
+    code.ldc_i8(word);
+    if let Some(pointer) = hook.pointer {
+        code.ldarg(pointer);
+    }
+    code.ldloc(ANSWER);
+    code.call_hook_with(hook, 1);
+}
+
+impl Weaver<'_> {
+    /// The rest of the body of a method that calls `native` and tells of it.
+    pub(super) fn telling(
+        &mut self,
+        mut code: Code,
+        id: u32,
+        native: MdToken,
+        signature: &MethodSig,
+    ) -> Result<Vec<u8>, Error> {
+        let emitter = &mut self.emitter;
+        let hooks = Hooks::new(emitter, &[&[sig::INT64]])?;
+        let import = hooks::Import::new(id, emitter.module, native);
+        let of = import.address();
+        let how = std::ptr::from_ref(&import.how).expose_provenance();
+        let (throw, prepare) = (throw_hresult(emitter)?, prepare(emitter)?);
+        let args = signature.args() as u16;
+        let (locals, ret) = locals(emitter, signature)?;
+        let (linked, quiet) = (code.label(), code.label());
+        let call = |code: &mut Code| {
+            code.arguments(args);
+            code.call(native, args, ret.is_some());
+        };
+        code.ldc_i8((how as u64).cast_signed());
+        code.conv_i();
+        code.ldind_u1();
+        code.stloc(ANSWER);
+        code.ldloc(ANSWER);
+        code.ldc_i4(hooks::UNWANTED.into());
+        code.bge(linked);
+        code.ldtoken(native);
+        code.call(prepare, 1, false);
+        code.hook_with(
+            of,
+            hooks.begin.slow(hooks::linked as *const () as usize, None),
+        );
+        code.stloc(ANSWER);
+        code.place(linked);
+        code.ldc_i4(hooks::UNWANTED.into());
+        code.ldloc(ANSWER);
+        code.bge(quiet);
+        code.hook_with(
+            of,
+            hooks.begin.slow(hooks::leave as *const () as usize, None),
+        );
+        code.stloc(ANSWER);
+        code.throw_if_failed(ANSWER, throw);
+        let failed = hooks
+            .end
+            .slow_void(hooks::failed as *const () as usize, None);
+        code.watched(ret, call, |code| end(code, of, failed));
+        end(
+            &mut code,
+            of,
+            hooks.end.slow(hooks::enter as *const () as usize, None),
+        );
+        code.stloc(ANSWER);
+        code.throw_if_failed(ANSWER, throw);
+        code.give_back(ret);
+        code.place(quiet);
+        call(&mut code);
+        code.ret(ret.is_some());
+        code.finish(locals).ok_or(Error::UNWRITABLE)
+    }
+
+    /// The body of a callback whose own is that of `body` now, and tells of it.
+    pub(super) fn telling_back(
+        &mut self,
+        id: u32,
+        body: MdToken,
+        signature: &MethodSig,
+    ) -> Result<Vec<u8>, Error> {
+        let emitter = &mut self.emitter;
+        let hooks = Hooks::new(emitter, &[&[sig::INT64]])?;
+        let args = signature.args() as u16;
+        let (locals, ret) = locals(emitter, signature)?;
+        let id = i64::from(id);
+        let mut code = Code::new();
+        let go = code.label();
+        code.hook_with(
+            id,
+            hooks
+                .begin
+                .slow(hooks::reverse_enter as *const () as usize, None),
+        );
+        code.stloc(ANSWER);
+        code.ldloc(ANSWER);
+        code.ldc_i4(0);
+        code.bge(go);
+        // Nothing was stored there yet.
+        code.give_back(ret);
+        code.place(go);
+        let leave = hooks
+            .end
+            .slow_void(hooks::reverse_leave as *const () as usize, None);
+        code.watched(
+            ret,
+            |code| {
+                code.arguments(args);
+                code.call(body, args, ret.is_some());
+            },
+            |code| end(code, id, leave),
+        );
+        end(&mut code, id, leave);
+        code.give_back(ret);
+        code.finish(locals).ok_or(Error::UNWRITABLE)
+    }
+}
+
+/// The body of a method that calls the pointer that is its last argument, and tells of it.
+pub(super) fn pointer(
+    emitter: &mut Emitter,
+    id: u32,
+    token: MdToken,
+    signature: &MethodSig,
+) -> Result<Vec<u8>, Error> {
+    let hooks = Hooks::new(emitter, &[&[sig::INT64], &[sig::NATIVE_INT]])?;
+    let throw = throw_hresult(emitter)?;
+    let args = signature.args() as u16;
+    let pointer = Some(args);
+    let (locals, ret) = locals(emitter, signature)?;
+    let call = |code: &mut Code| {
+        code.arguments(args + 1);
+        code.calli(token, args, ret.is_some());
+    };
+    let mut code = Code::new();
+    code.hook(
+        id,
+        hooks
+            .begin
+            .slow(hooks::leave_pointer as *const () as usize, pointer),
+    );
+    code.stloc(ANSWER);
+    code.throw_if_failed(ANSWER, throw);
+    let failed = hooks
+        .end
+        .slow_void(hooks::pointer_failed as *const () as usize, pointer);
+    code.watched(ret, call, |code| end(code, id.into(), failed));
+    let enter = hooks
+        .end
+        .slow(hooks::enter_pointer as *const () as usize, pointer);
+    end(&mut code, id.into(), enter);
+    code.stloc(ANSWER);
+    code.throw_if_failed(ANSWER, throw);
+    code.give_back(ret);
+    code.finish(locals).ok_or(Error::UNWRITABLE)
+}
