@@ -169,7 +169,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     if let (true, Source::Transitions) = (tells, source) {
         // They can be watched, but not acted on.
         let because = because.as_deref().unwrap_or("another source was asked for");
-        recording.note(&format!("its host cannot be told of crossings: {because}"));
+        recording.note(&format!("crossings cannot be told: {because}"));
         return Err(declined);
     }
     if asked_for.is_none() {

@@ -62,7 +62,7 @@ fn leave(target: usize) -> Answer {
     if answer.is_err() {
         return answer.0;
     }
-    thread.outside.set(thread.outside.get() + 1);
+    thread.outside.set(thread.outside.get().wrapping_add(1));
     TOLD
 }
 

@@ -9,7 +9,10 @@ use std::{
 };
 
 use soglia_abi::{HRESULT, hresult};
-use soglia_core::trace::writer::{self, Level};
+use soglia_core::trace::{
+    reader::Reader,
+    writer::{self, Level},
+};
 
 use crate::engine;
 
@@ -20,6 +23,11 @@ static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
 pub fn recording() -> Option<PathBuf> {
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     own.as_ref().map(|(_, path)| path.clone())
+}
+
+/// Why the engine would not record while a host started the runtime, if it said so.
+pub fn why_not() -> Option<String> {
+    Reader::open_partial(&recording()?).ok()?.note()
 }
 
 /// The variables that bring the engine into the runtime, for as long as this lives.

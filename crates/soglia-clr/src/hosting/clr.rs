@@ -28,7 +28,7 @@ use windows_core::Interface;
 
 use super::{
     Shared,
-    attach::{Variables, own_file},
+    attach::{self, Variables, own_file},
     host,
     runtimes::{self, LIBRARY, Runtime},
     wide,
@@ -192,9 +192,17 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
     let mut delegate = null_mut();
     // SAFETY: the context is initialized, and the place for the answer a local.
     check(unsafe { (fxr.get_delegate)(context.handle, fxr::LOAD_ASSEMBLY, &raw mut delegate) })?;
+    let engine_is_there = engine::get().is_some();
+    let why = attach::why_not();
     drop(variables);
     // The runtime runs, but the host will not be told what it was promised.
-    if told && engine::get().is_none() {
+    if told && !engine_is_there {
+        let why = why.unwrap_or_else(|| {
+            "the runtime did not load the profiler (does DOTNET_EnableDiagnostics=0 forbid it?)"
+                .into()
+        });
+        // As hostfxr says there what it does not like: an HRESULT has no words.
+        eprintln!("soglia: this host cannot be told what .NET does: {why}");
         return Err(hresult::E_FAIL);
     }
     Ok(())
