@@ -1173,7 +1173,8 @@ DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
                                           LPCWSTR *pPropertyNames, LPCWSTR *pPropertyValues,
                                           DWORD *pAppDomainID) PURE;
 
-    // A native function pointer that calls a static managed method.
+    // A native function pointer that calls a static managed method. The assembly is named as .NET does ("Plugin"), or, with
+    // a '/' in it, by its file: then the method must be an UnmanagedCallersOnly one, and the file be named as the assembly.
     STDMETHOD(CreateDelegate)(THIS_ DWORD appDomainID, LPCWSTR wszAssemblyName, LPCWSTR wszClassName,
                               LPCWSTR wszMethodName, INT_PTR *fnPtr) PURE;
 
@@ -2191,6 +2192,10 @@ STDAPI_(void) CorExitProcess(int exitCode);
 
 // What libcoreclr.so exports under this name, with the host's part added: an ICLRRuntimeHost, 2 or 4.
 STDAPI GetCLRRuntimeHost(REFIID riid, IUnknown **pUnk);
+
+// soglia's own: names the .NET root whose runtimes are meant from here on, in place of the one that `dotnet` would use;
+// null takes that back. CLR_E_SHIM_INSTALLROOT if there is no .NET, HOST_E_INVALIDOPERATION once a runtime runs.
+STDAPI SogliaSetDotnetRoot(LPCSTR path);
 
 #pragma GCC visibility pop
 

@@ -90,7 +90,9 @@ pub unsafe trait ICLRRuntimeHost2: ICLRRuntimeHost {
         pPropertyValues: *const *const u16,
         pAppDomainID: *mut u32,
     ) -> HRESULT;
-    /// A native function pointer that calls a static managed method.
+    /// A native function pointer that calls a static managed method. The assembly is named as .NET does ("Plugin"), or,
+    /// with a '/' in it, by its file: then the method must be an UnmanagedCallersOnly one, and the file be named as the
+    /// assembly.
     pub fn CreateDelegate(
         &self,
         appDomainID: u32,

@@ -397,26 +397,62 @@ impl Clr {
         unsafe { self.function("System.Private.CoreLib", class, method) }
     }
 
+    /// The address of an `UnmanagedCallersOnly` method of the assembly in that file, which is named as the assembly.
+    ///
+    /// # Errors
+    /// The runtime's: what is missing, by its HRESULT; `COR_E_INVALIDOPERATION` for a method without the attribute.
+    pub fn method_of_file(&self, path: &Path, class: &str, method: &str) -> Result<isize, HRESULT> {
+        // .NET's answer would be another one.
+        if !path.is_file() {
+            return Err(hresult::COR_E_FILENOTFOUND);
+        }
+        self.load_checked(path)?;
+        // Commas and other marks in an assembly's name would have to be escaped, and nobody has them.
+        let assembly = path.file_stem().unwrap_or_default().to_string_lossy();
+        let c_string = |text: &str| CString::new(text).map_err(|_| hresult::E_INVALIDARG);
+        let (class, method) = (
+            c_string(&format!("{class}, {assembly}"))?,
+            c_string(method)?,
+        );
+        let mut address = null_mut();
+        // SAFETY: the method has this signature since .NET 5; C strings, and a place for the answer.
+        let answer = unsafe {
+            self.activator::<fxr::GetFunctionPointer>("GetFunctionPointer")?(
+                class.as_ptr(),
+                method.as_ptr(),
+                fxr::UNMANAGED_CALLERS_ONLY,
+                null_mut(),
+                null_mut(),
+                &raw mut address,
+            )
+        };
+        check(answer).map(|()| address as isize)
+    }
+
     /// Loads an assembly, for its dependencies to be looked for beside it, as .NET Framework did. What goes wrong here goes
     /// wrong again when the assembly is used, and is told there.
     pub fn load(&self, path: &Path) {
+        let _ = self.load_checked(path);
+    }
+
+    fn load_checked(&self, path: &Path) -> Result<(), HRESULT> {
         {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             if known.contains(path) {
-                return;
+                return Ok(());
             }
         }
-        let Ok(name) = CString::new(path.as_os_str().as_bytes()) else {
-            return;
-        };
+        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| hresult::E_INVALIDARG)?;
         // SAFETY: the method has this signature since .NET 8; the name is a C string.
-        let loaded = unsafe {
-            self.activator::<fxr::LoadAssembly>("LoadAssembly")
-                .is_ok_and(|load| load(name.as_ptr(), null_mut(), null_mut()) == 0)
-        };
-        if loaded {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(path.to_owned());
-        }
+        check(unsafe {
+            self.activator::<fxr::LoadAssembly>("LoadAssembly")?(
+                name.as_ptr(),
+                null_mut(),
+                null_mut(),
+            )
+        })?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.to_owned());
+        Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //! `CLRCreateInstance` is the door; the `CorBind` functions are those of .NET Framework 1 and 2, for hosts that have not been
 //! changed since.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
 
 use soglia_abi::{
@@ -18,6 +19,7 @@ use soglia_abi::{
     },
     hresult,
 };
+use soglia_dotnet::Root;
 use windows_core::Interface;
 
 use super::{
@@ -372,6 +374,35 @@ pub extern "system" fn CorExitProcess(code: i32) {
         let _ = metahost::exit(code);
     });
     std::process::exit(code);
+}
+
+/// Names the .NET root whose runtimes are meant from here on, in place of the one that `dotnet` would use; null takes that back.
+/// soglia's own: .NET Framework had one place for all.
+///
+/// `CLR_E_SHIM_INSTALLROOT` if there is no .NET, `HOST_E_INVALIDOPERATION` once a runtime runs.
+///
+/// # Safety
+/// Null, or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn SogliaSetDotnetRoot(path: *const c_char) -> HRESULT {
+    fence(hresult::E_FAIL, || {
+        if clr::is_running() {
+            return hresult::HOST_E_INVALIDOPERATION;
+        }
+        if path.is_null() {
+            runtimes::set_root(None);
+            return hresult::S_OK;
+        }
+        // SAFETY: not null, so a C string by the contract.
+        let path = OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes());
+        match Root::at(path.as_ref()) {
+            Ok(root) => {
+                runtimes::set_root(Some(root));
+                hresult::S_OK
+            }
+            Err(_) => hresult::CLR_E_SHIM_INSTALLROOT,
+        }
+    })
 }
 
 /// What of the above stands in for an export of the runtime itself.

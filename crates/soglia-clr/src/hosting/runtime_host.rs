@@ -235,13 +235,35 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
         name: *const u16,
         address: *mut isize,
     ) -> HRESULT {
-        method(|| match started() {
+        running(|| {
+            let clr = match started() {
+                Ok(clr) => clr,
+                Err(why) => return why,
+            };
+            // SAFETY: zero-terminated or null, by COM's rules.
+            let names = unsafe { [assembly, class, name].map(|text| wide::read(text)) };
+            if let [Some(path), Some(class), Some(name)] = names
+                && path.contains('/')
+                && !address.is_null()
+            {
+                if domain != DOMAIN {
+                    return hresult::HOST_E_INVALIDOPERATION;
+                }
+                let path = std::path::absolute(&path).unwrap_or(path.into());
+                return match clr.method_of_file(&path, &class, &name) {
+                    Ok(found) => {
+                        // SAFETY: not null, and valid by COM's rules.
+                        unsafe { *address = found };
+                        hresult::S_OK
+                    }
+                    Err(why) => why,
+                };
+            }
             // SAFETY: the caller's texts and pointer, which the runtime checks for null.
-            Ok(clr) => unsafe {
+            unsafe {
                 clr.host()
                     .CreateDelegate(domain, assembly, class, name, address)
-            },
-            Err(why) => why,
+            }
         })
     }
 

@@ -3,6 +3,7 @@
 //! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one runtime at most.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use semver::Version;
 use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, process_env};
@@ -59,8 +60,20 @@ impl Runtime {
     }
 }
 
+/// The root that the host has named, in place of a search.
+static NAMED: Mutex<Option<Root>> = Mutex::new(None);
+
+/// Has the runtimes of one root only, or of the one that a search finds.
+pub fn set_root(root: Option<Root>) {
+    *NAMED.lock().unwrap_or_else(PoisonError::into_inner) = root;
+}
+
 /// All installed runtimes, versions ascending.
 pub fn installed() -> Vec<Runtime> {
+    if let Some(root) = &*NAMED.lock().unwrap_or_else(PoisonError::into_inner) {
+        let versions = root.versions_of(CORE_FRAMEWORK);
+        return versions.iter().map(|v| Runtime::of(root, v)).collect();
+    }
     let search = Search::run(&process_env);
     let Some(root) = search.root().ok().or_else(|| search.roots.first()) else {
         return Vec::new();

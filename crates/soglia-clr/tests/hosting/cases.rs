@@ -39,6 +39,11 @@ pub const ALL: &[Case] = &[
     case("code_runs_in_the_domain", code_runs_in_the_domain),
     case("the_later_interfaces_work", the_later_interfaces_work),
     case(
+        "a_method_of_a_file_is_a_function",
+        a_method_of_a_file_is_a_function,
+    ),
+    case("a_root_can_be_named", a_root_can_be_named),
+    case(
         "managers_are_asked_for_in_order",
         managers_are_asked_for_in_order,
     ),

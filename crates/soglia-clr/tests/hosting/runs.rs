@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::c_void,
+    ffi::{CString, c_char, c_void},
     ptr::{null, null_mut},
 };
 
@@ -316,6 +316,55 @@ pub fn the_later_interfaces_work(library: &Library, version: &str) {
         let method: unsafe extern "system" fn(i32) -> i32 = std::mem::transmute(address);
         assert_eq!(method(77), 77);
     }
+}
+
+pub fn a_method_of_a_file_is_a_function(library: &Library, version: &str) {
+    let host = library.host(version);
+    start(&host);
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/managed/guest/guest.dll"
+    );
+    let find = |file: &str, class: &str, method: &str| {
+        let [file, class, method] = [file, class, method].map(wide);
+        let (file, class, method) = (file.as_ptr(), class.as_ptr(), method.as_ptr());
+        let mut address = 0;
+        // SAFETY: valid pointers.
+        match unsafe { host.CreateDelegate(1, file, class, method, &raw mut address) } {
+            S_OK => Ok(address),
+            why => Err(why),
+        }
+    };
+    let class = "Guest.Plugin";
+    let add = find(file, class, "Add").unwrap();
+    // SAFETY: the method's signature.
+    let add: extern "system" fn(i32, i32) -> i32 = unsafe { std::mem::transmute(add) };
+    assert_eq!(add(40, 2), 42);
+    assert_eq!(find(file, class, "Absent"), Err(COR_E_MISSINGMETHOD));
+    assert_eq!(find(file, class, "Managed"), Err(COR_E_INVALIDOPERATION));
+    assert_eq!(find(file, "Guest.Absent", "Add"), Err(TYPE_LOAD));
+    assert_eq!(find("/absent.dll", class, "Add"), Err(FILE_NOT_FOUND));
+    assert_eq!(find("/proc/self/exe", class, "Add"), Err(BAD_IMAGE));
+}
+
+pub fn a_root_can_be_named(library: &Library, version: &str) {
+    type SetRoot = unsafe extern "system" fn(*const c_char) -> HRESULT;
+    // SAFETY: its type.
+    let set: SetRoot = unsafe { library.function("SogliaSetDotnetRoot") };
+    let root = env::var_os("DOTNET_ROOT").unwrap().into_encoded_bytes();
+    let root = CString::new(root).unwrap();
+    // SAFETY: a process with one thread; C strings or null.
+    unsafe {
+        env::remove_var("DOTNET_ROOT");
+        env::set_var("PATH", "");
+        assert_eq!(set(c"/proc".as_ptr()), CLR_E_SHIM_INSTALLROOT);
+        assert_eq!(set(root.as_ptr()), S_OK);
+    }
+    let host = library.host(version);
+    start(&host);
+    assert_eq!(call(&host, "Length", "abc"), Ok(3));
+    // SAFETY: null is allowed.
+    assert_eq!(unsafe { set(null()) }, HOST_E_INVALIDOPERATION);
 }
 
 pub fn flags_and_properties_reach_the_runtime(library: &Library, version: &str) {
