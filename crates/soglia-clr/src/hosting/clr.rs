@@ -182,7 +182,13 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
     if framework_of(&fxr, context.handle).is_some_and(|d| d != wanted.directory) {
         return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
     }
-    let of_flags = settings.flags.map(gc_of).into_iter().flatten();
+    // The flags that everybody has leave a configuration its say.
+    let of_flags = settings
+        .flags
+        .filter(|flags| settings.config.is_none() || *flags != STARTUP_CONCURRENT_GC)
+        .map(gc_of)
+        .into_iter()
+        .flatten();
     let own = settings.properties.iter().cloned();
     for (name, value) in of_flags.chain(own) {
         let (name, value) = (c_string(name.as_bytes())?, c_string(value.as_bytes())?);

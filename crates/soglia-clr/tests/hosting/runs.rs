@@ -402,7 +402,7 @@ pub fn a_configuration_is_used(library: &Library, version: &str) {
     let write = |version: &str| {
         let text = format!(
             r#"{{"runtimeOptions":{{"rollForward":"Disable","framework":{{"name":"Microsoft.NETCore.App","version":"{version}"}},
-            "configProperties":{{"Soglia.Test":"configured"}}}}}}"#
+            "configProperties":{{"Soglia.Test":"configured","System.GC.Server":true}}}}}}"#
         );
         std::fs::write(&path, text).unwrap();
     };
@@ -423,6 +423,8 @@ pub fn a_configuration_is_used(library: &Library, version: &str) {
     }
     std::fs::remove_file(&path).unwrap();
     assert_eq!(call(&host, "Property", "Soglia.Test"), Ok(10));
+    let several = std::thread::available_parallelism().is_ok_and(|n| n.get() > 1);
+    assert_eq!(call(&host, "IsServerGC", ""), Ok(several.into()));
 }
 
 pub fn hosts_start_at_the_same_time(library: &Library, version: &str) {
