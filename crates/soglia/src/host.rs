@@ -327,7 +327,9 @@ impl Host {
         let text = wide(unicode(path)?)?;
         // SAFETY: a live object, a zero-terminated text, and a buffer of that length or none.
         let version = read(|buffer, length| unsafe {
-            self.meta.0.GetVersionFromFile(text.as_ptr(), buffer, length)
+            self.meta
+                .0
+                .GetVersionFromFile(text.as_ptr(), buffer, length)
         });
         if version.is_empty() {
             return Err(Error::NotAnAssembly(path.to_owned()));

@@ -272,7 +272,8 @@ impl Builder {
             let events: ICLROnEventManager = manager_of(&control.0).map_err(manager)?;
             let action = bridge::on_event(action);
             // SAFETY: live objects.
-            let answer = unsafe { events.RegisterActionOnEvent(Event_ClrDisabled, action.as_raw()) };
+            let answer =
+                unsafe { events.RegisterActionOnEvent(Event_ClrDisabled, action.as_raw()) };
             HResult::check(answer).map_err(|code| match code {
                 HResult::INVALID_OPERATION => Error::AlreadyStarted("Builder::on_clr_disabled"),
                 code => Error::other("RegisterActionOnEvent", code),
@@ -322,9 +323,8 @@ fn installed(root: &Root) -> impl Iterator<Item = &semver::Version> {
 fn runtime(meta: &ICLRMetaHost, version: &str) -> Result<Option<ICLRRuntimeInfo>, Error> {
     let version = wide(version)?;
     // SAFETY: a zero-terminated text, and a place for an object with that interface.
-    let info = unsafe {
-        given(|object| meta.GetRuntime(version.as_ptr(), &ICLRRuntimeInfo::IID, object))
-    };
+    let info =
+        unsafe { given(|object| meta.GetRuntime(version.as_ptr(), &ICLRRuntimeInfo::IID, object)) };
     match info {
         Ok(info) => Ok(Some(info)),
         Err(HResult(hresult::CLR_E_SHIM_RUNTIMELOAD)) => Ok(None),
@@ -336,7 +336,8 @@ fn runtime(meta: &ICLRMetaHost, version: &str) -> Result<Option<ICLRRuntimeInfo>
 fn loaded(meta: &ICLRMetaHost) -> Option<ICLRRuntimeInfo> {
     // SAFETY: null is this process; places for what is asked for, and each object has the interface that is asked for.
     unsafe {
-        let all: IEnumUnknown = given(|object| meta.EnumerateLoadedRuntimes(null_mut(), object)).ok()?;
+        let all: IEnumUnknown =
+            given(|object| meta.EnumerateLoadedRuntimes(null_mut(), object)).ok()?;
         let mut fetched = 0;
         let first: windows_core::IUnknown =
             given(|object| all.Next(1, object.cast(), &raw mut fetched)).ok()?;
@@ -399,11 +400,7 @@ fn set_properties(domain: &ICLRDomainManager, all: &[(String, String)]) -> Resul
     let values: Vec<_> = values.iter().map(|value| value.as_ptr()).collect();
     // SAFETY: as many zero-terminated texts as are told.
     let answer = unsafe {
-        domain.SetPropertiesForDefaultAppDomain(
-            names.len() as u32,
-            names.as_ptr(),
-            values.as_ptr(),
-        )
+        domain.SetPropertiesForDefaultAppDomain(names.len() as u32, names.as_ptr(), values.as_ptr())
     };
     HResult::check(answer).map_err(|code| match code {
         HResult::INVALID_OPERATION => Error::AlreadyStarted("Builder::property"),

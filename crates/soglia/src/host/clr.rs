@@ -167,9 +167,7 @@ impl ClrTask {
     pub(super) unsafe fn lent(task: *mut c_void) -> Option<Self> {
         // SAFETY: by the contract.
         let task = unsafe { ICLRTask::from_raw_borrowed(&task) }?;
-        task.cast::<ICLRTask2>()
-            .ok()
-            .map(|task| Self(Shared(task)))
+        task.cast::<ICLRTask2>().ok().map(|task| Self(Shared(task)))
     }
 
     /// Bytes that the task has allocated. Runs managed code: not from inside a callback.

@@ -28,7 +28,10 @@ const INSTALLED: [&str; 2] = ["/usr/local/lib/soglia", "/usr/lib/soglia"];
 /// installed one.
 pub(super) fn find(named: Option<&Path>, env: Lookup<'_>, host: &Path) -> Result<PathBuf, Error> {
     let by_variable = || env(VARIABLE).filter(|value| !value.is_empty());
-    if let Some(named) = named.map(PathBuf::from).or_else(|| by_variable().map(PathBuf::from)) {
+    if let Some(named) = named
+        .map(PathBuf::from)
+        .or_else(|| by_variable().map(PathBuf::from))
+    {
         return match named.canonicalize() {
             Ok(file) if file.is_file() => Ok(file),
             _ => Err(Error::EngineNotThere(named)),
@@ -137,7 +140,10 @@ mod tests {
             "debug/examples/libsoglia.so",
         ];
         for place in near {
-            assert!(message.contains(base.join(place).to_str().unwrap()), "{message}");
+            assert!(
+                message.contains(base.join(place).to_str().unwrap()),
+                "{message}"
+            );
         }
         assert!(message.contains(VARIABLE) && message.contains("/usr/local/lib/soglia"));
         for place in near {
@@ -160,7 +166,10 @@ mod tests {
         let engine = Engine::load("libc.so.6".into()).unwrap();
         let message = engine.meta_host().unwrap_err().to_string();
         assert!(message.contains("CLRCreateInstance"), "{message}");
-        let message = Engine::load("/proc/self/exe".into()).err().unwrap().to_string();
+        let message = Engine::load("/proc/self/exe".into())
+            .err()
+            .unwrap()
+            .to_string();
         assert!(message.contains("/proc/self/exe"), "{message}");
     }
 }

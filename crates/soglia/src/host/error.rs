@@ -57,16 +57,24 @@ pub enum Error {
     },
 
     /// A runtime runs in this process, so what was to be said before its start comes too late.
-    #[error("a runtime runs in this process already, and a process has one: {0} must be given before the first start")]
+    #[error(
+        "a runtime runs in this process already, and a process has one: {0} must be given before the first start"
+    )]
     AlreadyStarted(&'static str),
     /// Another start, which failed, has handed managers over, and they cannot be taken back.
-    #[error("an earlier start has failed after handing over its managers, which stay for as long as the process: start again in a new process")]
+    #[error(
+        "an earlier start has failed after handing over its managers, which stay for as long as the process: start again in a new process"
+    )]
     ManagersStay,
     /// The environment brings another profiler into the runtime.
-    #[error("another profiler is configured, and a runtime takes one: to be told of crossings, unset CORECLR_ENABLE_PROFILING and DOTNET_ENABLE_PROFILING")]
+    #[error(
+        "another profiler is configured, and a runtime takes one: to be told of crossings, unset CORECLR_ENABLE_PROFILING and DOTNET_ENABLE_PROFILING"
+    )]
     OtherProfiler,
     /// The runtime runs, but without the engine.
-    #[error("the runtime has started without soglia's engine, so nothing would be told: unset DOTNET_EnableDiagnostics and DOTNET_EnableDiagnostics_Profiler")]
+    #[error(
+        "the runtime has started without soglia's engine, so nothing would be told: unset DOTNET_EnableDiagnostics and DOTNET_EnableDiagnostics_Profiler"
+    )]
     NotTold,
     /// .NET has not started.
     #[error(".NET has not started: {code}{}", after(said))]
@@ -121,7 +129,9 @@ pub enum Error {
     },
 
     /// The runtime can run managed code no more.
-    #[error("the CLR is not available: a host's method has panicked or answered E_FAIL, the host has been stopped, or the process ends")]
+    #[error(
+        "the CLR is not available: a host's method has panicked or answered E_FAIL, the host has been stopped, or the process ends"
+    )]
     ClrNotAvailable,
     /// A text with a zero in it, which ends texts on the other side.
     #[error("a path, a name or an argument has a zero in it")]
@@ -151,9 +161,9 @@ impl Error {
     /// The HRESULT, if there is one.
     pub fn code(&self) -> Option<HResult> {
         match self {
-            Self::NotStarted { code, .. } | Self::Exception { code, .. } | Self::Other { code, .. } => {
-                Some(*code)
-            }
+            Self::NotStarted { code, .. }
+            | Self::Exception { code, .. }
+            | Self::Other { code, .. } => Some(*code),
             Self::ClrNotAvailable => Some(HResult::CLR_NOT_AVAILABLE),
             _ => None,
         }

@@ -102,7 +102,10 @@ mod tests {
         let inside = Target::new(libc::strtol as *const () as usize + 1);
         assert_eq!(inside.name(), None);
         assert!(inside.is_in("libc.so.6"));
-        assert_eq!((Target::new(0).name(), Target::new(0).library()), (None, None));
+        assert_eq!(
+            (Target::new(0).name(), Target::new(0).library()),
+            (None, None)
+        );
         assert_eq!(Target::new(0).to_string(), "0x0");
         assert_eq!(Target::new(16).library(), None);
     }

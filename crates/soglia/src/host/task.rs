@@ -32,7 +32,7 @@ use super::{Answer, ClrTask, ClrTaskManager, HResult, Target};
 /// | 5 | `reverse_leave_runtime()` | B is back |
 /// | 6 | `enter_runtime()` | A is back |
 ///
-/// A failure of one of these four becomes a managed exception. A panic of any method is stopped, and counts as
+/// A failure of the first three kinds becomes a managed exception. A panic of any method is stopped, and counts as
 /// [`HResult::FAIL`], which takes the CLR out of use.
 pub trait HostTaskManager: Send + Sync {
     /// The host's task of the calling thread. Asked when the thread crosses for the first time; a thread without a task is not told
@@ -93,8 +93,8 @@ pub trait HostTaskManager: Send + Sync {
     /// Native code calls managed code on this thread: a callback, or a native thread's way in.
     ///
     /// # Errors
-    /// Refuse the callback: the managed method does not run, the native caller gets zeros, and managed code further out gets the
-    /// exception when it is back there.
+    /// Refuse the callback: the managed method does not run, the native caller gets zeros, and no `reverse_leave_runtime` follows. The
+    /// managed call that led there throws the exception when it is back.
     fn reverse_enter_runtime(&self) -> Answer {
         Ok(())
     }
@@ -102,7 +102,7 @@ pub trait HostTaskManager: Send + Sync {
     /// The managed code that was called so returns to its native caller.
     ///
     /// # Errors
-    /// As those of `reverse_enter_runtime`, except that the method has run.
+    /// Are ignored: nobody is left to be told.
     fn reverse_leave_runtime(&self) -> Answer {
         Ok(())
     }
@@ -176,7 +176,7 @@ pub trait HostTask: Send + Sync {
     /// [`HostTaskManager::current_task`] gave it.
     ///
     /// # Errors
-    /// Are the CLR's to ignore or to throw.
+    /// Refuse the crossing that it came with.
     fn set_clr_task(&self, _task: ClrTask) -> Answer {
         Ok(())
     }

@@ -77,7 +77,11 @@ impl Watch {
             time: Instant::now(),
             missed: 0,
         };
-        if self.queue.push((event, self.dropped.load(Relaxed))).is_err() {
+        if self
+            .queue
+            .push((event, self.dropped.load(Relaxed)))
+            .is_err()
+        {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -112,7 +116,9 @@ impl Open {
     fn pop(&self) -> Option<Target> {
         let depth = self.depth.get().checked_sub(1)?;
         self.depth.set(depth);
-        self.targets.get(depth).map(|place| Target::new(place.get()))
+        self.targets
+            .get(depth)
+            .map(|place| Target::new(place.get()))
     }
 }
 
@@ -216,7 +222,10 @@ mod tests {
         watch.enter(); // of a call that was open before anybody watched
         watch.close();
         let targets: Vec<_> = events.clone().map(|event| event.target).collect();
-        assert_eq!(targets, [Some(a), None, Some(b), Some(b), None, Some(a), None]);
+        assert_eq!(
+            targets,
+            [Some(a), None, Some(b), Some(b), None, Some(a), None]
+        );
         assert_eq!(events.try_next(), None);
     }
 

@@ -1,0 +1,48 @@
+//! Embeds a plug-in that is written in C#: calls one of its methods by name, and others as functions in C.
+//!
+//!     embed guest.dll
+
+#![allow(unsafe_code, reason = "functions of another language")]
+
+use soglia::host::{Error, Host};
+
+fn main() {
+    let plugin = std::env::args().nth(1).expect("usage: embed guest.dll");
+    if let Err(why) = embed(&plugin) {
+        eprintln!("embed: {why}");
+        std::process::exit(1);
+    }
+}
+
+fn embed(plugin: &str) -> Result<(), Error> {
+    // Starts the newest .NET that is installed.
+    let host = Host::builder().start()?;
+    println!("this is .NET {}", host.version());
+
+    // static int Words(string text): by name, and nothing can go wrong but what `Error` tells.
+    let text = "a plug-in in C#";
+    let words = host.call(plugin, "Guest.Plugin", "Words", text)?;
+    println!("{text:?} has {words} words");
+
+    // SAFETY: [UnmanagedCallersOnly] static int Add(int a, int b)
+    let add: extern "C" fn(i32, i32) -> i32 =
+        unsafe { host.function(plugin, "Guest.Plugin", "Add")? };
+    println!("40 + 2 is {}", add(40, 2));
+
+    // It reads as many numbers as it is told, so its callers must take care: an unsafe function.
+    // SAFETY: [UnmanagedCallersOnly] static double Mean(double* values, int count)
+    let mean: unsafe extern "C" fn(*const f64, i32) -> f64 =
+        unsafe { host.function(plugin, "Guest.Plugin", "Mean")? };
+    let values = [1.0, 2.0, 6.0];
+    // SAFETY: there are that many values.
+    let result = unsafe { mean(values.as_ptr(), values.len() as i32) };
+    println!("the mean of {values:?} is {result}");
+
+    // What is missing is told, and so are exceptions.
+    for method in ["Fail", "Absent"] {
+        if let Err(why) = host.call(plugin, "Guest.Plugin", method, "") {
+            println!("{why}");
+        }
+    }
+    Ok(())
+}
