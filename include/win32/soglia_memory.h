@@ -33,6 +33,16 @@ typedef struct _MEMORYSTATUSEX {
     DWORDLONG ullAvailVirtual;
     DWORDLONG ullAvailExtendedVirtual;
 } MEMORYSTATUSEX, *LPMEMORYSTATUSEX;
+typedef struct _MEMORYSTATUS {
+    DWORD dwLength;
+    DWORD dwMemoryLoad;
+    SIZE_T dwTotalPhys;
+    SIZE_T dwAvailPhys;
+    SIZE_T dwTotalPageFile;
+    SIZE_T dwAvailPageFile;
+    SIZE_T dwTotalVirtual;
+    SIZE_T dwAvailVirtual;
+} MEMORYSTATUS, *LPMEMORYSTATUS;
 typedef struct _MEMORY_BASIC_INFORMATION {
     PVOID BaseAddress;
     PVOID AllocationBase;
@@ -133,6 +143,14 @@ inline BOOL HeapFree(HANDLE, DWORD, LPVOID place) {
     free(place);
     return TRUE;
 }
+// malloc ends the process when it sees corruption, whether it is told to or not.
+typedef enum _HEAP_INFORMATION_CLASS {
+    HeapCompatibilityInformation = 0,
+    HeapEnableTerminationOnCorruption = 1,
+} HEAP_INFORMATION_CLASS;
+inline BOOL HeapSetInformation(HANDLE, HEAP_INFORMATION_CLASS what, PVOID, SIZE_T) {
+    return what == HeapEnableTerminationOnCorruption || soglia_win32::fail(ERROR_CALL_NOT_IMPLEMENTED);
+}
 inline BOOL HeapValidate(HANDLE, DWORD, LPCVOID) { return TRUE; }
 
 inline BOOL GlobalMemoryStatusEx(MEMORYSTATUSEX *status) {
@@ -147,6 +165,17 @@ inline BOOL GlobalMemoryStatusEx(MEMORYSTATUSEX *status) {
     status->ullAvailExtendedVirtual = 0;
     status->dwMemoryLoad = (DWORD)(100 - status->ullAvailPhys * 100 / status->ullTotalPhys);
     return TRUE;
+}
+inline void GlobalMemoryStatus(MEMORYSTATUS *status) {
+    MEMORYSTATUSEX all = {};
+    GlobalMemoryStatusEx(&all);
+    status->dwMemoryLoad = all.dwMemoryLoad;
+    status->dwTotalPhys = (SIZE_T)all.ullTotalPhys;
+    status->dwAvailPhys = (SIZE_T)all.ullAvailPhys;
+    status->dwTotalPageFile = (SIZE_T)all.ullTotalPageFile;
+    status->dwAvailPageFile = (SIZE_T)all.ullAvailPageFile;
+    status->dwTotalVirtual = (SIZE_T)all.ullTotalVirtual;
+    status->dwAvailVirtual = (SIZE_T)all.ullAvailVirtual;
 }
 
 #endif

@@ -228,7 +228,6 @@ inline WCHAR *soglia_wcsrchr(LPCWSTR text, WCHAR c) {
     return nullptr;
 }
 inline WCHAR *_wcsdup(LPCWSTR text) { return soglia_win32::copy(text); }
-#define _TRUNCATE ((size_t)-1)
 inline int wcscpy_s(LPWSTR to, size_t room, LPCWSTR text) { return soglia_win32::put(to, room, 0, text, SIZE_MAX); }
 inline int wcsncpy_s(LPWSTR to, size_t room, LPCWSTR text, size_t most) {
     return soglia_win32::put(to, room, 0, text, most == _TRUNCATE ? room - 1 : most);

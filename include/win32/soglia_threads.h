@@ -31,6 +31,8 @@
 #define DUPLICATE_SAME_ACCESS 2
 #define TLS_OUT_OF_INDEXES 0xFFFFFFFFu
 #define WT_EXECUTEDEFAULT 0
+#define WT_EXECUTELONGFUNCTION 0x10
+#define WT_SET_MAX_THREADPOOL_THREADS(flags, most) ((flags) |= (most) << 16) // a thread for each, whatever it says
 
 typedef struct _SECURITY_ATTRIBUTES *LPSECURITY_ATTRIBUTES;
 typedef void(CALLBACK *PAPCFUNC)(ULONG_PTR);
@@ -152,7 +154,9 @@ inline bool run_calls(std::unique_lock<std::mutex> &guard) {
     return true;
 }
 
-inline DWORD wait(DWORD count, const HANDLE *handles, bool all, DWORD milliseconds, bool alertable) {
+// `let_through` is called when the wait is over, under the lock of waits.
+inline DWORD wait(DWORD count, const HANDLE *handles, bool all, DWORD milliseconds, bool alertable,
+                  const std::function<void()> &let_through = [] {}) {
     if (count > MAXIMUM_WAIT_OBJECTS) {
         fail(ERROR_INVALID_PARAMETER);
         return WAIT_FAILED;
@@ -173,6 +177,7 @@ inline DWORD wait(DWORD count, const HANDLE *handles, bool all, DWORD millisecon
                 ready++;
                 if (!all) {
                     objects[i]->pass();
+                    let_through();
                     return WAIT_OBJECT_0 + i;
                 }
             }
@@ -180,6 +185,7 @@ inline DWORD wait(DWORD count, const HANDLE *handles, bool all, DWORD millisecon
         if (count != 0 && ready == count) {
             for (DWORD i = 0; i < count; i++)
                 objects[i]->pass();
+            let_through();
             return WAIT_OBJECT_0;
         }
         if (alertable && run_calls(guard))

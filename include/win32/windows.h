@@ -29,6 +29,7 @@
 #include <wchar.h>
 
 #include "../mscoree.h"
+#include "sal.h"
 
 #ifndef UNICODE
 #define UNICODE
@@ -44,19 +45,20 @@
 #define ASSERT(what) assert(what)
 #define ZeroMemory(place, size) memset((place), 0, (size))
 #define CopyMemory(to, from, size) memcpy((to), (from), (size))
+#define MoveMemory(to, from, size) memmove((to), (from), (size))
+#define FillMemory(place, size, byte) memset((place), (byte), (size))
 #define ARRAYSIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define _countof(array) (sizeof(array) / sizeof((array)[0]))
 #define __declspec(what)
 #define __forceinline inline
+#define NTAPI
 #define FAR
 #define NEAR
-#define _In_
-#define _In_opt_
-#define _Out_
-#define _Out_opt_
-#define _Inout_
-#define _Outptr_
-#define _COM_Outptr_
+// Structured exceptions do not exist: what would be one is a signal here, and ends the process. __try is try already, in
+// the C++ library of gcc. There is no __finally.
+#define __except(filter) catch (const soglia_win32::StructuredException &)
+#define GetExceptionCode() ((DWORD)0)
+#define STATUS_NO_MEMORY ((DWORD)0xC0000017)
 #define MAXDWORD 0xFFFFFFFFu
 
 #define ERROR_SUCCESS 0
@@ -68,10 +70,21 @@
 #define ERROR_INVALID_PARAMETER 87
 #define ERROR_CALL_NOT_IMPLEMENTED 120
 #define ERROR_INSUFFICIENT_BUFFER 122
+#define ERROR_MOD_NOT_FOUND 126
+#define ERROR_PROC_NOT_FOUND 127
 #define ERROR_NOT_OWNER 288
+#define ERROR_ABANDONED_WAIT_0 735
+#define ERROR_NO_TOKEN 1008
 #define ERROR_TOO_MANY_POSTS 298
 
+#ifndef NOMINMAX // macros on Windows
+#include <algorithm>
+using std::max;
+using std::min;
+#endif
+
 namespace soglia_win32 {
+struct StructuredException {}; // is never thrown
 inline DWORD &last_error() {
     static thread_local DWORD error = ERROR_SUCCESS;
     return error;
@@ -86,8 +99,14 @@ inline BOOL fail(DWORD error) {
 inline DWORD GetLastError() { return soglia_win32::last_error(); }
 inline void SetLastError(DWORD error) { soglia_win32::last_error() = error; }
 
+#include "soglia_crt.h"
 #include "soglia_memory.h"
 #include "soglia_text.h"
 #include "soglia_threads.h"
+
+#include "soglia_messages.h"
+#include "soglia_ports.h"
+#include "soglia_process.h"
+#include "soglia_strings.h"
 
 #endif

@@ -109,25 +109,20 @@ fn printed(program: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Compiles a source with include/win32, in all standards; runs the last, and gives what was printed.
-pub fn windows_source(text: &str, arguments: &[&str]) -> String {
-    let place = place("win32");
-    let program = place.join("win32");
+/// Compiles a source with include/win32, in all standards; runs the last, and gives what was printed. `more` are options
+/// of the compiler.
+pub fn windows_source(name: &str, text: &str, more: &[&str], arguments: &[&str]) -> String {
+    let place = place(name);
+    let program = place.join(name);
+    let (headers, out) = (path_text(&repository("include/win32")), path_text(&program));
     for standard in CPP {
-        let options = [
-            "-I",
-            &path_text(&repository("include/win32")),
-            "-fshort-wchar",
-            "-pthread",
-            &format!("-std={standard}"),
-            "-o",
-            &path_text(&program),
-        ];
+        let standard = format!("-std={standard}");
+        let options = ["-I", &headers, "-fshort-wchar", "-pthread", &standard];
         compile(
             &Language::Cpp.compiler(),
-            &place.join("win32.cpp"),
+            &place.join(name).with_extension("cpp"),
             text,
-            &options,
+            &[&options, more, &["-o", &out]].concat(),
         );
     }
     printed(&program, arguments)

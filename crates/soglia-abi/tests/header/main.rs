@@ -357,8 +357,17 @@ fn compilers_take_it() {
 /// The threads, waits and texts of include/win32, as Windows sources use them.
 #[test]
 fn windows_sources() {
-    let printed = compile::windows_source(include_str!("win32.cpp"), &["citt\u{E0} \u{1F600}"]);
-    assert_eq!(printed, "done\n");
+    let arguments = ["citt\u{E0} \u{1F600}"];
+    let printed = compile::windows_source("win32", include_str!("win32.cpp"), &[], &arguments);
+    assert_eq!(printed, "written\ndone\n");
+}
+
+/// `#import`, which warns wherever it stands, and what Microsoft's C library has in headers of the C standard.
+#[test]
+fn windows_sources_with_warnings() {
+    let options = ["-w", "-include", "windows.h"];
+    let printed = compile::windows_source("import", include_str!("import.cpp"), &options, &[]);
+    assert_eq!(printed, "1970\n");
 }
 
 #[test]

@@ -3,9 +3,12 @@
 #include <windows.h>
 
 #include <corerror.h>
+#include <fusion.h>
 #include <list>
 #include <map>
 #include <metahost.h>
+#include <sstream>
+#include <unordered_map>
 
 using namespace std;
 
@@ -112,11 +115,114 @@ static void memory() {
     CHECK(GlobalMemoryStatusEx(&status) && status.dwMemoryLoad <= 100 && status.ullAvailPhys <= status.ullTotalPhys);
 }
 
+static void strings() {
+    wstring text(L"citt\u00E0");
+    text += L" \U0001F600";
+    CHECK(text.size() == 8 && text.find(L' ') == 5 && text == L"citt\u00E0 \U0001F600" && text < wstring(L"d"));
+    CHECK(text.substr(6) + L"!" == L"\U0001F600!" && text.compare(text.c_str()) == 0 && wstring(3, L'x') == L"xxx");
+    text.insert(0, L"la ");
+    text.erase(2, 1);
+    text.resize(4);
+    CHECK(text == L"laci" && to_wstring(-7) == L"-7");
+    wstring far(100, L'a');
+    for (int i = 0; i < 10; i++)
+        far += far.substr(0, 10);
+    CHECK(far.size() == 200 && far.find_last_not_of(L'a') == wstring::npos);
+    map<wstring, int> numbers;
+    unordered_map<wstring, int> again;
+    for (int i = 0; i < 100; i++)
+        numbers[to_wstring(i % 10)] = again[to_wstring(i % 10)] = i;
+    CHECK(numbers.size() == 10 && again.size() == 10 && numbers[L"3"] == 93 && again[L"3"] == 93);
+
+    ostringstream out;
+    soglia_win32::WideOut(out) << L"citt\u00E0 " << text << L'!' << hex << 255 << " " << 1.5 << endl;
+    CHECK(out.str() == "citt\xC3\xA0 laci!ff 1.5\n");
+
+    BSTR copy = SysAllocString(L"four"), empty = SysAllocStringLen(NULL, 3);
+    CHECK(SysStringLen(copy) == 4 && SysStringByteLen(copy) == 8 && wcscmp(copy, L"four") == 0 && empty[3] == 0);
+    SysFreeString(copy);
+    SysFreeString(empty);
+    SysFreeString(NULL);
+
+    char small[6];
+    struct tm date;
+    time_t then = 0;
+    CHECK(sprintf_s(small, "%d", 12345) == 5 && strcpy_s(small, "one") == 0 && strcat_s(small, sizeof small, "!!") == 0);
+    CHECK(_snprintf_s(small, sizeof small, _TRUNCATE, "%s", "too long") == -1 && strcmp(small, "too l") == 0);
+    CHECK(_snprintf_s(small, sizeof small, 3, "%s", "too long") == -1 && strcmp(small, "too") == 0);
+    CHECK(gmtime_s(&date, &then) == 0 && date.tm_year == 70 && _stricmp("ABC", "abc") == 0);
+}
+
+static DWORD WINAPI post(LPVOID port) {
+    static OVERLAPPED overlapped;
+    overlapped.Offset = 7;
+    return PostQueuedCompletionStatus(port, 5, 6, &overlapped);
+}
+
+static unsigned __stdcall begun(void *value) { return *(unsigned *)value; }
+
+static void ports_and_messages() {
+    HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+    DWORD bytes = 0;
+    ULONG_PTR key = 0;
+    OVERLAPPED *overlapped = NULL;
+    CHECK(!GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, 1) && GetLastError() == WAIT_TIMEOUT);
+    HANDLE poster = CreateThread(NULL, 0, post, port, 0, NULL);
+    CHECK(GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, INFINITE));
+    CHECK(bytes == 5 && key == 6 && overlapped->Offset == 7 && WaitForSingleObject(poster, INFINITE) == WAIT_OBJECT_0);
+    CHECK(CreateIoCompletionPort(poster, port, 0, 0) == NULL && GetLastError() == ERROR_CALL_NOT_IMPLEMENTED);
+    CHECK(CloseHandle(poster) && CloseHandle(port));
+
+    unsigned value = 9, id = 0;
+    HANDLE thread = (HANDLE)_beginthreadex(NULL, 0, begun, &value, 0, &id);
+    DWORD code = 0, which = 9;
+    CHECK(CoWaitForMultipleHandles(COWAIT_ALERTABLE, INFINITE, 1, &thread, &which) == S_OK && which == 0);
+    CHECK(GetExitCodeThread(thread, &code) && code == 9 && id != 0 && CloseHandle(thread));
+
+    MSG message;
+    HANDLE never = CreateEvent(NULL, TRUE, FALSE, NULL);
+    CHECK(CoWaitForMultipleHandles(0, 1, 1, &never, NULL) == RPC_S_CALLPENDING);
+    CHECK(!PeekMessage(&message, NULL, 0, 0, PM_REMOVE));
+    CHECK(MsgWaitForMultipleObjectsEx(1, &never, 1, QS_ALLINPUT, MWMO_INPUTAVAILABLE) == WAIT_TIMEOUT);
+    PostQuitMessage(3);
+    CHECK(MsgWaitForMultipleObjectsEx(1, &never, INFINITE, QS_ALLINPUT, MWMO_INPUTAVAILABLE) == WAIT_OBJECT_0 + 1);
+    CHECK(PeekMessage(&message, NULL, 0, 0, PM_REMOVE) && message.message == WM_QUIT && message.wParam == 3);
+    CHECK(!PeekMessage(&message, NULL, 0, 0, PM_REMOVE) && CloseHandle(never));
+}
+
+static int structured() {
+    int reached = 0;
+    __try {
+        reached = 1;
+    } __except (GetExceptionCode() == STATUS_NO_MEMORY) {
+        reached = 2;
+    }
+    return reached;
+}
+
+static void process() {
+    LARGE_INTEGER before, after, second;
+    CHECK(QueryPerformanceCounter(&before) && QueryPerformanceCounter(&after) && QueryPerformanceFrequency(&second));
+    CHECK(after.QuadPart >= before.QuadPart && second.QuadPart > 0);
+    CHECK(LoadLibrary(L"no such library.dll") == NULL && GetLastError() == ERROR_MOD_NOT_FOUND);
+    HMODULE c = LoadLibrary(L"libc.so.6");
+    CHECK(c != NULL && GetProcAddress(c, "malloc") != NULL && GetProcAddress(c, "no_such_function") == NULL);
+    CHECK(GetLastError() == ERROR_PROC_NOT_FOUND && FreeLibrary(c));
+    HANDLE token;
+    CHECK(!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token));
+    CHECK(GetLastError() == ERROR_CALL_NOT_IMPLEMENTED && structured() == 1);
+    CHECK(__uuidof(IAssemblyName) != __uuidof(IUnknown) && min(1, 2) == 1 && max(1, 2) == 2);
+}
+
 int _tmain(int argc, _TCHAR *argv[]) {
     threads();
     waits();
     text(argc, argv);
     memory();
+    strings();
+    ports_and_messages();
+    process();
+    wcout << wstring(L"written") << endl;
     wprintf(L"%s\n", L"done");
     return 0;
 }
