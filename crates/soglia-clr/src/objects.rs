@@ -128,7 +128,7 @@ pub fn find(library: &str, entry: &str) -> Option<Place> {
 }
 
 /// The address of a symbol that this object itself defines.
-fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
+pub fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
     // SAFETY: NOLOAD gives a handle to what is loaded already, or null; nothing runs but the loader.
     let (address, place) = unsafe {
@@ -156,7 +156,7 @@ pub fn has(address: usize) -> bool {
 }
 
 /// The object and the symbol at an address.
-fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
+pub fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
     // SAFETY: dladdr takes any address; the strings that it gives belong to the loader and are copied at once.
     unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();

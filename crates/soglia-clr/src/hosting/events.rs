@@ -2,6 +2,7 @@
 
 use std::{
     ffi::c_void,
+    mem::ManuallyDrop,
     ptr::null_mut,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -21,7 +22,11 @@ use soglia_abi::{
 };
 use windows_core::{ComObject, Interface, implement};
 
-use super::{Shared, clr, method};
+use super::{
+    Shared, clr,
+    fenced::{object, stand_in},
+    method,
+};
 use crate::engine;
 
 /// Those for `Event_ClrDisabled`, the one event that .NET tells.
@@ -62,11 +67,9 @@ struct OnEvents;
 impl ICLROnEventManager_Impl for OnEvents_Impl {
     unsafe fn RegisterActionOnEvent(&self, event: EClrEvent, action: *mut c_void) -> HRESULT {
         method(|| {
-            // SAFETY: null or alive, by COM's rules.
-            let action = unsafe { IActionOnCLREvent::from_raw_borrowed(&action) };
-            let Some(action) = action.filter(|_| event.0 < MaxClrEvent.0) else {
+            if action.is_null() || event.0 >= MaxClrEvent.0 {
                 return E_INVALIDARG;
-            };
+            }
             if event != Event_ClrDisabled {
                 return E_NOTIMPL;
             }
@@ -74,7 +77,10 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 // Nobody was interested when it started, so nobody is there to tell.
                 return HOST_E_INVALIDOPERATION;
             }
-            actions().push(Shared(action.clone()));
+            // SAFETY: alive, by COM's rules, and never released unless it was counted.
+            let action = ManuallyDrop::new(unsafe { stand_in::<IActionOnCLREvent>(action) });
+            let counted = IActionOnCLREvent::clone(&action);
+            actions().push(Shared(counted));
             S_OK
         })
     }
@@ -88,7 +94,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 return HOST_E_INVALIDOPERATION;
             }
             let mut actions = actions();
-            let same = |known: &Shared<IActionOnCLREvent>| known.0.as_raw() == action;
+            let same = |known: &Shared<IActionOnCLREvent>| object(&known.0) == action;
             let removed = actions
                 .iter()
                 .position(same)

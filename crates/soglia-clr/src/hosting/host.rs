@@ -3,7 +3,7 @@
 //! They are of the process, not of one `ICLRRuntimeHost`: there is one runtime. They are kept for ever, as documented; the
 //! host must not free them, not even after `Stop`.
 
-use std::{ffi::c_void, ptr::null_mut, sync::OnceLock};
+use std::{ffi::c_void, mem::ManuallyDrop, ptr::null_mut, sync::OnceLock};
 
 use soglia_abi::{
     GUID, HRESULT,
@@ -22,7 +22,7 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{Shared, clr, collector, events, has_failed, heed, tasks};
+use super::{Shared, clr, collector, events, fenced, has_failed, heed, tasks};
 
 static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
@@ -65,13 +65,15 @@ pub fn wants_engine() -> bool {
 /// # Safety
 /// `control` is null, or a live `IHostControl` that may be called from any thread.
 pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
-    // SAFETY: null or alive, by the contract.
-    let Some(control) = (unsafe { IHostControl::from_raw_borrowed(&control) }) else {
+    if control.is_null() {
         return E_INVALIDARG;
-    };
+    }
     if clr::is_running() {
         return E_ACCESSDENIED;
     }
+    // SAFETY: alive, by the contract, and never released unless it was counted.
+    let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control) });
+    let control: &IHostControl = &control;
     CONTROL.get_or_init(|| Shared(control.clone()));
     let [threadpool, io, sync, assembly, security] = &OTHERS;
     // SAFETY: a live control, and each cell's type is the interface of its IID.
@@ -110,7 +112,7 @@ unsafe fn ask<T: Interface>(
         return None;
     }
     // SAFETY: what the host answers to this IID with S_OK is an interface of that type, with a reference for us.
-    let manager = unsafe { T::from_raw(get(control, &T::IID)?) };
+    let manager = unsafe { fenced::stand_in::<T>(get(control, &T::IID)?) };
     // If another thread was faster, this one is released.
     cell.set(Shared(manager)).ok()?;
     cell.get().map(|manager| &manager.0)

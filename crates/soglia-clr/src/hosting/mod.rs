@@ -9,6 +9,7 @@
 //! | [`clr`] | starting it: hostfxr, CoreCLR's own `ICLRRuntimeHost` |
 //! | [`attach`] | how the engine gets into it |
 //! | [`host`] | the host's side: `SetHostControl`, and the managers that the host gave |
+//! | [`fenced`] | what the host's methods throw ends there |
 //! | [`control`] | the CLR's side: `ICLRControl` |
 //! | [`tasks`], [`collector`], [`events`], [`others`] | what it hands out |
 //! | [`managed`] | what only managed code can ask .NET |
@@ -22,6 +23,7 @@ mod collector;
 mod control;
 mod events;
 mod exports;
+mod fenced;
 mod host;
 mod image;
 mod managed;
@@ -41,6 +43,7 @@ use crate::boundary;
 
 pub use attach::recording;
 pub use events::clr_disabled;
+pub use fenced::{release, stand_in};
 pub use {host::task_manager, tasks::of_this_thread as task_of_this_thread};
 
 /// A hosting method, of either side, has answered `E_FAIL`.

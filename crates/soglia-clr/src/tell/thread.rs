@@ -10,11 +10,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use soglia_abi::{
-    HRESULT,
-    hosting::host_task::IHostTask,
-    hresult::{E_FAIL, S_OK},
-};
+use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK};
 use windows_core::Interface;
 
 use crate::{
@@ -30,7 +26,7 @@ static AT_END: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
 pub(super) struct Thread {
-    /// The host's `IHostTask`, with a reference of ours; null if the host has given none.
+    /// What stands in for the host's `IHostTask`, with a reference of ours; null if the host has given none.
     task: Cell<*mut c_void>,
     /// It has its `ICLRTask`.
     paired: Cell<bool>,
@@ -84,8 +80,8 @@ unsafe extern "C" fn at_end(thread: *mut c_void) {
         // SAFETY: made by `make`, and nobody else has it.
         let thread = unsafe { Box::from_raw(thread.cast::<Thread>()) };
         if !thread.task.get().is_null() {
-            // SAFETY: the reference that the host gave us.
-            drop(unsafe { IHostTask::from_raw(thread.task.get()) });
+            // SAFETY: made in `ask`, with the reference that the host gave us.
+            unsafe { hosting::release(IHostTask::from_raw(thread.task.get())) };
         }
     });
 }
@@ -104,38 +100,39 @@ impl Thread {
         }
     }
 
+    /// The host is called outside of the fence: it may end the thread.
     #[cold]
     fn ask(&self) -> Result<bool, HRESULT> {
-        boundary::fence(Err(E_FAIL), || {
-            if self.task.get().is_null() {
-                let Some(manager) = hosting::task_manager() else {
-                    return Ok(false);
-                };
-                let mut task = null_mut();
-                // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a
-                // task counts.
-                let _ = heed(unsafe { manager.GetCurrentTask(&raw mut task) });
-                if task.is_null() {
-                    return Ok(false);
-                }
-                self.task.set(task);
-            }
-            let task = self.task.get();
-            // SAFETY: the host's, with a reference of ours.
-            let Some(task) = (unsafe { IHostTask::from_raw_borrowed(&task) }) else {
+        if self.task.get().is_null() {
+            let Some(manager) = hosting::task_manager() else {
                 return Ok(false);
             };
-            let of_clr = hosting::task_of_this_thread();
-            if of_clr.is_null() {
-                // The runtime is not up, or down again: the next crossing tries once more.
-                return Ok(true);
+            let mut task = null_mut();
+            // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a
+            // task counts.
+            let _ = heed(unsafe { manager.GetCurrentTask(&raw mut task) });
+            if task.is_null() {
+                return Ok(false);
             }
-            // SAFETY: a live task, and the CLR's half of it, which lives as long as the thread.
-            heed(unsafe { task.SetCLRTask(of_clr) })
-                .ok()
-                .map_err(|e| e.code())?;
-            self.paired.set(true);
-            Ok(true)
-        })
+            // SAFETY: a task, with a reference for us, until the thread's end.
+            let task = unsafe { hosting::stand_in::<IHostTask>(task) };
+            self.task.set(task.into_raw());
+        }
+        let task = self.task.get();
+        // SAFETY: the host's, with a reference of ours.
+        let Some(task) = (unsafe { IHostTask::from_raw_borrowed(&task) }) else {
+            return Ok(false);
+        };
+        let of_clr = boundary::fence(null_mut(), hosting::task_of_this_thread);
+        if of_clr.is_null() {
+            // The runtime is not up, or down again: the next crossing tries once more.
+            return Ok(true);
+        }
+        // SAFETY: a live task, and the CLR's half of it, which lives as long as the thread.
+        heed(unsafe { task.SetCLRTask(of_clr) })
+            .ok()
+            .map_err(|e| e.code())?;
+        self.paired.set(true);
+        Ok(true)
     }
 }

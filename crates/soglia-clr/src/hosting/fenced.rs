@@ -1,0 +1,81 @@
+//! A fence around the host's objects: what their methods throw ends there.
+//!
+//! A C++ exception that leaves a method of a host's must not unwind through us, which ends the process, nor into the CLR. So nobody calls such
+//! an object itself, but a *stand-in* for it, whose methods all go by one piece of code that unwinders know as a place where exceptions
+//! are caught:
+//!
+//! ```text
+//!   stand-in { methods, object }      thunk N                        common code
+//!   caller ──> methods[N] ──────────> rdi = object ────────────────> call ──> the host's method N
+//!                                     rax = object's method N                    returns, or throws:
+//!   caller <────────────────────────────────────────────────────────── E_FAIL
+//! ```
+//!
+//! A method that throws has answered `E_FAIL`, with all that this means (see [`super::heed`]). What ends a thread, `pthread_exit` and cancellation,
+//! unwinds too and is let pass.
+//!
+//! The stand-in has the methods of any interface, and takes what is passed in registers: six words, `this` among them. No interface of a host's that
+//! we call has a method with more.
+
+use std::ffi::c_void;
+
+use windows_core::Interface;
+
+/// What stands in for an object of the host's.
+#[repr(C)]
+struct StandIn {
+    methods: *const *const c_void,
+    object: *mut c_void,
+}
+
+/// Puts an object of the host's behind a fence, for good: the few bytes of the stand-in are given back by [`release`] alone. The reference that
+/// comes with the object, if any, is the stand-in's.
+///
+/// # Safety
+/// `object` is one of interface `T`, with no more methods than [`machine::METHODS`], and lives as long as what is answered here.
+pub unsafe fn stand_in<T: Interface>(object: *mut c_void) -> T {
+    const { assert!(size_of::<T::Vtable>() <= machine::METHODS * size_of::<usize>()) };
+    let Some(methods) = machine::methods() else {
+        // SAFETY: by the contract.
+        return unsafe { T::from_raw(object) };
+    };
+    let stand_in = Box::into_raw(Box::new(StandIn { methods, object }));
+    // SAFETY: its methods are those of the object, called with the object.
+    unsafe { T::from_raw(stand_in.cast()) }
+}
+
+/// The object itself.
+pub fn object<T: Interface>(stand_in: &T) -> *mut c_void {
+    match machine::methods() {
+        // SAFETY: made by `stand_in`, as all objects of the host's that we have.
+        Some(_) => unsafe { (*stand_in.as_raw().cast::<StandIn>()).object },
+        None => stand_in.as_raw(),
+    }
+}
+
+/// Gives back the one reference there is, and the stand-in.
+///
+/// # Safety
+/// Made by [`stand_in`], and nobody else has a copy.
+pub unsafe fn release<T: Interface>(stand_in: T) {
+    let raw = stand_in.as_raw();
+    drop(stand_in);
+    if machine::methods().is_some() {
+        // SAFETY: made by `stand_in`, and by the contract nobody uses it any more.
+        drop(unsafe { Box::from_raw(raw.cast::<StandIn>()) });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[path = "fenced/x86_64.rs"]
+mod machine;
+
+/// Where there is no such code, objects stand for themselves.
+#[cfg(not(target_arch = "x86_64"))]
+mod machine {
+    pub(super) const METHODS: usize = 32;
+
+    pub(super) fn methods() -> Option<*const *const std::ffi::c_void> {
+        None
+    }
+}

@@ -1,0 +1,189 @@
+//! The machine's part: the methods of all stand-ins, and what catches. The unwinder's words are those of the Itanium C++ ABI.
+
+use std::{
+    arch::global_asm,
+    ffi::{CStr, c_int, c_void},
+    mem::transmute,
+};
+
+use soglia_abi::{HRESULT, hresult::E_FAIL};
+
+use super::super::heed;
+use crate::{boundary, objects};
+
+/// Methods that an interface can have.
+pub(super) const METHODS: usize = 32;
+
+// A method of a stand-in: the object instead of the stand-in, and its method of the same number.
+//
+// The code that all go on with has a frame, so that there is a place to land at: with the stack as it is after the call, and the exception in
+// rax. Its personality is asked what to do there; it needs no table.
+global_asm!(
+    ".pushsection .text.soglia_fence,\"ax\",@progbits",
+    ".balign 32",
+    ".type soglia_fence_thunks,@function",
+    "soglia_fence_thunks:",
+    ".cfi_startproc",
+    ".set soglia_fence_method, 0",
+    ".rept {methods}",
+    "endbr64",
+    "mov rdi, [rdi + 8]",
+    "mov rax, [rdi]",
+    "mov rax, [rax + 8 * soglia_fence_method]",
+    "jmp soglia_fence_call",
+    ".balign 32, 0xcc",
+    ".set soglia_fence_method, soglia_fence_method + 1",
+    ".endr",
+    ".cfi_endproc",
+    ".size soglia_fence_thunks, . - soglia_fence_thunks",
+    ".type soglia_fence_call,@function",
+    "soglia_fence_call:",
+    ".cfi_startproc",
+    // Relative to the place, four bytes.
+    ".cfi_personality 0x1b, {personality}",
+    "sub rsp, 8",
+    ".cfi_adjust_cfa_offset 8",
+    "call rax",
+    "add rsp, 8",
+    ".cfi_remember_state",
+    ".cfi_adjust_cfa_offset -8",
+    "ret",
+    ".cfi_restore_state",
+    ".globl soglia_fence_threw",
+    ".hidden soglia_fence_threw",
+    "soglia_fence_threw:",
+    "endbr64",
+    "mov rdi, rax",
+    "call {threw}",
+    "add rsp, 8",
+    ".cfi_adjust_cfa_offset -8",
+    "ret",
+    ".cfi_endproc",
+    ".size soglia_fence_call, . - soglia_fence_call",
+    ".popsection",
+    ".pushsection .data.rel.ro.soglia_fence,\"aw\",@progbits",
+    ".balign 8",
+    ".globl soglia_fence_methods",
+    ".hidden soglia_fence_methods",
+    ".type soglia_fence_methods,@object",
+    "soglia_fence_methods:",
+    ".set soglia_fence_method, 0",
+    ".rept {methods}",
+    ".quad soglia_fence_thunks + 32 * soglia_fence_method",
+    ".set soglia_fence_method, soglia_fence_method + 1",
+    ".endr",
+    ".size soglia_fence_methods, 8 * {methods}",
+    ".popsection",
+    methods = const METHODS,
+    personality = sym personality,
+    threw = sym threw,
+);
+
+unsafe extern "C" {
+    static soglia_fence_methods: [*const c_void; METHODS];
+    /// Not to be called.
+    fn soglia_fence_threw();
+
+    fn _Unwind_SetGR(context: *mut c_void, register: c_int, value: usize);
+    fn _Unwind_SetIP(context: *mut c_void, address: usize);
+    fn _Unwind_DeleteException(exception: *mut Exception);
+}
+
+pub(super) fn methods() -> Option<*const *const c_void> {
+    Some((&raw const soglia_fence_methods).cast())
+}
+
+/// `_Unwind_Exception`, as far as it concerns us.
+#[repr(C)]
+struct Exception {
+    /// Whose it is: four bytes for the vendor, four for the language.
+    class: u64,
+    /// Frees it: code of whoever has thrown.
+    cleanup: Option<unsafe extern "C" fn(c_int, *mut Exception)>,
+}
+
+const SEARCH_PHASE: c_int = 1;
+const HANDLER_FRAME: c_int = 4;
+const FORCE_UNWIND: c_int = 8;
+
+const HANDLER_FOUND: c_int = 6;
+const INSTALL_CONTEXT: c_int = 7;
+const CONTINUE_UNWIND: c_int = 8;
+
+/// DWARF's number of rax.
+const RAX: c_int = 0;
+
+/// What an unwinder asks when it comes by the code above: everything is caught, but for the end of a thread.
+unsafe extern "C" fn personality(
+    _version: c_int,
+    actions: c_int,
+    _class: u64,
+    exception: *mut Exception,
+    context: *mut c_void,
+) -> c_int {
+    if actions & FORCE_UNWIND != 0 {
+        return CONTINUE_UNWIND;
+    }
+    if actions & SEARCH_PHASE != 0 {
+        return HANDLER_FOUND;
+    }
+    if actions & HANDLER_FRAME == 0 {
+        return CONTINUE_UNWIND;
+    }
+    // SAFETY: the unwinder's context; it goes on at the landing place above, which wants the exception in rax.
+    unsafe {
+        _Unwind_SetGR(context, RAX, exception.expose_provenance());
+        _Unwind_SetIP(context, soglia_fence_threw as *const () as usize);
+    }
+    INSTALL_CONTEXT
+}
+
+/// A method has thrown. What it has answered, then.
+unsafe extern "C" fn threw(exception: *mut Exception) -> HRESULT {
+    // SAFETY: what was caught, and nobody else's now.
+    boundary::fence((), || unsafe { dispose(exception) });
+    heed(E_FAIL)
+}
+
+/// # Safety
+/// An exception that was caught. It is gone after this.
+unsafe fn dispose(exception: *mut Exception) {
+    const CPP: u64 = 0x0043_2b2b;
+    const RUST: u64 = 0x5255_5354;
+    // SAFETY: by the contract.
+    let (class, cleanup) = unsafe { ((*exception).class, (*exception).cleanup) };
+    // Another copy of Rust's runtime takes its panics back from nobody: it would end the process. The bytes are lost.
+    if class & 0xffff_ffff == RUST {
+        return;
+    }
+    if (class >> 8) & 0xff_ffff == CPP
+        && let Some((begin, end)) = cleanup.and_then(|cleanup| catching(cleanup as *const c_void))
+    {
+        // SAFETY: the C++ runtime that has thrown it; with this, its count of exceptions in flight is right again.
+        unsafe {
+            begin(exception);
+            end();
+        }
+        return;
+    }
+    // SAFETY: by the contract.
+    unsafe { _Unwind_DeleteException(exception) };
+}
+
+type Begin = unsafe extern "C" fn(*mut Exception) -> *mut c_void;
+type End = unsafe extern "C" fn();
+
+/// What catches in the C++ runtime that an address is in: there may be several. `None`: it does not export it.
+fn catching(inside: *const c_void) -> Option<(Begin, End)> {
+    let (file, _) = objects::object_at(inside.cast_mut())?;
+    let function = |name: &CStr| objects::exported(file.as_ref(), name);
+    let begin = function(c"__cxa_begin_catch")?;
+    let end = function(c"__cxa_end_catch")?;
+    // SAFETY: the functions of those names have these types.
+    unsafe {
+        Some((
+            transmute::<usize, Begin>(begin),
+            transmute::<usize, End>(end),
+        ))
+    }
+}
