@@ -8,7 +8,7 @@ mod bench;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use bench::{lab::Lab, parts, results::Results, woven};
+use bench::{host, lab::Lab, parts, results::Results, woven};
 use clap::{Parser, ValueEnum};
 
 /// Measures what soglia costs. Targets that are missed are told, and are no failure.
@@ -43,11 +43,25 @@ enum Part {
     Woven,
     /// Wrappers: whole programs.
     Programs,
+    /// A host that is told of crossings.
+    Host,
     /// A very long recording: writing and reading it.
     Recording,
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, role, of_host @ ..] = &arguments[..]
+        && role == host::ROLE
+    {
+        return match host::play(of_host) {
+            Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+            Err(error) => {
+                eprintln!("host: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let options = Options::parse();
     if !options.bench {
         println!("nothing is measured without --bench: cargo bench -p soglia --bench crossings");
@@ -76,6 +90,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
             Part::Memory => parts::memory(&lab, &mut results),
             Part::Woven => woven::crossings(&lab, &mut results),
             Part::Programs => woven::programs(&lab, &mut results),
+            Part::Host => host::measure(&lab, &mut results),
             Part::Recording => bench::recording::measure(&lab, &mut results),
         }
         .with_context(|| format!("{part:?}"))?;

@@ -24,7 +24,10 @@ use soglia_core::{
     },
 };
 
-use super::child::{self, Ran};
+use super::{
+    child::{self, Ran},
+    host,
+};
 
 /// What a program runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +52,14 @@ pub enum With {
     Skipped,
     /// `uftrace record -P`.
     Peer,
+    /// A host that is told nothing.
+    Hosted,
+    /// One that wants to hear of no native function.
+    HostedQuiet,
+    /// One that is told of everything, and does nothing.
+    HostedTold,
+    /// One that watches: events in a queue.
+    HostedWatched,
 }
 
 impl With {
@@ -68,6 +79,10 @@ impl With {
             Self::Counts => "woven, counts",
             Self::Skipped => "woven, skipped",
             Self::Peer => "uftrace",
+            Self::Hosted => "host",
+            Self::HostedQuiet => "host, not asking",
+            Self::HostedTold => "host, told",
+            Self::HostedWatched => "host, watching",
         }
     }
 
@@ -76,7 +91,7 @@ impl With {
             Self::Summary | Self::Woven | Self::Skipped => Some(Level::Summary),
             Self::Events | Self::WovenEvents => Some(Level::Events),
             Self::Counts => Some(Level::Counts),
-            Self::Nothing | Self::Floor | Self::Tool | Self::Peer => None,
+            _ => None,
         }
     }
 
@@ -249,7 +264,9 @@ impl Lab {
         args: &[&str],
     ) -> Command {
         let file = self.programs.join(format!("{program}.dll"));
-        let mut command = if with == With::Tool {
+        let mut command = if let Some(host) = host::command(with, &self.engine) {
+            host
+        } else if with == With::Tool {
             let mut command = self.tool();
             command.args(["run", "--quiet"]);
             command

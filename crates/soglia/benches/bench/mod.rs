@@ -1,6 +1,7 @@
 //! The parts of the benchmark.
 
 pub mod child;
+pub mod host;
 pub mod lab;
 pub mod parts;
 pub mod recording;

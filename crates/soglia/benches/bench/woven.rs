@@ -35,7 +35,7 @@ const ALL: [With; 5] = [
 ];
 
 /// The loops of `bench.dll`: how many calls one iteration makes, and how much each configuration may add to two stamps for each.
-const LOOPS: [(&str, f64, Option<f64>); 5] = [
+pub const LOOPS: [(&str, f64, Option<f64>); 5] = [
     ("plain", 1.0, Some(target::PLAIN_NS)),
     ("suppressgc", 1.0, None),
     ("string", 1.0, None),
@@ -43,7 +43,7 @@ const LOOPS: [(&str, f64, Option<f64>); 5] = [
     ("nested", 3.0, None),
 ];
 
-type Times = BTreeMap<With, Vec<Value>>;
+pub type Times = BTreeMap<With, Vec<Value>>;
 
 /// Nanoseconds per crossing. Minima are compared: on a machine that does something else, the medians tell of that.
 pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
@@ -124,7 +124,8 @@ pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
     peer(lab, results)
 }
 
-fn run(lab: &Lab, rounds: usize, all: &[With]) -> anyhow::Result<Times> {
+/// `bench.dll` in each configuration, in turn.
+pub fn run(lab: &Lab, rounds: usize, all: &[With]) -> anyhow::Result<Times> {
     let threads = if all.contains(&With::Peer) { "1" } else { "2" };
     lab.in_turn(rounds, all, ("bench", &["100000", threads]), |ran| {
         // Others may print beside the program.
