@@ -73,39 +73,43 @@ fn fits(path: &Path, library: &str) -> bool {
 const RECORD: usize = 24;
 
 /// Where a P/Invoke leads that the CLR has linked: its record of the method, which is what a function's number points to, has the
-/// address in it. Where it lies there depends on the version, so it is known by the symbol that it points to.
-///
-/// A name that was found in another form (`FooA`, `FooW`) begins with the one that was asked for.
+/// address in it, or points to it. Where it lies there depends on the version, so it is known by the symbol that it points to, or by what
+/// some loaded object has under that name: dynamic symbols may lead to functions that have another one, or none.
 pub fn linked(record: usize, entry: &str) -> Option<usize> {
-    let mut words = [0_usize; RECORD];
-    let read = |words: &mut [usize]| {
-        let here = libc::iovec {
-            iov_base: words.as_mut_ptr().cast(),
-            iov_len: size_of_val(words),
-        };
-        let there = libc::iovec {
-            iov_base: std::ptr::without_provenance_mut(record),
-            iov_len: here.iov_len,
-        };
-        // SAFETY: reads into our own words; what is not mapped over there is an error, no fault.
-        unsafe {
-            libc::process_vm_readv(libc::getpid(), &raw const here, 1, &raw const there, 1, 0)
-        }
-    };
-    let bytes = usize::try_from(read(&mut words)).unwrap_or(0);
-    let named = |word: &usize, fits: &dyn Fn(&str) -> bool| {
+    let mut words = vec![0; RECORD];
+    let there = peek(record, &mut words);
+    words.truncate(there);
+    let pointers: Vec<usize> = words.iter().copied().filter(|w| w % 8 == 0).collect();
+    words.extend(pointers.into_iter().filter_map(|pointer| {
+        let mut word = [0];
+        (peek(pointer, &mut word) == 1).then_some(word[0])
+    }));
+    let named = |word: &usize| {
         let symbol = object_at(std::ptr::without_provenance_mut(*word)).and_then(|(_, s)| s);
-        symbol.is_some_and(|symbol| fits(&symbol))
+        symbol.is_some_and(|symbol| symbol == entry)
     };
-    let words = &words[..bytes / size_of::<usize>()];
-    let exact = words.iter().find(|word| named(word, &|s| s == entry));
-    let suffixed = |s: &str| {
-        s.strip_prefix(entry)
-            .is_some_and(|rest| rest == "A" || rest == "W")
+    words.iter().copied().find(named).or_else(|| {
+        let symbol = CString::new(entry).ok()?;
+        let mut known = loaded().into_iter().filter_map(|o| exported(&o, &symbol));
+        known.find(|address| words.contains(address))
+    })
+}
+
+/// Reads words that may not be there. Answers how many are.
+fn peek(from: usize, into: &mut [usize]) -> usize {
+    let here = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: size_of_val(into),
     };
-    exact
-        .or_else(|| words.iter().find(|word| named(word, &suffixed)))
-        .copied()
+    let there = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(from),
+        iov_len: here.iov_len,
+    };
+    // SAFETY: reads into our own words; what is not mapped over there is an error, no fault.
+    let bytes = unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const here, 1, &raw const there, 1, 0)
+    };
+    usize::try_from(bytes).unwrap_or(0) / size_of::<usize>()
 }
 
 /// Where the entry point of a library lies: in an object of the library's name, or, if there is none (a resolver gave

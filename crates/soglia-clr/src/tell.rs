@@ -62,7 +62,7 @@ fn leave(target: usize) -> Answer {
     if answer.is_err() {
         return answer.0;
     }
-    thread.outside.set(thread.outside.get().wrapping_add(1));
+    thread.began();
     TOLD
 }
 
@@ -75,10 +75,9 @@ fn enter(answer: Answer) -> HRESULT {
     if answer != TOLD {
         return S_OK;
     }
-    thread.outside.set(thread.outside.get().saturating_sub(1));
+    let refused = thread.ended();
     // SAFETY: as in `leave`.
     let answer = heed(unsafe { manager.EnterRuntime() });
-    let refused = thread.refused.replace(S_OK);
     if answer.is_err() { answer } else { refused }
 }
 
@@ -103,9 +102,7 @@ fn reverse_enter() -> Answer {
     } else {
         HOST_E_INVALIDOPERATION
     };
-    if thread.outside.get() > 0 {
-        thread.refused.set(why);
-    }
+    thread.was_refused(why);
     why.0
 }
 

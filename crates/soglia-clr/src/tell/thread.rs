@@ -31,9 +31,13 @@ pub(super) struct Thread {
     /// It has its `ICLRTask`.
     paired: Cell<bool>,
     /// Native calls of which the host was told, and which are not back.
-    pub(super) outside: Cell<u32>,
-    /// Why a callback was refused since the innermost of them began, or `S_OK`.
-    pub(super) refused: Cell<HRESULT>,
+    outside: Cell<u32>,
+    /// Why a callback of the innermost of them was refused, or `S_OK`.
+    refused: Cell<HRESULT>,
+    /// The innermost one behind it of which a callback was refused, counted from the outermost; 0: there is none.
+    behind: Cell<u32>,
+    /// Why, and the next one behind that.
+    pending: Cell<Vec<(HRESULT, u32)>>,
 }
 
 /// Prepares the process: what happens at the end of threads.
@@ -64,6 +68,8 @@ fn make() -> Option<&'static Thread> {
             paired: Cell::new(false),
             outside: Cell::new(0),
             refused: Cell::new(S_OK),
+            behind: Cell::new(0),
+            pending: Cell::default(),
         }));
         local::set(thread);
         // SAFETY: the key was made in `start`; any value but null asks for the destructor.
@@ -87,6 +93,55 @@ unsafe extern "C" fn at_end(thread: *mut c_void) {
 }
 
 impl Thread {
+    /// A native call has begun of which the host was told.
+    #[inline]
+    pub(super) fn began(&self) {
+        if self.refused.get() != S_OK {
+            self.put_aside();
+        }
+        self.outside.set(self.outside.get().wrapping_add(1));
+    }
+
+    /// The innermost of them has ended. Answers why a callback of it was refused, or `S_OK`.
+    #[inline]
+    pub(super) fn ended(&self) -> HRESULT {
+        let refused = self.refused.replace(S_OK);
+        let outside = self.outside.get().saturating_sub(1);
+        self.outside.set(outside);
+        if self.behind.get() >= outside.max(1) {
+            self.take_up();
+        }
+        refused
+    }
+
+    /// A callback was refused. If nobody below has called out, nobody is there to throw.
+    pub(super) fn was_refused(&self, why: HRESULT) {
+        if self.outside.get() > 0 {
+            self.refused.set(why);
+        }
+    }
+
+    #[cold]
+    fn put_aside(&self) {
+        boundary::fence((), || {
+            let mut pending = self.pending.take();
+            let behind = self.behind.replace(self.outside.get());
+            pending.push((self.refused.replace(S_OK), behind));
+            self.pending.set(pending);
+        });
+    }
+
+    #[cold]
+    fn take_up(&self) {
+        boundary::fence((), || {
+            let mut pending = self.pending.take();
+            let (why, behind) = pending.pop().unwrap_or((S_OK, 0));
+            self.pending.set(pending);
+            self.refused.set(why);
+            self.behind.set(behind);
+        });
+    }
+
     /// Whether the host knows this thread. Asks it, if it has given no task yet.
     ///
     /// # Errors
