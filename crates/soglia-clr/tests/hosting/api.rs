@@ -18,7 +18,10 @@ use soglia_abi::{
 use windows_core::Interface;
 
 /// The library, loaded.
-pub struct Library(*mut c_void);
+pub struct Library {
+    handle: *mut c_void,
+    path: PathBuf,
+}
 
 pub type Create = unsafe extern "system" fn(*const GUID, *const GUID, *mut *mut c_void) -> HRESULT;
 pub type Bind = unsafe extern "system" fn(
@@ -34,11 +37,19 @@ pub type Tell = unsafe extern "system" fn(*mut u16, u32, *mut u32) -> HRESULT;
 
 impl Library {
     pub fn load(path: &str) -> Self {
-        let path = CString::new(path).unwrap();
+        let name = CString::new(path).unwrap();
         // SAFETY: a C string; the library is the one under test.
-        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-        assert!(!library.is_null());
-        Self(library)
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+        assert!(!handle.is_null());
+        Self {
+            handle,
+            path: path.into(),
+        }
+    }
+
+    /// Where it lies, and other native libraries with it.
+    pub fn folder(&self) -> PathBuf {
+        self.path.parent().unwrap().to_owned()
     }
 
     /// # Safety
@@ -47,7 +58,7 @@ impl Library {
         let name = CString::new(name).unwrap();
         // SAFETY: an open library and a C string; the caller vouches for the type.
         unsafe {
-            let address = libc::dlsym(self.0, name.as_ptr().cast::<c_char>());
+            let address = libc::dlsym(self.handle, name.as_ptr().cast::<c_char>());
             assert!(!address.is_null(), "{name:?} is exported");
             std::mem::transmute_copy(&address)
         }

@@ -1,6 +1,6 @@
 //! The cases. Each is a host of its own.
 
-use crate::{api::Library, doors::*, managers::*, runs::*};
+use crate::{acting::*, api::Library, doors::*, lasting::*, managers::*, runs::*};
 
 /// One process.
 pub struct Case {
@@ -96,6 +96,50 @@ pub const ALL: &[Case] = &[
         "a_closed_runtime_runs_methods",
         a_closed_runtime_runs_methods,
     ),
+    case(
+        "without_a_host_calls_are_what_they_are",
+        without_a_host_calls_are_what_they_are,
+    ),
+    case(
+        "crossings_of_every_kind_are_told",
+        crossings_of_every_kind_are_told,
+    ),
+    case(
+        "addresses_are_those_that_are_called",
+        addresses_are_those_that_are_called,
+    ),
+    case("leaving_is_refused", leaving_is_refused),
+    case(
+        "leaving_by_a_delegate_is_refused",
+        leaving_by_a_delegate_is_refused,
+    ),
+    case("entering_fails", entering_fails),
+    case("callbacks_are_refused", callbacks_are_refused),
+    case(
+        "nested_refusals_end_where_they_belong",
+        nested_refusals_end_where_they_belong,
+    ),
+    case("a_task_is_refused", a_task_is_refused),
+    case(
+        "a_thread_without_a_task_is_not_told",
+        a_thread_without_a_task_is_not_told,
+    ),
+    case(
+        "a_task_that_comes_late_keeps_pairs",
+        a_task_that_comes_late_keeps_pairs,
+    ),
+    case("what_needs_no_hook_is_quiet", what_needs_no_hook_is_quiet),
+    case("errors_are_unharmed", errors_are_unharmed),
+    case("a_host_may_block", a_host_may_block),
+    case("tasks_end_with_their_threads", tasks_end_with_their_threads),
+    case("contexts_come_and_go", contexts_come_and_go),
+    case("many_threads_lose_no_pair", many_threads_lose_no_pair),
+    case("stopping_while_tasks_are_out", stopping_while_tasks_are_out),
+    case(
+        "the_first_of_two_hosts_is_told",
+        the_first_of_two_hosts_is_told,
+    ),
+    case("a_late_host_is_not_told", a_late_host_is_not_told),
     Case {
         exit_code: 42,
         tells: &["event 1 true"],

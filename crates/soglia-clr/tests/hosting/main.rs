@@ -6,12 +6,15 @@
 
 #![allow(unsafe_code, reason = "a host calls through vtables")]
 
+mod acting;
 mod api;
 mod cases;
 mod doors;
 mod host;
+mod lasting;
 mod managers;
 mod runs;
+mod script;
 
 use std::{
     env,
@@ -89,10 +92,18 @@ fn library() -> PathBuf {
     assert!(engine.is_file(), "{} is built", engine.display());
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hosting");
     fs::create_dir_all(&folder).unwrap();
+    native(&folder);
     let library = folder.join("libmscoree.so");
     let _ = fs::remove_file(&library);
     std::os::unix::fs::symlink(engine, &library).unwrap();
     library
+}
+
+/// The fixtures' native libraries, beside the engine.
+fn native(folder: &Path) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/build.sh");
+    let built = Command::new(script).arg("native").arg(folder).status();
+    assert!(built.unwrap().success(), "{script} native builds");
 }
 
 fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result<(), Failed> {

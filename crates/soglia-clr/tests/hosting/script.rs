@@ -1,0 +1,449 @@
+//! A host that is told of crossings, writes them down, and answers as its script says.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{CStr, CString, c_char, c_void},
+    path::{Path, PathBuf},
+    ptr::null_mut,
+    sync::{
+        Arc, Mutex,
+        atomic::{
+            AtomicBool, AtomicI32, AtomicUsize,
+            Ordering::{Acquire, Relaxed},
+        },
+    },
+};
+
+use soglia_abi::{
+    BOOL, GUID, HRESULT,
+    hosting::{
+        control::{IHostControl, IHostControl_Impl},
+        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
+        runtime_host::ICLRRuntimeHost4,
+        types::LPTHREAD_START_ROUTINE,
+    },
+    hresult::{E_NOINTERFACE, E_NOTIMPL, S_OK},
+};
+use windows_core::{ComObject, Interface, implement};
+
+use crate::api::{Library, call_in, start};
+
+/// What a host can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    GetTask,
+    SetTask,
+    Needs(usize),
+    Leave(usize),
+    Enter,
+    ReverseEnter,
+    ReverseLeave,
+}
+
+type Answer = dyn Fn(&Script, Told) -> HRESULT + Send + Sync;
+
+/// What was told, and how to answer.
+pub struct Script {
+    told: Mutex<Vec<(i32, Told)>>,
+    answer: Box<Answer>,
+    /// Threads get tasks.
+    pub gives: AtomicBool,
+    /// Functions are to be told of.
+    pub needs: AtomicBool,
+    /// Nothing is written down.
+    pub deaf: AtomicBool,
+    pub made: AtomicUsize,
+    pub gone: AtomicUsize,
+    /// Crossings of each kind, by `Told`'s order from `Leave`.
+    pub counts: [AtomicUsize; 4],
+    clr_tasks: Mutex<BTreeMap<i32, usize>>,
+}
+
+fn thread() -> i32 {
+    // SAFETY: no arguments.
+    unsafe { libc::gettid() }
+}
+
+impl Script {
+    fn heard(&self, told: Told) -> HRESULT {
+        match told {
+            Told::Leave(_) => self.counts[0].fetch_add(1, Relaxed),
+            Told::Enter => self.counts[1].fetch_add(1, Relaxed),
+            Told::ReverseEnter => self.counts[2].fetch_add(1, Relaxed),
+            Told::ReverseLeave => self.counts[3].fetch_add(1, Relaxed),
+            _ => 0,
+        };
+        if !self.deaf.load(Relaxed) {
+            self.told.lock().unwrap().push((thread(), told));
+        }
+        (self.answer)(self, told)
+    }
+
+    /// Targets of `Leave` that were told since the last time that something was taken, all threads'.
+    pub fn targets(&self) -> Vec<usize> {
+        let told = self.told.lock().unwrap();
+        let targets = told.iter().filter_map(|(_, told)| match told {
+            Told::Leave(target) => Some(*target),
+            _ => None,
+        });
+        targets.collect()
+    }
+
+    /// What was told since the last time: in one line for each thread, in the order in which they first came.
+    pub fn lines(&self) -> Vec<String> {
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        let mut threads = Vec::new();
+        for (thread, _) in &told {
+            if !threads.contains(thread) {
+                threads.push(*thread);
+            }
+        }
+        let of = |thread| {
+            let own = told.iter().filter(|(there, _)| *there == thread);
+            let words: Vec<String> = own.map(|(_, told)| word(*told)).collect();
+            words.join(" ")
+        };
+        threads.into_iter().map(of).collect()
+    }
+
+    /// The same, where there is one thread.
+    #[track_caller]
+    pub fn line(&self) -> String {
+        let lines = self.lines();
+        assert!(lines.len() < 2, "{lines:?}");
+        lines.into_iter().next().unwrap_or_default()
+    }
+
+    /// Crossings that were told: Leave, Enter, ReverseEnter, ReverseLeave.
+    pub fn counted(&self) -> [usize; 4] {
+        self.counts.each_ref().map(|count| count.load(Acquire))
+    }
+}
+
+fn word(told: Told) -> String {
+    match told {
+        Told::GetTask => "T".into(),
+        Told::SetTask => "S".into(),
+        Told::Needs(target) => format!("N({})", symbol(target)),
+        Told::Leave(target) => format!("L({})", symbol(target)),
+        Told::Enter => "E".into(),
+        Told::ReverseEnter => "R".into(),
+        Told::ReverseLeave => "V".into(),
+    }
+}
+
+/// The symbol that begins at an address, and its library unless that is libacting.so.
+pub fn symbol(target: usize) -> String {
+    // SAFETY: any address; the texts are the loader's.
+    unsafe {
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        if libc::dladdr(target as *const c_void, &raw mut info) == 0 {
+            return format!("{target:#x}");
+        }
+        let text = |s: *const c_char| CStr::from_ptr(s).to_string_lossy().into_owned();
+        let library = text(info.dli_fname);
+        let library = library.rsplit('/').next().unwrap_or_default();
+        let name = match info.dli_saddr as usize == target {
+            true => text(info.dli_sname),
+            false => "?".into(),
+        };
+        match library {
+            "libacting.so" => name,
+            _ => format!("{name}@{library}"),
+        }
+    }
+}
+
+#[implement(IHostControl)]
+pub struct Control(Arc<Script>);
+
+impl IHostControl_Impl for Control_Impl {
+    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
+        // SAFETY: valid pointers, from the library under test.
+        let (id, object) = unsafe { (*id, &mut *object) };
+        *object = null_mut();
+        if id != IHostTaskManager::IID {
+            return E_NOINTERFACE;
+        }
+        let manager: IHostTaskManager = ComObject::new(Manager(self.0.clone())).into_interface();
+        *object = manager.into_raw();
+        S_OK
+    }
+
+    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
+        E_NOTIMPL
+    }
+}
+
+#[implement(IHostTaskManager)]
+struct Manager(Arc<Script>);
+
+impl IHostTaskManager_Impl for Manager_Impl {
+    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+        let answer = self.0.heard(Told::GetTask);
+        if self.0.gives.load(Relaxed) {
+            self.0.made.fetch_add(1, Relaxed);
+            let own: IHostTask = ComObject::new(Task(self.0.clone(), thread())).into_interface();
+            // SAFETY: a valid pointer, from the library under test.
+            unsafe { *task = own.into_raw() };
+        }
+        answer
+    }
+    unsafe fn CallNeedsHostHook(&self, target: usize, hook: *mut BOOL) -> HRESULT {
+        let needs = self.0.needs.load(Relaxed);
+        // SAFETY: a valid pointer, from the library under test.
+        unsafe { *hook = needs.into() };
+        self.0.heard(Told::Needs(target))
+    }
+    unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
+        self.0.heard(Told::Leave(target))
+    }
+    unsafe fn EnterRuntime(&self) -> HRESULT {
+        self.0.heard(Told::Enter)
+    }
+    unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
+        self.0.heard(Told::ReverseLeave)
+    }
+    unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
+        self.0.heard(Told::ReverseEnter)
+    }
+    unsafe fn SetCLRTaskManager(&self, _manager: *mut c_void) -> HRESULT {
+        S_OK
+    }
+    // .NET gives no occasion to call the others.
+    unsafe fn CreateTask(
+        &self,
+        _stack: u32,
+        _start: Option<LPTHREAD_START_ROUTINE>,
+        _parameter: *mut c_void,
+        _task: *mut *mut c_void,
+    ) -> HRESULT {
+        panic!("CreateTask")
+    }
+    unsafe fn Sleep(&self, _milliseconds: u32, _option: u32) -> HRESULT {
+        panic!("Sleep")
+    }
+    unsafe fn SwitchToTask(&self, _option: u32) -> HRESULT {
+        panic!("SwitchToTask")
+    }
+    unsafe fn SetUILocale(&self, _lcid: u32) -> HRESULT {
+        panic!("SetUILocale")
+    }
+    unsafe fn SetLocale(&self, _lcid: u32) -> HRESULT {
+        panic!("SetLocale")
+    }
+    unsafe fn BeginDelayAbort(&self) -> HRESULT {
+        panic!("BeginDelayAbort")
+    }
+    unsafe fn EndDelayAbort(&self) -> HRESULT {
+        panic!("EndDelayAbort")
+    }
+    unsafe fn BeginThreadAffinity(&self) -> HRESULT {
+        panic!("BeginThreadAffinity")
+    }
+    unsafe fn EndThreadAffinity(&self) -> HRESULT {
+        panic!("EndThreadAffinity")
+    }
+    unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
+        panic!("SetStackGuarantee")
+    }
+    unsafe fn GetStackGuarantee(&self, _guarantee: *mut u32) -> HRESULT {
+        panic!("GetStackGuarantee")
+    }
+}
+
+/// Of one thread.
+#[implement(IHostTask)]
+struct Task(Arc<Script>, i32);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.gone.fetch_add(1, Relaxed);
+    }
+}
+
+impl IHostTask_Impl for Task_Impl {
+    unsafe fn SetCLRTask(&self, task: *mut c_void) -> HRESULT {
+        assert_eq!(thread(), self.1, "on the task's own thread");
+        assert!(!task.is_null());
+        self.0
+            .clr_tasks
+            .lock()
+            .unwrap()
+            .insert(self.1, task as usize);
+        self.0.heard(Told::SetTask)
+    }
+    unsafe fn Start(&self) -> HRESULT {
+        panic!("Start")
+    }
+    unsafe fn Alert(&self) -> HRESULT {
+        S_OK
+    }
+    unsafe fn Join(&self, _milliseconds: u32, _option: u32) -> HRESULT {
+        panic!("Join")
+    }
+    unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
+        S_OK
+    }
+    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
+        S_OK
+    }
+}
+
+/// A runtime with a scripted host, started, and the fixture's native libraries.
+pub struct Acting {
+    pub host: ICLRRuntimeHost4,
+    pub script: Arc<Script>,
+    native: *mut c_void,
+    folder: PathBuf,
+}
+
+// SAFETY: objects of the library under test may be used on any thread, and so may what the loader gives.
+unsafe impl Send for Acting {}
+// SAFETY: as above.
+unsafe impl Sync for Acting {}
+
+/// A script that answers like this.
+pub fn script(answer: impl Fn(&Script, Told) -> HRESULT + Send + Sync + 'static) -> Arc<Script> {
+    Arc::new(Script {
+        told: Mutex::default(),
+        answer: Box::new(answer),
+        gives: AtomicBool::new(true),
+        needs: AtomicBool::new(true),
+        deaf: AtomicBool::new(false),
+        made: AtomicUsize::new(0),
+        gone: AtomicUsize::new(0),
+        counts: [const { AtomicUsize::new(0) }; 4],
+        clr_tasks: Mutex::default(),
+    })
+}
+
+impl Acting {
+    /// With a host that answers like this.
+    pub fn new(
+        library: &Library,
+        version: &str,
+        answer: impl Fn(&Script, Told) -> HRESULT + Send + Sync + 'static,
+    ) -> Self {
+        let host = library.host(version);
+        let script = script(answer);
+        set_control(&host, &script);
+        start(&host);
+        Self::joined(library, host, script)
+    }
+
+    /// With one that answers `S_OK`.
+    pub fn agreeing(library: &Library, version: &str) -> Self {
+        Self::new(library, version, |_, _| S_OK)
+    }
+
+    /// Where the runtime runs already.
+    pub fn joined(library: &Library, host: ICLRRuntimeHost4, script: Arc<Script>) -> Self {
+        let folder = library.folder();
+        let load = |name: &str| {
+            let path = folder.join(name).into_os_string().into_string().unwrap();
+            let path = CString::new(path).unwrap();
+            // SAFETY: a C string; a library of ours. Whoever asks for its name from now on gets this one.
+            let native = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+            assert!(!native.is_null(), "{path:?}");
+            native
+        };
+        load("libacting_other.so");
+        let native = load("libacting.so");
+        Self {
+            host,
+            script,
+            native,
+            folder,
+        }
+    }
+
+    /// A file of the folder with the native libraries.
+    pub fn file(&self, name: &str) -> String {
+        let path = self.folder.join(name);
+        path.into_os_string().into_string().unwrap()
+    }
+
+    fn variable<T>(&self, name: &CStr) -> *mut T {
+        // SAFETY: an open library and a C string.
+        let variable = unsafe { libc::dlsym(self.native, name.as_ptr()) };
+        assert!(!variable.is_null(), "{name:?}");
+        variable.cast()
+    }
+
+    /// Calls of native functions that were made so far.
+    pub fn calls(&self) -> i32 {
+        // SAFETY: of that type, and there as long as the library.
+        unsafe { &*self.variable::<AtomicI32>(c"acting_calls") }.load(Acquire)
+    }
+
+    /// What native code got from the last callback.
+    pub fn saw(&self) -> i32 {
+        // SAFETY: of that type, and there as long as the library.
+        unsafe { &*self.variable::<AtomicI32>(c"acting_saw") }.load(Acquire)
+    }
+
+    /// What managed code wanted to have read.
+    pub fn text(&self) -> String {
+        // SAFETY: zero-terminated, and nobody writes it at the moment.
+        let text = unsafe { CStr::from_ptr(self.variable(c"acting_text")) };
+        text.to_str().unwrap().to_owned()
+    }
+
+    /// Calls a method of the fixture.
+    pub fn run(&self, method: &str, argument: &str) -> Result<i32, HRESULT> {
+        run(&self.host, method, argument)
+    }
+
+    /// The same, to succeed.
+    #[track_caller]
+    pub fn get(&self, method: &str, argument: &str) -> i32 {
+        match self.run(method, argument) {
+            Ok(value) => value,
+            Err(why) => panic!("{method}({argument}): {why:?}"),
+        }
+    }
+
+    /// `Try`: what a call has returned, or what it threw.
+    #[track_caller]
+    pub fn attempt(&self, kind: &str) -> Result<i32, String> {
+        let value = self.get("Try", kind);
+        match self.text() {
+            text if text.is_empty() => Ok(value),
+            text => Err(text),
+        }
+    }
+}
+
+/// Hands over a control.
+#[track_caller]
+pub fn set_control(host: &ICLRRuntimeHost4, script: &Arc<Script>) {
+    assert_eq!(try_control(host, script), S_OK);
+}
+
+/// The same, whatever the answer.
+pub fn try_control(host: &ICLRRuntimeHost4, script: &Arc<Script>) -> HRESULT {
+    let control: IHostControl = ComObject::new(Control(script.clone())).into_interface();
+    // SAFETY: a live control.
+    unsafe { host.SetHostControl(control.as_raw()) }
+}
+
+/// Calls a method of the fixture.
+pub fn run(host: &ICLRRuntimeHost4, method: &str, argument: &str) -> Result<i32, HRESULT> {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/managed/acting/acting.dll");
+    call_in(
+        host,
+        path.to_str().unwrap(),
+        "Soglia.Acting.Entry",
+        method,
+        argument,
+    )
+}
+
+/// Waits as long as it takes; the case's time limit is the test runner's.
+pub fn wait_for(ready: impl Fn() -> bool) {
+    while !ready() {
+        std::thread::yield_now();
+    }
+}
