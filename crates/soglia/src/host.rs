@@ -42,9 +42,11 @@ mod text;
 mod watch;
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use object::read::ReadCache;
 use soglia_abi::hosting::control::ICLRControl;
 use soglia_abi::hosting::metahost::ICLRMetaHost;
 use soglia_abi::hosting::runtime_host::ICLRRuntimeHost4;
@@ -53,8 +55,9 @@ use soglia_abi::hresult::{
     COR_E_MISSINGMETHOD, COR_E_TYPELOAD,
 };
 
+use crate::assembly;
 use clr::Shared;
-use text::{read, unicode, wide};
+use text::{unicode, wide};
 use watch::Watch;
 
 pub use builder::Builder;
@@ -101,7 +104,7 @@ impl Host {
     /// `runtimeconfig.json` counts only if it was given to [`Builder::runtime_config`].
     ///
     /// # Errors
-    /// [`Error::AssemblyNotFound`], [`Error::NotAnAssembly`]; [`Error::Other`] with the runtime's answer, for instance if there is no `Main`.
+    /// [`Error::AssemblyNotFound`], [`Error::NotAProgram`]; [`Error::Other`] with the runtime's answer.
     pub fn run<A: AsRef<str>>(
         &self,
         program: impl AsRef<Path>,
@@ -109,8 +112,9 @@ impl Host {
     ) -> Result<i32, Error> {
         let path = self.assembly(program.as_ref())?;
         let text = wide(unicode(&path)?)?;
-        // What is no assembly ends the process with an exception otherwise.
-        self.check_assembly(&path)?;
+        // The runtime ends the process for what is no program.
+        let file = File::open(&path).map_err(|_| Error::AssemblyNotFound(path.clone()))?;
+        assembly::check(&path, &ReadCache::new(file))?;
         let arguments: Vec<_> = arguments
             .into_iter()
             .map(|argument| wide(argument.as_ref()))
@@ -129,7 +133,6 @@ impl Host {
         };
         match HResult::check(answer) {
             Ok(()) => Ok(code as i32),
-            Err(code) if code.0 == COR_E_BADIMAGEFORMAT => Err(Error::NotAnAssembly(path)),
             Err(code) => Err(Error::other("ExecuteAssembly", code)),
         }
     }
@@ -320,21 +323,6 @@ impl Host {
             return Err(Error::AssemblyNotFound(path.to_owned()));
         }
         Ok(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
-    }
-
-    /// Whether a file has what all assemblies have: the version that it was built for.
-    fn check_assembly(&self, path: &Path) -> Result<(), Error> {
-        let text = wide(unicode(path)?)?;
-        // SAFETY: a live object, a zero-terminated text, and a buffer of that length or none.
-        let version = read(|buffer, length| unsafe {
-            self.meta
-                .0
-                .GetVersionFromFile(text.as_ptr(), buffer, length)
-        });
-        if version.is_empty() {
-            return Err(Error::NotAnAssembly(path.to_owned()));
-        }
-        Ok(())
     }
 }
 

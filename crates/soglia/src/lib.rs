@@ -4,8 +4,9 @@
 //! The engine itself (`libsoglia.so`) is never linked. The tool hands its path to the CLR in environment variables, and
 //! reads the recording that the engine maps; a host loads it when it starts .NET.
 //!
-//! Everything but [`host`] and [`dotnet`] is the tool's, and comes with the feature `cli`, which is on by default.
+//! Everything but [`host`], [`assembly`] and [`dotnet`] is the tool's, and comes with the feature `cli`, which is on by default.
 
+pub mod assembly;
 #[cfg(feature = "cli")]
 pub mod doctor;
 #[cfg(feature = "cli")]
@@ -24,3 +25,8 @@ pub mod verify;
 
 /// Finding an installed .NET; in a crate of its own, because the engine does it too.
 pub use soglia_dotnet as dotnet;
+
+/// The programs of the docs are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust-host.md")]
+struct Docs;

@@ -5,7 +5,6 @@
 //! script. What cannot work is refused before anything is started, with the way out in the message.
 
 mod elf;
-mod pe;
 mod runtimeconfig;
 
 use std::ffi::{OsStr, OsString};
@@ -16,6 +15,7 @@ use std::path::{Path, PathBuf};
 use object::read::ReadCache;
 use semver::Version;
 
+use crate::assembly::{self, AssemblyError};
 use crate::dotnet::{Lookup, Root, is_executable};
 pub use runtimeconfig::{Asked, RuntimeConfig};
 
@@ -85,18 +85,12 @@ pub enum ProgramError {
     Unreadable { path: PathBuf, error: io::Error },
     #[error("{} is neither a .NET assembly nor executable; if it should be, `chmod +x` it", path.display())]
     NotExecutable { path: PathBuf },
-    #[error("{} is no .NET assembly but a native Windows program (it has no CLR header){hint}", path.display(), hint = assembly_beside(path))]
-    NoClrHeader { path: PathBuf },
-    #[error("{} is damaged: {reason}; build or copy it again", path.display())]
-    BrokenPe { path: PathBuf, reason: String },
     #[error("{} is damaged: {reason}; build or copy it again", path.display())]
     BrokenElf { path: PathBuf, reason: String },
-    #[error("{} has no entry point: it is a library; name the program that uses it", path.display())]
-    NoEntryPoint { path: PathBuf },
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
     #[error("{} is a shared library; name the program that uses it", path.display())]
     SharedLibrary { path: PathBuf },
-    #[error("{} has a native entry point (C++/CLI), which only Windows can start", path.display())]
-    NativeEntryPoint { path: PathBuf },
     #[error("{} is for {machine}; soglia runs programs for AnyCPU or x64: build it for linux-x64", path.display())]
     WrongMachine { path: PathBuf, machine: String },
     #[error("{} is built for musl libc (its loader is {interpreter}), the engine for glibc: publish the program for linux-x64 instead of linux-musl-x64", path.display())]
@@ -124,15 +118,6 @@ pub enum ProgramError {
 
 fn name(path: &Path) -> std::path::Display<'_> {
     Path::new(path.file_name().unwrap_or_default()).display()
-}
-
-fn assembly_beside(path: &Path) -> String {
-    let dll = path.with_extension("dll");
-    if dll != path && dll.is_file() {
-        format!("; run {} instead", dll.display())
-    } else {
-        String::new()
-    }
 }
 
 impl Program {
@@ -236,8 +221,8 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
             error,
         })?;
     if start.starts_with(b"MZ") {
-        pe::check(path, &ReadCache::new(file))?;
-        return assembly(path);
+        assembly::check(path, &ReadCache::new(file))?;
+        return kind_of_assembly(path);
     }
     if !is_executable(path) {
         return Err(ProgramError::NotExecutable { path: owned() });
@@ -256,7 +241,7 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
     }
 }
 
-fn assembly(path: &Path) -> Result<Kind, ProgramError> {
+fn kind_of_assembly(path: &Path) -> Result<Kind, ProgramError> {
     let path = path.to_owned();
     if !is_assembly_name(&path) {
         return Err(ProgramError::Extension { path });
@@ -318,7 +303,7 @@ mod tests {
         fn dll(&self, name: &str) -> PathBuf {
             self.file(
                 name,
-                &pe::tests::assembly(false, 0x14c, 1, 0x0600_0001, true),
+                &assembly::tests::assembly(false, 0x14c, 1, 0x0600_0001, true),
                 0o644,
             )
         }
@@ -392,7 +377,7 @@ mod tests {
         refused(
             &directory.file(
                 "n.dll",
-                &pe::tests::assembly(true, 0x8664, 0, 0, false),
+                &assembly::tests::assembly(true, 0x8664, 0, 0, false),
                 0o644,
             ),
             "native Windows program",
@@ -400,7 +385,7 @@ mod tests {
         refused(
             &directory.file(
                 "l.dll",
-                &pe::tests::assembly(false, 0x14c, 1, 0, true),
+                &assembly::tests::assembly(false, 0x14c, 1, 0, true),
                 0o644,
             ),
             "has no entry point",
@@ -412,7 +397,7 @@ mod tests {
         let directory = Directory::new();
         let exe = directory.file(
             "a.exe",
-            &pe::tests::assembly(true, 0x8664, 0, 0, false),
+            &assembly::tests::assembly(true, 0x8664, 0, 0, false),
             0o755,
         );
         directory.dll("a.dll");

@@ -5,7 +5,7 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
@@ -145,12 +145,12 @@ impl Builder {
     /// [`Error`] says what is missing and what to do.
     pub fn start(mut self) -> Result<Host, Error> {
         let root = self.root()?;
+        let this = env::current_exe().unwrap_or_default();
         let config = match self.config.take() {
             Some(path) if !path.is_file() => return Err(Error::NoConfiguration(path)),
             Some(path) => Some(std::path::absolute(&path).unwrap_or(path)),
-            None => None,
+            None => config_beside(&this),
         };
-        let this = env::current_exe().unwrap_or_default();
         let engine = Engine::load(engine::find(self.engine.as_deref(), &process_env, &this)?)?;
         let named = self.dotnet_root.as_ref().map(|_| root.path.as_path());
         match (engine.set_root(named)?, named) {
@@ -162,8 +162,26 @@ impl Builder {
         }
         let meta = engine.meta_host()?;
         let candidates = self.candidates(&meta, &root, config.is_some())?;
+        let started = self.start_one_of(&candidates, &root, config.as_deref(), meta);
+        if started.is_err()
+            && config.is_some()
+            && let Some(info) = candidates.first()
+        {
+            // The engine would keep it for the next start.
+            let _ = set_config(info, None);
+        }
+        started
+    }
+
+    fn start_one_of(
+        mut self,
+        candidates: &[ICLRRuntimeInfo],
+        root: &Root,
+        config: Option<&Path>,
+        meta: ICLRMetaHost,
+    ) -> Result<Host, Error> {
         for (at, info) in candidates.iter().enumerate() {
-            if let Some(config) = &config {
+            if config.is_some() {
                 set_config(info, config)?;
             }
             let host = runtime_host(info)?;
@@ -191,7 +209,7 @@ impl Builder {
         }
         match config {
             Some(path) => Err(Error::OtherVersion {
-                path,
+                path: path.to_owned(),
                 version: self.version.unwrap_or_else(|| "8 or later".into()),
             }),
             None => Err(Error::AlreadyStarted("Builder::version")),
@@ -306,6 +324,13 @@ impl fmt::Debug for Builder {
     }
 }
 
+/// `HOST.runtimeconfig.json`, if it is there.
+fn config_beside(host: &Path) -> Option<PathBuf> {
+    let mut path = host.to_owned().into_os_string();
+    path.push(".runtimeconfig.json");
+    Some(PathBuf::from(path)).filter(|path| path.is_file())
+}
+
 fn not_started(code: HResult, said: String) -> Error {
     match code {
         HResult(hresult::CORPROF_E_PROFILER_ALREADY_ACTIVE) => Error::OtherProfiler,
@@ -357,10 +382,11 @@ pub(super) fn version_of(info: &ICLRRuntimeInfo) -> String {
     text.strip_prefix('v').map_or(text.clone(), Into::into)
 }
 
-fn set_config(info: &ICLRRuntimeInfo, config: &Path) -> Result<(), Error> {
-    let config = wide(unicode(config)?)?;
-    // SAFETY: a live object, and a zero-terminated text. The flags are the default, which leaves the configuration its say.
-    let answer = unsafe { info.SetDefaultStartupFlags(STARTUP_CONCURRENT_GC, config.as_ptr()) };
+fn set_config(info: &ICLRRuntimeInfo, config: Option<&Path>) -> Result<(), Error> {
+    let config = config.map(|config| wide(unicode(config)?)).transpose()?;
+    let config = config.as_ref().map_or(null(), |config| config.as_ptr());
+    // SAFETY: a live object, and a zero-terminated text or null. The flags are the default, which leaves a configuration its say.
+    let answer = unsafe { info.SetDefaultStartupFlags(STARTUP_CONCURRENT_GC, config) };
     HResult::check(answer).map_err(|code| match code {
         HResult::INVALID_OPERATION => Error::AlreadyStarted("Builder::runtime_config"),
         code => Error::other("SetDefaultStartupFlags", code),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use soglia_dotnet::RootError;
 
 use super::HResult;
+use crate::assembly::AssemblyError;
 
 /// Why a host has not got what it wanted.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,9 @@ pub enum Error {
     /// The file is no assembly, or one for another kind of machine.
     #[error("{} is no assembly that .NET can load", .0.display())]
     NotAnAssembly(PathBuf),
+    /// The file cannot be run as a program.
+    #[error(transparent)]
+    NotAProgram(#[from] AssemblyError),
     /// The assembly lacks a type, or something that the type needs.
     #[error("{} has no type {type_name}, or not all that it needs: full names have namespaces in them, and a `+` before a nested type's", assembly.display())]
     TypeMissing {

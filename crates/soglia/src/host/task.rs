@@ -68,8 +68,8 @@ pub trait HostTaskManager: Send + Sync {
     }
 
     /// Whether the host wants to be told of calls of that function, by [`leave_runtime`](Self::leave_runtime) and
-    /// [`enter_runtime`](Self::enter_runtime). Asked once, before the first call; calls of what nobody wants to be told of cost next
-    /// to nothing. Has no effect on the reverse pair.
+    /// [`enter_runtime`](Self::enter_runtime). Asked before the first call, seldom again; calls of what the host does not want to be told of
+    /// cost next to nothing. Has no effect on the reverse pair.
     fn call_needs_host_hook(&self, _target: Target) -> bool {
         true
     }

@@ -1,13 +1,40 @@
 //! What a PE file is: a .NET assembly that can be started here, or why not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use object::endian::LittleEndian as LE;
 use object::pe::{self, ImageCor20Header, ImageNtHeaders32, ImageNtHeaders64, Machine};
 use object::read::ReadRef;
 use object::read::pe::{ImageNtHeaders, PeFile};
 
-use super::ProgramError;
+/// Why an assembly cannot be started as a program.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the messages say what the variants and their fields are"
+)]
+pub enum AssemblyError {
+    #[error("{} is no .NET assembly but a native Windows program (it has no CLR header){hint}", path.display(), hint = assembly_beside(path))]
+    NoClrHeader { path: PathBuf },
+    #[error("{} is damaged: {reason}; build or copy it again", path.display())]
+    Broken { path: PathBuf, reason: String },
+    #[error("{} has no entry point: it is a library; name the program that uses it", path.display())]
+    NoEntryPoint { path: PathBuf },
+    #[error("{} has a native entry point (C++/CLI), which only Windows can start", path.display())]
+    NativeEntryPoint { path: PathBuf },
+    #[error("{} is for {machine}; soglia runs programs for AnyCPU or x64: build it for linux-x64", path.display())]
+    WrongMachine { path: PathBuf, machine: String },
+}
+
+fn assembly_beside(path: &Path) -> String {
+    let dll = path.with_extension("dll");
+    if dll != path && dll.is_file() {
+        format!("; run {} instead", dll.display())
+    } else {
+        String::new()
+    }
+}
 
 /// Precompiled assemblies carry their machine xored with a number of the operating system they were compiled for.
 const OS_OVERRIDES: [u16; 6] = [
@@ -20,8 +47,8 @@ const OS_OVERRIDES: [u16; 6] = [
 ];
 
 /// Checks that `data`, the PE file at `path`, is an assembly that a 64-bit x86 CLR can start.
-pub(super) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<(), ProgramError> {
-    let broken = |error: object::read::Error| ProgramError::BrokenPe {
+pub(crate) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<(), AssemblyError> {
+    let broken = |error: object::read::Error| AssemblyError::Broken {
         path: path.to_owned(),
         reason: error.to_string(),
     };
@@ -34,7 +61,7 @@ pub(super) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<()
             path,
             &PeFile::<ImageNtHeaders64, R>::parse(data).map_err(broken)?,
         ),
-        _ => Err(ProgramError::BrokenPe {
+        _ => Err(AssemblyError::Broken {
             path: path.to_owned(),
             reason: "no PE header".into(),
         }),
@@ -44,19 +71,19 @@ pub(super) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<()
 fn check_headers<'data, Pe: ImageNtHeaders, R: ReadRef<'data>>(
     path: &Path,
     file: &PeFile<'data, Pe, R>,
-) -> Result<(), ProgramError> {
+) -> Result<(), AssemblyError> {
     let path = path.to_owned();
     let directory = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR);
     let Some(directory) = directory.filter(|directory| directory.virtual_address.get(LE) != 0)
     else {
-        return Err(ProgramError::NoClrHeader { path });
+        return Err(AssemblyError::NoClrHeader { path });
     };
     let Some(clr) = file
         .section_table()
         .pe_data_at(file.data(), directory.virtual_address.get(LE))
         .and_then(|data| data.read::<ImageCor20Header>(&mut 0).ok())
     else {
-        return Err(ProgramError::BrokenPe {
+        return Err(AssemblyError::Broken {
             path,
             reason: "its CLR header is outside the file".into(),
         });
@@ -73,36 +100,36 @@ fn check_headers<'data, Pe: ImageNtHeaders, R: ReadRef<'data>>(
                 && !flags.contains(pe::COMIMAGE_FLAGS_32BITPREFERRED);
             let precompiled = flags.contains(pe::COMIMAGE_FLAGS_IL_LIBRARY);
             if required || !(il_only || precompiled) {
-                return Err(ProgramError::WrongMachine {
+                return Err(AssemblyError::WrongMachine {
                     path,
                     machine: "32-bit x86".into(),
                 });
             }
         }
         pe::IMAGE_FILE_MACHINE_ARM64 => {
-            return Err(ProgramError::WrongMachine {
+            return Err(AssemblyError::WrongMachine {
                 path,
                 machine: "ARM64".into(),
             });
         }
         pe::IMAGE_FILE_MACHINE_ARMNT => {
-            return Err(ProgramError::WrongMachine {
+            return Err(AssemblyError::WrongMachine {
                 path,
                 machine: "32-bit ARM".into(),
             });
         }
         other => {
-            return Err(ProgramError::WrongMachine {
+            return Err(AssemblyError::WrongMachine {
                 path,
                 machine: format!("machine 0x{:04x}", other.0),
             });
         }
     }
     if flags.contains(pe::COMIMAGE_FLAGS_NATIVE_ENTRYPOINT) {
-        return Err(ProgramError::NativeEntryPoint { path });
+        return Err(AssemblyError::NativeEntryPoint { path });
     }
     if clr.entry_point_token_or_rva.get(LE) == 0 {
-        return Err(ProgramError::NoEntryPoint { path });
+        return Err(AssemblyError::NoEntryPoint { path });
     }
     Ok(())
 }
@@ -123,7 +150,7 @@ fn machine_of(raw: Machine) -> Machine {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The smallest PE file that has what [`check`] reads.
