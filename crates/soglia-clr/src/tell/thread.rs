@@ -10,7 +10,11 @@ use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK};
+use soglia_abi::{
+    HRESULT,
+    hosting::{clr_task::ICLRTask, host_task::IHostTask},
+    hresult::S_OK,
+};
 use windows_core::Interface;
 
 use crate::{
@@ -183,10 +187,17 @@ impl Thread {
             // The runtime is not up, or down again: the next crossing tries once more.
             return Ok(true);
         }
-        // SAFETY: a live task, and the CLR's half of it, which lives as long as the thread.
-        heed(unsafe { task.SetCLRTask(of_clr) })
+        // SAFETY: the CLR's half, which lives as long as the thread.
+        let Some(lent) = (unsafe { ICLRTask::from_raw_borrowed(&of_clr) }) else {
+            return Ok(false);
+        };
+        // With a reference: hosts keep it without counting, and yet release it, after the thread's end too.
+        let given = lent.clone();
+        // SAFETY: both are live tasks.
+        heed(unsafe { task.SetCLRTask(given.as_raw()) })
             .ok()
             .map_err(|e| e.code())?;
+        let _ = given.into_raw();
         self.paired.set(true);
         Ok(true)
     }
