@@ -33,6 +33,7 @@
 
 pub mod account;
 pub mod crossing;
+pub mod deadline;
 pub mod fault;
 pub mod histogram;
 pub mod layer;

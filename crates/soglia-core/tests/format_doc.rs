@@ -14,6 +14,7 @@ use soglia_core::{
         events, format,
         format::{ChunkHeader, ChunkKind, Header, Slot, TaskRecord},
         log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
+        overdue::{Done, HowEnded, Overdue, OverdueAction, OverdueEnd},
     },
 };
 
@@ -201,6 +202,24 @@ fn kinds_of_records() {
             rules: vec![text(), text()],
         }),
         Record::RuleApplies { rule: 1 },
+        Record::Deadlines(vec![text(), text()]),
+        Record::Overdue(Overdue {
+            thread: Some(text()),
+            native_ends: Some(text()),
+            ..Overdue::default()
+        }),
+        Record::OverdueEnd(OverdueEnd {
+            task: 1,
+            since: 2,
+            at: 3,
+            how: HowEnded::Returned,
+        }),
+        Record::OverdueAction(OverdueAction {
+            task: 1,
+            since: 2,
+            deadline: 3,
+            what: Done::Dumped(text()),
+        }),
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
     let words = [
@@ -218,6 +237,10 @@ fn kinds_of_records() {
         10,
         7,
         1,
+        6,
+        4 + 4 + 4 + 3 + 1 + 3,
+        1 + 2 + 2 + 1,
+        1 + 2 + 1 + 1 + 3,
     ];
     let table = rows("| kind | record | payload ");
     assert_eq!(table.len(), records.len());

@@ -91,6 +91,88 @@ fn nest(task: &mut TaskWriter, depth: u32) {
     }
 }
 
+/// Another thread reads what is open while a task opens and closes layers.
+#[test]
+fn open_calls_are_seen_by_another_thread() {
+    let fresh = fresh(Options::default());
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let record = task.record();
+    let slots: Vec<u32> = (0..3)
+        .map(|n| task.learn(64 + u64::from(n) * 64, Side::Unmanaged, n + 1, 0))
+        .collect();
+    assert_eq!(fresh.recording.open_calls(record), []);
+    // Through all of the task's own chunk and two more.
+    let who = |n: u64| Who {
+        function: 64 + n % 3 * 64,
+        slot: slots[(n % 3) as usize],
+    };
+    for n in 0..4000 {
+        task.cross(Crossing::LeaveRuntime, who(n), 1000 + n, 0);
+    }
+    let open = fresh.recording.open_calls(record);
+    assert_eq!(open.len(), 4000);
+    for (n, call) in (0..).zip(&open) {
+        let expected = (n, 1000 + u64::from(n), n % 3 + 1, Side::Unmanaged);
+        assert_eq!((call.depth, call.since, call.target, call.side), expected);
+        assert!(fresh.recording.is_open(record, call));
+    }
+    task.cross(Crossing::EnterRuntime, who(3999), 6000, 0);
+    assert!(!fresh.recording.is_open(record, &open[3999]));
+    task.cross(Crossing::LeaveRuntime, who(3999), 6001, 0);
+    assert!(!fresh.recording.is_open(record, &open[3999]), "another one");
+    assert!(fresh.recording.is_open(record, &open[3998]));
+
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let relaxed = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        let seen = scope.spawn(|| {
+            let mut looks = 0;
+            while !stop.load(relaxed) {
+                let open = fresh.recording.open_calls(record);
+                // Those at the bottom never move; above them, whatever is told was a target of this task.
+                assert_eq!(open[..3000].last().unwrap().since, 1000 + 2999);
+                assert!(open.iter().all(|call| (1..=3).contains(&call.target)));
+                looks += 1;
+            }
+            looks
+        });
+        for round in 0..200_000_u64 {
+            let n = 4000 + round;
+            task.cross(Crossing::LeaveRuntime, who(n), 7000 + n, 0);
+            task.cross(Crossing::EnterRuntime, who(n), 7001 + n, 0);
+        }
+        stop.store(true, relaxed);
+        assert!(seen.join().unwrap() > 0);
+    });
+}
+
+/// Returns are looked into from the least of what was asked for.
+#[test]
+fn returns_that_took_long_enough_are_noted() {
+    let fresh = fresh(Options {
+        slow_ns: 0,
+        ..Options::default()
+    });
+    fresh.recording.note_from(1000);
+    fresh.recording.note_from(5000);
+    assert_eq!(fresh.recording.slow_ticks(), u64::MAX);
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let slot = task.learn(64, Side::Unmanaged, 1, 0);
+    let function = 64;
+    for (took, noted) in [(10, true), (10, false), (999, false), (1000, true)] {
+        let at = 1_000_000;
+        task.cross(Crossing::LeaveRuntime, Who { function, slot }, at, 0);
+        task.cross(
+            Crossing::EnterRuntime,
+            Who { function, slot: 0 },
+            at + took,
+            0,
+        );
+        let told = task.recall().map(|noted| (noted.at, noted.took));
+        assert_eq!(told, noted.then_some((at + took, took)), "{took}");
+    }
+}
+
 #[test]
 fn summary_and_events_tell_the_same() {
     let fresh = fresh(events());

@@ -4,6 +4,7 @@
 //! to 4 bytes. The word is stored last; a zero word ends the run. In payloads, a string is its length in a word (all
 //! ones: none) and its UTF-8 bytes padded to 4; numbers of 64 bits are two words, low first.
 
+use super::overdue::{Overdue, OverdueAction, OverdueEnd};
 use crate::crossing::Side;
 
 /// A target, told when it is first called.
@@ -15,6 +16,8 @@ pub struct TargetNames {
     pub side: u32,
     /// One of the runtime's own.
     pub runtime_internal: bool,
+    /// Called without a GC transition: while such a call lasts, the runtime cannot be suspended.
+    pub suppressed: bool,
     /// `Namespace.Type.Method`.
     pub method: Option<String>,
     /// Simple name of the assembly.
@@ -194,6 +197,14 @@ pub enum Record {
         /// The rule's index in the policy.
         rule: u32,
     },
+    /// The deadlines of native calls, as people write them.
+    Deadlines(Vec<String>),
+    /// A call has missed its deadline.
+    Overdue(Overdue),
+    /// Such a call is over.
+    OverdueEnd(OverdueEnd),
+    /// Something was done about such a call.
+    OverdueAction(OverdueAction),
 }
 
 const TARGET: u32 = 1;
@@ -210,17 +221,21 @@ const SOURCE: u32 = 11;
 const UNWATCHED: u32 = 12;
 const POLICY: u32 = 13;
 const RULE_APPLIES: u32 = 14;
+const DEADLINES: u32 = 15;
+const OVERDUE: u32 = 16;
+const OVERDUE_END: u32 = 17;
+const OVERDUE_ACTION: u32 = 18;
 
 #[derive(Default)]
-struct Encoder(Vec<u32>);
+pub(super) struct Encoder(Vec<u32>);
 
 impl Encoder {
-    fn word(&mut self, word: u32) -> &mut Self {
+    pub(super) fn word(&mut self, word: u32) -> &mut Self {
         self.0.push(word);
         self
     }
 
-    fn long(&mut self, long: u64) -> &mut Self {
+    pub(super) fn long(&mut self, long: u64) -> &mut Self {
         self.word(long as u32).word((long >> 32) as u32)
     }
 
@@ -240,7 +255,7 @@ impl Encoder {
         self
     }
 
-    fn option(&mut self, text: Option<&str>) -> &mut Self {
+    pub(super) fn option(&mut self, text: Option<&str>) -> &mut Self {
         match text {
             Some(text) => self.string(text),
             None => self.word(u32::MAX),
@@ -248,20 +263,20 @@ impl Encoder {
     }
 }
 
-struct Decoder<'a>(&'a [u32]);
+pub(super) struct Decoder<'a>(&'a [u32]);
 
 impl Decoder<'_> {
-    fn word(&mut self) -> Option<u32> {
+    pub(super) fn word(&mut self) -> Option<u32> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
-    fn long(&mut self) -> Option<u64> {
+    pub(super) fn long(&mut self) -> Option<u64> {
         Some(u64::from(self.word()?) | u64::from(self.word()?) << 32)
     }
 
-    fn option(&mut self) -> Option<Option<String>> {
+    pub(super) fn option(&mut self) -> Option<Option<String>> {
         let bytes = self.word()?;
         if bytes == u32::MAX {
             return Some(None);
@@ -277,6 +292,15 @@ impl Decoder<'_> {
     fn string(&mut self) -> Option<String> {
         self.option()?
     }
+
+    /// All that are left.
+    fn strings(&mut self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        while !self.0.is_empty() {
+            all.push(self.string()?);
+        }
+        Some(all)
+    }
 }
 
 impl Record {
@@ -286,8 +310,9 @@ impl Record {
         to.word(0);
         let kind = match self {
             Self::Target(t) => {
+                let [internal, suppressed] = [t.runtime_internal, t.suppressed].map(u32::from);
                 to.word(t.target)
-                    .word(t.side | u32::from(t.runtime_internal) << 1);
+                    .word(t.side | internal << 1 | suppressed << 2);
                 for name in [
                     &t.method,
                     &t.assembly,
@@ -384,6 +409,24 @@ impl Record {
                 to.word(*rule);
                 RULE_APPLIES
             }
+            Self::Deadlines(texts) => {
+                for text in texts {
+                    to.string(text);
+                }
+                DEADLINES
+            }
+            Self::Overdue(overdue) => {
+                overdue.encode(&mut to);
+                OVERDUE
+            }
+            Self::OverdueEnd(end) => {
+                end.encode(&mut to);
+                OVERDUE_END
+            }
+            Self::OverdueAction(action) => {
+                action.encode(&mut to);
+                OVERDUE_ACTION
+            }
         };
         to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
         to.0
@@ -400,6 +443,7 @@ impl Record {
                     target,
                     side: bits & 1,
                     runtime_internal: bits & 2 != 0,
+                    suppressed: bits & 4 != 0,
                     method: from.option()?,
                     assembly: from.option()?,
                     library: from.option()?,
@@ -440,13 +484,9 @@ impl Record {
                 name: from.string()?,
                 version: from.string()?,
             },
-            PROGRAM => {
-                let mut args = Vec::new();
-                while !from.0.is_empty() {
-                    args.push(from.string()?);
-                }
-                Self::Program { args }
-            }
+            PROGRAM => Self::Program {
+                args: from.strings()?,
+            },
             REMARK => Self::Remark {
                 text: from.string()?,
             },
@@ -467,17 +507,17 @@ impl Record {
             },
             POLICY => {
                 let bits = from.word()?;
-                let mut rules = Vec::new();
-                while !from.0.is_empty() {
-                    rules.push(from.string()?);
-                }
                 Self::Policy(PolicyInForce {
                     audit: bits & 1 != 0,
                     fatal: bits & 2 != 0,
-                    rules,
+                    rules: from.strings()?,
                 })
             }
             RULE_APPLIES => Self::RuleApplies { rule: from.word()? },
+            DEADLINES => Self::Deadlines(from.strings()?),
+            OVERDUE => Self::Overdue(Overdue::decode(&mut from)?),
+            OVERDUE_END => Self::OverdueEnd(OverdueEnd::decode(&mut from)?),
+            OVERDUE_ACTION => Self::OverdueAction(OverdueAction::decode(&mut from)?),
             UNWATCHED => Self::Unwatched(Unwatched {
                 side: Some(from.word()?)
                     .filter(|side| *side < 2)
@@ -494,15 +534,25 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::overdue::{Done, HowEnded};
 
     #[test]
     fn every_record_comes_back() {
         let name = |s: &str| Some(s.to_owned());
+        let action = |what| {
+            Record::OverdueAction(OverdueAction {
+                task: 3,
+                since: 1,
+                deadline: 0,
+                what,
+            })
+        };
         let records = [
             Record::Target(TargetNames {
                 target: 7,
                 side: 1,
                 runtime_internal: true,
+                suppressed: true,
                 method: name("Ns.Type.Méthode"),
                 assembly: None,
                 library: name(""),
@@ -557,6 +607,32 @@ mod tests {
                 rules: vec!["deny 'x'".into(), "skip 'y'".into()],
             }),
             Record::RuleApplies { rule: 1 },
+            Record::Deadlines(vec!["libc!*=5s".into(), "x=1s:kill".into()]),
+            Record::Overdue(Overdue {
+                deadline: 1,
+                target: 2,
+                task: 3,
+                os_thread: 4,
+                since: u64::MAX,
+                at: 1 << 40,
+                depth: 5,
+                nested: 6,
+                stack: 7,
+                native: 8,
+                thread: name("sleeping"),
+                no_stack: None,
+                native_ends: name(""),
+            }),
+            Record::OverdueEnd(OverdueEnd {
+                task: 3,
+                since: 1,
+                at: 2,
+                how: HowEnded::Failed,
+            }),
+            action(Done::Dumped("/a".into())),
+            action(Done::NotDumped("why".into())),
+            action(Done::Killed),
+            action(Done::NotKilled("why".into())),
             Record::Unwatched(Unwatched {
                 side: None,
                 assembly: name("a"),

@@ -52,7 +52,7 @@ pub(super) struct MappedAccount {
     /// Ticks of the last event.
     last: u64,
     record: &'static TaskRecord,
-    /// Returns are usual that come from [`SHORT`] ticks on, for this many ticks: such a call is not slow.
+    /// Returns are usual that come from [`SHORT`] ticks on, for this many ticks: nobody wants to know of such a call.
     usual: u64,
     /// A return that somebody should look into.
     noted: Option<Noted>,
@@ -87,7 +87,7 @@ impl MappedAccount {
             is_over: false,
             last: now,
             record,
-            usual: recording.slow_ticks().min(LONG).saturating_sub(SHORT),
+            usual: recording.noted_ticks().min(LONG).saturating_sub(SHORT),
             noted: None,
             full: None,
             chunk: None,
@@ -379,7 +379,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         // SAFETY: the layer's slot is one of this recording.
         let slot = unsafe { slot_at(self.0.base, number) };
         let ended = slot.ended.load(Relaxed);
-        let slow = took >= self.0.recording.slow_ticks();
+        let slow = took >= self.0.recording.noted_ticks();
         let remarkable = layer.side() == Side::Unmanaged && (ended == 0 || slow);
         if remarkable {
             let slot = number;

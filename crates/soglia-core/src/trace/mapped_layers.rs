@@ -73,7 +73,9 @@ impl MappedLayers {
             };
             self.recording.publish(chunk);
             // SAFETY: layers follow the header of their chunk.
-            let first = unsafe { chunk.add(1) }.cast::<Layer>().as_ptr();
+            let first = unsafe { chunk.add(1) }.cast::<Layer>();
+            self.recording.more_layers().add(task, first);
+            let first = first.as_ptr();
             let left = (MAX_DEPTH - self.depth()) as usize;
             self.segments.push((first, CHUNK_LAYERS.min(left)));
         }

@@ -20,6 +20,8 @@ pub mod log;
 mod mapped_account;
 mod mapped_layers;
 pub mod names;
+pub mod open_layers;
+pub mod overdue;
 pub mod reader;
 pub mod replay;
 mod slots;

@@ -51,6 +51,11 @@ pub struct Names {
     pub policy: Option<PolicyInForce>,
     /// Its rules, by index, that are about a function of some module that was loaded.
     pub rules_that_apply: BTreeSet<u32>,
+    /// The deadlines of native calls, as people write them.
+    pub deadlines: Vec<String>,
+    /// What became of calls that missed one: [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`], in the order in
+    /// which they were written.
+    pub overdue: Vec<Record>,
     /// What a reader of a report should know.
     pub remarks: Vec<String>,
     texts: HashMap<u32, String>,
@@ -119,6 +124,10 @@ impl Names {
                 because,
             } => self.source = Some((source, scope, because)),
             Record::Policy(policy) => self.policy = Some(policy),
+            Record::Deadlines(texts) => self.deadlines.extend(texts),
+            Record::Overdue(_) | Record::OverdueEnd(_) | Record::OverdueAction(_) => {
+                self.overdue.push(record);
+            }
             Record::RuleApplies { rule } => {
                 self.rules_that_apply.insert(rule);
             }

@@ -17,7 +17,7 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{
-            AtomicU8, AtomicU32, AtomicUsize,
+            AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Relaxed, Release},
         },
     },
@@ -31,6 +31,7 @@ use super::{
         NOTE_OFFSET, VERSION, end, state, store_anchor,
     },
     log::Record,
+    open_layers::MoreLayers,
 };
 use crate::time::{Anchor, Scale, TickSource, wall_ns};
 
@@ -240,7 +241,10 @@ pub struct Recording {
     /// Held by the thread that stores an anchor.
     time: Mutex<()>,
     tables: Mutex<Tables>,
+    more_layers: MoreLayers,
     slow_ticks: u64,
+    /// Forward calls of at least this many ticks are told to whoever looks into returns.
+    noted_ticks: AtomicU64,
 }
 
 /// The limits of all tasks' tables of ids.
@@ -303,12 +307,14 @@ impl Recording {
             log: Mutex::new(Log::default()),
             time: Mutex::new(()),
             tables: Mutex::default(),
+            more_layers: MoreLayers::default(),
             slow_ticks: u64::MAX,
+            noted_ticks: AtomicU64::new(u64::MAX),
         };
-        let (made, slow_ns) = (recording.header().made, recording.header().slow_ns);
+        let slow_ns = recording.header().slow_ns;
         if slow_ns != 0 {
-            let scale = Scale::between(made, Anchor::take()).unwrap_or(Scale::IDENTITY);
-            recording.slow_ticks = scale.ticks(slow_ns);
+            recording.slow_ticks = recording.scale().ticks(slow_ns);
+            recording.note_from(recording.slow_ticks);
         }
         let header = recording.header();
         let pid = std::process::id();
@@ -349,6 +355,28 @@ impl Recording {
     /// Forward calls of at least this many ticks are slow.
     pub const fn slow_ticks(&self) -> u64 {
         self.slow_ticks
+    }
+
+    /// Returns of forward calls that took at least this many ticks shall be looked into, as those of slow calls are
+    /// ([`TaskWriter::recall`](super::task_writer::TaskWriter::recall)). Holds for tasks that are made from now on.
+    pub fn note_from(&self, ticks: u64) {
+        self.noted_ticks.fetch_min(ticks, Relaxed);
+    }
+
+    /// See [`Recording::note_from`].
+    pub(super) fn noted_ticks(&self) -> u64 {
+        self.noted_ticks.load(Relaxed)
+    }
+
+    /// Ticks to nanoseconds, as exact as can be told by now.
+    pub fn scale(&self) -> Scale {
+        let made = self.header().made;
+        Scale::between(made, Anchor::take()).unwrap_or(Scale::IDENTITY)
+    }
+
+    /// Layers that do not lie in the chunk of their task.
+    pub(super) const fn more_layers(&self) -> &MoreLayers {
+        &self.more_layers
     }
 
     /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.

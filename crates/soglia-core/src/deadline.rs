@@ -1,0 +1,222 @@
+//! Deadlines: how long calls of native functions may take before somebody is told, and what is done then.
+//!
+//! Of several deadlines the first whose glob matches a target decides, and with it all others that have the same glob: so
+//! exceptions come first, and one target can be reported early and ended late. A deadline that a call misses is missed again at
+//! twice, four times, eight times its length, and so on, for as long as the call lasts.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use crate::policy::{Glob, GlobError};
+
+/// How long calls of some targets may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// Whose.
+    pub target: Glob,
+    /// So long. Never zero.
+    pub after: Duration,
+    /// What is done when a call takes longer.
+    pub action: Action,
+    /// As it is shown: what somebody wrote.
+    pub text: String,
+}
+
+/// What is done about a call that misses its deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Action {
+    /// It is reported.
+    #[default]
+    Report = 0,
+    /// The first one is also followed by a core dump of the process.
+    Dump = 1,
+    /// It is reported, and the process is ended.
+    Kill = 2,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Report, Self::Dump, Self::Kill];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Dump => "dump",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// The one of that number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|action| *action as u32 == number)
+    }
+}
+
+/// As its option is written, with quotes: `deadline 'libc!read=5s:kill'`.
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "deadline '{}'", self.text)
+    }
+}
+
+/// The indices of the deadlines that calls of this target have, named as its `DllImport` names it.
+pub fn of(deadlines: &[Deadline], library: &str, entry: &str) -> Vec<usize> {
+    let first = deadlines.iter().find(|d| d.target.matches(library, entry));
+    let same = |first: &Deadline| {
+        let all = deadlines.iter().enumerate();
+        let same = all.filter(|(_, other)| other.target == first.target);
+        same.map(|(index, _)| index).collect()
+    };
+    first.map(same).unwrap_or_default()
+}
+
+const FIRST_LINE: &str = "soglia-deadlines 1";
+
+/// Why a text holds no deadlines.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// It does not begin as such.
+    #[error("they are not deadlines of this version of soglia")]
+    Version,
+    /// A line is no deadline.
+    #[error("line {0} is no deadline")]
+    Line(usize),
+    /// A target is none.
+    #[error("line {0}: {1}")]
+    Target(usize, GlobError),
+}
+
+/// Deadlines as text, from the tool to the engine: a line of a version, then a line for each, its fields separated by tabs. Fits into
+/// an environment variable.
+pub fn encode(deadlines: &[Deadline]) -> String {
+    let lines = deadlines.iter().map(|d| {
+        // Who writes one writes it in one line; a glob has no control characters anyway.
+        let text = d.text.replace(char::is_control, " ");
+        let (target, after, action) = (&d.target, d.after.as_nanos(), d.action.name());
+        format!("\n{target}\t{after}\t{action}\t{text}")
+    });
+    std::iter::once(FIRST_LINE.to_owned())
+        .chain(lines)
+        .collect()
+}
+
+/// Reads what [`encode`] has written. Any text may be given.
+///
+/// # Errors
+/// If it is anything else.
+pub fn decode(text: &str) -> Result<Vec<Deadline>, DecodeError> {
+    let mut lines = (1..).zip(text.split('\n'));
+    if lines.next().map(|(_, line)| line) != Some(FIRST_LINE) {
+        return Err(DecodeError::Version);
+    }
+    lines
+        .map(|(number, line)| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [target, after, action, text] = fields[..] else {
+                return Err(DecodeError::Line(number));
+            };
+            let after = u64::from_str(after).ok().filter(|after| *after > 0);
+            let (Some(after), Some(action)) = (after, Action::named(action)) else {
+                return Err(DecodeError::Line(number));
+            };
+            Ok(Deadline {
+                target: target.parse().map_err(|e| DecodeError::Target(number, e))?,
+                after: Duration::from_nanos(after),
+                action,
+                text: text.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// When a call is to be looked at again that is open for so long and was not reported up to now: the next of 1, 2, 4, ... times
+/// its deadline that lies ahead. The deadline must not be zero; all in the same unit.
+pub fn next_after(deadline: u64, open: u64) -> u64 {
+    let mut next = deadline.max(1);
+    while next <= open {
+        next = next.saturating_mul(2);
+        if next == u64::MAX {
+            break;
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deadline(target: &str, ms: u64, action: Action) -> Deadline {
+        Deadline {
+            target: target.parse().unwrap(),
+            after: Duration::from_millis(ms),
+            action,
+            text: format!("{target}={ms}ms:{}", action.name()),
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_comes_back() {
+        let all = vec![
+            deadline("libc!read", 5000, Action::Report),
+            deadline("*", 1, Action::Dump),
+            deadline("/opt/a b*!x", u64::from(u32::MAX), Action::Kill),
+        ];
+        assert_eq!(decode(&encode(&all)), Ok(all));
+        assert_eq!(decode(&encode(&[])), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_deadline_is_refused() {
+        assert_eq!(decode(""), Err(DecodeError::Version));
+        for line in [
+            "x",
+            "x\t1\treport",
+            "x\t0\treport\tx",
+            "x\t-1\treport\tx",
+            "x\t1\tstop\tx",
+            "x\t1\tkill\tx\ty",
+            "",
+        ] {
+            let text = format!("{FIRST_LINE}\n{line}");
+            assert_eq!(decode(&text), Err(DecodeError::Line(2)), "{line}");
+        }
+        let text = format!("{FIRST_LINE}\na!b!c\t1\tkill\tx");
+        assert!(matches!(decode(&text), Err(DecodeError::Target(2, _))));
+    }
+
+    #[test]
+    fn the_first_glob_that_matches_decides() {
+        let all = [
+            deadline("libc!epoll_wait", 3_600_000, Action::Report),
+            deadline("libc!*", 1000, Action::Report),
+            deadline("*", 10, Action::Report),
+            deadline("libc!*", 60_000, Action::Kill),
+        ];
+        assert_eq!(of(&all, "libc", "epoll_wait"), [0]);
+        assert_eq!(of(&all, "libc", "read"), [1, 3]);
+        assert_eq!(of(&all, "libm", "sin"), [2]);
+        assert_eq!(of(&all[..2], "libm", "sin"), [0; 0]);
+    }
+
+    #[test]
+    fn it_is_missed_again_at_twice_its_length() {
+        let next = |open| next_after(100, open);
+        assert_eq!(
+            [0, 99, 100, 199, 200, 399, 400].map(next),
+            [100, 100, 200, 200, 400, 400, 800]
+        );
+        // A machine that slept has missed some of them: once is enough.
+        assert_eq!(next(100_000), 102_400);
+        assert_eq!(next_after(3, u64::MAX), u64::MAX);
+        assert_eq!(next_after(0, 0), 1);
+    }
+}

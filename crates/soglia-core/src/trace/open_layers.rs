@@ -1,0 +1,144 @@
+//! The open layers of live tasks, as another thread of the same process sees them.
+//!
+//! It reads what lies in the mapping, as readers of the file do, and its tasks do not know. So a layer may be gone, or be another one,
+//! by the time it is looked at: what is told here was open at some moment between the call and its answer.
+#![allow(
+    unsafe_code,
+    reason = "layers lie in the mapped file, and their tasks write them meanwhile"
+)]
+
+use std::{
+    mem::{align_of, offset_of, size_of},
+    ptr::NonNull,
+    sync::{
+        Mutex, PoisonError,
+        atomic::Ordering::{Acquire, Relaxed},
+    },
+};
+
+use super::{
+    format::{CHUNK_LAYERS, ChunkHeader, FIRST_LAYERS, LAYERS_OFFSET, Slot, TaskRecord},
+    writer::Recording,
+};
+use crate::{
+    crossing::Side,
+    layer::{Layer, MAX_DEPTH},
+};
+
+/// A call that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenCall {
+    /// Layers below it.
+    pub depth: u32,
+    /// Ticks when it began.
+    pub since: u64,
+    /// The target's number.
+    pub target: u32,
+    /// On which side it runs.
+    pub side: Side,
+}
+
+/// Chunks of layers, each with its task's number, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(super) struct MoreLayers(Mutex<Vec<(u32, First)>>);
+
+#[derive(Clone, Copy, Debug)]
+struct First(NonNull<Layer>);
+
+// SAFETY: a place in the mapping, which any thread may read with care.
+unsafe impl Send for First {}
+
+impl MoreLayers {
+    /// A task has got a chunk of layers, which begin here.
+    pub(super) fn add(&self, task: u32, first: NonNull<Layer>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((task, First(first)));
+    }
+
+    /// Where the layers of a task begin that are in chunks of their own.
+    fn of(&self, task: u32) -> Vec<First> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_task = all.iter().filter(|(number, _)| *number == task);
+        of_task.map(|(_, first)| *first).collect()
+    }
+}
+
+impl Recording {
+    /// The open calls of a task of this recording, outermost first. May be asked by any thread.
+    pub fn open_calls(&self, task: &'static TaskRecord) -> Vec<OpenCall> {
+        let depth = task.depth.load(Acquire).min(MAX_DEPTH) as usize;
+        let more = if depth > FIRST_LAYERS {
+            self.more_layers().of(task.number.load(Relaxed))
+        } else {
+            Vec::new()
+        };
+        let at = |index: usize| place(task, &more, index);
+        let layers = (0..depth).filter_map(|index| self.open_call(index as u32, at(index)?));
+        let mut calls: Vec<OpenCall> = layers.collect();
+        // What was closed while we read may have been read half.
+        let still = task.depth.load(Acquire);
+        calls.retain(|call| call.depth < still);
+        calls
+    }
+
+    /// Whether a call is still open. May be asked by any thread.
+    pub fn is_open(&self, task: &'static TaskRecord, call: &OpenCall) -> bool {
+        let more = if call.depth as usize >= FIRST_LAYERS {
+            self.more_layers().of(task.number.load(Relaxed))
+        } else {
+            Vec::new()
+        };
+        task.depth.load(Acquire) > call.depth
+            && place(task, &more, call.depth as usize)
+                .and_then(|layer| self.open_call(call.depth, layer))
+                .is_some_and(|found| found == *call)
+            && task.depth.load(Acquire) > call.depth
+    }
+
+    fn open_call(&self, depth: u32, layer: NonNull<Layer>) -> Option<OpenCall> {
+        let layer = layer.as_ptr();
+        // SAFETY: a layer lies there, in the mapping and aligned; its task may store to it, hence volatile, and it stores whole words.
+        let (since, slot, after) = unsafe {
+            let since = (&raw const (*layer).since).read_volatile();
+            let slot = (&raw const (*layer).slot).read_volatile();
+            (since, slot, (&raw const (*layer).since).read_volatile())
+        };
+        let slot = self.slot(slot).filter(|_| since == after)?;
+        Some(OpenCall {
+            depth,
+            since,
+            target: slot.target.load(Relaxed),
+            side: Side::from_number(slot.side.load(Relaxed) & 1),
+        })
+    }
+
+    /// The slot that a layer refers to, if it is one that can be.
+    fn slot(&self, slot: u32) -> Option<&Slot> {
+        let at = slot as usize * align_of::<Slot>();
+        let end = self.header().reserved_blocks.load(Relaxed) as usize * super::format::BLOCK;
+        if slot == 0 || at + size_of::<Slot>() > end {
+            return None;
+        }
+        // SAFETY: within the file, which is mapped as far, and aligned; all fields are atomics, so any bytes make a slot.
+        Some(unsafe { &*self.base().add(at).cast::<Slot>() })
+    }
+}
+
+/// Where the layer with so many below it lies.
+fn place(task: &'static TaskRecord, more: &[First], index: usize) -> Option<NonNull<Layer>> {
+    const _: () = assert!(offset_of!(Layer, since) == 0 && align_of::<Layer>() == 8);
+    if let Some(index) = index.checked_sub(FIRST_LAYERS) {
+        let First(first) = more.get(index / CHUNK_LAYERS)?;
+        // SAFETY: within the chunk, which holds that many layers.
+        return Some(unsafe { first.add(index % CHUNK_LAYERS) });
+    }
+    let record = NonNull::from(task);
+    // SAFETY: a task's record lies behind the header of its chunk, and the layers of that chunk lie at this offset.
+    let first = unsafe {
+        record
+            .byte_sub(size_of::<ChunkHeader>())
+            .byte_add(LAYERS_OFFSET)
+    };
+    // SAFETY: one of the layers that a task's own chunk holds.
+    Some(unsafe { first.cast::<Layer>().add(index) })
+}
