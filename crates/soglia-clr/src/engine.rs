@@ -14,7 +14,7 @@ use soglia_abi::{
     hresult,
     profiler::{
         info::{ICorProfilerInfo, ICorProfilerInfo2, ICorProfilerInfo3},
-        info_later::ICorProfilerInfo11,
+        info_later::{ICorProfilerInfo5, ICorProfilerInfo11},
         types::COR_PRF_CORE_CLR,
     },
 };
@@ -159,8 +159,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     };
     let wanted = env::var_os(variables::SOURCE).unwrap_or_else(|| hosted().into());
     let chosen = choose(&wanted.to_string_lossy(), cannot_weave(), |source| {
-        // SAFETY: inside Initialize, by the contract.
-        unsafe { info.SetEventMask(events_of(source)) }
+        tell(info, source)
     });
     let (source, because) = chosen.inspect_err(|answer| {
         recording.note(&format!("the runtime refused the event mask: {answer:?}"));
@@ -232,6 +231,20 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         }
     }
     Ok(engine)
+}
+
+/// Tells the CLR what to tell for this source. To be called inside `Initialize`.
+fn tell(info: &ICorProfilerInfo, source: Source) -> HRESULT {
+    // SAFETY: by the contract; both take numbers.
+    unsafe {
+        match hosting::suspension::events() {
+            (0, 0) => info.SetEventMask(events_of(source)),
+            (low, high) => match info.cast::<ICorProfilerInfo5>() {
+                Ok(info) => info.SetEventMask2(events_of(source) | low, high),
+                Err(error) => error.code(),
+            },
+        }
+    }
 }
 
 /// Why nothing can be woven in here, if that is known.

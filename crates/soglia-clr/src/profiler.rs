@@ -13,10 +13,11 @@ use soglia_abi::{
         factory::{IClassFactory, IClassFactory_Impl},
         info::ICorProfilerInfo,
         types::{
-            COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT,
+            COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT, COR_PRF_GC_REASON,
             COR_PRF_MONITOR_CACHE_SEARCHES, COR_PRF_MONITOR_CLASS_LOADS,
             COR_PRF_MONITOR_CODE_TRANSITIONS, COR_PRF_MONITOR_JIT_COMPILATION,
-            COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS, COR_PRF_TRANSITION_REASON,
+            COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS, COR_PRF_SUSPEND_REASON,
+            COR_PRF_TRANSITION_REASON,
         },
     },
 };
@@ -25,7 +26,7 @@ use windows_core::{ComObject, Interface, implement};
 use crate::{
     boundary,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
-    hosting,
+    hosting::{self, suspension},
     source::{delegates, transitions},
     tell, threads, weave,
 };
@@ -245,6 +246,31 @@ impl ProfilerCallback for Profiler {
             }
             hresult::S_OK
         })
+    }
+
+    fn RuntimeSuspendStarted(&self, _reason: COR_PRF_SUSPEND_REASON) -> HRESULT {
+        suspension::started();
+        hresult::S_OK
+    }
+
+    unsafe fn GarbageCollectionStarted(
+        &self,
+        number: i32,
+        collected: *const BOOL,
+        _reason: COR_PRF_GC_REASON,
+    ) -> HRESULT {
+        if !collected.is_null() {
+            // SAFETY: not null, and so many, by the callback's contract.
+            suspension::collects(unsafe {
+                std::slice::from_raw_parts(collected, number.max(0) as usize)
+            });
+        }
+        hresult::S_OK
+    }
+
+    fn RuntimeResumeStarted(&self) -> HRESULT {
+        suspension::ended();
+        hresult::S_OK
     }
 
     #[inline(always)]

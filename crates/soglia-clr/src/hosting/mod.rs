@@ -12,6 +12,7 @@
 //! | [`fenced`] | what the host's methods throw ends there |
 //! | [`control`] | the CLR's side: `ICLRControl` |
 //! | [`tasks`], [`collector`], [`events`], [`others`] | what it hands out |
+//! | [`suspension`] | tells the host when threads are suspended |
 //! | [`managed`] | what only managed code can ask .NET |
 //! | [`wide`], [`image`] | texts; the version in a file |
 //!
@@ -32,6 +33,7 @@ mod others;
 mod runtime_host;
 mod runtime_info;
 mod runtimes;
+pub mod suspension;
 mod tasks;
 mod wide;
 

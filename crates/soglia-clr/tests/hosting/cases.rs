@@ -1,6 +1,6 @@
 //! The cases. Each is a host of its own.
 
-use crate::{acting::*, api::Library, doors::*, lasting::*, managers::*, runs::*};
+use crate::{acting::*, api::Library, collections::*, doors::*, lasting::*, managers::*, runs::*};
 
 /// One process.
 pub struct Case {
@@ -60,6 +60,15 @@ pub const ALL: &[Case] = &[
     case(
         "the_collector_collects_and_counts",
         the_collector_collects_and_counts,
+    ),
+    case("suspensions_are_told", suspensions_are_told),
+    case(
+        "the_collector_goes_on_in_the_background",
+        the_collector_goes_on_in_the_background,
+    ),
+    case(
+        "a_gc_manager_that_fails_takes_the_clr_out_of_use",
+        a_gc_manager_that_fails_takes_the_clr_out_of_use,
     ),
     case("a_task_is_a_thread", a_task_is_a_thread),
     case(

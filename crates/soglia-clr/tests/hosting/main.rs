@@ -9,12 +9,14 @@
 mod acting;
 mod api;
 mod cases;
+mod collections;
 mod doors;
 mod host;
 mod lasting;
 mod managers;
 mod runs;
 mod script;
+mod watch;
 
 use std::{
     env,

@@ -1,0 +1,90 @@
+//! Tells the host's `IHostGCManager` when the runtime suspends its threads, and lets them go again.
+//!
+//! The runtime announces both to profilers, on the thread that suspends the others and under its lock on threads: one suspension
+//! is over before the next begins, and the host hears of it in that order. Nothing is subscribed without a manager.
+
+use std::sync::atomic::{
+    AtomicBool, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
+
+use soglia_abi::{
+    BOOL,
+    profiler::types::{COR_PRF_HIGH_BASIC_GC, COR_PRF_MONITOR_SUSPENDS},
+};
+
+use super::{heed, host};
+use crate::boundary::fence;
+
+/// The generation of a suspension that collected nothing.
+const NONE: u32 = u32::MAX;
+
+/// The threads are suspended, or about to be. Stays false without a manager.
+static SUSPENDED: AtomicBool = AtomicBool::new(false);
+/// What is collected in this suspension.
+static GENERATION: AtomicU32 = AtomicU32::new(NONE);
+
+/// The events, low and high, that this needs from the CLR. None, if the host has no use for them.
+///
+/// `COR_PRF_MONITOR_GC` would tell collections too, but turns concurrent ones off.
+pub fn events() -> (u32, u32) {
+    match host::gc_manager() {
+        Some(_) => (COR_PRF_MONITOR_SUSPENDS, COR_PRF_HIGH_BASIC_GC),
+        None => (0, 0),
+    }
+}
+
+/// `RuntimeSuspendStarted`.
+pub fn started() {
+    fence((), || {
+        if let Some(manager) = host::gc_manager() {
+            GENERATION.store(NONE, Relaxed);
+            // SAFETY: a live object of the host's.
+            let _ = heed(unsafe { manager.SuspensionStarting() });
+            SUSPENDED.store(true, SeqCst);
+        }
+    });
+}
+
+/// `GarbageCollectionStarted`: which generations are collected.
+pub fn collects(generations: &[BOOL]) {
+    if let Some(oldest) = generations
+        .iter()
+        .rposition(|collected| collected.as_bool())
+    {
+        // Large and pinned objects, which the runtime tells as a third and fourth one, belong to the oldest.
+        GENERATION.store((oldest as u32).min(2), Relaxed);
+    }
+}
+
+/// `RuntimeResumeStarted`, when the threads still stand. When they have been let go, another suspension may begin at any time,
+/// and would be told before the end of this one.
+pub fn ended() {
+    fence((), || {
+        if let Some(manager) = host::gc_manager() {
+            SUSPENDED.store(false, SeqCst);
+            // SAFETY: a live object of the host's.
+            let _ = heed(unsafe { manager.SuspensionEnding(GENERATION.load(Relaxed)) });
+        }
+    });
+}
+
+/// To be called, in preemptive mode, on a thread that is about to go (back) into managed code: if that has to wait for the end of
+/// a suspension, the host is told. Takes one load otherwise.
+#[inline]
+#[expect(dead_code, reason = "for the hooks, which do not call it yet")]
+pub fn about_to_enter_managed() {
+    if SUSPENDED.load(Relaxed) {
+        will_wait();
+    }
+}
+
+#[cold]
+extern "C" fn will_wait() {
+    fence((), || {
+        if let Some(manager) = host::gc_manager() {
+            // SAFETY: a live object of the host's.
+            let _ = heed(unsafe { manager.ThreadIsBlockingForSuspension() });
+        }
+    });
+}

@@ -1,0 +1,69 @@
+//! What a GC manager is told.
+
+use soglia_abi::{
+    hosting::gc::ICLRGCManager,
+    hresult::{E_FAIL, HOST_E_CLRNOTAVAILABLE, S_FALSE, S_OK},
+};
+
+use crate::{
+    api::{Library, call, control, manager, start},
+    watch::{Told, watch},
+};
+
+/// What a suspension says that collected nothing.
+const NONE: u32 = u32::MAX;
+
+/// The generations that were collected, after a look at how they were told.
+fn generations(told: &[Told]) -> Vec<u32> {
+    let pairs = told.chunks(2).map(|pair| match pair {
+        [Told::Starting, Told::Ending(generation)] => *generation,
+        other => panic!("{other:?} in {told:?}"),
+    });
+    pairs.filter(|generation| *generation != NONE).collect()
+}
+
+pub fn suspensions_are_told(library: &Library, version: &str) {
+    let host = library.host(version);
+    let gc = manager::<ICLRGCManager>(&control(&host)).unwrap();
+    // Other answers than E_FAIL mean nothing.
+    let watch = watch(&host, S_FALSE);
+    start(&host);
+    assert_eq!(call(&host, "Length", "abc"), Ok(3));
+    watch.take();
+    for (asked, collected) in [(0, 0), (1, 1), (2, 2), (-1, 2)] {
+        // SAFETY: no pointers.
+        unsafe { assert_eq!(gc.Collect(asked), S_OK) };
+        assert_eq!(watch.threads(), 1, "a suspension is one thread's");
+        assert_eq!(generations(&watch.take()), [collected]);
+    }
+    let before = call(&host, "Collections", "0").unwrap();
+    watch.take();
+    let after = call(&host, "Churn", "500").unwrap();
+    let told = generations(&watch.take());
+    assert!(after > before);
+    assert_eq!(told.len() as i32, after - before);
+}
+
+pub fn the_collector_goes_on_in_the_background(library: &Library, version: &str) {
+    let host = library.host(version);
+    let watch = watch(&host, S_OK);
+    start(&host);
+    assert_eq!(call(&host, "CollectInBackground", ""), Ok(2));
+    // Its first suspension is that of a collection. The second one, for what has changed meanwhile, is not.
+    let told = watch.take();
+    assert_eq!(generations(&told).last(), Some(&2));
+    assert!(told.contains(&Told::Ending(NONE)), "{told:?}");
+}
+
+pub fn a_gc_manager_that_fails_takes_the_clr_out_of_use(library: &Library, version: &str) {
+    let host = library.host(version);
+    let gc = manager::<ICLRGCManager>(&control(&host)).unwrap();
+    watch(&host, E_FAIL);
+    start(&host);
+    // SAFETY: no pointers.
+    unsafe {
+        assert_eq!(gc.Collect(0), S_OK, "that was still under way");
+        assert_eq!(gc.Collect(0), HOST_E_CLRNOTAVAILABLE);
+    }
+    assert_eq!(call(&host, "Length", "abc"), Err(HOST_E_CLRNOTAVAILABLE));
+}

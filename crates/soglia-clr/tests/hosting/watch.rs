@@ -1,0 +1,139 @@
+//! A host that gives the managers which are only told things, and writes down what they are told.
+
+use std::{
+    collections::HashSet,
+    ffi::c_void,
+    ptr::null_mut,
+    sync::{Arc, Mutex},
+    thread::{self, ThreadId},
+};
+
+use soglia_abi::{
+    GUID, HRESULT,
+    hosting::{
+        control::{IHostControl, IHostControl_Impl},
+        gc::{IHostGCManager, IHostGCManager_Impl},
+        policy::{
+            EClrFailure, EClrOperation, EPolicyAction, IHostPolicyManager, IHostPolicyManager_Impl,
+        },
+        runtime_host::ICLRRuntimeHost4,
+    },
+    hresult::{E_NOINTERFACE, E_NOTIMPL, S_OK},
+};
+use windows_core::{ComObject, Interface, implement};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Told {
+    Starting,
+    Ending(u32),
+    Blocking,
+}
+
+/// What was told, by whom, and what the host is to answer.
+pub struct Watch {
+    told: Mutex<Vec<(Told, ThreadId)>>,
+    answer: HRESULT,
+}
+
+/// Gives a host control with a GC manager and a policy manager to this host.
+pub fn watch(host: &ICLRRuntimeHost4, answer: HRESULT) -> Arc<Watch> {
+    let watch = Arc::new(Watch {
+        told: Mutex::default(),
+        answer,
+    });
+    let control: IHostControl = ComObject::new(Control(watch.clone())).into_interface();
+    // SAFETY: a live control.
+    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    watch
+}
+
+impl Watch {
+    fn tell(&self, told: Told) -> HRESULT {
+        // What a host may do here: allocate, lock, write.
+        self.told
+            .lock()
+            .unwrap()
+            .push((told, thread::current().id()));
+        println!("{told:?}");
+        // SAFETY: this thread's.
+        unsafe { *libc::__errno_location() = libc::EXDEV };
+        self.answer
+    }
+
+    /// How many threads have told something since the last time.
+    pub fn threads(&self) -> usize {
+        let told = self.told.lock().unwrap();
+        told.iter()
+            .map(|(_, thread)| thread)
+            .collect::<HashSet<_>>()
+            .len()
+    }
+
+    /// What was told since the last time.
+    pub fn take(&self) -> Vec<Told> {
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        told.into_iter().map(|(told, _)| told).collect()
+    }
+}
+
+#[implement(IHostControl)]
+struct Control(Arc<Watch>);
+
+impl IHostControl_Impl for Control_Impl {
+    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
+        // SAFETY: valid pointers, from the library under test.
+        let (id, object) = unsafe { (*id, &mut *object) };
+        *object = null_mut();
+        match id {
+            IHostGCManager::IID => {
+                let manager: IHostGCManager =
+                    ComObject::new(GcManager(self.0.clone())).into_interface();
+                *object = manager.into_raw();
+            }
+            IHostPolicyManager::IID => {
+                let manager: IHostPolicyManager = ComObject::new(PolicyManager).into_interface();
+                *object = manager.into_raw();
+            }
+            _ => return E_NOINTERFACE,
+        }
+        S_OK
+    }
+
+    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
+        E_NOTIMPL
+    }
+}
+
+#[implement(IHostGCManager)]
+struct GcManager(Arc<Watch>);
+
+impl IHostGCManager_Impl for GcManager_Impl {
+    unsafe fn ThreadIsBlockingForSuspension(&self) -> HRESULT {
+        self.0.tell(Told::Blocking)
+    }
+    unsafe fn SuspensionStarting(&self) -> HRESULT {
+        self.0.tell(Told::Starting)
+    }
+    unsafe fn SuspensionEnding(&self, generation: u32) -> HRESULT {
+        self.0.tell(Told::Ending(generation))
+    }
+}
+
+/// Says what it is told at once: the process may be about to end.
+#[implement(IHostPolicyManager)]
+struct PolicyManager;
+
+impl IHostPolicyManager_Impl for PolicyManager_Impl {
+    unsafe fn OnDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
+        println!("default action {} {}", operation.0, action.0);
+        S_OK
+    }
+    unsafe fn OnTimeout(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
+        println!("timeout {} {}", operation.0, action.0);
+        S_OK
+    }
+    unsafe fn OnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT {
+        println!("failure {} {}", failure.0, action.0);
+        S_OK
+    }
+}
