@@ -30,18 +30,24 @@ pub fn ask<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> 
 
 fn hire() -> Option<Sender<Question>> {
     let (clerk, questions) = channel::<Question>();
-    // A new thread has the signal mask of its maker, and the program's signals are none of the clerk's business.
+    let work = move || {
+        for question in questions {
+            crate::boundary::fence((), question);
+        }
+    };
+    thread("soglia", work).then_some(clerk)
+}
+
+/// Makes a thread of our own; `false`: it could not be made. What it does is not fenced.
+pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    // A new thread has the signal mask of its maker, and the program's signals are none of its business.
     let before = block_signals();
-    let hired = thread::Builder::new()
-        .name("soglia".into())
+    let made = thread::Builder::new()
+        .name(name.into())
         .stack_size(256 << 10)
-        .spawn(move || {
-            for question in questions {
-                crate::boundary::fence((), question);
-            }
-        });
+        .spawn(work);
     restore_signals(&before);
-    hired.ok().map(|_| clerk)
+    made.is_ok()
 }
 
 fn block_signals() -> libc::sigset_t {

@@ -18,13 +18,18 @@ use soglia_abi::{
         types::COR_PRF_CORE_CLR,
     },
 };
-use soglia_core::trace::{
-    log::{Record, Unwatched},
-    writer::{self, ClaimError, Recording},
+use soglia_core::{
+    deadline::{Deadline, DecodeError, decode},
+    trace::{
+        log::{Record, Unwatched},
+        writer::{self, ClaimError, Recording},
+    },
 };
 use windows_core::{HRESULT, Interface};
 
-use crate::{hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of, tell};
+use crate::{
+    deadline, hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of, tell,
+};
 
 pub use soglia_core::trace::log::{Scope, Source};
 
@@ -41,6 +46,8 @@ pub mod variables {
     pub const SCOPE: &str = "SOGLIA_SCOPE";
     /// Which calls shall be refused, redirected or left alone: [`soglia_core::policy`].
     pub const POLICY: &str = "SOGLIA_POLICY";
+    /// How long native calls may take: [`soglia_core::deadline`].
+    pub const DEADLINES: &str = "SOGLIA_DEADLINES";
     /// Set: calls by function pointer that the CLR tells are told apart by the assembly that makes them, which takes
     /// microseconds each. For comparing sources.
     pub const CALLERS: &str = "SOGLIA_CALLERS";
@@ -59,6 +66,8 @@ pub mod variables {
 pub struct Engine {
     /// Where it all goes.
     pub recording: &'static Recording,
+    /// The path by which it was opened.
+    pub path: PathBuf,
     /// The CLR.
     pub info: ICorProfilerInfo,
     /// The CLR's stack walker.
@@ -139,15 +148,20 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         );
         return Err(declined);
     }
-    let rules = Rules::of_environment(variables::POLICY).map_err(|error| {
+    let mut rules = Rules::of_environment(variables::POLICY).map_err(|error| {
         writer::note(&path, &format!("its policy cannot be read: {error}"));
         declined
     })?;
+    let deadlines = deadlines().map_err(|error| {
+        writer::note(&path, &format!("its deadlines cannot be read: {error}"));
+        declined
+    })?;
+    rules.keep(deadlines.iter().map(|deadline| deadline.target.clone()));
     if !rules.is_empty() && env::var_os(variables::SOURCE).is_none_or(|source| source != "woven") {
         writer::note(&path, "a policy needs crossings to be woven");
         return Err(declined);
     }
-    let recording = claim(&path, follow).map_err(|_| declined)?;
+    let (recording, path) = claim(&path, follow).map_err(|_| declined)?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
     let hosted = || {
@@ -182,6 +196,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     };
     let engine = ENGINE.get_or_init(|| Engine {
         recording,
+        path,
         info: info.clone(),
         info2,
         names: Names::default(),
@@ -218,6 +233,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             variables::SCOPE,
             variables::CALLERS,
             variables::POLICY,
+            variables::DEADLINES,
         ]) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
@@ -228,6 +244,20 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
                 // SAFETY: a zero-terminated name; without a value, the variable is removed.
                 let _ = unsafe { info.SetEnvironmentVariable(name.as_ptr(), std::ptr::null()) };
             }
+        }
+    }
+    if !deadlines.is_empty() {
+        let tell = |record| {
+            recording.log(&record);
+        };
+        if engine.counts() || !deadline::watch(engine, deadlines, Box::new(tell)) {
+            let why = if engine.counts() {
+                "calls are only counted"
+            } else {
+                "there is no thread for it"
+            };
+            let text = format!("no deadline was watched: {why}");
+            recording.log(&Record::Remark { text });
         }
     }
     Ok(engine)
@@ -244,6 +274,15 @@ fn tell(info: &ICorProfilerInfo, source: Source) -> HRESULT {
                 Err(error) => error.code(),
             },
         }
+    }
+}
+
+/// The deadlines in the environment.
+fn deadlines() -> Result<Vec<Deadline>, DecodeError> {
+    match env::var(variables::DEADLINES) {
+        Ok(text) => decode(&text),
+        Err(env::VarError::NotPresent) => Ok(Vec::new()),
+        Err(env::VarError::NotUnicode(_)) => Err(DecodeError::Version),
     }
 }
 
@@ -290,21 +329,22 @@ fn choose(
     told.map(|()| (Source::Transitions, because))
 }
 
-fn claim(path: &Path, follow: bool) -> Result<Recording, ClaimError> {
+/// Claims the recording at this path, or one of this process alone; answers with its path, too.
+fn claim(path: &Path, follow: bool) -> Result<(Recording, PathBuf), ClaimError> {
     match Recording::claim(path) {
         Err(ClaimError::Taken) if follow => {
             let mut name = path.as_os_str().to_owned();
             name.push(format!(".{}", std::process::id()));
             let own = PathBuf::from(name);
             writer::create(&own, &writer::options_of(path)?)?;
-            Recording::claim(&own)
+            Ok((Recording::claim(&own)?, own))
         }
         Err(ClaimError::Taken) => Err(ClaimError::Taken),
         Err(error) => {
             writer::note(path, &error.to_string());
             Err(error)
         }
-        claimed => claimed,
+        Ok(recording) => Ok((recording, path.to_owned())),
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`boundary`] | the fence: no panic goes from here into the CLR | every cold call |
 //! | [`profiler`] | the COM object that the CLR talks to | start, end, modules, threads |
 //! | [`clerk`] | a thread that asks the CLR what it answers only there | woven: first call of a target, slow calls |
+//! | [`deadline`] | a thread that looks for calls which take too long, and tells | deadlines |
 //! | [`engine`] | what is the same for the whole process | start, end |
 //! | [`source`] | where crossings come from | **the hot path** |
 //! | [`tell`] | a host that is told of crossings, and acts | **the hot path**, if there is one |
@@ -26,6 +27,7 @@
 
 mod boundary;
 mod clerk;
+mod deadline;
 mod engine;
 mod hosting;
 mod metadata;

@@ -155,6 +155,12 @@ impl Scope {
         Some(Import { library, entry })
     }
 
+    /// Whether a P/Invoke is called without a GC transition.
+    pub fn is_suppressed(&self, token: MdToken) -> bool {
+        let of_it = "System.Runtime.InteropServices.SuppressGCTransitionAttribute";
+        has_attribute(&self.0, token, of_it)
+    }
+
     /// All P/Invokes but those into the CLR itself, and all static `UnmanagedCallersOnly` methods.
     pub fn crossings(&self) -> Vec<Method> {
         let methods = self.methods();

@@ -239,15 +239,33 @@ impl Engine {
             return Some(*text);
         }
         let named = Scope::of_function(&self.info, function).and_then(|(s, token)| s.method(token));
-        let text = named?;
+        let number = self.text(named?);
+        self.names.lock().frames.insert(function, number);
+        Some(number)
+    }
+
+    /// The number of a text for stacks.
+    pub fn text(&self, text: String) -> u32 {
         let mut tables = self.names.lock();
         let next = tables.texts.len() as u32 + 1;
         let number = *tables.texts.entry(text.clone()).or_insert(next);
         if number == next {
             self.recording.log(&Record::Text { number, text });
         }
-        tables.frames.insert(function, number);
-        Some(number)
+        number
+    }
+
+    /// The names of a target that was called. Takes a while if there are very many.
+    pub fn names_of(&self, target: u32) -> Option<TargetNames> {
+        let tables = self.names.lock();
+        let by_names = tables.by_names.iter();
+        let mut by_names = by_names.filter(|(_, number)| **number == target);
+        let by_pointer = tables.by_pointer.iter();
+        let mut by_pointer = by_pointer.filter(|(_, number)| **number == target);
+        let named = by_names.next().map(|(names, _)| names);
+        named
+            .or_else(|| by_pointer.next().map(|((_, names), _)| names))
+            .cloned()
     }
 
     /// The number of a stack with these frames.
@@ -344,6 +362,7 @@ pub fn describe_method(
         assembly,
         library,
         entry,
+        suppressed: side == Side::Unmanaged && scope.is_suppressed(token),
         ..TargetNames::default()
     };
     names.runtime_internal = is_runtime_internal(&names, &path.unwrap_or_default());

@@ -10,7 +10,7 @@ use std::{
 
 use soglia_abi::hresult::{E_ACCESSDENIED, HOST_E_INVALIDOPERATION};
 use soglia_core::{
-    policy::{self, DecodeError, Destination, Exception, Kind, Policy, Verdict},
+    policy::{self, DecodeError, Destination, Exception, Glob, Kind, Policy, Verdict},
     trace::log::{PolicyInForce, TargetNames},
 };
 
@@ -24,6 +24,8 @@ pub struct Rules {
     left: &'static [AtomicU64],
     /// A function that the rule of the same index is about was found.
     apply: Vec<AtomicBool>,
+    /// Watched, whatever is to be skipped.
+    kept: Vec<Glob>,
 }
 
 /// What becomes of the calls of one method.
@@ -78,7 +80,13 @@ impl Rules {
                 .map(|_| AtomicBool::new(false))
                 .collect(),
             policy,
+            kept: Vec::new(),
         }
+    }
+
+    /// Has these targets watched, even if the policy would skip them.
+    pub fn keep(&mut self, targets: impl IntoIterator<Item = Glob>) {
+        self.kept.extend(targets);
     }
 
     /// There is no rule.
@@ -117,8 +125,9 @@ impl Rules {
         let gate = |left, refusal: &policy::Refusal| {
             Some((Gate { left, audit }, thrown(refusal, self.policy.fatal)))
         };
+        let is_kept = || self.kept.iter().any(|glob| glob.matches(library, entry));
         match self.policy.of(library, entry) {
-            Verdict::Skip => None,
+            Verdict::Skip => is_kept().then(Ruling::default),
             Verdict::Refuse(refusal) if audit => Some(Ruling {
                 gate: gate(&NONE_LEFT, &refusal),
                 ..Ruling::default()
@@ -243,6 +252,16 @@ mod tests {
         let rules = rules("skip\tlibc!*\ndeny\tlibc!system\t\t");
         assert!(rules.of(&target("libc", "getpid")).is_none());
         assert!(is_none(&rules.of(&target("libm", "sin")).unwrap()));
+        let system = rules.of(&target("libc", "system")).unwrap();
+        assert!(system.refusal.is_some());
+    }
+
+    #[test]
+    fn what_is_kept_is_never_skipped() {
+        let mut rules = rules("skip\tlibc!*\ndeny\tlibc!system\t\t");
+        rules.keep(["libc!read".parse().unwrap(), "system".parse().unwrap()]);
+        assert!(is_none(&rules.of(&target("libc", "read")).unwrap()));
+        assert!(rules.of(&target("libc", "write")).is_none());
         let system = rules.of(&target("libc", "system")).unwrap();
         assert!(system.refusal.is_some());
     }

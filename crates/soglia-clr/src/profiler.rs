@@ -2,7 +2,7 @@
 
 use std::{
     ffi::c_void,
-    sync::atomic::Ordering::{AcqRel, Relaxed},
+    sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst},
 };
 
 use soglia_abi::{
@@ -24,7 +24,7 @@ use soglia_abi::{
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
-    boundary,
+    boundary, deadline,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
     hosting::{self, suspension},
     source::{delegates, transitions},
@@ -152,7 +152,8 @@ impl ProfilerCallback for Profiler {
 
     fn Shutdown(&self) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
-            GENERATION.fetch_or(SHUT_DOWN, AcqRel);
+            GENERATION.fetch_or(SHUT_DOWN, SeqCst);
+            deadline::shut_down();
             if let Some(engine) = engine::get() {
                 engine.recording.shut_down();
             }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Frames that are kept of a stack.
-const MOST_FRAMES: usize = 256;
+pub const MOST_FRAMES: usize = 256;
 
 /// The number of the running thread's stack; 0: there is none to be had.
 ///
@@ -60,7 +60,17 @@ fn walk(engine: &'static Engine, most: usize) -> Option<Vec<FunctionId>> {
 }
 
 fn keep(engine: &Engine, functions: &[FunctionId]) -> u32 {
-    let mut frames: Vec<u32> = functions.iter().filter_map(|f| engine.frame(*f)).collect();
+    keep_if(engine, functions, || true)
+}
+
+/// The number of the stack with these functions, innermost first, which must be on some stack now: `valid` is asked before the CLR is
+/// asked about each. 0: there is none.
+pub fn keep_if(engine: &Engine, functions: &[FunctionId], valid: impl Fn() -> bool) -> u32 {
+    let named = functions
+        .iter()
+        .take_while(|_| valid())
+        .filter_map(|f| engine.frame(*f));
+    let mut frames: Vec<u32> = named.collect();
     // What the runtime made for itself stood between these.
     frames.dedup_by(|a, b| (*a, *b) == (0, 0));
     if frames.is_empty() {
@@ -69,7 +79,8 @@ fn keep(engine: &Engine, functions: &[FunctionId]) -> u32 {
     engine.stack(frames)
 }
 
-unsafe extern "system" fn collect(
+/// What [`walk`] and its like give `DoStackSnapshot`, with a vector of functions that is not to grow.
+pub unsafe extern "system" fn collect(
     function: FunctionId,
     _ip: usize,
     _frame: COR_PRF_FRAME_INFO,
@@ -77,7 +88,7 @@ unsafe extern "system" fn collect(
     _context: *const u8,
     into: *mut c_void,
 ) -> HRESULT {
-    // SAFETY: `walk` passes its vector, and is the only caller.
+    // SAFETY: whoever walks a stack with this passes such a vector.
     let functions = unsafe { &mut *into.cast::<Vec<FunctionId>>() };
     // It was made for as many as are wanted, and does not grow.
     if functions.len() >= functions.capacity() {

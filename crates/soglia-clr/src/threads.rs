@@ -229,6 +229,11 @@ fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
     }
 }
 
+/// The tasks whose threads have not ended.
+pub fn live() -> Vec<&'static TaskRecord> {
+    with(|threads| threads.records.values().copied().collect())
+}
+
 /// A thread was given a name by managed code.
 pub fn rename(os_thread: u32, name: &str) {
     with(|threads| match threads.records.get(&os_thread) {

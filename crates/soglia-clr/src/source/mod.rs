@@ -6,12 +6,12 @@ pub mod woven;
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
 };
 
-use soglia_core::trace::{log::Record, task_writer::TaskWriter};
+use soglia_core::trace::{log::Record, overdue::HowEnded, task_writer::TaskWriter};
 
-use crate::{boundary, engine};
+use crate::{boundary, deadline, engine};
 
 /// Targets that have returned, on any task.
 static RETURNED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -25,6 +25,9 @@ fn look_into(task: &mut TaskWriter) {
             return;
         };
         let (target, took) = (task.target(noted.slot), noted.took);
+        let number = task.record().number.load(Relaxed);
+        let since = noted.at.wrapping_sub(took);
+        deadline::ended(number, since, noted.at, HowEnded::Returned);
         let first = {
             let mut returned = RETURNED.lock().unwrap_or_else(PoisonError::into_inner);
             returned.insert(target)

@@ -31,13 +31,14 @@ use soglia_core::{
     time,
     trace::{
         log::Record,
+        overdue::HowEnded,
         task_writer::{TaskWriter, Then},
     },
 };
 
 use super::look_into;
 use crate::{
-    boundary,
+    boundary, deadline,
     engine::{self, Engine, GENERATION, SHUT_DOWN},
     names::Found,
     stacks, threads, weave,
@@ -255,7 +256,12 @@ fn count_one_slow(crossing: Crossing, callee: Callee) {
 fn fail(function: u64) {
     let at = time::now();
     if let Some(task) = threads::returning() {
+        let (depth, since) = (task.depth(), task.top().map(|layer| layer.since));
         task.fail(function, at);
+        if let Some(since) = since.filter(|_| task.depth() + 1 == depth) {
+            let number = task.record().number.load(Relaxed);
+            boundary::fence((), || deadline::ended(number, since, at, HowEnded::Failed));
+        }
     }
 }
 

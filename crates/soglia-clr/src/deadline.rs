@@ -1,0 +1,443 @@
+//! Calls of native functions that take too long: a thread that finds them, and tells.
+//!
+//! It reads the open layers where tasks keep them anyway, and sleeps until one of those could be due. Tasks do nothing for it: no hook
+//! has an instruction more. A call's return is told exactly all the same, because returns of long calls are looked into already.
+//!
+//! | what a report has | where it comes from |
+//! | --- | --- |
+//! | target, task, since when, what is nested in the call | the recording |
+//! | managed stack | the CLR, which is suspended for that moment: [`stack`] |
+//! | what the thread is doing | the kernel: [`proc`] |
+//! | native frames | the thread's stack, where the kernel tells how far it reaches: [`native`] |
+//!
+//! Arguments are in none of them: nobody records those.
+
+mod dump;
+mod native;
+mod proc;
+mod stack;
+
+use std::{
+    collections::{HashMap, HashSet},
+    env,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+use soglia_core::{
+    crossing::Side,
+    deadline::{Action, Deadline, next_after, of},
+    time::{self, Scale},
+    trace::{
+        format::TaskRecord,
+        log::Record,
+        open_layers::OpenCall,
+        overdue::{Done, HowEnded, Overdue, OverdueAction, OverdueEnd},
+    },
+};
+
+use crate::{boundary, clerk, engine::Engine, stacks, threads};
+
+pub use stack::shut_down;
+
+/// Gets what becomes known of calls that miss their deadlines: [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`],
+/// of one call in that order. Called on a thread of ours, and for ends on the thread whose call it was, in preemptive mode.
+pub type Tell = Box<dyn Fn(Record) + Send + Sync>;
+
+/// A call, by its task and the ticks when it began.
+type Call = (u32, u64);
+
+struct Watch {
+    tell: Tell,
+    reported: Mutex<HashMap<Call, Reported>>,
+}
+
+/// A call that was reported and is not known to have ended.
+#[derive(Default)]
+struct Reported {
+    /// A report is about to be told: what comes after it waits.
+    telling: bool,
+    end: Option<OverdueEnd>,
+    /// Ticks when it was first found to be gone, though nobody has told its end.
+    gone: Option<u64>,
+}
+
+static WATCH: OnceLock<Watch> = OnceLock::new();
+
+/// Before it is due, a call is not looked at; but those that were reported are, this often, in case nobody tells their end.
+const LOOK_AFTER_REPORTED: Duration = Duration::from_secs(1);
+/// A call that shall be the end of the process, and must not be yet, is looked at this often.
+const HELD_BACK: Duration = Duration::from_millis(50);
+/// There is always some sleep.
+const LEAST_SLEEP: Duration = Duration::from_micros(200);
+
+/// Watches calls from now on. Once in a process; `false`: somebody does already, or there can be no thread for it.
+///
+/// Returns of tasks that exist already are told exactly only if calls as long as the shortest deadline are looked into anyway.
+pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, tell: Tell) -> bool {
+    let watch = Watch {
+        tell,
+        reported: Mutex::default(),
+    };
+    if deadlines.is_empty() || WATCH.set(watch).is_err() {
+        return false;
+    }
+    let shortest = deadlines.iter().map(|d| d.after).min().unwrap_or_default();
+    let recording = engine.recording;
+    recording.note_from(recording.scale().ticks(nanoseconds(shortest)));
+    let texts = deadlines.iter().map(|d| d.text.clone()).collect();
+    recording.log(&Record::Deadlines(texts));
+    let mut watcher = Watcher {
+        engine,
+        shortest,
+        dumped: vec![false; deadlines.len()],
+        deadlines,
+        targets: HashMap::new(),
+        due: HashMap::new(),
+        temporary: env::temp_dir(),
+    };
+    let Some(watch) = WATCH.get() else {
+        return false;
+    };
+    clerk::thread("soglia-deadline", move || {
+        while let Some(sleep) = boundary::fence(None, || Some(watcher.look(watch))) {
+            thread::sleep(sleep.max(LEAST_SLEEP));
+        }
+    })
+}
+
+/// A native call has ended. Cold: for returns that are looked into, and calls that end by an exception.
+pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
+    let Some(watch) = WATCH.get() else {
+        return;
+    };
+    let end = OverdueEnd {
+        task,
+        since,
+        at,
+        how,
+    };
+    let mut all = watch.reported();
+    let Some(reported) = all.get_mut(&(task, since)) else {
+        return;
+    };
+    if reported.telling {
+        reported.end = Some(end);
+        return;
+    }
+    all.remove(&(task, since));
+    drop(all);
+    (watch.tell)(Record::OverdueEnd(end));
+}
+
+/// Why the process must not be ended now because of a call of this task, if so.
+///
+/// The place for regions of a task that delay its abort: while it is in one, the process goes on, and is ended when it has left.
+const fn holds_back(_task: &'static TaskRecord) -> Option<&'static str> {
+    None
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Watch {
+    fn reported(&self) -> MutexGuard<'_, HashMap<Call, Reported>> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of a target that was found open.
+struct Target {
+    /// Indices of the deadlines that its calls have.
+    deadlines: Vec<usize>,
+    name: Option<String>,
+    suppressed: bool,
+}
+
+/// A call that has missed a deadline.
+struct Due {
+    /// Nanoseconds that it will have taken when it is reported again.
+    next: u64,
+    /// The process is to be ended as soon as nothing holds that back.
+    kill: bool,
+    /// That something does was told.
+    held_back: bool,
+}
+
+/// The thread's own.
+struct Watcher {
+    engine: &'static Engine,
+    deadlines: Vec<Deadline>,
+    shortest: Duration,
+    /// By deadline: a dump was tried.
+    dumped: Vec<bool>,
+    targets: HashMap<u32, Target>,
+    /// By call and index of the deadline, those that were missed.
+    due: HashMap<(Call, usize), Due>,
+    temporary: PathBuf,
+}
+
+impl Watcher {
+    /// Looks at all open calls; answers how long nothing can become due.
+    fn look(&mut self, watch: &Watch) -> Duration {
+        let scale = self.engine.recording.scale();
+        // A call that begins from now on.
+        let mut sleep = self.shortest;
+        let mut open = HashSet::new();
+        for task in threads::live() {
+            for call in self.engine.recording.open_calls(task) {
+                if call.side == Side::Unmanaged {
+                    open.insert((task.number.load(Relaxed), call.since));
+                    sleep = sleep.min(self.look_at(watch, scale, task, &call));
+                }
+            }
+        }
+        self.due.retain(|(call, _), _| open.contains(call));
+        if self.look_after_reported(watch, scale, &open) {
+            sleep = sleep.min(LOOK_AFTER_REPORTED);
+        }
+        sleep
+    }
+
+    /// Looks at one open call; answers when it is to be looked at again.
+    fn look_at(
+        &mut self,
+        watch: &Watch,
+        scale: Scale,
+        task: &'static TaskRecord,
+        open: &OpenCall,
+    ) -> Duration {
+        let number = task.number.load(Relaxed);
+        let mut again = Duration::MAX;
+        for deadline in self.target(open.target).deadlines.clone() {
+            let after = nanoseconds(self.deadlines[deadline].after);
+            let key = ((number, open.since), deadline);
+            let took = |at: u64| scale.ns(at.saturating_sub(open.since));
+            let next = self.due.get(&key).map_or(after, |due| due.next);
+            let now = time::now();
+            if took(now) >= next && self.report(watch, task, open, deadline) {
+                let next = next_after(after, took(now));
+                let kill = self.deadlines[deadline].action == Action::Kill;
+                let held_back = self.due.get(&key).is_some_and(|due| due.held_back);
+                self.due.insert(
+                    key,
+                    Due {
+                        next,
+                        kill,
+                        held_back,
+                    },
+                );
+                self.act(watch, task, open, deadline);
+            }
+            if let Some(due) = self.due.get_mut(&key).filter(|due| due.kill) {
+                let first = !std::mem::replace(&mut due.held_back, true);
+                self.kill(watch, task, open, deadline, first);
+                again = again.min(HELD_BACK);
+            }
+            let next = self.due.get(&key).map_or(after, |due| due.next);
+            again = again.min(Duration::from_nanos(next.saturating_sub(took(time::now()))));
+        }
+        again
+    }
+
+    /// Tells of those that were reported and are gone, though nobody has told how. `true`: some are left.
+    fn look_after_reported(&self, watch: &Watch, scale: Scale, open: &HashSet<Call>) -> bool {
+        let now = time::now();
+        let mut all = watch.reported();
+        let mut gone = Vec::new();
+        all.retain(|call, reported| {
+            if open.contains(call) || reported.telling {
+                return true;
+            }
+            // Who returns has closed the layer, and will tell in a moment.
+            let since = *reported.gone.get_or_insert(now);
+            let stays = scale.ns(now.saturating_sub(since)) < nanoseconds(LOOK_AFTER_REPORTED);
+            if !stays {
+                gone.push((*call, since));
+            }
+            stays
+        });
+        let some = !all.is_empty();
+        drop(all);
+        for ((task, since), at) in gone {
+            let how = HowEnded::Gone;
+            (watch.tell)(Record::OverdueEnd(OverdueEnd {
+                task,
+                since,
+                at,
+                how,
+            }));
+        }
+        some
+    }
+
+    fn target(&mut self, target: u32) -> &Target {
+        self.targets.entry(target).or_insert_with(|| {
+            let names = self.engine.names_of(target).unwrap_or_default();
+            let named = names.library.as_deref().zip(names.entry.as_deref());
+            Target {
+                deadlines: named.map_or_else(Vec::new, |(library, entry)| {
+                    of(&self.deadlines, library, entry)
+                }),
+                name: named.map(|(library, entry)| format!("{library}!{entry}")),
+                suppressed: names.suppressed,
+            }
+        })
+    }
+
+    /// Tells that a call has missed a deadline. `false`: it is open no longer.
+    fn report(
+        &mut self,
+        watch: &Watch,
+        task: &'static TaskRecord,
+        open: &OpenCall,
+        deadline: usize,
+    ) -> bool {
+        let recording = self.engine.recording;
+        let os_thread = task.os_thread.load(Relaxed);
+        let doing = proc::doing(os_thread);
+        let native = native::frames(os_thread, doing.as_ref());
+        let (stack, no_stack) = match self.stack(task, open, os_thread) {
+            Ok(stack) => (stack, None),
+            Err(why) => (0, Some(why)),
+        };
+        let names = native.names.into_iter().map(|name| self.engine.text(name));
+        let native_frames: Vec<u32> = names.collect();
+        let native_stack = match native_frames.is_empty() {
+            true => 0,
+            false => self.engine.stack(native_frames),
+        };
+        let call = (task.number.load(Relaxed), open.since);
+        {
+            let mut all = watch.reported();
+            // What ends from here on finds that it was reported.
+            if !recording.is_open(task, open) {
+                return false;
+            }
+            all.entry(call).or_default().telling = true;
+        }
+        (watch.tell)(Record::Overdue(Overdue {
+            deadline: deadline as u32,
+            target: open.target,
+            task: call.0,
+            os_thread,
+            since: open.since,
+            at: time::now(),
+            depth: open.depth,
+            nested: task.depth.load(Relaxed).saturating_sub(open.depth + 1),
+            stack,
+            native: native_stack,
+            thread: doing.map(|doing| doing.text),
+            no_stack,
+            native_ends: native.end,
+        }));
+        // If the process is killed, this is how long it was seen alive.
+        recording.keep_time();
+        let mut all = watch.reported();
+        let Some(reported) = all.get_mut(&call) else {
+            return true;
+        };
+        reported.telling = false;
+        if let Some(end) = reported.end.take() {
+            all.remove(&call);
+            drop(all);
+            (watch.tell)(Record::OverdueEnd(end));
+        }
+        true
+    }
+
+    /// The number of the managed stack.
+    fn stack(
+        &mut self,
+        task: &'static TaskRecord,
+        open: &OpenCall,
+        os_thread: u32,
+    ) -> Result<u32, String> {
+        // The runtime would wait for such a call, and everybody for the runtime.
+        if let Some(name) = self.suppressed() {
+            return Err(format!(
+                "{name} is called without a GC transition, and the runtime cannot be suspended meanwhile"
+            ));
+        }
+        let engine = self.engine;
+        let mut functions = stack::of_thread(engine, os_thread)?;
+        // The call itself is the innermost run of native frames.
+        let called = functions.iter().position(|f| !f.is_null());
+        functions.drain(..called.unwrap_or(functions.len()));
+        // While the call lasts, no method on its stack can be unloaded.
+        let valid = || engine.recording.is_open(task, open);
+        match stacks::keep_if(engine, &functions, valid) {
+            0 => Err("the thread has no managed frames".into()),
+            stack => Ok(stack),
+        }
+    }
+
+    /// Some target that is open now, and is called without a GC transition.
+    fn suppressed(&mut self) -> Option<String> {
+        let innermost = |task| self.engine.recording.open_calls(task).pop();
+        let open: Vec<OpenCall> = threads::live().into_iter().filter_map(innermost).collect();
+        let suppressed = |call: OpenCall| {
+            let target = self.target(call.target);
+            let name = || target.name.clone().unwrap_or_default();
+            target.suppressed.then(name)
+        };
+        open.into_iter().find_map(suppressed)
+    }
+
+    /// What is done once about a deadline.
+    fn act(&mut self, watch: &Watch, task: &'static TaskRecord, open: &OpenCall, deadline: usize) {
+        if self.deadlines[deadline].action != Action::Dump || self.dumped[deadline] {
+            return;
+        }
+        self.dumped[deadline] = true;
+        let file = dump::name(&self.engine.path, &self.temporary);
+        let what = match dump::write(&file) {
+            Ok(()) => Done::Dumped(file.to_string_lossy().into_owned()),
+            Err(why) => Done::NotDumped(why),
+        };
+        self.told(watch, task, open, deadline, what);
+    }
+
+    /// Ends the process, unless something holds that back, which is told the first time.
+    fn kill(
+        &self,
+        watch: &Watch,
+        task: &'static TaskRecord,
+        open: &OpenCall,
+        deadline: usize,
+        first: bool,
+    ) {
+        if let Some(why) = holds_back(task) {
+            if first {
+                self.told(watch, task, open, deadline, Done::NotKilled(why.into()));
+            }
+            return;
+        }
+        self.told(watch, task, open, deadline, Done::Killed);
+        self.engine.recording.keep_time();
+        // SAFETY: no preconditions. The first process of a container is not killed by a signal of its own; it exits.
+        unsafe {
+            libc::kill(libc::getpid(), libc::SIGKILL);
+            libc::_exit(128 + libc::SIGKILL);
+        }
+    }
+
+    fn told(
+        &self,
+        watch: &Watch,
+        task: &'static TaskRecord,
+        open: &OpenCall,
+        deadline: usize,
+        what: Done,
+    ) {
+        (watch.tell)(Record::OverdueAction(OverdueAction {
+            task: task.number.load(Relaxed),
+            since: open.since,
+            deadline: deadline as u32,
+            what,
+        }));
+    }
+}
