@@ -32,12 +32,14 @@
 //! ```
 
 pub mod account;
+pub mod admission;
 pub mod crossing;
 pub mod deadline;
 pub mod fault;
 pub mod histogram;
 pub mod layer;
 pub mod policy;
+mod sync;
 pub mod task;
 pub mod time;
 pub mod trace;

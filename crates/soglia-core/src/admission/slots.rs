@@ -1,0 +1,405 @@
+//! The slots themselves: who holds which.
+
+use std::{
+    num::NonZeroU16,
+    sync::atomic::{AtomicU64 as Counter, Ordering::Relaxed as Loosely},
+    time::Duration,
+};
+
+use super::{
+    Refusal, Task,
+    line::{Line, News},
+    task::{
+        Callback,
+        token::{self, ABANDONED, FREE, WAITED_FOR},
+    },
+};
+use crate::sync::{
+    AtomicU64, Mutex, MutexGuard,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    PoisonError,
+};
+
+/// Between two looks at the holders' threads.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// The same when there was nothing to lend for long.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(16);
+
+/// Who holds one slot, as a [`token`]; on a cache line of its own, as others hold the others.
+///
+/// While somebody is in line, every cell is held and marked, so that each slot is given by way of the line. Marks are set, and what is marked is
+/// changed, under the lock of the line only.
+#[repr(align(64))]
+#[derive(Debug)]
+struct Cell(AtomicU64);
+
+impl Cell {
+    #[inline]
+    fn claim(&self, token: u64) -> bool {
+        let swapped = self.0.compare_exchange(FREE, token, Acquire, Relaxed);
+        swapped.is_ok()
+    }
+
+    #[inline]
+    fn holder(&self) -> u64 {
+        self.0.load(Relaxed) & !WAITED_FOR
+    }
+}
+
+/// How tasks came to their slots, since the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Waits in line, however they ended.
+    pub waits: u64,
+    /// All of them together, in nanoseconds.
+    pub waited_ns: u64,
+    /// The longest of them, in nanoseconds.
+    pub longest_ns: u64,
+    /// Waits that ended by [`Refusal::TimedOut`].
+    pub timed_out: u64,
+    /// Slots that were lent while their holders slept.
+    pub lent: u64,
+    /// Slots whose owners died.
+    pub abandoned: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    waits: Counter,
+    waited_ns: Counter,
+    longest_ns: Counter,
+    timed_out: Counter,
+    lent: Counter,
+    abandoned: Counter,
+}
+
+/// A fixed number of slots. `A` tells of a thread, by its number, which sleep it is in: [`asleep`](super::asleep), or something that knows more.
+#[derive(Debug)]
+pub struct Slots<A> {
+    cells: Box<[Cell]>,
+    line: Mutex<Line>,
+    limit: Option<Duration>,
+    asleep: A,
+    counters: Counters,
+}
+
+/// A thread that slept when it was looked at.
+#[derive(Debug, PartialEq, Eq)]
+struct Sleeper {
+    cell: usize,
+    token: u64,
+    sleep: u64,
+}
+
+impl<A: Fn(u32) -> Option<u64>> Slots<A> {
+    /// So many slots, all free. A task waits for one at most for `limit`; without a limit, until it gets one.
+    pub fn new(count: NonZeroU16, limit: Option<Duration>, asleep: A) -> Self {
+        let cell = |_| Cell(AtomicU64::new(FREE));
+        Self {
+            cells: (0..count.get()).map(cell).collect(),
+            line: Mutex::default(),
+            limit,
+            asleep,
+            counters: Counters::default(),
+        }
+    }
+
+    /// `LeaveRuntime`: gives the slot back, if the task holds one. It holds none before its first [`Slots::enter`], after one that timed out,
+    /// and when its slot was lent.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOwner`] if the task has left already; then nothing is done.
+    #[inline]
+    pub fn leave(&self, task: &mut Task) -> Result<(), Refusal> {
+        if task.is_exempt() {
+            return Ok(());
+        }
+        if task.is_out {
+            return Err(Refusal::NotOwner);
+        }
+        task.is_out = true;
+        self.give(task);
+        Ok(())
+    }
+
+    /// `EnterRuntime`: takes a slot, unless the task holds one. May block.
+    ///
+    /// # Errors
+    /// [`Refusal::TimedOut`]: the task goes on without a slot. [`Refusal::Abandoned`]: it has got one.
+    #[inline]
+    pub fn enter(&self, task: &mut Task) -> Result<(), Refusal> {
+        if task.is_exempt() {
+            return Ok(());
+        }
+        task.is_out = false;
+        if self.holds(task) {
+            return Ok(());
+        }
+        self.take(task)
+    }
+
+    /// `ReverseEnterRuntime`: takes a slot for a callback, unless the task holds one because nobody has told that it left. May block.
+    ///
+    /// # Errors
+    /// [`Refusal::TimedOut`], [`Refusal::Abandoned`]: the callback must not run, the task holds what it held before, and no [`Slots::reverse_leave`] is due.
+    #[inline]
+    pub fn reverse_enter(&self, task: &mut Task) -> Result<(), Refusal> {
+        if task.is_exempt() {
+            return Ok(());
+        }
+        let kept = self.holds(task);
+        if !kept && let Err(refusal) = self.take(task) {
+            self.give(task);
+            return Err(refusal);
+        }
+        task.push(Callback {
+            kept,
+            was_out: task.is_out,
+        });
+        task.is_out = false;
+        Ok(())
+    }
+
+    /// `ReverseLeaveRuntime`: gives back what the callback's [`Slots::reverse_enter`] has taken, if that was not lent.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOwner`] if no callback is open; then nothing is done.
+    #[inline]
+    pub fn reverse_leave(&self, task: &mut Task) -> Result<(), Refusal> {
+        if task.is_exempt() {
+            return Ok(());
+        }
+        let callback = task.pop().ok_or(Refusal::NotOwner)?;
+        if !callback.kept {
+            self.give(task);
+        }
+        task.is_out = callback.was_out;
+        Ok(())
+    }
+
+    /// The task's thread has ended: its slot comes back. If a callback was open, the task has died, and the next who takes that slot is told
+    /// [`Refusal::Abandoned`]; else it has come to its end, as threads do that were started with a managed method.
+    /// Crossings that come later all the same begin anew.
+    pub fn end(&self, task: &mut Task) {
+        let died = task.callbacks() != 0;
+        task.close_all();
+        let token = std::mem::replace(&mut task.token, FREE);
+        if token == FREE {
+        } else if died {
+            self.give_by_line(task.cell, token, true);
+        } else {
+            task.token = token;
+            self.give(task);
+        }
+    }
+
+    /// Lifts the bound: who waits goes on, and nobody waits any more. For the runtime's shutdown.
+    pub fn lift(&self) {
+        self.line().lift();
+    }
+
+    /// Slots that nobody holds.
+    pub fn free(&self) -> usize {
+        let free = |cell: &&Cell| token::thread(cell.holder()).is_none();
+        self.cells.iter().filter(free).count()
+    }
+
+    /// Tasks that wait.
+    pub fn waiting(&self) -> usize {
+        self.line().len()
+    }
+
+    /// Whether this task holds a slot that was not lent.
+    #[inline]
+    pub fn holds(&self, task: &Task) -> bool {
+        let cell = || self.cells.get(task.cell);
+        task.token != FREE && cell().is_some_and(|cell| cell.holder() == task.token)
+    }
+
+    /// What there was so far.
+    pub fn figures(&self) -> Figures {
+        let of = |counter: &Counter| counter.load(Loosely);
+        Figures {
+            waits: of(&self.counters.waits),
+            waited_ns: of(&self.counters.waited_ns),
+            longest_ns: of(&self.counters.longest_ns),
+            timed_out: of(&self.counters.timed_out),
+            lent: of(&self.counters.lent),
+            abandoned: of(&self.counters.abandoned),
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    fn give(&self, task: &mut Task) {
+        let token = std::mem::replace(&mut task.token, FREE);
+        if token == FREE {
+            return;
+        }
+        if let Some(cell) = self.cells.get(task.cell)
+            && let Err(_marked_or_lent) = cell.0.compare_exchange(token, FREE, Release, Relaxed)
+        {
+            self.give_by_line(task.cell, token, false);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_by_line(&self, at: usize, token: u64, died: bool) {
+        let mut line = self.line();
+        let cell = self.cells.get(at);
+        if cell.is_some_and(|cell| cell.holder() == token) {
+            if died {
+                self.counters.abandoned.fetch_add(1, Loosely);
+            }
+            self.hand_on(&mut line, at, died);
+        }
+    }
+
+    /// Gives a slot that nobody holds any more to the first in line.
+    fn hand_on(&self, line: &mut Line, at: usize, abandoned: bool) {
+        let mark = if line.len() > 1 { WAITED_FOR } else { 0 };
+        let nobody = if abandoned { ABANDONED } else { FREE };
+        let word = line.first().map_or(nobody, |first| first.token | mark);
+        self.cells[at].0.store(word, Release);
+        if let Some(first) = line.first() {
+            first.tell(News::Granted {
+                cell: at,
+                abandoned,
+            });
+        }
+        line.next();
+    }
+
+    #[inline]
+    fn take(&self, task: &mut Task) -> Result<(), Refusal> {
+        let token = task.next_token();
+        if let Some(cell) = self.cells.get(task.cell)
+            && cell.claim(token)
+        {
+            task.token = token;
+            return Ok(());
+        }
+        self.take_another(task, token)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_another(&self, task: &mut Task, token: u64) -> Result<(), Refusal> {
+        for (at, cell) in self.cells.iter().enumerate() {
+            if cell.holder() == FREE && cell.claim(token) {
+                return Self::taken(task, token, at, false);
+            }
+        }
+        self.take_by_line(task, token)
+    }
+
+    fn taken(task: &mut Task, token: u64, at: usize, abandoned: bool) -> Result<(), Refusal> {
+        (task.token, task.cell) = (token, at);
+        if abandoned && !task.delays_abort() {
+            return Err(Refusal::Abandoned);
+        }
+        Ok(())
+    }
+
+    fn take_by_line(&self, task: &mut Task, token: u64) -> Result<(), Refusal> {
+        let signal = task.signal();
+        let mut limit = self.limit.filter(|_| !task.delays_abort());
+        let mut line = self.line();
+        if line.is_lifted() {
+            return Ok(());
+        }
+        if line.is_empty()
+            && let Some((at, abandoned)) = self.claim_or_mark(token)
+        {
+            return Self::taken(task, token, at, abandoned);
+        }
+        let mut looks = line.join(token, signal.clone());
+        drop(line);
+
+        let (mut waited, mut sleepers, mut pause) = (Duration::ZERO, Vec::new(), LOOK_EVERY);
+        let outcome = loop {
+            let left = limit.map(|limit| limit.saturating_sub(waited));
+            let until_look = looks.then_some(pause);
+            let (news, took) = signal.wait(left.into_iter().chain(until_look).min());
+            waited += took;
+            match news {
+                Some(News::Granted { cell, abandoned }) => {
+                    break Self::taken(task, token, cell, abandoned);
+                }
+                Some(News::Lifted) => break Ok(()),
+                Some(News::Look) => looks = true,
+                None if limit.is_some_and(|limit| waited >= limit) => {
+                    if self.line().withdraw(token) {
+                        self.counters.timed_out.fetch_add(1, Loosely);
+                        break Err(Refusal::TimedOut);
+                    }
+                    // Just now it got what it waited for.
+                    limit = None;
+                }
+                None => {
+                    let has_lent = self.lend(&mut sleepers);
+                    pause = if has_lent { LOOK_EVERY } else { pause * 2 };
+                    pause = pause.min(LOOK_AT_LEAST_EVERY);
+                }
+            }
+        };
+        let waited = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.counters.waits.fetch_add(1, Loosely);
+        self.counters.waited_ns.fetch_add(waited, Loosely);
+        self.counters.longest_ns.fetch_max(waited, Loosely);
+        outcome
+    }
+
+    /// Takes a slot that is free after all, or else marks them all. To be called under the line's lock, while nobody is in line.
+    fn claim_or_mark(&self, token: u64) -> Option<(usize, bool)> {
+        for (at, cell) in self.cells.iter().enumerate() {
+            let mut word = cell.0.load(Relaxed);
+            loop {
+                let next = match word {
+                    FREE | ABANDONED => token,
+                    held => held | WAITED_FOR,
+                };
+                match cell.0.compare_exchange(word, next, AcqRel, Relaxed) {
+                    Ok(_) if next == token => return Some((at, word == ABANDONED)),
+                    Ok(_) => break,
+                    Err(changed) => word = changed,
+                }
+            }
+        }
+        None
+    }
+
+    /// Hands on the slots of those who sleep, and did when `sleepers` were found, which those of now become.
+    fn lend(&self, sleepers: &mut Vec<Sleeper>) -> bool {
+        let mut has_lent = false;
+        let mut found = Vec::new();
+        for (at, cell) in self.cells.iter().enumerate() {
+            let token = cell.0.load(Acquire) & !WAITED_FOR;
+            let Some(sleep) = token::thread(token).and_then(&self.asleep) else {
+                continue;
+            };
+            let sleeper = Sleeper {
+                cell: at,
+                token,
+                sleep,
+            };
+            if !sleepers.contains(&sleeper) {
+                found.push(sleeper);
+                continue;
+            }
+            let mut line = self.line();
+            if !line.is_empty() && cell.holder() == token {
+                self.hand_on(&mut line, at, false);
+                self.counters.lent.fetch_add(1, Loosely);
+                has_lent = true;
+            }
+        }
+        *sleepers = found;
+        has_lent
+    }
+}

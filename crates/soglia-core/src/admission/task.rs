@@ -1,0 +1,259 @@
+//! What one task has to do with slots.
+
+use super::{Refusal, line::Signal};
+use crate::sync::Arc;
+
+/// Open callbacks of which it is kept how they began; those above are taken as the plain kind.
+const DEEPEST: u32 = 512;
+/// Two bits for each.
+const PER_WORD: u32 = 32;
+const WORDS: usize = (DEEPEST / PER_WORD) as usize;
+
+/// How a callback has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Callback {
+    /// The task held a slot already, as nobody had told that it left: the slot stays with it when the callback returns.
+    pub kept: bool,
+    /// The task had left managed code by a crossing that was told.
+    pub was_out: bool,
+}
+
+/// One task's part of [`Slots`](super::Slots). To be kept with the task, and used by its thread alone.
+#[derive(Debug)]
+pub struct Task {
+    /// 0, or the word that is in the cell of the slot which the task holds, or held when it was lent.
+    pub(super) token: u64,
+    /// The slot that the task held last: it tries that one first.
+    pub(super) cell: usize,
+    /// The task has left managed code, and was told to.
+    pub(super) is_out: bool,
+    /// Takes and gives nothing.
+    is_exempt: bool,
+    delays_abort: bool,
+    affinity: u32,
+    /// Goes up with each token, so that no two of a task are alike.
+    takes: u32,
+    thread: u32,
+    callbacks: u32,
+    begun: [u64; WORDS],
+    /// Made for the task's first wait.
+    signal: Option<Arc<Signal>>,
+}
+
+impl Task {
+    /// A task that holds nothing, of the thread with this number of the operating system (`gettid`).
+    pub const fn new(thread: u32) -> Self {
+        Self::made(thread, false)
+    }
+
+    /// A task that never takes a slot and never waits: for threads of the runtime's own, like the finalizer's.
+    pub const fn exempt() -> Self {
+        Self::made(0, true)
+    }
+
+    const fn made(thread: u32, is_exempt: bool) -> Self {
+        Self {
+            token: 0,
+            cell: 0,
+            is_out: false,
+            is_exempt,
+            delays_abort: false,
+            affinity: 0,
+            takes: 0,
+            thread,
+            callbacks: 0,
+            begun: [0; WORDS],
+            signal: None,
+        }
+    }
+
+    /// Whether the task was made by [`Task::exempt`].
+    pub const fn is_exempt(&self) -> bool {
+        self.is_exempt
+    }
+
+    /// Callbacks that are open.
+    pub const fn callbacks(&self) -> u32 {
+        self.callbacks
+    }
+
+    /// Regions open in which the task must come back on its thread.
+    pub const fn affinity(&self) -> u32 {
+        self.affinity
+    }
+
+    /// Whether a region is open in which the task must not be aborted.
+    pub const fn delays_abort(&self) -> bool {
+        self.delays_abort
+    }
+
+    /// Begins a region in which the task must stay with its thread. Such regions nest.
+    pub const fn begin_thread_affinity(&mut self) {
+        self.affinity = self.affinity.saturating_add(1);
+    }
+
+    /// Ends the innermost of them.
+    ///
+    /// # Errors
+    /// [`Refusal::Unexpected`] if there is none; then nothing is done.
+    pub const fn end_thread_affinity(&mut self) -> Result<(), Refusal> {
+        match self.affinity.checked_sub(1) {
+            None => Err(Refusal::Unexpected),
+            Some(left) => {
+                self.affinity = left;
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a region in which the task must not be aborted: it waits for slots without limit, and is not told of dead owners.
+    ///
+    /// # Errors
+    /// [`Refusal::Unexpected`] if it is in one already; then nothing is done.
+    pub const fn begin_delay_abort(&mut self) -> Result<(), Refusal> {
+        if self.delays_abort {
+            return Err(Refusal::Unexpected);
+        }
+        self.delays_abort = true;
+        Ok(())
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// [`Refusal::Unexpected`] if there is none; then nothing is done.
+    pub const fn end_delay_abort(&mut self) -> Result<(), Refusal> {
+        if !self.delays_abort {
+            return Err(Refusal::Unexpected);
+        }
+        self.delays_abort = false;
+        Ok(())
+    }
+
+    /// The word for the next slot that is taken.
+    #[inline]
+    pub(super) const fn next_token(&mut self) -> u64 {
+        self.takes = self.takes.wrapping_add(1);
+        token::of(self.thread, self.takes)
+    }
+
+    /// By what the task is woken.
+    pub(super) fn signal(&mut self) -> Arc<Signal> {
+        self.signal
+            .get_or_insert_with(|| Arc::new(Signal::default()))
+            .clone()
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, callback: Callback) {
+        if let Some(word) = self.begun.get_mut((self.callbacks / PER_WORD) as usize) {
+            let at = self.callbacks % PER_WORD * 2;
+            let bits = u64::from(callback.kept) | u64::from(callback.was_out) << 1;
+            *word = *word & !(3 << at) | bits << at;
+        }
+        self.callbacks = self.callbacks.saturating_add(1);
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Callback> {
+        self.callbacks = self.callbacks.checked_sub(1)?;
+        let word = self.begun.get((self.callbacks / PER_WORD) as usize);
+        let bits = word.map_or(0, |word| word >> (self.callbacks % PER_WORD * 2));
+        Some(Callback {
+            kept: bits & 1 != 0,
+            was_out: bits & 2 != 0,
+        })
+    }
+
+    /// Forgets what was open, as the thread has ended.
+    pub(super) const fn close_all(&mut self) {
+        self.callbacks = 0;
+        self.is_out = false;
+        self.delays_abort = false;
+        self.affinity = 0;
+    }
+}
+
+/// What is in the cell of a slot: who holds it.
+pub(super) mod token {
+    /// Nobody.
+    pub const FREE: u64 = 0;
+    /// Nobody, and its last owner died.
+    pub const ABANDONED: u64 = 2;
+    /// Beside a task's: somebody waits in line, so that the slot must be given to the first there.
+    pub const WAITED_FOR: u64 = 1;
+
+    /// A task's; of no two slots at a time the same, unless one of them was lent.
+    #[inline]
+    pub const fn of(thread: u32, take: u32) -> u64 {
+        (thread as u64) << 32 | ((take << 1) as u64)
+    }
+
+    /// The thread of the task whose this is, with or without the mark. `None`: nobody's.
+    pub const fn thread(word: u64) -> Option<u32> {
+        match (word >> 32) as u32 {
+            0 => None,
+            thread => Some(thread),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callbacks_come_back_in_order_and_the_deepest_as_plain_ones() {
+        let mut task = Task::new(1);
+        let of = |n: u32| Callback {
+            kept: n.is_multiple_of(3),
+            was_out: n.is_multiple_of(2),
+        };
+        let deep = DEEPEST + 10;
+        (0..deep).for_each(|n| task.push(of(n)));
+        assert_eq!(task.callbacks(), deep);
+        for n in (0..deep).rev() {
+            let expected = if n < DEEPEST {
+                of(n)
+            } else {
+                Callback::default()
+            };
+            assert_eq!(task.pop(), Some(expected), "{n}");
+        }
+        assert_eq!((task.pop(), task.callbacks()), (None, 0));
+    }
+
+    #[test]
+    fn tokens_name_their_thread_and_are_never_marks() {
+        let mut task = Task::new(7);
+        task.takes = u32::MAX - 1;
+        let mut last = 0;
+        for _ in 0..4 {
+            let token = task.next_token();
+            assert_ne!(token, last);
+            assert_eq!(token & token::WAITED_FOR, 0);
+            assert_eq!(token::thread(token | token::WAITED_FOR), Some(7));
+            last = token;
+        }
+        assert_eq!(token::thread(token::ABANDONED | token::WAITED_FOR), None);
+    }
+
+    #[test]
+    fn regions_are_counted_and_unbalanced_ends_unexpected() {
+        let mut task = Task::new(1);
+        assert_eq!(task.end_thread_affinity(), Err(Refusal::Unexpected));
+        task.begin_thread_affinity();
+        task.begin_thread_affinity();
+        assert_eq!(task.affinity(), 2);
+        assert_eq!(task.end_thread_affinity(), Ok(()));
+        assert_eq!(task.end_thread_affinity(), Ok(()));
+        assert_eq!(task.end_thread_affinity(), Err(Refusal::Unexpected));
+
+        assert_eq!(task.end_delay_abort(), Err(Refusal::Unexpected));
+        assert_eq!(task.begin_delay_abort(), Ok(()));
+        assert_eq!(task.begin_delay_abort(), Err(Refusal::Unexpected));
+        assert!(task.delays_abort());
+        assert_eq!(task.end_delay_abort(), Ok(()));
+        assert_eq!(task.end_delay_abort(), Err(Refusal::Unexpected));
+    }
+}

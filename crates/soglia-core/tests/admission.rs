@@ -1,0 +1,433 @@
+//! Slots with real threads: what each crossing does to them, who is told what, and many threads at once.
+#![allow(unsafe_code, reason = "the OS's number of a thread")]
+
+use std::{
+    num::NonZeroU16,
+    sync::{
+        Barrier, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use soglia_core::admission::{Refusal, Slots, Task, asleep};
+
+type Asleep = fn(u32) -> Option<u64>;
+
+fn slots(count: u16) -> Slots<Asleep> {
+    limited(count, None)
+}
+
+/// Nobody sleeps here.
+fn limited(count: u16, limit: Option<Duration>) -> Slots<Asleep> {
+    Slots::new(NonZeroU16::new(count).unwrap(), limit, |_| None)
+}
+
+/// A task of this thread.
+fn task() -> Task {
+    // SAFETY: has no precondition.
+    Task::new(unsafe { libc::gettid() }.unsigned_abs())
+}
+
+fn until(happened: impl Fn() -> bool) {
+    while !happened() {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_task_holds_a_slot_in_managed_code_only() {
+    let slots = slots(2);
+    let mut task = task();
+    // Its thread has begun in managed code, untold.
+    assert_eq!(slots.leave(&mut task), Ok(()));
+    for _ in 0..3 {
+        assert_eq!((slots.free(), slots.holds(&task)), (2, false));
+        slots.enter(&mut task).unwrap();
+        assert_eq!((slots.free(), slots.holds(&task)), (1, true));
+        slots.leave(&mut task).unwrap();
+    }
+    slots.reverse_enter(&mut task).unwrap();
+    slots.leave(&mut task).unwrap();
+    slots.reverse_enter(&mut task).unwrap();
+    assert_eq!((slots.free(), task.callbacks()), (1, 2));
+    slots.reverse_leave(&mut task).unwrap();
+    assert_eq!(slots.free(), 2);
+    slots.enter(&mut task).unwrap();
+    slots.reverse_leave(&mut task).unwrap();
+    assert_eq!((slots.free(), task.callbacks()), (2, 0));
+    slots.enter(&mut task).unwrap();
+    slots.end(&mut task);
+    assert_eq!((slots.free(), slots.figures()), (2, Default::default()));
+}
+
+/// Native code that was called without a word calls back: the task holds its slot all the time.
+#[test]
+fn a_callback_from_an_untold_call_keeps_the_slot() {
+    let slots = slots(1);
+    let mut task = task();
+    slots.reverse_enter(&mut task).unwrap();
+    slots.reverse_enter(&mut task).unwrap();
+    assert_eq!(slots.free(), 0);
+    // From in there a call that is told, with a callback of its own.
+    slots.leave(&mut task).unwrap();
+    assert_eq!(slots.free(), 1);
+    slots.reverse_enter(&mut task).unwrap();
+    slots.reverse_leave(&mut task).unwrap();
+    assert_eq!(slots.free(), 1);
+    slots.enter(&mut task).unwrap();
+    slots.reverse_leave(&mut task).unwrap();
+    assert!(
+        slots.holds(&task),
+        "the untold call returns to managed code"
+    );
+    slots.leave(&mut task).unwrap();
+    slots.enter(&mut task).unwrap();
+    slots.reverse_leave(&mut task).unwrap();
+    assert_eq!(slots.free(), 1);
+}
+
+#[test]
+fn who_owns_nothing_gives_nothing() {
+    let slots = slots(1);
+    let (mut task, mut other) = (task(), Task::new(u32::MAX));
+    assert_eq!(slots.reverse_leave(&mut task), Err(Refusal::NotOwner));
+    slots.enter(&mut other).unwrap();
+    slots.leave(&mut task).unwrap();
+    assert_eq!(slots.leave(&mut task), Err(Refusal::NotOwner));
+    assert!(slots.holds(&other));
+    slots.leave(&mut other).unwrap();
+    assert_eq!(slots.leave(&mut other), Err(Refusal::NotOwner));
+    assert_eq!(slots.reverse_leave(&mut other), Err(Refusal::NotOwner));
+    slots.reverse_enter(&mut other).unwrap();
+    slots.reverse_leave(&mut other).unwrap();
+    assert_eq!(slots.reverse_leave(&mut other), Err(Refusal::NotOwner));
+    assert_eq!(slots.free(), 1);
+}
+
+#[test]
+fn an_exempt_task_takes_and_waits_for_nothing() {
+    let slots = slots(1);
+    let (mut task, mut finalizer) = (task(), Task::exempt());
+    slots.enter(&mut task).unwrap();
+    for _ in 0..2 {
+        slots.enter(&mut finalizer).unwrap();
+        slots.reverse_enter(&mut finalizer).unwrap();
+        slots.leave(&mut finalizer).unwrap();
+        slots.leave(&mut finalizer).unwrap();
+        slots.reverse_leave(&mut finalizer).unwrap();
+    }
+    slots.end(&mut finalizer);
+    assert!(slots.holds(&task));
+}
+
+#[test]
+fn a_wait_ends_at_its_limit() {
+    let slots = limited(1, Some(Duration::from_millis(1)));
+    let (mut holder, mut task) = (task(), task());
+    slots.enter(&mut holder).unwrap();
+    slots.leave(&mut task).unwrap();
+    // After the call it goes on without, and has nothing to give at the next one.
+    assert_eq!(slots.enter(&mut task), Err(Refusal::TimedOut));
+    slots.leave(&mut task).unwrap();
+    // The callback is refused: it is not open.
+    assert_eq!(slots.reverse_enter(&mut task), Err(Refusal::TimedOut));
+    assert_eq!(slots.reverse_leave(&mut task), Err(Refusal::NotOwner));
+    assert_eq!(slots.enter(&mut task), Err(Refusal::TimedOut));
+    slots.end(&mut task);
+    assert!(slots.holds(&holder));
+    slots.leave(&mut holder).unwrap();
+    slots.enter(&mut task).unwrap();
+    let figures = slots.figures();
+    assert_eq!((figures.waits, figures.timed_out), (3, 3));
+    assert!(figures.longest_ns >= 1_000_000 && figures.waited_ns >= 3_000_000);
+}
+
+#[test]
+fn without_patience_nobody_waits() {
+    let slots = limited(1, Some(Duration::ZERO));
+    let (mut holder, mut task) = (task(), task());
+    slots.enter(&mut holder).unwrap();
+    assert_eq!(slots.enter(&mut task), Err(Refusal::TimedOut));
+}
+
+#[test]
+fn in_a_region_that_delays_aborts_there_is_no_limit() {
+    let slots = limited(1, Some(Duration::from_millis(1)));
+    let mut holder = task();
+    slots.enter(&mut holder).unwrap();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let mut task = task();
+            task.begin_delay_abort().unwrap();
+            slots.enter(&mut task).unwrap();
+            task.end_delay_abort().unwrap();
+            slots.leave(&mut task).unwrap();
+        });
+        until(|| slots.waiting() == 1);
+        // Another one's time is up in the meantime.
+        assert_eq!(slots.enter(&mut task()), Err(Refusal::TimedOut));
+        slots.leave(&mut holder).unwrap();
+        waiter.join().unwrap();
+    });
+    assert_eq!(slots.free(), 1);
+}
+
+#[test]
+fn first_come_first_served() {
+    let slots = slots(2);
+    let mut holders = [task(), task()];
+    holders.iter_mut().for_each(|h| slots.enter(h).unwrap());
+    let (sender, came) = mpsc::channel();
+    thread::scope(|scope| {
+        for n in 0..10 {
+            let (slots, sender) = (&slots, sender.clone());
+            scope.spawn(move || {
+                let mut task = task();
+                slots.reverse_enter(&mut task).unwrap();
+                sender.send(n).unwrap();
+                slots.reverse_leave(&mut task).unwrap();
+            });
+            until(|| slots.waiting() == n + 1);
+        }
+        // One slot goes down the line, so that its holders come one after the other.
+        slots.leave(&mut holders[0]).unwrap();
+        assert_eq!(
+            came.iter().take(10).collect::<Vec<_>>(),
+            Vec::from_iter(0..10)
+        );
+    });
+    assert_eq!((slots.free(), slots.figures().waits), (1, 10));
+}
+
+#[test]
+fn a_dead_owners_slot_comes_back_and_one_is_told() {
+    let slots = slots(1);
+    let mut dying = task();
+    slots.reverse_enter(&mut dying).unwrap();
+    slots.end(&mut dying);
+    assert_eq!(slots.free(), 1);
+    // A callback that is told does not run, and holds nothing.
+    let mut next = task();
+    assert_eq!(slots.reverse_enter(&mut next), Err(Refusal::Abandoned));
+    assert_eq!((slots.free(), next.callbacks()), (1, 0));
+    slots.reverse_enter(&mut next).unwrap();
+    slots.end(&mut next);
+    // Who comes back from a call is told, and has the slot.
+    assert_eq!(slots.enter(&mut next), Err(Refusal::Abandoned));
+    assert!(slots.holds(&next));
+    slots.leave(&mut next).unwrap();
+    slots.reverse_enter(&mut next).unwrap();
+    slots.end(&mut next);
+    // In a region that delays aborts nobody is told.
+    next.begin_delay_abort().unwrap();
+    assert_eq!(slots.enter(&mut next), Ok(()));
+    assert_eq!(slots.figures().abandoned, 3);
+}
+
+#[test]
+fn a_thread_that_comes_to_its_end_is_not_dead() {
+    let slots = slots(1);
+    let mut task = task();
+    slots.leave(&mut task).unwrap();
+    slots.enter(&mut task).unwrap();
+    slots.end(&mut task);
+    slots.end(&mut task);
+    // What the destructors of its locals call back begins anew.
+    slots.reverse_enter(&mut task).unwrap();
+    slots.reverse_leave(&mut task).unwrap();
+    assert_eq!((slots.free(), slots.figures().abandoned), (1, 0));
+}
+
+#[test]
+fn once_lifted_nobody_waits() {
+    let slots = slots(1);
+    let mut holder = task();
+    slots.enter(&mut holder).unwrap();
+    thread::scope(|scope| {
+        let call = || {
+            let mut task = task();
+            slots.enter(&mut task).unwrap();
+            assert!(!slots.holds(&task));
+            slots.leave(&mut task).unwrap();
+        };
+        (0..4).for_each(|_| drop(scope.spawn(call)));
+        until(|| slots.waiting() == 4);
+        slots.lift();
+        call();
+    });
+    assert_eq!(slots.free(), 0);
+    slots.leave(&mut holder).unwrap();
+    assert_eq!((slots.free(), slots.waiting()), (1, 0));
+}
+
+/// The holder waits in managed code for somebody who needs its slot.
+#[test]
+fn a_sleepers_slot_is_lent() {
+    let slots = &Slots::new(NonZeroU16::MIN, None, asleep);
+    let mut holder = task();
+    slots.enter(&mut holder).unwrap();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let mut task = task();
+            slots.enter(&mut task).unwrap();
+            assert!(slots.holds(&task));
+            slots.end(&mut task);
+        });
+        waiter.join().unwrap();
+    });
+    assert!(!slots.holds(&holder));
+    assert_eq!((slots.free(), slots.figures().lent), (1, 1));
+    // It runs on without, so a callback needs one of its own, which goes with it.
+    slots.reverse_enter(&mut holder).unwrap();
+    assert!(slots.holds(&holder));
+    slots.reverse_leave(&mut holder).unwrap();
+    assert_eq!(slots.free(), 1);
+    slots.leave(&mut holder).unwrap();
+    slots.enter(&mut holder).unwrap();
+    assert_eq!((slots.free(), slots.holds(&holder)), (0, true));
+}
+
+#[test]
+fn who_runs_keeps_the_slot() {
+    let slots = &limited(1, None);
+    let mut holder = task();
+    slots.enter(&mut holder).unwrap();
+    let has_it = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let mut task = task();
+            slots.enter(&mut task).unwrap();
+            has_it.store(true, SeqCst);
+            slots.end(&mut task);
+        });
+        until(|| slots.waiting() == 1);
+        for _ in 0..1000 {
+            thread::yield_now();
+            assert!(slots.holds(&holder) && !has_it.load(SeqCst));
+        }
+        slots.leave(&mut holder).unwrap();
+        waiter.join().unwrap();
+    });
+    assert_eq!(slots.figures().lent, 0);
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit
+    }
+}
+
+const THREADS: usize = 64;
+const CALLS: u64 = 100;
+
+/// Calls of a task, nested at random: `managed` runs in managed code.
+fn call<A: Fn(u32) -> Option<u64>>(
+    slots: &Slots<A>,
+    task: &mut Task,
+    random: &mut Random,
+    depth: u32,
+    managed: &mut impl FnMut(&mut Random),
+) {
+    let is_told = random.below(4) != 0;
+    if is_told {
+        slots.leave(task).unwrap();
+    }
+    while depth < 5 && random.below(2) == 0 {
+        slots.reverse_enter(task).unwrap();
+        managed(random);
+        call(slots, task, random, depth + 1, managed);
+        managed(random);
+        slots.reverse_leave(task).unwrap();
+    }
+    if is_told {
+        slots.enter(task).unwrap();
+    }
+}
+
+/// Each task on a thread of its own, and all slots free at the end.
+fn storm<A: Fn(u32) -> Option<u64> + Sync>(
+    slots: &Slots<A>,
+    count: u16,
+    managed: impl Fn(&mut Random) + Sync,
+) {
+    let begin = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for n in 0..THREADS as u64 {
+            let (begin, managed) = (&begin, &managed);
+            scope.spawn(move || {
+                let (mut task, mut random) = (task(), Random(n + 1));
+                slots.leave(&mut task).unwrap();
+                begin.wait();
+                slots.enter(&mut task).unwrap();
+                for _ in 0..CALLS {
+                    call(slots, &mut task, &mut random, 0, &mut |random| {
+                        managed(random)
+                    });
+                    managed(&mut random);
+                }
+                assert_eq!(task.callbacks(), 0);
+                slots.end(&mut task);
+            });
+        }
+    });
+    assert_eq!((slots.free(), slots.waiting()), (count.into(), 0));
+    assert_eq!(slots.figures().abandoned, 0);
+}
+
+#[test]
+fn sixty_four_threads_with_callbacks_keep_the_bound() {
+    for count in [1, 2, 4] {
+        let slots = slots(count);
+        let running = AtomicUsize::new(0);
+        storm(&slots, count, |random| {
+            let now = running.fetch_add(1, SeqCst) + 1;
+            assert!(now <= count.into(), "{now} run managed code");
+            if random.below(8) == 0 {
+                thread::yield_now();
+            }
+            running.fetch_sub(1, SeqCst);
+        });
+        let figures = slots.figures();
+        assert!(figures.waits > 0 && figures.longest_ns <= figures.waited_ns);
+        assert_eq!((figures.lent, figures.timed_out), (0, 0));
+    }
+}
+
+/// Managed code takes locks, and sleeps in them while others that hold them wait for slots.
+#[test]
+fn sixty_four_threads_with_locks_do_not_deadlock() {
+    for count in [1, 2, 4] {
+        let slots = &Slots::new(NonZeroU16::new(count).unwrap(), None, asleep);
+        let locks: [Mutex<u64>; 3] = Default::default();
+        let begin = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for n in 0..THREADS as u64 {
+                let (locks, begin) = (&locks, &begin);
+                scope.spawn(move || {
+                    let (mut task, mut random) = (task(), Random(n + 1));
+                    begin.wait();
+                    for _ in 0..5 {
+                        let mut held = locks[random.below(3) as usize].lock().unwrap();
+                        *held += 1;
+                        // Native code is called with the lock held.
+                        call(slots, &mut task, &mut random, 3, &mut |_| {
+                            thread::yield_now()
+                        });
+                    }
+                    slots.end(&mut task);
+                });
+            }
+        });
+        let total: u64 = locks.iter().map(|lock| *lock.lock().unwrap()).sum();
+        assert_eq!(total, THREADS as u64 * 5);
+        assert_eq!((slots.free(), slots.waiting()), (count.into(), 0));
+    }
+}
