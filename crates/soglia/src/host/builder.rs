@@ -127,7 +127,7 @@ impl Builder {
         self.watch_at_most(watch::CAPACITY)
     }
 
-    /// The same with so many that wait; an event takes 64 bytes.
+    /// The same with so many that wait; an event takes 40 bytes.
     pub fn watch_at_most(mut self, events: usize) -> Self {
         self.managers.watch = Some(Arc::new(Watch::new(events)));
         self

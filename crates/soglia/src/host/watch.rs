@@ -5,13 +5,14 @@
 
 use std::cell::Cell;
 use std::iter::FusedIterator;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 use soglia_core::crossing::Crossing;
+use soglia_core::time::{self, Anchor, Scale, TickSource};
 
 use super::Target;
 
@@ -34,28 +35,45 @@ pub struct Event {
     pub target: Option<Target>,
     /// The thread that crossed, by the number that the operating system gives it.
     pub thread: u32,
-    /// When.
+    /// When, by the processor's counter where that is steady: to be compared with those of other events.
     pub time: Instant,
     /// How many events were dropped since the one that was read before, because the queue was full.
     pub missed: u64,
 }
 
+/// An event on its way: small, and for the reader to make something of.
+struct Record {
+    crossing: Crossing,
+    thread: u32,
+    /// An address, or 0.
+    target: usize,
+    ticks: u64,
+    /// Events that had been dropped by then.
+    dropped: u64,
+}
+
 /// What crossing threads and readers share.
 pub(super) struct Watch {
-    queue: ArrayQueue<(Event, u64)>,
+    queue: ArrayQueue<Record>,
     dropped: AtomicU64,
     /// Of the dropped ones, those that a reader was told of.
     told: AtomicU64,
     closed: AtomicBool,
+    start: (Instant, Anchor),
+    /// Found by the first reader, when there is some distance from the start.
+    scale: OnceLock<Scale>,
 }
 
 impl Watch {
     pub fn new(capacity: usize) -> Self {
+        TickSource::detect().select();
         Self {
             queue: ArrayQueue::new(capacity.max(1)),
             dropped: AtomicU64::new(0),
             told: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            start: (Instant::now(), Anchor::take()),
+            scale: OnceLock::new(),
         }
     }
 
@@ -70,18 +88,14 @@ impl Watch {
     }
 
     pub fn put(&self, crossing: Crossing, target: Option<Target>) {
-        let event = Event {
+        let record = Record {
             crossing,
-            target,
             thread: thread_number(),
-            time: Instant::now(),
-            missed: 0,
+            target: target.map_or(0, Target::address),
+            ticks: time::now(),
+            dropped: self.dropped.load(Relaxed),
         };
-        if self
-            .queue
-            .push((event, self.dropped.load(Relaxed)))
-            .is_err()
-        {
+        if self.queue.push(record).is_err() {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -92,9 +106,23 @@ impl Watch {
     }
 
     fn take(&self) -> Option<Event> {
-        let (mut event, dropped) = self.queue.pop()?;
-        event.missed = dropped.saturating_sub(self.told.fetch_max(dropped, Relaxed));
-        Some(event)
+        let record = self.queue.pop()?;
+        let told = self.told.fetch_max(record.dropped, Relaxed);
+        Some(Event {
+            crossing: record.crossing,
+            target: (record.target != 0).then(|| Target::new(record.target)),
+            thread: record.thread,
+            time: self.time_of(record.ticks),
+            missed: record.dropped.saturating_sub(told),
+        })
+    }
+
+    fn time_of(&self, ticks: u64) -> Instant {
+        let (instant, anchor) = self.start;
+        let scale = self
+            .scale
+            .get_or_init(|| Scale::between(anchor, Anchor::take()).unwrap_or(Scale::IDENTITY));
+        instant + Duration::from_nanos(scale.ns(ticks.saturating_sub(anchor.ticks)))
     }
 }
 
@@ -281,6 +309,18 @@ mod tests {
         let dropped = Events::new(watch).dropped();
         assert_eq!(read + dropped, 40_000);
         assert!(told <= dropped);
+    }
+
+    #[test]
+    fn times_are_those_of_the_clock() {
+        let watch = Watch::new(2);
+        thread::sleep(Duration::from_millis(20));
+        let before = Instant::now();
+        watch.put(Crossing::EnterRuntime, None);
+        let after = Instant::now();
+        let time = watch.take().unwrap().time;
+        let tolerance = Duration::from_millis(5);
+        assert!(before - tolerance < time && time < after + tolerance);
     }
 
     #[test]

@@ -80,8 +80,20 @@ pub fn configurations_are_chosen(stage: &Stage) {
         .start()
         .unwrap_err();
     assert!(matches!(why, Error::NoConfiguration(_)), "{why}");
-    // It leads to the version, whatever is newest.
+    // It leads to the version, whatever is newest, and to no other.
     let config = configuration("Microsoft.NETCore.App", &stage.version);
+    let Err(Error::VersionMissing { installed, .. }) = Host::builder().version("99.0").start()
+    else {
+        panic!("there is no such version");
+    };
+    for other in installed.iter().filter(|other| **other != stage.version) {
+        let builder = Host::builder().version(other).runtime_config(&config);
+        match builder.start().unwrap_err() {
+            Error::OtherVersion { version, .. } => assert_eq!(version, *other),
+            Error::VersionTooOld(version) => assert_eq!(version, *other),
+            why => panic!("{why}"),
+        }
+    }
     let host = Host::builder().runtime_config(&config).start().unwrap();
     fs::remove_file(&config).unwrap();
     assert_eq!(host.version(), stage.version);
