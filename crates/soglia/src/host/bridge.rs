@@ -22,7 +22,7 @@ use soglia_abi::hosting::types::LPTHREAD_START_ROUTINE;
 use soglia_abi::hresult::{E_FAIL, E_NOINTERFACE, E_NOTIMPL, E_POINTER, S_FALSE, S_OK};
 use soglia_abi::{BOOL, GUID, HRESULT};
 use soglia_core::crossing::Crossing;
-use windows_core::{ComObject, Interface, implement};
+use windows_core::{ComObject, IUnknown, Interface, implement};
 
 use super::task::time_of;
 use super::watch::Watch;
@@ -302,10 +302,13 @@ impl IHostTask_Impl for Task_Impl {
     unsafe fn SetCLRTask(&self, task: *mut c_void) -> HRESULT {
         answer(|| {
             // SAFETY: null or alive, by COM's rules.
-            match unsafe { ClrTask::lent(task) } {
-                Some(task) => self.0.set_clr_task(task),
-                None => Ok(()),
-            }
+            let Some(lent) = (unsafe { ClrTask::lent(task) }) else {
+                return Ok(());
+            };
+            self.0.set_clr_task(lent)?;
+            // SAFETY: where it is taken, it comes with a reference, for hosts that do not count.
+            drop(unsafe { IUnknown::from_raw(task) });
+            Ok(())
         })
     }
 }

@@ -6,8 +6,8 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use soglia::host::{
-    Answer, ClrTask, ClrTaskManager, Crossing, Error, HResult, Host, HostTask, HostTaskManager,
-    Target,
+    Answer, ClrTask, ClrTaskManager, Crossing, Error, HResult, Host, HostGcManager, HostTask,
+    HostTaskManager, Target,
 };
 
 use crate::Stage;
@@ -249,6 +249,35 @@ pub fn callbacks_may_wait(stage: &Stage) {
         state.1.store(true, SeqCst);
         assert_eq!(waiting.join().unwrap(), 1);
     });
+}
+
+pub fn suspensions_are_told(stage: &Stage) {
+    #[derive(Default)]
+    struct Told {
+        open: AtomicU32,
+        ended: Mutex<Vec<Option<u32>>>,
+    }
+    struct Collector(Arc<Told>);
+    impl HostGcManager for Collector {
+        fn suspension_starting(&self) {
+            self.0.open.fetch_add(1, SeqCst);
+        }
+        fn suspension_ending(&self, generation: Option<u32>) {
+            self.0.open.fetch_sub(1, SeqCst);
+            self.0.ended.lock().unwrap().push(generation);
+        }
+    }
+    let told = Arc::<Told>::default();
+    let builder = stage.builder().gc_manager(Collector(told.clone()));
+    let host = builder.start().unwrap();
+    let gc = host.gc().unwrap();
+    drop(std::mem::take(&mut *told.ended.lock().unwrap()));
+    for generation in 0..=2 {
+        gc.collect(Some(generation)).unwrap();
+        let ended = std::mem::take(&mut *told.ended.lock().unwrap());
+        assert!(ended.contains(&Some(generation.into())), "{ended:?}");
+        assert_eq!(told.open.load(SeqCst), 0);
+    }
 }
 
 pub fn crossings_are_watched(stage: &Stage) {
