@@ -1,6 +1,8 @@
 //! The cases. Each is a host of its own.
 
-use crate::{acting::*, api::Library, collections::*, doors::*, lasting::*, managers::*, runs::*};
+use crate::{
+    acting::*, api::Library, collections::*, doors::*, faults::*, lasting::*, managers::*, runs::*,
+};
 
 /// One process.
 pub struct Case {
@@ -19,6 +21,17 @@ const fn case(name: &'static str, run: fn(&Library, &str)) -> Case {
         environment: &[],
         exit_code: 0,
         tells: &[],
+    }
+}
+
+const fn throwing(
+    name: &'static str,
+    run: fn(&Library, &str),
+    environment: &'static [(&'static str, &'static str)],
+) -> Case {
+    Case {
+        environment,
+        ..case(name, run)
     }
 }
 
@@ -149,6 +162,123 @@ pub const ALL: &[Case] = &[
         the_first_of_two_hosts_is_told,
     ),
     case("a_late_host_is_not_told", a_late_host_is_not_told),
+    throwing(
+        "thrown_while_handing_over:GetHostManager",
+        thrown_while_handing_over,
+        &[("THROWS_IN", "GetHostManager")],
+    ),
+    throwing(
+        "thrown_while_handing_over:SetCLRTaskManager",
+        thrown_while_handing_over,
+        &[("THROWS_IN", "SetCLRTaskManager")],
+    ),
+    throwing(
+        "thrown_while_handing_over:AddRef",
+        thrown_while_handing_over,
+        &[("THROWS_IN", "AddRef")],
+    ),
+    throwing(
+        "thrown_while_running:GetCurrentTask:plain",
+        thrown_while_running,
+        &[("THROWS_IN", "GetCurrentTask:plain")],
+    ),
+    throwing(
+        "thrown_while_running:SetCLRTask:plain",
+        thrown_while_running,
+        &[("THROWS_IN", "SetCLRTask:plain")],
+    ),
+    throwing(
+        "thrown_while_running:CallNeedsHostHook:plain",
+        thrown_while_running,
+        &[("THROWS_IN", "CallNeedsHostHook:plain")],
+    ),
+    throwing(
+        "thrown_while_running:LeaveRuntime:plain",
+        thrown_while_running,
+        &[("THROWS_IN", "LeaveRuntime:plain")],
+    ),
+    throwing(
+        "thrown_while_running:LeaveRuntime:pointer",
+        thrown_while_running,
+        &[("THROWS_IN", "LeaveRuntime:pointer")],
+    ),
+    throwing(
+        "thrown_while_running:LeaveRuntime:callback-delegate",
+        thrown_while_running,
+        &[("THROWS_IN", "LeaveRuntime:callback-delegate")],
+    ),
+    throwing(
+        "thrown_while_running:EnterRuntime:plain",
+        thrown_while_running,
+        &[("THROWS_IN", "EnterRuntime:plain")],
+    ),
+    throwing(
+        "thrown_while_running:EnterRuntime:pointer",
+        thrown_while_running,
+        &[("THROWS_IN", "EnterRuntime:pointer")],
+    ),
+    throwing(
+        "thrown_while_running:EnterRuntime:callback",
+        thrown_while_running,
+        &[("THROWS_IN", "EnterRuntime:callback")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseEnterRuntime:callback",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseEnterRuntime:callback")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseEnterRuntime:callback-delegate",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseEnterRuntime:callback-delegate")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseEnterRuntime:thread",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseEnterRuntime:thread")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseEnterRuntime:thread-delegate",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseEnterRuntime:thread-delegate")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseLeaveRuntime:callback",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseLeaveRuntime:callback")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseLeaveRuntime:callback-delegate",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseLeaveRuntime:callback-delegate")],
+    ),
+    throwing(
+        "thrown_while_running:ReverseLeaveRuntime:thread-delegate",
+        thrown_while_running,
+        &[("THROWS_IN", "ReverseLeaveRuntime:thread-delegate")],
+    ),
+    throwing(
+        "thrown_while_running:Release:thread",
+        thrown_while_running,
+        &[("THROWS_IN", "Release:thread")],
+    ),
+    throwing(
+        "thrown_while_running:SuspensionStarting:collect",
+        thrown_while_running,
+        &[("THROWS_IN", "SuspensionStarting:collect")],
+    ),
+    throwing(
+        "thrown_while_running:SuspensionEnding:collect",
+        thrown_while_running,
+        &[("THROWS_IN", "SuspensionEnding:collect")],
+    ),
+    Case {
+        exit_code: 42,
+        tells: &["event 1 true"],
+        ..case("thrown_at_the_end", thrown_at_the_end)
+    },
+    case("a_host_ends_a_thread", a_host_ends_a_thread),
+    case("a_panic_of_another_library", a_panic_of_another_library),
     Case {
         exit_code: 42,
         tells: &["event 1 true"],

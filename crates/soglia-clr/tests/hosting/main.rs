@@ -11,6 +11,7 @@ mod api;
 mod cases;
 mod collections;
 mod doors;
+mod faults;
 mod host;
 mod lasting;
 mod managers;
@@ -106,6 +107,24 @@ fn native(folder: &Path) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/build.sh");
     let built = Command::new(script).arg("native").arg(folder).status();
     assert!(built.unwrap().success(), "{script} native builds");
+    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built = Command::new(&compiler)
+        .args([
+            "-std=c++17",
+            "-O1",
+            "-fPIC",
+            "-shared",
+            "-pthread",
+            "-fvisibility=hidden",
+        ])
+        .args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-I"])
+        .arg(own.join("../../include"))
+        .arg("-o")
+        .arg(folder.join("libthrows.so"))
+        .arg(own.join("tests/hosting/throws.cpp"))
+        .status();
+    assert!(built.unwrap().success(), "{compiler} compiles throws.cpp");
 }
 
 fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result<(), Failed> {

@@ -165,8 +165,7 @@ impl IHostControl_Impl for Control_Impl {
         if id != IHostTaskManager::IID {
             return E_NOINTERFACE;
         }
-        let manager: IHostTaskManager = ComObject::new(Manager(self.0.clone())).into_interface();
-        *object = manager.into_raw();
+        *object = manager(&self.0).into_raw();
         S_OK
     }
 
@@ -413,6 +412,11 @@ impl Acting {
             text => Err(text),
         }
     }
+}
+
+/// A task manager by itself.
+pub fn manager(script: &Arc<Script>) -> IHostTaskManager {
+    ComObject::new(Manager(script.clone())).into_interface()
 }
 
 /// Hands over a control.

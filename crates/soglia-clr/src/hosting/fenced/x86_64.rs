@@ -149,11 +149,15 @@ unsafe extern "C" fn threw(exception: *mut Exception) -> HRESULT {
 /// An exception that was caught. It is gone after this.
 unsafe fn dispose(exception: *mut Exception) {
     const CPP: u64 = 0x0043_2b2b;
-    const RUST: u64 = 0x5255_5354;
+    // Older ones write it the other way round.
+    const RUST: [u64; 2] = [
+        u64::from_le_bytes(*b"MOZ\0RUST"),
+        u64::from_be_bytes(*b"MOZ\0RUST"),
+    ];
     // SAFETY: by the contract.
     let (class, cleanup) = unsafe { ((*exception).class, (*exception).cleanup) };
     // Another copy of Rust's runtime takes its panics back from nobody: it would end the process. The bytes are lost.
-    if class & 0xffff_ffff == RUST {
+    if RUST.contains(&class) {
         return;
     }
     if (class >> 8) & 0xff_ffff == CPP
