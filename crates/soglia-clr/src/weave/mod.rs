@@ -19,6 +19,7 @@
 //! | [`hooks`] | how hooks are called from a module |
 //! | [`around`], [`told`] | what is put around a call, and around one that a host is told of |
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
+//! | [`corelib`] | changes of methods of System.Private.CoreLib |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
 //! | this | which modules and methods, and what became of them |
@@ -30,6 +31,7 @@
 mod around;
 pub mod before;
 pub mod body;
+mod corelib;
 mod delegates;
 pub mod dynamic;
 mod emit;
@@ -57,6 +59,8 @@ use soglia_core::{
     trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
 };
 use windows_core::Interface;
+
+use corelib::CoreLib;
 
 use crate::{
     boundary, clerk,
@@ -168,7 +172,10 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let scope = Scope::of_module(&engine.info, module);
     let taken_over = scope
         .ok_or_else(|| "System.Private.CoreLib has no metadata".to_owned())
-        .and_then(|scope| delegates::take_over(engine, module, scope.itself()));
+        .and_then(|scope| {
+            let corelib = CoreLib::new(engine, module, scope.itself());
+            delegates::take_over(&corelib)
+        });
     match taken_over {
         Ok(changed) => {
             let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,206 @@
+//! System.Private.CoreLib while it is being loaded: its metadata to read, its methods' bodies to read and to change.
+//!
+//! Its metadata stay as they are, for to open them for writing would take longer than all else at the start: code that is put in has no
+//! local variables but those that were there, and calls us by a signature that CoreLib has for purposes of its own.
+
+use std::cell::OnceCell;
+
+use soglia_abi::{
+    ids::{MdToken, ModuleId},
+    profiler::{info_later::IMethodMalloc, metadata::IMetaDataImport},
+};
+use windows_core::Interface;
+
+use super::{
+    before::{Before, Error, bytes, enumerated, wide},
+    body,
+    il::Code,
+    sig,
+};
+use crate::engine::Engine;
+
+/// A reading of CoreLib's metadata, while it is being loaded.
+pub(super) struct CoreLib<'a> {
+    engine: &'a Engine,
+    module: ModuleId,
+    import: &'a IMetaDataImport,
+    ask: OnceCell<Result<Ask, String>>,
+}
+
+/// How we are called: the signature's token, and whether it returns something.
+type Ask = (MdToken, bool);
+
+/// A function of ours that methods of CoreLib call, with words of their own; they drop its answer.
+pub(super) type Function<Words> = extern "C" fn(*mut Words) -> isize;
+
+impl<'a> CoreLib<'a> {
+    pub(super) fn new(engine: &'a Engine, module: ModuleId, import: &'a IMetaDataImport) -> Self {
+        Self {
+            engine,
+            module,
+            import,
+            ask: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn class(&self, name: &str) -> Result<MdToken, String> {
+        let (wide, mut token) = (wide(name), MdToken::default());
+        // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.
+        let answer = unsafe {
+            self.import
+                .FindTypeDefByName(wide.as_ptr(), MdToken(0), &raw mut token)
+        };
+        match answer.is_ok() {
+            true => Ok(token),
+            false => Err(format!("System.Private.CoreLib has no {name}")),
+        }
+    }
+
+    /// The methods of that name, with their signatures, which have two bytes at least.
+    pub(super) fn methods(&self, class: MdToken, name: &str) -> Vec<(MdToken, Vec<u8>)> {
+        let wide = wide(name);
+        let tokens = enumerated(self.import, |handle, into, room, count| {
+            // SAFETY: a zero-terminated name; the pointers that `enumerated` passes are good.
+            unsafe {
+                self.import
+                    .EnumMethodsWithName(handle, class, wide.as_ptr(), into, room, count)
+            }
+        });
+        let with_signature = |token: MdToken| {
+            let signature = self.signature_of(token)?;
+            (signature.len() >= 2).then_some((token, signature))
+        };
+        tokens.into_iter().filter_map(with_signature).collect()
+    }
+
+    fn before(&self, method: MdToken) -> Result<Before, Error> {
+        Before::of(self.import, method)
+    }
+
+    fn signature_of(&self, method: MdToken) -> Option<Vec<u8>> {
+        Some(self.before(method).ok()?.signature)
+    }
+
+    /// The only method of that name which has a signature of this beginning.
+    pub(super) fn method(
+        &self,
+        class: &str,
+        name: &str,
+        signature: &[u8],
+    ) -> Result<MdToken, String> {
+        let methods = self.methods(self.class(class)?, name);
+        let mut fitting = methods.iter().filter(|(_, s)| s.starts_with(signature));
+        match (fitting.next(), fitting.next()) {
+            (Some((token, _)), None) => Ok(*token),
+            _ => Err(format!(
+                "System.Private.CoreLib has another {class}.{name} than expected"
+            )),
+        }
+    }
+
+    fn signature(&self) -> Result<Ask, String> {
+        let signatures = (0x1100_0001..0x1200_0000).map(MdToken);
+        // SAFETY: any token may be asked about.
+        let mut signatures =
+            signatures.take_while(|token| unsafe { self.import.IsValidToken(*token) }.as_bool());
+        let found = signatures.find_map(|token| {
+            let (mut blob, mut size) = (std::ptr::null(), 0);
+            // SAFETY: a signature of this module, pointers to locals.
+            let answer = unsafe {
+                self.import
+                    .GetSigFromToken(token, &raw mut blob, &raw mut size)
+            };
+            // SAFETY: the metadata are that long there, now.
+            let blob = answer.is_ok().then(|| unsafe { bytes(blob, size) })?;
+            Some((token, sig::takes_pointer(&blob)?))
+        });
+        found.ok_or_else(|| {
+            "System.Private.CoreLib calls no function that takes a pointer".to_owned()
+        })
+    }
+
+    /// The token of the first type parameter of a method, for instructions.
+    pub(super) fn type_parameter(&self) -> Option<MdToken> {
+        let tokens = (0x1B00_0001..0x1C00_0000).map(MdToken);
+        // SAFETY: any token may be asked about.
+        let mut tokens =
+            tokens.take_while(|token| unsafe { self.import.IsValidToken(*token) }.as_bool());
+        tokens.find(|token| {
+            let (mut blob, mut size) = (std::ptr::null(), 0);
+            // SAFETY: a type of this module, pointers to locals.
+            let answer = unsafe {
+                self.import
+                    .GetTypeSpecFromToken(*token, &raw mut blob, &raw mut size)
+            };
+            // SAFETY: the metadata are that long there, now.
+            answer.is_ok() && unsafe { bytes(blob, size) } == [sig::METHOD_VARIABLE, 0]
+        })
+    }
+
+    /// The body of a method, in the CLR's memory.
+    pub(super) fn body(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
+        let (mut code, mut size) = (std::ptr::null(), 0);
+        // SAFETY: a method of this module, pointers to locals.
+        let answer = unsafe {
+            self.engine
+                .info
+                .GetILFunctionBody(self.module, method, &raw mut code, &raw mut size)
+        };
+        let plain = if answer.is_ok() && !code.is_null() {
+            // SAFETY: CoreLib is never unloaded, and its image is that long there.
+            body::plain(unsafe { std::slice::from_raw_parts(code, size as usize) })
+        } else {
+            None
+        };
+        plain.ok_or_else(|| {
+            let name = self.before(method).map(|before| before.name);
+            let name = String::from_utf16_lossy(&name.unwrap_or_default());
+            format!("{name} in System.Private.CoreLib has no code, or code of an unknown shape")
+        })
+    }
+
+    pub(super) fn set_body(&self, method: MdToken, body: &[u8]) -> Result<(), String> {
+        let info = &self.engine.info;
+        let mut memory = std::ptr::null_mut();
+        // SAFETY: a pointer to a local.
+        let answer = unsafe { info.GetILFunctionBodyAllocator(self.module, &raw mut memory) };
+        let failed = |what| format!("the runtime's {what} failed");
+        if answer.is_err() || memory.is_null() {
+            return Err(failed("GetILFunctionBodyAllocator"));
+        }
+        // SAFETY: on success the CLR gives a reference of its own.
+        let memory = unsafe { IMethodMalloc::from_raw(memory) };
+        // SAFETY: the CLR's own allocator; the result is null or that large.
+        let place = unsafe { memory.Alloc(body.len() as u32) }.cast::<u8>();
+        if place.is_null() {
+            return Err(failed("IMethodMalloc"));
+        }
+        // SAFETY: that large, and new.
+        unsafe { std::ptr::copy_nonoverlapping(body.as_ptr(), place, body.len()) };
+        // SAFETY: a method of this module, a whole body in memory of the CLR's.
+        let answer = unsafe { info.SetILFunctionBody(self.module, method, place) };
+        answer.ok().map_err(|_| failed("SetILFunctionBody"))
+    }
+
+    /// Calls one of our functions with the address that is on the stack, in preemptive mode.
+    pub(super) fn call<Words>(
+        &self,
+        code: &mut Code,
+        function: Function<Words>,
+    ) -> Result<(), String> {
+        let (signature, returns) = self.ask.get_or_init(|| self.signature()).clone()?;
+        // An address has no sign, the instruction's number has: the same 64 bits.
+        code.ldc_i8((function as usize as u64).cast_signed());
+        code.conv_i();
+        code.calli(signature, 1, returns);
+        if returns {
+            code.pop();
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn finish(code: Code, locals: Option<MdToken>) -> Result<Vec<u8>, String> {
+    let unwritable = || "a body does not come out even".to_owned();
+    code.finish(locals).ok_or_else(unwritable)
+}
