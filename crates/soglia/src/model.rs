@@ -3,8 +3,10 @@
 //! The fields are the JSON of `soglia report --format json`; `docs/report.schema.json` describes it.
 
 mod build;
+pub(crate) mod overdue;
 
 pub use build::target_infos;
+pub use overdue::{Deadlines, OverdueReport, OverdueRow};
 use serde::Serialize;
 
 /// All that a report can tell.
@@ -38,6 +40,8 @@ pub struct Model {
     pub not_watched: Vec<Unwatched>,
     /// What was not called as the program meant to.
     pub policy: Option<Policy>,
+    /// How long native calls were to take at most.
+    pub deadlines: Option<Deadlines>,
     /// How many of each.
     pub crossings: Crossings,
     /// What did not fit.
@@ -56,6 +60,8 @@ pub struct Model {
     pub slow: Vec<SlowRow>,
     /// Calls at least this long are slow; 0: none is.
     pub slow_threshold_ns: u64,
+    /// Calls that missed a deadline, in the order in which that was found.
+    pub overdue: Vec<OverdueRow>,
     /// Calls that had not returned when the recording was read, or when the process ended.
     pub open: Vec<OpenRow>,
     /// What a reader should know.

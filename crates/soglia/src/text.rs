@@ -1,6 +1,7 @@
 //! Reports for people.
 
 mod notes;
+mod overdue;
 mod verdict;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Model, TargetRow};
+pub use overdue::news;
 pub use verdict::verdict;
 
 /// What the targets are sorted by.
@@ -111,6 +113,7 @@ pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<(
     head(model, out)?;
     targets(model, shown, out)?;
     tasks(model, out)?;
+    overdue::section(model, out)?;
     slow(model, shown, out)?;
     open(model, shown, out)?;
     notes::unwatched(model, out)?;

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The runtime is suspended within moments, or something holds it up.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// While the collector or somebody else has the runtime suspended, we cannot.
 const TRIES: u32 = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
@@ -77,7 +77,7 @@ pub fn of_thread(engine: &'static Engine, os_thread: u32) -> Result<Vec<Function
         answered
             .try_recv()
             .inspect(|_| STUCK.store(false, SeqCst))
-            .unwrap_or(Err("the runtime could not be suspended within 2 s"))
+            .unwrap_or(Err("the runtime could not be suspended within 5 s"))
     })
 }
 

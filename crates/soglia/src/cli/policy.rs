@@ -6,7 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use soglia_core::policy::{Destination, Glob, Policy, Rule, Thrown};
+use soglia_core::{
+    deadline::{Deadline, encode},
+    policy::{Destination, Glob, Policy, Rule, Thrown},
+};
+
+use super::deadline::{self, repeated as repeated_deadline};
 
 /// What goes through an environment variable is limited by the system to 128 KiB, its name included.
 const MOST_BYTES: usize = 100 << 10;
@@ -34,6 +39,10 @@ pub struct PolicyOptions {
     /// Do not watch these.
     #[arg(long, value_name = "GLOB")]
     skip: Vec<Glob>,
+    /// Report calls of these that have not returned after DURATION, again after twice that, and so on; or report and `dump` core, or
+    /// report and `kill` the program: docs/deadlines.md.
+    #[arg(long, value_name = "GLOB=DURATION[:report|dump|kill]", value_parser = deadline::deadline)]
+    deadline: Vec<Deadline>,
     /// More rules, in TOML: docs/policy.md describes it.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -45,14 +54,32 @@ pub struct PolicyOptions {
     deny_fatal: bool,
 }
 
+/// What the engine is told about calls, as text.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The policy; `None`: there are no rules.
+    pub policy: Option<String>,
+    /// The deadlines; `None`: there are none.
+    pub deadlines: Option<String>,
+}
+
 impl PolicyOptions {
-    /// The policy for the engine, as text. `None`: there are no rules. `woven`: whether calls are woven around, without which
-    /// there is nothing that could refuse them.
+    /// What options and file say together. `woven`: whether calls are woven around, without which there is nothing that could refuse
+    /// them.
     ///
     /// # Errors
     /// If it makes no sense, or cannot be carried out.
-    pub fn read(&self, woven: bool) -> anyhow::Result<Option<String>> {
+    pub fn read(&self, woven: bool) -> anyhow::Result<Told> {
         let mut policy = self.given();
+        let mut deadlines = self.deadline.clone();
+        if let Some(deadline) = repeated_deadline(&deadlines) {
+            anyhow::bail!(
+                "--deadline '{}' is one too many: '{}' has one with the action {} already",
+                deadline.text,
+                deadline.target,
+                deadline.action.name()
+            );
+        }
         if let Some(rule) = repeated(&policy.rules) {
             anyhow::bail!(
                 "--{} '{}' is given twice: only the first would count",
@@ -64,10 +91,14 @@ impl PolicyOptions {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read the policy {}", path.display()))?;
             let more = file::parse(&text).map_err(|e| anyhow::anyhow!("{}:{e}", path.display()))?;
-            policy.rules.extend(more.rules);
-            policy.audit |= more.audit;
-            policy.fatal |= more.fatal;
+            policy.rules.extend(more.policy.rules);
+            policy.audit |= more.policy.audit;
+            policy.fatal |= more.policy.fatal;
+            let given = &self.deadline;
+            let replaced = |d: &Deadline| given.iter().any(|given| given.target == d.target);
+            deadlines.extend(more.deadlines.into_iter().filter(|d| !replaced(d)));
         }
+        let deadlines = (!deadlines.is_empty()).then(|| encode(&deadlines));
         if policy.is_empty() {
             for (given, option) in [(self.audit, "--audit"), (self.deny_fatal, "--deny-fatal")] {
                 if given {
@@ -76,7 +107,7 @@ impl PolicyOptions {
                     );
                 }
             }
-            return Ok(None);
+            return told(None, deadlines);
         }
         if !woven {
             anyhow::bail!(
@@ -84,15 +115,7 @@ impl PolicyOptions {
                 self.name_of_first()
             );
         }
-        let text = policy.encode();
-        if text.len() > MOST_BYTES {
-            anyhow::bail!(
-                "the policy has {} rules in {} bytes, and {MOST_BYTES} bytes can be handed over: say more with globs",
-                policy.rules.len(),
-                text.len()
-            );
-        }
-        Ok(Some(text))
+        told(Some(policy.encode()), deadlines)
     }
 
     /// What the options say by themselves.
@@ -121,6 +144,19 @@ impl PolicyOptions {
             None => "--policy".into(),
         }
     }
+}
+
+/// Both, if they can be handed over.
+fn told(policy: Option<String>, deadlines: Option<String>) -> anyhow::Result<Told> {
+    for (what, text) in [("policy", &policy), ("deadlines", &deadlines)] {
+        let bytes = text.as_ref().map_or(0, String::len);
+        if bytes > MOST_BYTES {
+            anyhow::bail!(
+                "the {what} come to {bytes} bytes, and {MOST_BYTES} bytes can be handed over: say more with globs"
+            );
+        }
+    }
+    Ok(Told { policy, deadlines })
 }
 
 /// A rule whose target an earlier rule of its kind has already.

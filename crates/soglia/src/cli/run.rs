@@ -15,6 +15,8 @@ use soglia_core::trace::{
 
 use super::{
     Record, Run, RunFormat, Source, complain,
+    deadline::Live,
+    policy::Told,
     start::{Ready, check_weaving, nothing_recorded},
 };
 
@@ -25,7 +27,12 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
             "--counts needs --source woven: the runtime's own callbacks cost the same, timed or not"
         );
     }
-    let policy = options.policy.read(options.source != Source::Transitions)?;
+    let Told { policy, deadlines } = options.policy.read(options.source != Source::Transitions)?;
+    if options.counts && deadlines.is_some() {
+        anyhow::bail!(
+            "deadlines cannot go with --counts: of calls that are only counted nobody knows since when they are open"
+        );
+    }
     let ready = Ready::find(&options.command)?;
     // Where calls cannot be woven around, nothing would be refused: then the program must not run at all.
     let source = if policy.is_some() || options.counts {
@@ -44,6 +51,9 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     if let Some(policy) = &policy {
         launch = launch.env("SOGLIA_POLICY", policy);
     }
+    if let Some(deadlines) = &deadlines {
+        launch = launch.env("SOGLIA_DEADLINES", deadlines);
+    }
     let running = match launch.spawn() {
         Ok(running) => running,
         Err(error) => {
@@ -55,7 +65,18 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
         }
     };
     let child = running.pid();
-    let ended = running.wait(|| {}).context("cannot wait for the program")?;
+    // Whoever wants JSON gets that and nothing else.
+    let mut live =
+        (deadlines.is_some() && options.format == RunFormat::Text).then(|| Live::new(&path));
+    let mut tell = || {
+        if let Some(live) = &mut live {
+            live.tell();
+        }
+    };
+    let ended = running
+        .wait(&mut tell)
+        .context("cannot wait for the program")?;
+    tell();
     if let Err(error) = finish(options, &file, &path, child, ended) {
         complain(&format!("{error:#}"));
     }

@@ -21,7 +21,7 @@ use soglia_core::{
 
 use super::{
     Crossings, FaultRow, Model, OpenRow, Policy, Runtime, SlowRow, TargetInfo, TargetRow, TaskRow,
-    Unwatched,
+    Unwatched, overdue,
 };
 
 impl Model {
@@ -120,6 +120,8 @@ impl Model {
                 })
                 .collect(),
             slow_threshold_ns: reader.slow_ns(),
+            deadlines: overdue::deadlines(&names),
+            overdue: overdue::rows(&names, &tasks, scale, since_start, duration_ns),
             open: tasks
                 .iter()
                 .flat_map(|task| {
@@ -228,7 +230,7 @@ fn is_internal(names: &Names, target: u32) -> bool {
         .is_some_and(|names| names.runtime_internal)
 }
 
-fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
+pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
     if target == 0 {
         let method = Some("[no room in the recording]".to_owned());
         return TargetRow {
@@ -279,7 +281,7 @@ fn only_call(accounts: &[Account], names: &Names, target: u32, side: Side) -> Ve
 }
 
 /// A stack without the called method itself: its wrapper, which calls the native function, is no caller of it.
-fn callers(names: &Names, target: u32, stack: u32) -> Vec<String> {
+pub(super) fn callers(names: &Names, target: u32, stack: u32) -> Vec<String> {
     let called = names.targets.get(&target).and_then(|n| n.method.as_deref());
     let frames = names.stack(stack).into_iter().enumerate();
     let frames = frames.filter(|(n, frame)| *n > 0 || Some(*frame) != called);

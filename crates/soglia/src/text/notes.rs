@@ -29,7 +29,7 @@ pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Rules that may be misspelt.
-fn idle(rules: &[String]) -> Option<String> {
+fn idle(rules: &[String], nothing: &str) -> Option<String> {
     const MOST: usize = 5;
     let some = rules.get(..rules.len().min(MOST))?.join(", ");
     let more = match rules.len() {
@@ -37,9 +37,7 @@ fn idle(rules: &[String]) -> Option<String> {
         n if n > MOST => format!(" and {} more", n - MOST),
         _ => String::new(),
     };
-    Some(format!(
-        "no module that was watched declares a function for {some}{more}"
-    ))
+    Some(format!("{nothing} {some}{more}"))
 }
 
 /// What a reader should know beside the numbers.
@@ -54,7 +52,15 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
         if policy.audit {
             lines.push("an audit: no call was refused or redirected".into());
         }
-        lines.extend(idle(&policy.idle_rules));
+        lines.extend(idle(
+            &policy.idle_rules,
+            "no module that was watched declares a function for",
+        ));
+    }
+    if let Some(deadlines) = &model.deadlines {
+        let quoted = |text: &String| format!("deadline '{text}'");
+        let rules: Vec<String> = deadlines.idle_rules.iter().map(quoted).collect();
+        lines.extend(idle(&rules, "nothing that was watched was called for"));
     }
     for fault in &model.faults {
         lines.push(format!(
@@ -80,7 +86,7 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     if records > 0 {
         lines.push(format!(
             "{} or stacks were counted but not kept",
-            plural(records, "slow call", "slow calls")
+            plural(records, "slow or late call", "slow or late calls")
         ));
     }
     if !lines.is_empty() {

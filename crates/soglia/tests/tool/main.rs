@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_recordings;
 mod case;
 mod check;
+mod deadline;
 mod delegates;
 mod endings;
 mod modules;

@@ -96,7 +96,33 @@ pub struct Report {
     pub tasks: Vec<Task>,
     pub slow: Vec<Slow>,
     pub slow_threshold_ns: u64,
+    pub overdue: Vec<Overdue>,
     pub open: Vec<Open>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Overdue {
+    pub target: String,
+    pub task: u32,
+    pub outcome: String,
+    pub duration_ns: u64,
+    pub reports: Vec<OverdueReport>,
+    pub dump: Option<PathBuf>,
+    pub no_dump: Option<String>,
+    pub killed: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OverdueReport {
+    pub deadline: String,
+    pub duration_ns: u64,
+    pub os_thread: u32,
+    pub nested: u32,
+    pub thread: Option<String>,
+    pub stack: Vec<String>,
+    pub no_stack: Option<String>,
+    pub native_stack: Vec<String>,
+    pub native_end: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

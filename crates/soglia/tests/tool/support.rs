@@ -6,11 +6,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub use crate::recording::{Line, Open, Recording, Report, Target};
+pub use crate::recording::{Line, Open, Overdue, Recording, Report, Target};
 use soglia::dotnet::{CORE_FRAMEWORK, Root, Search, process_env};
 
 pub const SOGLIA: &str = env!("CARGO_BIN_EXE_soglia");
@@ -316,6 +316,11 @@ impl Live {
         let children =
             fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid())).ok()?;
         children.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Its standard input, if that is a pipe: it ends when this is dropped.
+    pub fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     pub fn is_over(&mut self) -> bool {

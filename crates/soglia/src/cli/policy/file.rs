@@ -2,13 +2,19 @@
 
 use std::{fmt, ops::Range};
 
-use soglia_core::policy::{Destination, Exception, Glob, Kind, Policy, Rule, Thrown};
+use soglia_core::{
+    deadline::Deadline,
+    policy::{Destination, Exception, Glob, Kind, Policy, Rule, Thrown},
+};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
+use crate::cli::deadline::{self, repeated};
+
 /// The keys of a file that are not rules.
+const DEADLINE: &str = "deadline";
 const AUDIT: &str = "audit";
 const FATAL: &str = "deny-fatal";
 
@@ -32,8 +38,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The policy that a file says.
-pub fn parse(text: &str) -> Result<Policy, Error> {
+/// What a file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// What shall become of calls.
+    pub policy: Policy,
+    /// How long they may take.
+    pub deadlines: Vec<Deadline>,
+}
+
+/// What a file says.
+pub fn parse(text: &str) -> Result<Contents, Error> {
     let file = File { text };
     let document = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or_default();
@@ -44,13 +59,27 @@ pub fn parse(text: &str) -> Result<Policy, Error> {
         let key = text.get(span.clone()).filter(|_| duplicate).unwrap_or("");
         file.error(&span, key, said.join(", "))
     })?;
-    let mut policy = Policy::default();
+    let (mut policy, mut deadlines) = (Policy::default(), Vec::new());
     let mut seen = Vec::new();
     for (key, value) in in_order(document.get_ref()) {
         let name = &**key.get_ref();
         match (name, Kind::ALL.into_iter().find(|k| k.name() == name)) {
             (AUDIT, _) => policy.audit = file.boolean(AUDIT, value)?,
             (FATAL, _) => policy.fatal = file.boolean(FATAL, value)?,
+            (DEADLINE, _) => {
+                for section in file.sections(DEADLINE, value)? {
+                    let (found, span) = file.deadline(section)?;
+                    deadlines.push(found);
+                    if let Some(second) = repeated(&deadlines) {
+                        let message = format!(
+                            "'{}' has a deadline with the action {} already: remove one of the two",
+                            second.target,
+                            second.action.name()
+                        );
+                        return Err(file.error(&span, DEADLINE, message));
+                    }
+                }
+            }
             (_, Some(kind)) => {
                 for (rule, span) in file.rules(kind, value)? {
                     file.no_second(&mut seen, &rule, span)?;
@@ -59,18 +88,21 @@ pub fn parse(text: &str) -> Result<Policy, Error> {
             }
             (_, None) => {
                 let kinds = Kind::ALL.map(Kind::name);
-                let known = [&kinds[..], &[AUDIT, FATAL]].concat();
+                let known = [&kinds[..], &[DEADLINE, AUDIT, FATAL]].concat();
                 return Err(file.unknown(&key.span(), name, &known));
             }
         }
     }
-    Ok(policy)
+    Ok(Contents { policy, deadlines })
 }
 
 /// The text of a file, for lines.
 struct File<'a> {
     text: &'a str,
 }
+
+/// A section, and its place.
+type Section<'a, 'i> = (&'a DeTable<'i>, Range<usize>);
 
 type Entry<'a, 'i> = (
     &'a Spanned<std::borrow::Cow<'i, str>>,
@@ -153,17 +185,78 @@ impl File<'_> {
                 list.iter().map(rule).collect()
             }
             Kind::Deny | Kind::Redirect | Kind::MaxCalls => {
-                let expected = format!("sections [[{name}]], one for each rule");
-                let sections = value.get_ref().as_array();
-                let sections = sections.ok_or_else(|| self.wrong(value, name, &expected))?;
-                let rule = |section: &Spanned<DeValue>| {
-                    let table = section.get_ref().as_table();
-                    let table = table.ok_or_else(|| self.wrong(section, name, &expected))?;
-                    self.section(kind, table, section.span())
-                };
-                sections.iter().map(rule).collect()
+                let rule = |(table, span)| self.section(kind, table, span);
+                self.sections(name, value)?.into_iter().map(rule).collect()
             }
         }
+    }
+
+    /// The sections of one key, each with its place.
+    fn sections<'a, 'i>(
+        &self,
+        name: &str,
+        value: &'a Spanned<DeValue<'i>>,
+    ) -> Result<Vec<Section<'a, 'i>>, Error> {
+        let expected = format!("sections [[{name}]], one for each rule");
+        let sections = value.get_ref().as_array();
+        let sections = sections.ok_or_else(|| self.wrong(value, name, &expected))?;
+        let section = |section: &'a Spanned<DeValue<'i>>| {
+            let table = section.get_ref().as_table();
+            let table = table.ok_or_else(|| self.wrong(section, name, &expected))?;
+            Ok((table, section.span()))
+        };
+        sections.iter().map(section).collect()
+    }
+
+    /// Refuses keys of a section that mean nothing.
+    fn no_others(&self, name: &str, table: &DeTable, known: &[&str]) -> Result<(), Error> {
+        for (key, _) in in_order(table) {
+            if !known.contains(&&**key.get_ref()) {
+                let path = format!("{name}.{}", key.get_ref());
+                return Err(self.unknown(&key.span(), &path, known));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a section must have.
+    fn needed<'a, 'i>(
+        &self,
+        name: &str,
+        (table, span): &Section<'a, 'i>,
+        key: &str,
+        example: &str,
+    ) -> Result<&'a Spanned<DeValue<'i>>, Error> {
+        table.get(key).ok_or_else(|| {
+            let message = format!("is missing: add {key} = {example}");
+            self.error(span, &format!("{name}.{key}"), message)
+        })
+    }
+
+    /// A deadline, and the place of its target.
+    fn deadline(&self, section: Section<'_, '_>) -> Result<(Deadline, Range<usize>), Error> {
+        let table = section.0;
+        self.no_others(DEADLINE, table, &["target", "after", "action"])?;
+        let given = self.needed(DEADLINE, &section, "target", "\"LIBRARY!ENTRY\"")?;
+        let target = self.glob(given, "deadline.target")?;
+        let text_of = |value, key, check: &dyn Fn(&str) -> Result<(), String>| {
+            let text = self.text_of(value, key)?;
+            let wrong = |message| self.error(&value.span(), key, message);
+            check(text).map_err(wrong)?;
+            Ok(text)
+        };
+        let after = self.needed(DEADLINE, &section, "after", "\"5s\"")?;
+        let after = text_of(after, "deadline.after", &|text| {
+            deadline::after(text).map(drop)
+        })?;
+        let action = table.get("action").map(|value| {
+            text_of(value, "deadline.action", &|text| {
+                deadline::action(text).map(drop)
+            })
+        });
+        let made = deadline::made(target, after, action.transpose()?);
+        let made = made.map_err(|message| self.error(&section.1, DEADLINE, message))?;
+        Ok((made, given.span()))
     }
 
     /// A rule that is a section, and the place of its target.
@@ -180,18 +273,9 @@ impl File<'_> {
             Kind::MaxCalls => [&["target", "calls"][..], &THROWN].concat(),
             _ => [&["target"][..], &THROWN].concat(),
         };
-        for (key, _) in in_order(table) {
-            if !known.contains(&&**key.get_ref()) {
-                let path = format!("{name}.{}", key.get_ref());
-                return Err(self.unknown(&key.span(), &path, &known));
-            }
-        }
-        let needed = |key: &str, example: &str| {
-            table.get(key).ok_or_else(|| {
-                let message = format!("is missing: add {key} = {example}");
-                self.error(&span, &format!("{name}.{key}"), message)
-            })
-        };
+        self.no_others(name, table, &known)?;
+        let section = (table, span);
+        let needed = |key, example| self.needed(name, &section, key, example);
         let given = needed("target", "\"LIBRARY!ENTRY\"")?;
         let target = self.glob(given, &format!("{name}.target"))?;
         let rule = match kind {

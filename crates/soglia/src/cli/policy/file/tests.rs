@@ -33,7 +33,7 @@ of it"""
 
 #[test]
 fn a_whole_file() {
-    let policy = parse(WHOLE).unwrap();
+    let policy = parse(WHOLE).unwrap().policy;
     let rules: Vec<String> = policy.rules.iter().map(ToString::to_string).collect();
     assert_eq!(
         rules,
@@ -68,11 +68,13 @@ fn the_documented_file() {
     let document = include_str!("../../../../../../docs/policy.md");
     let (_, rest) = document.split_once("```toml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
-    let policy = parse(example).unwrap();
+    let Contents { policy, deadlines } = parse(example).unwrap();
     let kinds: Vec<Kind> = policy.rules.iter().map(Rule::kind).collect();
     for kind in Kind::ALL {
         assert!(kinds.contains(&kind), "{kind:?}");
     }
+    let deadlines: Vec<&str> = deadlines.iter().map(|d| &*d.text).collect();
+    assert_eq!(deadlines, ["libpq!*=5s", "libpq!*=2m:kill"]);
     for exception in Exception::ALL {
         let row = format!("| `{}` |", exception.name());
         assert!(document.contains(&row), "{row}");
@@ -81,19 +83,51 @@ fn the_documented_file() {
 
 #[test]
 fn a_file_that_says_nothing() {
-    assert_eq!(parse(""), Ok(Policy::default()));
-    assert_eq!(parse("# later\n"), Ok(Policy::default()));
+    assert_eq!(parse(""), Ok(Contents::default()));
+    assert_eq!(parse("# later\n"), Ok(Contents::default()));
 }
 
 /// Bad files, and all that is said of each.
 const BAD: &[(&str, &str)] = &[
     (
+        "deadline = \"a=5s\"\n",
+        "1: deadline: expected sections [[deadline]], one for each rule, found a text",
+    ),
+    (
+        "[[deadline]]\nafter = \"5s\"\n",
+        "1: deadline.target: is missing: add target = \"LIBRARY!ENTRY\"",
+    ),
+    (
+        "[[deadline]]\ntarget = \"a\"\n",
+        "1: deadline.after: is missing: add after = \"5s\"",
+    ),
+    (
+        "[[deadline]]\ntarget = \"a\"\nafter = 5\n",
+        "3: deadline.after: expected a text in quotes, found a number",
+    ),
+    (
+        "[[deadline]]\ntarget = \"a\"\nafter = \"5\"\n",
+        "3: deadline.after: '5' is no duration: write one such as 500ms, 5s or 1m",
+    ),
+    (
+        "[[deadline]]\ntarget = \"a\"\nafter = \"5s\"\naction = \"stop\"\n",
+        "4: deadline.action: 'stop' is no action: there are report, dump, kill",
+    ),
+    (
+        "[[deadline]]\ntarget = \"a\"\nafter = \"5s\"\nwhen = 1\n",
+        "4: deadline.when: there is no such key here; there are target, after, action",
+    ),
+    (
+        "[[deadline]]\ntarget = \"a\"\nafter = \"5s\"\n\n[[deadline]]\ntarget = \"a\"\nafter = \"7s\"\n",
+        "6: deadline: 'a' has a deadline with the action report already: remove one of the two",
+    ),
+    (
         "audit = true\ndney = []\n",
-        "2: dney: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, audit, deny-fatal",
+        "2: dney: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, deadline, audit, deny-fatal",
     ),
     (
         "zzz = 1\naaa = 1\n",
-        "1: zzz: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, audit, deny-fatal",
+        "1: zzz: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, deadline, audit, deny-fatal",
     ),
     (
         "[[deny]]\ntarget = \"a\"\nmesage = \"b\"\n",
