@@ -85,6 +85,34 @@ internal static unsafe class Managed
         into->Survived = GC.GetGCMemoryInfo(GCKind.FullBlocking).HeapSizeBytes;
     }
 
+    private static delegate* unmanaged<int, void> s_tell;
+
+    // From here on the function is told what ends the program: 0, that it exits; 1, an exception that nobody has caught.
+    private static void Watch(delegate* unmanaged<int, void> tell)
+    {
+        s_tell = tell;
+        AppDomain.CurrentDomain.ProcessExit += static (_, _) => s_tell(0);
+        AppDomain.CurrentDomain.UnhandledException += static (_, _) => s_tell(1);
+    }
+
+    // Exceptions that nobody catches end their thread and nothing else, from here on. .NET 10 can do that.
+    private static int KeepRunning()
+    {
+        try
+        {
+            MethodInfo? set = typeof(object).Assembly
+                .GetType("System.Runtime.ExceptionServices.ExceptionHandling")?
+                .GetMethod("SetUnhandledExceptionHandler", new[] { typeof(Func<Exception, bool>) });
+            set?.Invoke(null, new object[] { new Func<Exception, bool>(static _ => true) });
+            return set == null ? 0 : 1;
+        }
+        catch (TargetInvocationException)
+        {
+            // The program has a handler of its own.
+            return 0;
+        }
+    }
+
     private static long Allocated() => GC.GetAllocatedBytesForCurrentThread();
 
     private static int DebuggerAttached() => Debugger.IsAttached ? 1 : 0;

@@ -157,7 +157,7 @@ impl ProfilerCallback for Profiler {
             if let Some(engine) = engine::get() {
                 engine.recording.shut_down();
             }
-            hosting::clr_disabled();
+            hosting::shut_down();
             hresult::S_OK
         })
     }

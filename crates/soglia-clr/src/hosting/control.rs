@@ -21,11 +21,12 @@ use soglia_abi::{
 };
 use windows_core::{ComObject, Interface, implement};
 
-use super::{clr, collector, events, method, others, tasks};
+use super::{clr, collector, events, method, others, policy, tasks};
 
 /// A control, with a reference for the caller. One that is made before the runtime runs stays a full one.
-pub fn create(limited: bool) -> *mut c_void {
-    let control: ICLRControl = ComObject::new(Control { limited }).into_interface();
+/// `major` is that of the runtime that the host is for.
+pub fn create(limited: bool, major: u64) -> *mut c_void {
+    let control: ICLRControl = ComObject::new(Control { limited, major }).into_interface();
     control.into_raw()
 }
 
@@ -33,6 +34,7 @@ pub fn create(limited: bool) -> *mut c_void {
 struct Control {
     /// Made when the runtime ran: what shapes its start is not given out any more.
     limited: bool,
+    major: u64,
 }
 
 impl ICLRControl_Impl for Control_Impl {
@@ -58,7 +60,7 @@ impl ICLRControl_Impl for Control_Impl {
                 ICLRGCManager::IID | ICLRGCManager2::IID => collector::manager(&id),
                 ICLRAppDomainResourceMonitor::IID => collector::monitor(),
                 ICLROnEventManager::IID => events::manager(),
-                ICLRPolicyManager::IID => events::policy(),
+                ICLRPolicyManager::IID => policy::manager(self.major),
                 ICLRDebugManager::IID => others::debug(),
                 ICLRHostProtectionManager::IID => others::host_protection(),
                 ICLRDomainManager::IID => others::domain(),

@@ -1,9 +1,19 @@
-//! `ICLROnEventManager` and `ICLRPolicyManager`: what the host wants to be told of, and what it wants done, when code fails.
+//! What ends the program, and who is told of it: the host's `IHostPolicyManager`, and the actions that it has registered with
+//! `ICLROnEventManager`.
+//!
+//! | occasion | `IHostPolicyManager` | then `IActionOnCLREvent` |
+//! | --- | --- | --- |
+//! | managed code or the host exits | `OnDefaultAction(OPR_ProcessExit, eExitProcess)` | `Event_DomainUnload`, and when the runtime shuts down, `Event_ClrDisabled` |
+//! | nobody has caught an exception | `OnFailure(FAIL_FatalRuntime, eRudeExitProcess)` | `Event_ClrDisabled` |
+//! | `ICLRTask::Abort` | `OnDefaultAction(OPR_ThreadAbort, eAbortThread)` | |
+//!
+//! Managed code tells of the first two ([`managed::watch`]), before other handlers of the same events run. Where a program lets none of ours in,
+//! the runtime's shutdown has to do. Each is told once.
 
 use std::{
     ffi::c_void,
     mem::ManuallyDrop,
-    ptr::null_mut,
+    ptr::{null_mut, without_provenance_mut},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::AcqRel},
@@ -13,26 +23,29 @@ use std::{
 use soglia_abi::{
     HRESULT,
     hosting::policy::{
-        EClrEvent, EClrFailure, EClrOperation, EClrUnhandledException, EPolicyAction,
-        Event_ClrDisabled, Event_StackOverflow, IActionOnCLREvent, ICLROnEventManager,
-        ICLROnEventManager_Impl, ICLRPolicyManager, ICLRPolicyManager_Impl, MaxClrEvent,
-        MaxClrFailure, MaxClrOperation, MaxPolicyAction, eHostDeterminedPolicy,
+        EClrEvent, EClrOperation, EPolicyAction, Event_ClrDisabled, Event_DomainUnload,
+        Event_StackOverflow, FAIL_FatalRuntime, IActionOnCLREvent, ICLROnEventManager,
+        ICLROnEventManager_Impl, MaxClrEvent, OPR_ProcessExit, eExitProcess, eRudeExitProcess,
     },
-    hresult::{E_INVALIDARG, E_NOTIMPL, HOST_E_INVALIDOPERATION, S_OK},
+    hresult::{E_FAIL, E_INVALIDARG, E_NOTIMPL, HOST_E_INVALIDOPERATION, S_OK},
 };
 use windows_core::{ComObject, Interface, implement};
 
 use super::{
-    Shared, clr,
+    Shared,
+    clr::{self, DOMAIN},
     fenced::{object, stand_in},
-    method,
+    heed, host, managed, method,
 };
-use crate::engine;
+use crate::{boundary::fence, engine};
 
-/// Those for `Event_ClrDisabled`, the one event that .NET tells.
-static ACTIONS: Mutex<Vec<Shared<IActionOnCLREvent>>> = Mutex::new(Vec::new());
+/// For [`TOLD`] events.
+static ACTIONS: Mutex<Vec<(EClrEvent, Shared<IActionOnCLREvent>)>> = Mutex::new(Vec::new());
 
-fn actions() -> MutexGuard<'static, Vec<Shared<IActionOnCLREvent>>> {
+/// Those that .NET gives occasions for.
+const TOLD: [EClrEvent; 2] = [Event_DomainUnload, Event_ClrDisabled];
+
+fn actions() -> MutexGuard<'static, Vec<(EClrEvent, Shared<IActionOnCLREvent>)>> {
     ACTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -41,17 +54,76 @@ pub fn any() -> bool {
     !actions().is_empty()
 }
 
-/// Tells that no more managed code will run. Once, whoever calls it how often.
-pub fn clr_disabled() {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    if TOLD.swap(true, AcqRel) {
-        return;
+/// To be called when the runtime has started: has managed code tell what only it hears of, if the host wants to know.
+pub fn started() {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if (any() || host::policy_manager().is_some()) && !WATCHED.swap(true, AcqRel) {
+        // If it cannot, there is still the shutdown.
+        let _ = managed::watch(ends);
     }
+}
+
+/// Called by managed code.
+extern "C" fn ends(how: i32) {
+    match how {
+        0 => fence((), exits),
+        _ => fence((), fails),
+    }
+}
+
+/// The program exits.
+fn exits() {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    if !ONCE.swap(true, AcqRel) {
+        takes_action(OPR_ProcessExit, eExitProcess);
+        // The one domain goes with the process.
+        happened(Event_DomainUnload, without_provenance_mut(DOMAIN as usize));
+    }
+}
+
+/// Nobody has caught an exception.
+fn fails() {
+    if let Some(manager) = host::policy_manager() {
+        // SAFETY: a live object of the host's.
+        let _ = heed(unsafe { manager.OnFailure(FAIL_FatalRuntime, eRudeExitProcess) });
+    }
+    disabled();
+    // That is what this failure is documented to mean.
+    let _ = heed(E_FAIL);
+}
+
+/// `Event_ClrDisabled`.
+fn disabled() {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    if !ONCE.swap(true, AcqRel) {
+        happened(Event_ClrDisabled, null_mut());
+    }
+}
+
+/// To be called when the runtime shuts down, and no more managed code will run.
+pub fn shut_down() {
+    exits();
+    disabled();
+}
+
+/// The runtime does now what it does by default.
+pub fn takes_action(operation: EClrOperation, action: EPolicyAction) {
+    if let Some(manager) = host::policy_manager() {
+        // SAFETY: a live object of the host's.
+        let _ = heed(unsafe { manager.OnDefaultAction(operation, action) });
+    }
+}
+
+fn happened(event: EClrEvent, data: *mut c_void) {
     // An action may unregister others, so none is called under the lock.
-    let told: Vec<IActionOnCLREvent> = actions().iter().map(|action| action.0.clone()).collect();
+    let told: Vec<IActionOnCLREvent> = actions()
+        .iter()
+        .filter(|(of, _)| *of == event)
+        .map(|(_, action)| action.0.clone())
+        .collect();
     for action in told {
-        // SAFETY: a live object of the host's; null is what this event comes with.
-        let _ = unsafe { action.OnEvent(Event_ClrDisabled, null_mut()) };
+        // SAFETY: a live object of the host's, and what this event comes with.
+        let _ = heed(unsafe { action.OnEvent(event, data) });
     }
 }
 
@@ -70,7 +142,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
             if action.is_null() || event.0 >= MaxClrEvent.0 {
                 return E_INVALIDARG;
             }
-            if event != Event_ClrDisabled {
+            if !TOLD.contains(&event) {
                 return E_NOTIMPL;
             }
             if clr::is_running() && engine::get().is_none() {
@@ -80,7 +152,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
             // SAFETY: alive, by COM's rules, and never released unless it was counted.
             let action = ManuallyDrop::new(unsafe { stand_in::<IActionOnCLREvent>(action) });
             let counted = IActionOnCLREvent::clone(&action);
-            actions().push(Shared(counted));
+            actions().push((event, Shared(counted)));
             S_OK
         })
     }
@@ -94,12 +166,10 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 return HOST_E_INVALIDOPERATION;
             }
             let mut actions = actions();
-            let same = |known: &Shared<IActionOnCLREvent>| object(&known.0) == action;
-            let removed = actions
-                .iter()
-                .position(same)
-                .filter(|_| event == Event_ClrDisabled)
-                .map(|at| actions.remove(at));
+            let same = |(of, known): &(EClrEvent, Shared<IActionOnCLREvent>)| {
+                *of == event && object(&known.0) == action
+            };
+            let removed = actions.iter().position(same).map(|at| actions.remove(at));
             drop(actions);
             // The last reference may go with it, and that is the host's code.
             if removed.is_some() {
@@ -108,62 +178,5 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 HOST_E_INVALIDOPERATION
             }
         })
-    }
-}
-
-/// The policy manager, with a reference for the caller.
-pub fn policy() -> *mut c_void {
-    let policy: ICLRPolicyManager = ComObject::new(Policy).into_interface();
-    policy.into_raw()
-}
-
-/// .NET escalates in one way only. Wrong arguments are told apart all the same.
-#[implement(ICLRPolicyManager)]
-struct Policy;
-
-fn not_there(valid: bool) -> HRESULT {
-    method(|| if valid { E_NOTIMPL } else { E_INVALIDARG })
-}
-
-fn valid(operation: EClrOperation) -> bool {
-    operation.0 < MaxClrOperation.0
-}
-
-fn known(action: EPolicyAction) -> bool {
-    action.0 < MaxPolicyAction.0
-}
-
-impl ICLRPolicyManager_Impl for Policy_Impl {
-    unsafe fn SetDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
-        not_there(valid(operation) && known(action))
-    }
-
-    unsafe fn SetTimeout(&self, operation: EClrOperation, _milliseconds: u32) -> HRESULT {
-        not_there(valid(operation))
-    }
-
-    unsafe fn SetActionOnTimeout(
-        &self,
-        operation: EClrOperation,
-        action: EPolicyAction,
-    ) -> HRESULT {
-        not_there(valid(operation) && known(action))
-    }
-
-    unsafe fn SetTimeoutAndAction(
-        &self,
-        operation: EClrOperation,
-        _milliseconds: u32,
-        action: EPolicyAction,
-    ) -> HRESULT {
-        not_there(valid(operation) && known(action))
-    }
-
-    unsafe fn SetActionOnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT {
-        not_there(failure.0 < MaxClrFailure.0 && known(action))
-    }
-
-    unsafe fn SetUnhandledExceptionPolicy(&self, policy: EClrUnhandledException) -> HRESULT {
-        not_there(policy.0 <= eHostDeterminedPolicy.0)
     }
 }

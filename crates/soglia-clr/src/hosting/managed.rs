@@ -51,6 +51,8 @@ struct Functions {
     used: unsafe extern "system" fn(*mut Used),
     allocated: unsafe extern "system" fn() -> i64,
     debugger: unsafe extern "system" fn() -> i32,
+    watch: unsafe extern "system" fn(extern "C" fn(i32)),
+    keep_running: unsafe extern "system" fn() -> i32,
     set_culture: unsafe extern "system" fn(i32, i32) -> i32,
 }
 
@@ -88,6 +90,8 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             used: clr.function(assembly, class, "Used")?,
             allocated: clr.function(assembly, class, "Allocated")?,
             debugger: clr.function(assembly, class, "DebuggerAttached")?,
+            watch: clr.function(assembly, class, "Watch")?,
+            keep_running: clr.function(assembly, class, "KeepRunning")?,
             set_culture: clr.function(assembly, class, "SetCulture")?,
         })
     })();
@@ -152,6 +156,19 @@ pub fn allocated_by_this_thread() -> Result<u64, HRESULT> {
 pub fn debugger_attached() -> Result<bool, HRESULT> {
     // SAFETY: of Hosting.cs.
     Ok(unsafe { (functions()?.debugger)() } != 0)
+}
+
+/// Has `tell` called, in preemptive mode, when the program exits (0), and when nobody has caught an exception (1).
+pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
+    // SAFETY: of Hosting.cs, and the function is of this library, which stays.
+    unsafe { (functions()?.watch)(tell) };
+    Ok(())
+}
+
+/// Has exceptions that nobody catches end their thread only. False if this runtime cannot do that, or does as the program says.
+pub fn keep_running() -> Result<bool, HRESULT> {
+    // SAFETY: of Hosting.cs.
+    Ok(unsafe { (functions()?.keep_running)() } != 0)
 }
 
 /// Sets the calling thread's culture. False if .NET does not know it.

@@ -11,7 +11,7 @@
 //! | [`host`] | the host's side: `SetHostControl`, and the managers that the host gave |
 //! | [`fenced`] | what the host's methods throw ends there |
 //! | [`control`] | the CLR's side: `ICLRControl` |
-//! | [`tasks`], [`collector`], [`events`], [`others`] | what it hands out |
+//! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | what it hands out |
 //! | [`suspension`] | tells the host when threads are suspended |
 //! | [`managed`] | what only managed code can ask .NET |
 //! | [`wide`], [`image`] | texts; the version in a file |
@@ -30,6 +30,7 @@ mod image;
 mod managed;
 mod metahost;
 mod others;
+mod policy;
 mod runtime_host;
 mod runtime_info;
 mod runtimes;
@@ -44,7 +45,7 @@ use soglia_abi::{HRESULT, hresult};
 use crate::boundary;
 
 pub use attach::recording;
-pub use events::clr_disabled;
+pub use events::shut_down;
 pub use fenced::{release, stand_in};
 pub use {host::task_manager, tasks::of_this_thread as task_of_this_thread};
 

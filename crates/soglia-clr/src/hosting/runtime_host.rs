@@ -22,12 +22,13 @@ use soglia_abi::{
     },
     hresult,
 };
+use soglia_dotnet::OLDEST_MAJOR;
 use windows_core::{ComObject, Interface, implement};
 
 use super::{
     answer,
     clr::{self, Clr, DOMAIN},
-    control, host, managed, method, running,
+    control, events, host, managed, method, policy, running,
     runtimes::Runtime,
     wide,
 };
@@ -68,6 +69,14 @@ struct RuntimeHost {
     started: AtomicBool,
 }
 
+impl RuntimeHost {
+    /// The runtime's major version; of one that does not tell, the oldest.
+    fn major(&self) -> u64 {
+        let version = self.runtime.version.as_ref();
+        version.map_or(OLDEST_MAJOR, |version| version.major)
+    }
+}
+
 impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     unsafe fn Start(&self) -> HRESULT {
         method(|| {
@@ -77,6 +86,8 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             match clr::start(&self.runtime) {
                 Ok(_) => {
                     STARTS.fetch_add(1, AcqRel);
+                    events::started();
+                    policy::started();
                     hresult::S_OK
                 }
                 Err(why) => {
@@ -115,7 +126,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 return hresult::E_POINTER;
             }
             // SAFETY: not null, and valid by COM's rules.
-            unsafe { *control = control::create(clr::is_running()) };
+            unsafe { *control = control::create(clr::is_running(), self.major()) };
             hresult::S_OK
         })
     }

@@ -1,7 +1,8 @@
 //! The cases. Each is a host of its own.
 
 use crate::{
-    acting::*, api::Library, collections::*, doors::*, faults::*, lasting::*, managers::*, runs::*,
+    acting::*, api::Library, collections::*, doors::*, endings::*, faults::*, lasting::*,
+    managers::*, runs::*,
 };
 
 /// One process.
@@ -9,9 +10,12 @@ pub struct Case {
     pub name: &'static str,
     pub run: fn(&Library, &str),
     pub environment: &'static [(&'static str, &'static str)],
+    /// 128 and a signal's number, if that ends it.
     pub exit_code: i32,
-    /// Lines of its output.
+    /// Lines of its output, in this order.
     pub tells: &'static [&'static str],
+    /// No line begins like that.
+    pub never_tells: &'static [&'static str],
 }
 
 const fn case(name: &'static str, run: fn(&Library, &str)) -> Case {
@@ -21,6 +25,7 @@ const fn case(name: &'static str, run: fn(&Library, &str)) -> Case {
         environment: &[],
         exit_code: 0,
         tells: &[],
+        never_tells: &[],
     }
 }
 
@@ -34,6 +39,10 @@ const fn throwing(
         ..case(name, run)
     }
 }
+
+/// What an exit is told as: to the policy manager, then to actions, and in the end again to those.
+const EXIT: &[&str] = &["default action 5 6", "event 0 false", "event 1 true"];
+const ANYTHING: &[&str] = &["default action", "failure", "timeout", "event"];
 
 pub const ALL: &[Case] = &[
     case(
@@ -284,6 +293,55 @@ pub const ALL: &[Case] = &[
         tells: &["event 1 true"],
         ..case("the_end_is_told", the_end_is_told)
     },
+    Case {
+        exit_code: 7,
+        tells: EXIT,
+        ..case("managed_code_exits", managed_code_exits)
+    },
+    Case {
+        exit_code: 42,
+        tells: EXIT,
+        ..case("the_host_exits", the_host_exits)
+    },
+    Case {
+        never_tells: ANYTHING,
+        ..case("main_returns", main_returns)
+    },
+    Case {
+        exit_code: 128 + 6,
+        tells: &["failure 2 8", "event 1 true"],
+        never_tells: &["default action", "event 0"],
+        ..case("an_exception_is_not_caught", an_exception_is_not_caught)
+    },
+    Case {
+        exit_code: 128 + 6,
+        never_tells: ANYTHING,
+        ..case("managed_code_fails_fast", managed_code_fails_fast)
+    },
+    Case {
+        exit_code: 128 + 6,
+        never_tells: ANYTHING,
+        ..case("the_stack_overflows", the_stack_overflows)
+    },
+    Case {
+        never_tells: ANYTHING,
+        ..case("a_load_context_is_unloaded", a_load_context_is_unloaded)
+    },
+    Case {
+        tells: &["default action 5 6"],
+        ..case(
+            "exits_are_told_without_managed_help",
+            exits_are_told_without_managed_help,
+        )
+    },
+    case(
+        "what_happens_anyway_can_be_asked_for",
+        what_happens_anyway_can_be_asked_for,
+    ),
+    case(
+        "a_host_decides_on_uncaught_exceptions",
+        a_host_decides_on_uncaught_exceptions,
+    ),
     Case {
         exit_code: 3,
         ..case(

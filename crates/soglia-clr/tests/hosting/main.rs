@@ -11,6 +11,7 @@ mod api;
 mod cases;
 mod collections;
 mod doors;
+mod endings;
 mod faults;
 mod host;
 mod lasting;
@@ -23,6 +24,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
@@ -156,12 +158,20 @@ fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    if output.status.code() != Some(case.exit_code) {
+    // As shells have it.
+    let by_signal = output.status.signal().map(|signal| 128 + signal);
+    if output.status.code().or(by_signal) != Some(case.exit_code) {
         return Err(format!("{}\n{told}", output.status).into());
     }
+    let mut lines = told.lines();
     for line in case.tells {
-        if !told.lines().any(|there| there == *line) {
-            return Err(format!("it does not say {line:?}:\n{told}").into());
+        if !lines.any(|there| there == *line) {
+            return Err(format!("it does not say {line:?}, or not then:\n{told}").into());
+        }
+    }
+    for word in case.never_tells {
+        if told.lines().any(|there| there.starts_with(word)) {
+            return Err(format!("it says {word:?}:\n{told}").into());
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use soglia_abi::{
     BOOL, HRESULT,
     hosting::{
         com::IEnumUnknown,
-        control::ICLRDomainManager,
+        control::{ICLRControl, ICLRDomainManager},
         gc::ICLRGCManager,
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost2, ICLRRuntimeHost4},
         types::{STARTUP_CONCURRENT_GC, STARTUP_SERVER_GC},
@@ -450,10 +450,9 @@ pub fn hosts_start_at_the_same_time(library: &Library, version: &str) {
     assert_eq!(stops[7], S_OK);
 }
 
-/// A program can be configured to let no managed code be called from native code, as trimmed ones are.
-pub fn a_closed_runtime_runs_methods(library: &Library, version: &str) {
-    let host = library.host(version);
-    let domain = manager::<ICLRDomainManager>(&control(&host)).unwrap();
+/// Has the program let no managed code be called from native code, as trimmed ones are.
+pub fn close(control: &ICLRControl) {
+    let domain = manager::<ICLRDomainManager>(control).unwrap();
     let name = "System.Runtime.InteropServices.EnableConsumingManagedCodeFromNativeHosting";
     let [name, value] = [name, "false"].map(wide);
     let (names, values) = ([name.as_ptr()], [value.as_ptr()]);
@@ -462,6 +461,11 @@ pub fn a_closed_runtime_runs_methods(library: &Library, version: &str) {
         let set = domain.SetPropertiesForDefaultAppDomain(1, names.as_ptr(), values.as_ptr());
         assert_eq!(set, S_OK);
     }
+}
+
+pub fn a_closed_runtime_runs_methods(library: &Library, version: &str) {
+    let host = library.host(version);
+    close(&control(&host));
     start(&host);
     assert_eq!(call(&host, "Length", "abc"), Ok(3));
     assert_eq!(call(&host, "Absent", ""), Err(COR_E_MISSINGMETHOD));

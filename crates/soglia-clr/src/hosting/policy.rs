@@ -1,0 +1,163 @@
+//! `ICLRPolicyManager`: what the host wants done when code fails.
+//!
+//! .NET escalates in one way only. A host that asks for just that gets `S_OK`, any other `E_NOTIMPL`, and `E_INVALIDARG` for what is out of range. One
+//! thing can be chosen, from .NET 10 on: exceptions that nobody catches end the process, or their thread only.
+
+use std::{
+    ffi::c_void,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use soglia_abi::{
+    HRESULT,
+    hosting::policy::{
+        EClrFailure, EClrOperation, EClrUnhandledException, EPolicyAction, FAIL_CriticalResource,
+        FAIL_FatalRuntime, FAIL_NonCriticalResource, FAIL_OrphanedLock, FAIL_StackOverflow,
+        ICLRPolicyManager, ICLRPolicyManager_Impl, MaxClrFailure, MaxClrOperation, MaxPolicyAction,
+        OPR_FinalizerRun, OPR_ProcessExit, OPR_ThreadAbort, eAbortThread, eExitProcess,
+        eHostDeterminedPolicy, eNoAction, eRudeExitProcess, eRuntimeDeterminedPolicy,
+        eThrowException,
+    },
+    hresult::{E_INVALIDARG, E_NOTIMPL, S_OK},
+};
+use windows_core::{ComObject, Interface, implement};
+
+use super::{managed, method, runtime_host};
+
+/// What .NET does, by operation.
+const BY_DEFAULT: [(EClrOperation, EPolicyAction); 3] = [
+    (OPR_ThreadAbort, eAbortThread),
+    (OPR_ProcessExit, eExitProcess),
+    (OPR_FinalizerRun, eNoAction),
+];
+
+/// And by failure.
+const ON_FAILURE: [(EClrFailure, EPolicyAction); 5] = [
+    (FAIL_NonCriticalResource, eThrowException),
+    (FAIL_CriticalResource, eThrowException),
+    (FAIL_FatalRuntime, eRudeExitProcess),
+    (FAIL_OrphanedLock, eNoAction),
+    (FAIL_StackOverflow, eRudeExitProcess),
+];
+
+/// The first version that lets a host decide on exceptions that nobody catches.
+const HOST_DECIDES: u64 = 10;
+
+/// Who decides on exceptions that nobody catches.
+#[derive(Clone, Copy, PartialEq)]
+enum Decides {
+    Runtime,
+    /// The host, once the runtime has started.
+    HostLater,
+    /// The host, which cannot be taken back.
+    Host,
+}
+
+fn decides() -> MutexGuard<'static, Decides> {
+    static DECIDES: Mutex<Decides> = Mutex::new(Decides::Runtime);
+    DECIDES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// To be called when the runtime has started.
+pub fn started() {
+    let mut decides = decides();
+    if *decides == Decides::HostLater {
+        // The program comes later, and finds the place taken: that is what the host has asked for.
+        let kept = managed::keep_running().is_ok_and(|done| done);
+        *decides = if kept {
+            Decides::Host
+        } else {
+            Decides::Runtime
+        };
+    }
+}
+
+/// The manager of a host for that major version, with a reference for the caller.
+pub fn manager(major: u64) -> *mut c_void {
+    let policy: ICLRPolicyManager = ComObject::new(Policy { major }).into_interface();
+    policy.into_raw()
+}
+
+#[implement(ICLRPolicyManager)]
+struct Policy {
+    major: u64,
+}
+
+/// The answer, if the arguments are valid, and the wish if it is what happens anyway.
+fn wish(valid: bool, as_it_is: bool) -> HRESULT {
+    method(|| match (valid, as_it_is) {
+        (false, _) => E_INVALIDARG,
+        (true, true) => S_OK,
+        (true, false) => E_NOTIMPL,
+    })
+}
+
+fn valid(operation: EClrOperation) -> bool {
+    operation.0 < MaxClrOperation.0
+}
+
+fn known(action: EPolicyAction) -> bool {
+    action.0 < MaxPolicyAction.0
+}
+
+impl ICLRPolicyManager_Impl for Policy_Impl {
+    unsafe fn SetDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
+        wish(
+            valid(operation) && known(action),
+            BY_DEFAULT.contains(&(operation, action)),
+        )
+    }
+
+    /// Nothing times out: that is infinity.
+    unsafe fn SetTimeout(&self, operation: EClrOperation, milliseconds: u32) -> HRESULT {
+        wish(valid(operation), milliseconds == u32::MAX)
+    }
+
+    unsafe fn SetActionOnTimeout(
+        &self,
+        operation: EClrOperation,
+        action: EPolicyAction,
+    ) -> HRESULT {
+        wish(valid(operation) && known(action), false)
+    }
+
+    unsafe fn SetTimeoutAndAction(
+        &self,
+        operation: EClrOperation,
+        milliseconds: u32,
+        action: EPolicyAction,
+    ) -> HRESULT {
+        // What is never due does not matter.
+        wish(valid(operation) && known(action), milliseconds == u32::MAX)
+    }
+
+    unsafe fn SetActionOnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT {
+        wish(
+            failure.0 < MaxClrFailure.0 && known(action),
+            ON_FAILURE.contains(&(failure, action)),
+        )
+    }
+
+    unsafe fn SetUnhandledExceptionPolicy(&self, policy: EClrUnhandledException) -> HRESULT {
+        method(|| {
+            let host = policy == eHostDeterminedPolicy;
+            if !host && policy != eRuntimeDeterminedPolicy {
+                return E_INVALIDARG;
+            }
+            let mut decides = decides();
+            match *decides {
+                Decides::Host if !host => return E_NOTIMPL,
+                Decides::Host => {}
+                _ if !host => *decides = Decides::Runtime,
+                _ if self.major < HOST_DECIDES => return E_NOTIMPL,
+                _ if !runtime_host::is_started() => *decides = Decides::HostLater,
+                _ => match managed::keep_running() {
+                    Ok(true) => *decides = Decides::Host,
+                    Ok(false) => return E_NOTIMPL,
+                    Err(why) => return why,
+                },
+            }
+            S_OK
+        })
+    }
+}
