@@ -17,6 +17,7 @@
 //! | start .NET | [`Host::builder`] |
 //! | run a program, call methods | [`Host::run`], [`Host::call`], [`Host::function`] |
 //! | be told of crossings, refuse them, make them wait | [`HostTaskManager`] |
+//! | bound how many tasks run managed code | [`Slots`] |
 //! | only watch them | [`Builder::watch`], [`Host::events`] |
 //! | be told of suspensions and of failures | [`HostGcManager`], [`HostPolicyManager`] |
 //! | ask the CLR | [`ClrTaskManager`], [`ClrTask`], [`ClrGc`] |
@@ -36,6 +37,7 @@ mod function;
 mod hresult;
 mod managers;
 mod said;
+mod slots;
 mod target;
 mod task;
 mod text;
@@ -66,6 +68,7 @@ pub use error::Error;
 pub use function::FunctionPointer;
 pub use hresult::{Answer, HResult};
 pub use managers::{Action, Failure, HostGcManager, HostPolicyManager, Operation};
+pub use slots::{Figures, Slots};
 pub use soglia_core::crossing::{Crossing, Side};
 pub use target::Target;
 pub use task::{HostTask, HostTaskManager, PlainTask, Priority, TaskBody, WaitOptions};

@@ -156,7 +156,7 @@ thread_local! {
 }
 
 /// The calling thread's number, asked for once.
-fn thread_number() -> u32 {
+pub(super) fn thread_number() -> u32 {
     THREAD.with(|number| {
         if number.get() == 0 {
             #[allow(unsafe_code, reason = "gettid")]

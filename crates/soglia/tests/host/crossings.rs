@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use soglia::host::{
     Answer, ClrTask, ClrTaskManager, Crossing, Error, HResult, Host, HostGcManager, HostTask,
-    HostTaskManager, Target,
+    HostTaskManager, Slots, Target,
 };
 
 use crate::Stage;
@@ -277,6 +277,52 @@ pub fn suspensions_are_told(stage: &Stage) {
         let ended = std::mem::take(&mut *told.ended.lock().unwrap());
         assert!(ended.contains(&Some(generation.into())), "{ended:?}");
         assert_eq!(told.open.load(SeqCst), 0);
+    }
+}
+
+/// Eight threads with twenty native calls each, and a host's own thread, on two slots.
+pub fn slots_bound_managed_code(stage: &Stage) {
+    /// Counts those who run managed code by a slot.
+    #[derive(Clone)]
+    struct Counts {
+        slots: Slots,
+        calls: Arc<AtomicU32>,
+    }
+    impl HostTaskManager for Counts {
+        fn current_task(&self) -> Option<Arc<dyn HostTask>> {
+            self.slots.current_task()
+        }
+        fn leave_runtime(&self, target: Target) -> Answer {
+            self.slots.leave_runtime(target)
+        }
+        fn enter_runtime(&self) -> Answer {
+            self.slots.enter_runtime()?;
+            self.calls.fetch_add(1, SeqCst);
+            Ok(())
+        }
+        fn reverse_enter_runtime(&self) -> Answer {
+            self.slots.reverse_enter_runtime()
+        }
+        fn reverse_leave_runtime(&self) -> Answer {
+            self.slots.reverse_leave_runtime()
+        }
+    }
+    let manager = Counts {
+        slots: Slots::new(2.try_into().unwrap(), None),
+        calls: Arc::default(),
+    };
+    let (slots, calls) = (manager.slots.clone(), manager.calls.clone());
+    let host = stage.builder().task_manager(manager).start().unwrap();
+    let guest = stage.fixture("guest.dll");
+    assert!(host.call(&guest, PLUGIN, "Work", "8").unwrap() >= 1);
+    assert_eq!(calls.load(SeqCst), 8 * 20 + 1);
+    assert_eq!(slots.waiting(), 0);
+    assert_eq!(slots.figures().timed_out, 0);
+    // The threads end, for good a little after Join is back; this one may hold a slot, as it was in managed code last.
+    let patience = Instant::now() + Duration::from_secs(20);
+    while slots.free() == 0 {
+        assert!(Instant::now() < patience, "{slots:?}");
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -1,0 +1,270 @@
+//! soglia's own task manager: at most N tasks run managed code at a time.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
+use std::time::Duration;
+
+use soglia_core::admission::{self, Refusal, asleep};
+
+use super::watch::thread_number;
+use super::{Answer, ClrTaskManager, HResult, HostTask, HostTaskManager, Target, TaskType};
+
+pub use soglia_core::admission::Figures;
+
+/// A fixed number of slots, as a task manager: a task needs one to run managed code. It gives its slot back when it calls native code, and
+/// waits for one, in line, when it comes back; likewise for callbacks.
+///
+/// Give it to [`Builder::task_manager`](super::Builder::task_manager), or call its methods from those of a manager of your own. Clones share the
+/// slots, so one can be kept to look at them. The finalizer's thread and those that mind the thread pool need no slot, nor does a thread before its
+/// first crossing. Tasks that sleep in managed code, in locks for instance, lend their slots to others.
+///
+/// Who waits longer than the limit gets [`HResult::TIMEOUT`] as an exception; [`HResult::ABANDONED`], once, who takes the slot of a thread that ended in the
+/// middle of a callback.
+///
+/// ```no_run
+/// use soglia::host::{Host, Slots};
+///
+/// # fn main() -> Result<(), soglia::host::Error> {
+/// let slots = Slots::new(2.try_into().unwrap(), None);
+/// let end = slots.clone();
+/// let host = Host::builder()
+///     .task_manager(slots.clone())
+///     .on_clr_disabled(move || end.lift())
+///     .start()?;
+/// host.run("app.dll", ["--port", "80"])?;
+/// println!("{} waits", slots.figures().waits);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Slots(Arc<Shared>);
+
+struct Shared {
+    slots: admission::Slots<fn(u32) -> Option<u64>>,
+    clr: OnceLock<ClrTaskManager>,
+}
+
+/// One thread's part.
+struct Task {
+    of: Slots,
+    /// For its own thread alone: locked, it is in use further out, where a signal's handler has come in between.
+    task: Mutex<admission::Task>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Task>>> = const { RefCell::new(None) };
+}
+
+impl HostTask for Task {}
+
+impl Drop for Task {
+    // When its thread has ended.
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.of.0.slots.end(task);
+    }
+}
+
+impl Slots {
+    /// So many slots. A task waits for one no longer than `limit`; without a limit, until it gets one.
+    pub fn new(count: NonZeroU16, limit: Option<Duration>) -> Self {
+        Self(Arc::new(Shared {
+            slots: admission::Slots::new(count, limit, asleep),
+            clr: OnceLock::new(),
+        }))
+    }
+
+    /// Slots that nobody holds.
+    pub fn free(&self) -> usize {
+        self.0.slots.free()
+    }
+
+    /// Tasks that wait for one.
+    pub fn waiting(&self) -> usize {
+        self.0.slots.waiting()
+    }
+
+    /// How tasks came to their slots so far.
+    pub fn figures(&self) -> Figures {
+        self.0.slots.figures()
+    }
+
+    /// Lifts the bound for good: who waits goes on. For the end, as what runs there must not wait for tasks that run no more.
+    pub fn lift(&self) {
+        self.0.slots.lift();
+    }
+
+    /// Has the calling thread's task give or take. A thread without one goes on: it has ended, all but for this.
+    fn with(
+        &self,
+        act: impl FnOnce(
+            &admission::Slots<fn(u32) -> Option<u64>>,
+            &mut admission::Task,
+        ) -> Result<(), Refusal>,
+    ) -> Answer {
+        let current = CURRENT.try_with(|current| current.try_borrow().ok()?.clone());
+        let Ok(Some(current)) = current else {
+            return Ok(());
+        };
+        let mut task = match current.task.try_lock() {
+            Ok(task) => task,
+            Err(TryLockError::Poisoned(task)) => task.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
+        act(&self.0.slots, &mut task).map_err(|refusal| match refusal {
+            Refusal::TimedOut => HResult::TIMEOUT,
+            Refusal::NotOwner => HResult::NOT_OWNER,
+            Refusal::Abandoned => HResult::ABANDONED,
+            Refusal::Unexpected => HResult::UNEXPECTED,
+        })
+    }
+
+    /// Whether the calling thread is one of the runtime's own, for which others would wait in vain.
+    fn is_of_runtime(&self) -> bool {
+        let kind = self.0.clr.get().map(ClrTaskManager::current_task_type);
+        matches!(
+            kind,
+            Some(Ok(TaskType::Finalizer
+                | TaskType::ThreadpoolGate
+                | TaskType::ThreadpoolTimer
+                | TaskType::ThreadpoolWait))
+        )
+    }
+}
+
+impl HostTaskManager for Slots {
+    fn current_task(&self) -> Option<Arc<dyn HostTask>> {
+        let task = if self.is_of_runtime() {
+            admission::Task::exempt()
+        } else {
+            admission::Task::new(thread_number())
+        };
+        let task = Arc::new(Task {
+            of: self.clone(),
+            task: Mutex::new(task),
+        });
+        let before = CURRENT.try_with(|current| current.replace(Some(task.clone())));
+        drop(before);
+        Some(task)
+    }
+
+    fn leave_runtime(&self, _target: Target) -> Answer {
+        self.with(admission::Slots::leave)
+    }
+
+    fn enter_runtime(&self) -> Answer {
+        self.with(admission::Slots::enter)
+    }
+
+    fn reverse_enter_runtime(&self) -> Answer {
+        self.with(admission::Slots::reverse_enter)
+    }
+
+    fn reverse_leave_runtime(&self) -> Answer {
+        self.with(admission::Slots::reverse_leave)
+    }
+
+    fn begin_delay_abort(&self) -> Answer {
+        self.with(|_, task| task.begin_delay_abort())
+    }
+
+    fn end_delay_abort(&self) -> Answer {
+        self.with(|_, task| task.end_delay_abort())
+    }
+
+    fn begin_thread_affinity(&self) -> Answer {
+        self.with(|_, task| {
+            task.begin_thread_affinity();
+            Ok(())
+        })
+    }
+
+    fn end_thread_affinity(&self) -> Answer {
+        self.with(|_, task| task.end_thread_affinity())
+    }
+
+    fn set_clr_task_manager(&self, manager: ClrTaskManager) {
+        let _ = self.0.clr.set(manager);
+    }
+}
+
+impl fmt::Debug for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slots")
+            .field("free", &self.free())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    const TARGET: Target = Target::new(1);
+
+    /// On a thread of its own, as the CLR has it.
+    fn on_a_task<T: Send>(slots: &Slots, body: impl FnOnce() -> T + Send) -> T {
+        let run = || {
+            let task = slots.current_task();
+            let result = body();
+            // The CLR lets go of it at the thread's end.
+            drop(task);
+            result
+        };
+        thread::scope(|scope| scope.spawn(run).join().unwrap())
+    }
+
+    #[test]
+    fn a_slot_is_given_and_taken() {
+        let slots = Slots::new(1.try_into().unwrap(), Some(Duration::ZERO));
+        on_a_task(&slots, || {
+            assert_eq!(slots.leave_runtime(TARGET), Ok(()));
+            assert_eq!((slots.enter_runtime(), slots.free()), (Ok(()), 0));
+            let other = on_a_task(&slots, || {
+                (slots.leave_runtime(TARGET), slots.enter_runtime())
+            });
+            assert_eq!(other, (Ok(()), Err(HResult::TIMEOUT)));
+            assert_eq!((slots.leave_runtime(TARGET), slots.free()), (Ok(()), 1));
+            assert_eq!(slots.leave_runtime(TARGET), Err(HResult::NOT_OWNER));
+            assert_eq!((slots.reverse_enter_runtime(), slots.free()), (Ok(()), 0));
+            assert_eq!((slots.reverse_leave_runtime(), slots.free()), (Ok(()), 1));
+            assert_eq!(slots.enter_runtime(), Ok(()));
+            assert_eq!(slots.end_thread_affinity(), Err(HResult::UNEXPECTED));
+            assert_eq!(slots.begin_thread_affinity(), Ok(()));
+            assert_eq!(slots.end_thread_affinity(), Ok(()));
+        });
+        assert_eq!(slots.free(), 1, "a thread that ends gives its slot back");
+        assert_eq!(slots.figures().timed_out, 1);
+        // A thread that the CLR has not asked for is no task.
+        assert_eq!(slots.enter_runtime(), Ok(()));
+        assert_eq!(slots.free(), 1);
+    }
+
+    #[test]
+    fn a_thread_that_dies_in_a_callback_is_told_of() {
+        let slots = Slots::new(1.try_into().unwrap(), Some(Duration::ZERO));
+        on_a_task(&slots, || assert_eq!(slots.reverse_enter_runtime(), Ok(())));
+        let enter = || {
+            on_a_task(&slots, || {
+                (slots.leave_runtime(TARGET), slots.enter_runtime())
+            })
+        };
+        assert_eq!(enter(), (Ok(()), Err(HResult::ABANDONED)));
+        assert_eq!(enter(), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn who_waits_goes_on_when_the_bound_is_lifted() {
+        let slots = Slots::new(1.try_into().unwrap(), None);
+        on_a_task(&slots, || {
+            assert_eq!(slots.reverse_enter_runtime(), Ok(()));
+            slots.lift();
+            let other = on_a_task(&slots, || slots.reverse_enter_runtime());
+            assert_eq!(other, Ok(()));
+        });
+    }
+}
