@@ -355,7 +355,7 @@ impl IHostPolicyManager_Impl for PolicyManager_Impl {
     }
 }
 
-/// What is to happen on an event that comes without data.
+/// What is to happen on an event whose data says nothing new.
 #[implement(IActionOnCLREvent)]
 struct OnEvent(Box<dyn Fn() + Send + Sync>);
 

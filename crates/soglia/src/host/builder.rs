@@ -12,7 +12,10 @@ use std::sync::{Arc, OnceLock};
 use soglia_abi::hosting::com::IEnumUnknown;
 use soglia_abi::hosting::control::{ICLRControl, ICLRDomainManager};
 use soglia_abi::hosting::metahost::{ICLRMetaHost, ICLRRuntimeInfo};
-use soglia_abi::hosting::policy::{Event_ClrDisabled, ICLROnEventManager};
+use soglia_abi::hosting::policy::{
+    EClrEvent, Event_ClrDisabled, Event_DomainUnload, ICLROnEventManager, ICLRPolicyManager,
+    eHostDeterminedPolicy,
+};
 use soglia_abi::hosting::runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost4};
 use soglia_abi::hosting::types::STARTUP_CONCURRENT_GC;
 use soglia_abi::{BOOL, hresult};
@@ -43,7 +46,8 @@ pub struct Builder {
     properties: Vec<(String, String)>,
     engine: Option<PathBuf>,
     managers: Managers,
-    on_clr_disabled: Option<Box<dyn Fn() + Send + Sync>>,
+    actions: Vec<(EClrEvent, Box<dyn Fn() + Send + Sync>)>,
+    survives: bool,
 }
 
 impl Builder {
@@ -115,9 +119,23 @@ impl Builder {
         self
     }
 
+    /// What to do when the program exits, before its own handlers of that: `Event_DomainUnload`, since the one domain goes with the process. Once,
+    /// on the thread that exits.
+    pub fn on_exit(mut self, action: impl Fn() + Send + Sync + 'static) -> Self {
+        self.actions.push((Event_DomainUnload, Box::new(action)));
+        self
+    }
+
     /// What to do when no more managed code will run: `Event_ClrDisabled`. Once, on the thread that ends the runtime.
     pub fn on_clr_disabled(mut self, action: impl Fn() + Send + Sync + 'static) -> Self {
-        self.on_clr_disabled = Some(Box::new(action));
+        self.actions.push((Event_ClrDisabled, Box::new(action)));
+        self
+    }
+
+    /// Has exceptions that nobody catches end their thread only, and not the process: `eHostDeterminedPolicy`. From .NET 10 on; before it, the start
+    /// fails with [`HResult::NOT_IMPLEMENTED`].
+    pub fn survive_unhandled_exceptions(mut self) -> Self {
+        self.survives = true;
         self
     }
 
@@ -279,21 +297,28 @@ impl Builder {
             let domain: ICLRDomainManager = manager_of(&control.0).map_err(manager)?;
             set_properties(&domain, &self.properties)?;
         }
-        let action = self.on_clr_disabled.take();
-        if self.managers.is_empty() && action.is_none() {
+        if self.survives {
+            let policy: ICLRPolicyManager = manager_of(&control.0).map_err(manager)?;
+            // SAFETY: a live object.
+            let answer = unsafe { policy.SetUnhandledExceptionPolicy(eHostDeterminedPolicy) };
+            HResult::check(answer)
+                .map_err(|code| Error::other("SetUnhandledExceptionPolicy", code))?;
+        }
+        if self.managers.is_empty() && self.actions.is_empty() {
             return Ok(());
         }
         if GIVEN.load(SeqCst) {
             return Err(Error::ManagersStay);
         }
-        if let Some(action) = action {
+        for (event, action) in self.actions.drain(..) {
             let events: ICLROnEventManager = manager_of(&control.0).map_err(manager)?;
             let action = bridge::on_event(action);
             // SAFETY: live objects.
-            let answer =
-                unsafe { events.RegisterActionOnEvent(Event_ClrDisabled, action.as_raw()) };
+            let answer = unsafe { events.RegisterActionOnEvent(event, action.as_raw()) };
             HResult::check(answer).map_err(|code| match code {
-                HResult::INVALID_OPERATION => Error::AlreadyStarted("Builder::on_clr_disabled"),
+                HResult::INVALID_OPERATION => {
+                    Error::AlreadyStarted("Builder::on_exit and on_clr_disabled")
+                }
                 code => Error::other("RegisterActionOnEvent", code),
             })?;
             GIVEN.store(true, SeqCst);

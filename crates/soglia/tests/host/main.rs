@@ -72,7 +72,7 @@ impl Case {
 const CASES: &[Case] = cases! {
     calls: methods_are_called what_is_missing_is_told functions_are_called programs_run what_the_clr_can_be_asked;
     starts: versions_are_chosen roots_are_chosen configurations_are_chosen a_framework_is_missing
-        properties_reach_the_runtime another_host_joins a_failed_start_can_be_tried_again the_engine_is_named;
+        properties_reach_the_runtime another_host_joins a_failed_start_can_be_tried_again the_engine_is_named a_host_survives;
     crossings: the_six_steps_are_told tasks_are_paired a_thread_without_a_task_is_not_told
         results_are_refused callbacks_are_refused a_panic_takes_the_clr_out_of_use a_broken_pairing_refuses
         callbacks_may_wait suspensions_are_told slots_bound_managed_code crossings_are_watched what_is_not_read_is_counted;
@@ -112,7 +112,11 @@ const SPECIAL: &[Case] = &[
         ..Case::new("calls_are_refused", crossings::calls_are_refused)
     },
     Case {
-        tells: &["no more managed code"],
+        tells: &[
+            "ProcessExit: ExitProcess",
+            "the program exits",
+            "no more managed code",
+        ],
         ..Case::new("the_end_is_told", starts::the_end_is_told)
     },
 ];

@@ -4,7 +4,9 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use soglia::host::{Error, Host, HostTaskManager};
+use soglia::host::{
+    Action, Error, Failure, HResult, Host, HostPolicyManager, HostTaskManager, Operation,
+};
 
 use crate::Stage;
 
@@ -197,9 +199,39 @@ pub fn profilers_are_switched_off(stage: &Stage) {
     assert!(matches!(why, Error::NotTold), "{why}");
 }
 
+struct Policy;
+
+impl HostPolicyManager for Policy {
+    fn on_default_action(&self, operation: Operation, action: Action) {
+        println!("{operation:?}: {action:?}");
+    }
+    fn on_failure(&self, failure: Failure, action: Action) {
+        println!("{failure:?}: {action:?}");
+    }
+}
+
+fn told_of_the_end(stage: &Stage) -> Host {
+    let builder = stage.builder().policy_manager(Policy);
+    let builder = builder.on_exit(|| println!("the program exits"));
+    let builder = builder.on_clr_disabled(|| println!("no more managed code"));
+    builder.start().unwrap()
+}
+
 pub fn the_end_is_told(stage: &Stage) {
-    let builder = stage
-        .builder()
-        .on_clr_disabled(|| println!("no more managed code"));
-    builder.start().unwrap().exit(0);
+    told_of_the_end(stage).exit(0);
+}
+
+/// What nobody catches ends the process, or only its thread, from .NET 10 on.
+pub fn a_host_survives(stage: &Stage) {
+    let (major, _) = stage.version.split_once('.').unwrap();
+    let host = stage.builder().survive_unhandled_exceptions().start();
+    if major.parse::<u32>().unwrap() < 10 {
+        let code = host.unwrap_err().code();
+        assert_eq!(code, Some(HResult::NOT_IMPLEMENTED));
+        return;
+    }
+    let file = stage.fixture("hosted.dll");
+    let host = host.unwrap();
+    let thrown = host.call(&file, ENTRY, "Unhandled", "x");
+    assert!(thrown.is_ok(), "{thrown:?}");
 }
