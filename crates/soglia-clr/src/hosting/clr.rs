@@ -141,6 +141,12 @@ fn running() -> Option<(ICLRRuntimeHost4, Runtime)> {
     }
 }
 
+/// hostfxr resolves links.
+fn same(a: &Path, b: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    a == b || resolved(a) == resolved(b)
+}
+
 /// Has hostfxr start the runtime.
 fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
     let (Some(hostfxr), Some(root)) = (&wanted.hostfxr, &wanted.root) else {
@@ -179,7 +185,7 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
             &raw mut context.handle,
         )
     })?;
-    if framework_of(&fxr, context.handle).is_some_and(|d| d != wanted.directory) {
+    if framework_of(&fxr, context.handle).is_some_and(|d| !same(&d, &wanted.directory)) {
         return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
     }
     // The flags that everybody has leave a configuration its say.
