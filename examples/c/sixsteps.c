@@ -281,6 +281,7 @@ int main(int argc, char *argv[]) {
     DWORD exit_code = 0;
 
     setlocale(LC_ALL, "");
+    setvbuf(stdout, NULL, _IOLBF, 0); // a line when it is told, in a file too
     if (argc != 2) {
         fprintf(stderr, "usage: sixsteps RUN/sixsteps.dll\n");
         return 2;

@@ -184,6 +184,7 @@ bool failed(HRESULT hr, const char *what) {
 
 int main(int argc, char *argv[]) {
     setlocale(LC_ALL, "");
+    setvbuf(stdout, nullptr, _IOLBF, 0); // a line when it is told, in a file too
     if (argc != 2) {
         fprintf(stderr, "usage: sixsteps RUN/sixsteps.dll\n");
         return 2;

@@ -10,6 +10,8 @@ mod acting;
 mod api;
 mod cases;
 mod collections;
+#[path = "../common/mod.rs"]
+mod common;
 mod doors;
 mod endings;
 mod faults;
@@ -22,15 +24,12 @@ mod watch;
 
 use std::{
     env,
-    ffi::OsStr,
-    fs,
     os::unix::process::ExitStatusExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, process_env};
 
 /// Before the case and what it needs, as arguments of this very program.
 const ROLE: &str = "__host";
@@ -44,13 +43,12 @@ fn main() -> ExitCode {
         (case.run)(&api::Library::load(library), version);
         return ExitCode::SUCCESS;
     }
-    let root = root();
-    let library = library();
-    let versions = root.versions_of(CORE_FRAMEWORK).iter();
-    let versions: Vec<String> = versions
-        .filter(|version| version.major >= OLDEST_MAJOR)
-        .map(ToString::to_string)
-        .collect();
+    let root = common::root();
+    let folder = common::folder_with(&common::engine(), "hosting");
+    common::native(&folder);
+    throws(&folder);
+    let library = folder.join("libmscoree.so");
+    let versions = common::versions(&root);
     let trials = cases::ALL
         .iter()
         .flat_map(|case| {
@@ -65,50 +63,8 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn root() -> Root {
-    match env::var_os("SOGLIA_TEST_DOTNET_ROOT") {
-        Some(path) => Root::at(path.as_ref()).expect("SOGLIA_TEST_DOTNET_ROOT names a .NET root"),
-        None => Search::run(&process_env).root().unwrap().clone(),
-    }
-}
-
-/// The engine by its other name. Cargo does not build a library for its tests that they cannot link.
-fn library() -> PathBuf {
-    let tests = env::current_exe().unwrap();
-    let built = tests.parent().unwrap().parent().unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    // PROFILE, or TRIPLE/PROFILE.
-    let inside = built.strip_prefix(target).unwrap();
-    let profile = match inside.file_name().and_then(OsStr::to_str).unwrap() {
-        "debug" => "dev",
-        other => other,
-    };
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--package", "soglia-clr"])
-        .args(["--profile", profile, "--target-dir"])
-        .arg(target);
-    if let Some(triple) = inside.parent().filter(|triple| *triple != Path::new("")) {
-        cargo.arg("--target").arg(triple);
-    }
-    let built_it = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-    assert!(built_it.unwrap().success(), "the engine builds");
-    let engine = built.join("libsoglia.so");
-    assert!(engine.is_file(), "{} is built", engine.display());
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hosting");
-    fs::create_dir_all(&folder).unwrap();
-    native(&folder);
-    let library = folder.join("libmscoree.so");
-    let _ = fs::remove_file(&library);
-    std::os::unix::fs::symlink(engine, &library).unwrap();
-    library
-}
-
-/// The fixtures' native libraries, beside the engine.
-fn native(folder: &Path) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/build.sh");
-    let built = Command::new(script).arg("native").arg(folder).status();
-    assert!(built.unwrap().success(), "{script} native builds");
+/// What hosts that throw are made of.
+fn throws(folder: &Path) {
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     let built = Command::new(&compiler)
@@ -136,21 +92,7 @@ fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result
         .arg(library)
         .env("DOTNET_ROOT", root)
         .stdin(Stdio::null());
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        if [
-            "CORECLR_",
-            "COMPlus_",
-            "SOGLIA_",
-            "DOTNET_ROOT_",
-            "DOTNET_ROLL",
-        ]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        {
-            command.env_remove(name.as_ref());
-        }
-    }
+    common::clean(&mut command);
     command.envs(case.environment.iter().copied());
     let output = command.output().unwrap();
     let told = format!(
