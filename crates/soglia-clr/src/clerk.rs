@@ -5,8 +5,8 @@
 
 use std::{
     sync::{
-        OnceLock,
-        mpsc::{Sender, channel, sync_channel},
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
+        mpsc::{Sender, channel},
     },
     thread,
 };
@@ -16,16 +16,61 @@ type Question = Box<dyn FnOnce() + Send>;
 /// `None`: the thread could not be made.
 static CLERK: OnceLock<Option<Sender<Question>>> = OnceLock::new();
 
+/// Has the thread made, for when there will be questions. It would be made with the first one.
+pub fn prepare() {
+    CLERK.get_or_init(hire);
+}
+
 /// Runs `question` on the clerk's thread and waits for its answer. `None`: there is no clerk, or the question panicked.
 pub fn ask<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let clerk = CLERK.get_or_init(hire).as_ref()?;
-    let (answer, answered) = sync_channel(1);
-    let question = Box::new(move || {
-        // If nobody waits any more, nobody needs the answer.
-        let _ = answer.send(question());
-    });
+    let reply = Arc::new(Reply::default());
+    let promise = Promise(reply.clone());
+    let question = Box::new(move || promise.keep(question()));
     clerk.send(question).ok()?;
-    answered.recv().ok()
+    reply.wait()
+}
+
+/// Where an answer is waited for. Not a channel: a thread that waits for those needs memory the first time, and ends the process if there is none.
+struct Reply<T> {
+    /// There will be no other answer than this.
+    done: Mutex<(bool, Option<T>)>,
+    told: Condvar,
+}
+
+impl<T> Default for Reply<T> {
+    fn default() -> Self {
+        Self {
+            done: Mutex::new((false, None)),
+            told: Condvar::new(),
+        }
+    }
+}
+
+impl<T> Reply<T> {
+    fn wait(&self) -> Option<T> {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.told.wait_while(done, |(done, _)| !*done);
+        done.unwrap_or_else(PoisonError::into_inner).1.take()
+    }
+}
+
+/// Goes with the question: when it is gone, answered or not, nobody needs to wait any more.
+struct Promise<T>(Arc<Reply<T>>);
+
+impl<T> Promise<T> {
+    fn keep(&self, answer: T) {
+        let mut done = self.0.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.1 = Some(answer);
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        let mut done = self.0.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0 = true;
+        self.0.told.notify_one();
+    }
 }
 
 fn hire() -> Option<Sender<Question>> {

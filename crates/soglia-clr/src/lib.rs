@@ -6,6 +6,7 @@
 //! | [`profiler`] | the COM object that the CLR talks to | start, end, modules, threads |
 //! | [`clerk`] | a thread that asks the CLR what it answers only there | woven: first call of a target, slow calls |
 //! | [`deadline`] | a thread that looks for calls which take too long, and tells | deadlines |
+//! | [`memory`] | a reserve for when there is no more | allocations |
 //! | [`engine`] | what is the same for the whole process | start, end |
 //! | [`source`] | where crossings come from | **the hot path** |
 //! | [`tell`] | a host that is told of crossings, and acts | **the hot path**, if there is one |
@@ -30,6 +31,7 @@ mod clerk;
 mod deadline;
 mod engine;
 mod hosting;
+mod memory;
 mod metadata;
 mod modules;
 mod names;

@@ -24,7 +24,7 @@ use soglia_abi::{
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
-    boundary, deadline,
+    boundary, clerk, deadline,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
     hosting::{self, suspension},
     source::{delegates, transitions},
@@ -142,6 +142,9 @@ impl ProfilerCallback for Profiler {
                 Ok(engine) => {
                     threads::start();
                     tell::start();
+                    if engine.tells {
+                        clerk::prepare();
+                    }
                     engine.tell_runtime();
                     hresult::S_OK
                 }

@@ -27,7 +27,7 @@ use soglia_abi::{
 use soglia_core::time::Anchor;
 use windows_core::{ComObject, Interface, implement};
 
-use super::{Shared, answer, clr::DOMAIN, managed, method, runtime_host::started};
+use super::{Shared, answer, clr::DOMAIN, giving, managed, method, runtime_host::started};
 
 /// Generations are 0 to this.
 const HIGHEST: i32 = 2;
@@ -53,7 +53,7 @@ struct GcManager;
 
 impl ICLRGCManager_Impl for GcManager_Impl {
     unsafe fn Collect(&self, generation: i32) -> HRESULT {
-        method(|| {
+        giving(|| {
             if !(-1..=HIGHEST).contains(&generation) {
                 return E_INVALIDARG;
             }
@@ -68,7 +68,7 @@ impl ICLRGCManager_Impl for GcManager_Impl {
     }
 
     unsafe fn GetStats(&self, stats: *mut COR_GC_STATS) -> HRESULT {
-        method(|| {
+        giving(|| {
             if stats.is_null() {
                 return E_POINTER;
             }

@@ -21,7 +21,7 @@ use soglia_abi::{
 };
 use windows_core::{ComObject, Interface, implement};
 
-use super::{clr, collector, events, method, others, policy, tasks};
+use super::{clr, collector, events, giving, method, others, policy, tasks};
 
 /// A control, with a reference for the caller. One that is made before the runtime runs stays a full one.
 /// `major` is that of the runtime that the host is for.
@@ -39,7 +39,7 @@ struct Control {
 
 impl ICLRControl_Impl for Control_Impl {
     unsafe fn GetCLRManager(&self, id: *const GUID, manager: *mut *mut c_void) -> HRESULT {
-        method(|| {
+        giving(|| {
             if id.is_null() || manager.is_null() {
                 return E_INVALIDARG;
             }

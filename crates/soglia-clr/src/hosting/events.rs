@@ -35,7 +35,7 @@ use super::{
     Shared,
     clr::{self, DOMAIN},
     fenced::{object, stand_in},
-    heed, host, managed, method,
+    giving, heed, host, managed, method,
 };
 use crate::{boundary::fence, engine};
 
@@ -138,7 +138,7 @@ struct OnEvents;
 
 impl ICLROnEventManager_Impl for OnEvents_Impl {
     unsafe fn RegisterActionOnEvent(&self, event: EClrEvent, action: *mut c_void) -> HRESULT {
-        method(|| {
+        giving(|| {
             if action.is_null() || event.0 >= MaxClrEvent.0 {
                 return E_INVALIDARG;
             }

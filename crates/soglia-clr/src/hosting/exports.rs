@@ -23,7 +23,7 @@ use soglia_dotnet::Root;
 use windows_core::Interface;
 
 use super::{
-    clr, image, metahost, runtime_info,
+    clr, door, image, metahost, runtime_info,
     runtimes::{self, Runtime},
     wide,
 };
@@ -42,7 +42,7 @@ pub unsafe extern "system" fn CLRCreateInstance(
     id: *const GUID,
     object: *mut *mut c_void,
 ) -> HRESULT {
-    fence(hresult::E_FAIL, || {
+    door(|| {
         if class.is_null() || id.is_null() || object.is_null() {
             return hresult::E_POINTER;
         }
@@ -88,9 +88,7 @@ pub unsafe extern "system" fn GetCLRRuntimeHost(
     object: *mut *mut c_void,
 ) -> HRESULT {
     // SAFETY: by the contract.
-    fence(hresult::E_FAIL, || unsafe {
-        give(current(), &CLSID_CLRRuntimeHost, id, object)
-    })
+    door(|| unsafe { give(current(), &CLSID_CLRRuntimeHost, id, object) })
 }
 
 /// The runtime that this process has, or that it would get without asking for one.
@@ -131,7 +129,7 @@ unsafe fn bind(
     object: *mut *mut c_void,
 ) -> HRESULT {
     // SAFETY: by the contract.
-    fence(hresult::E_FAIL, || unsafe {
+    door(|| unsafe {
         let runtime = match wide::read(version) {
             Some(version) => runtimes::named(&version),
             None => current(),
@@ -245,9 +243,7 @@ pub unsafe extern "system" fn CorBindToCurrentRuntime(
     object: *mut *mut c_void,
 ) -> HRESULT {
     // SAFETY: by the contract.
-    fence(hresult::E_FAIL, || unsafe {
-        give(current(), class, id, object)
-    })
+    door(|| unsafe { give(current(), class, id, object) })
 }
 
 /// # Safety
@@ -279,9 +275,7 @@ pub unsafe extern "system" fn GetCORVersion(
     needed: *mut u32,
 ) -> HRESULT {
     // SAFETY: by the contract.
-    fence(hresult::E_FAIL, || unsafe {
-        tell(Runtime::version_string, buffer, room, needed)
-    })
+    door(|| unsafe { tell(Runtime::version_string, buffer, room, needed) })
 }
 
 /// The same: there is no configuration that would require another.
@@ -310,9 +304,7 @@ pub unsafe extern "system" fn GetCORSystemDirectory(
 ) -> HRESULT {
     let directory = |runtime: &Runtime| format!("{}/", runtime.directory.display());
     // SAFETY: by the contract.
-    fence(hresult::E_FAIL, || unsafe {
-        tell(directory, buffer, room, needed)
-    })
+    door(|| unsafe { tell(directory, buffer, room, needed) })
 }
 
 /// The version that an assembly was built for.
@@ -327,7 +319,7 @@ pub unsafe extern "system" fn GetFileVersion(
     needed: *mut u32,
 ) -> HRESULT {
     // SAFETY: by the contract.
-    fence(hresult::E_FAIL, || unsafe {
+    door(|| unsafe {
         if needed.is_null() {
             return hresult::E_POINTER;
         }
@@ -347,7 +339,7 @@ pub unsafe extern "system" fn GetRealProcAddress(
     name: *const c_char,
     address: *mut *mut c_void,
 ) -> HRESULT {
-    fence(hresult::E_FAIL, || match current() {
+    door(|| match current() {
         // SAFETY: by the contract.
         Some(runtime) => unsafe { runtime_info::new(runtime).GetProcAddress(name, address) },
         None => hresult::CLR_E_SHIM_RUNTIMELOAD,
@@ -385,7 +377,7 @@ pub extern "system" fn CorExitProcess(code: i32) {
 /// Null, or a C string.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SogliaSetDotnetRoot(path: *const c_char) -> HRESULT {
-    fence(hresult::E_FAIL, || {
+    door(|| {
         if clr::is_running() {
             return hresult::HOST_E_INVALIDOPERATION;
         }

@@ -23,7 +23,7 @@ use soglia_abi::{
 use windows_core::{ComObject, Interface, implement};
 
 use super::{
-    clr, has_failed, image, runtime_info,
+    clr, door, has_failed, image, runtime_info,
     runtimes::{self, LIBRARY, Runtime},
     wide,
 };
@@ -49,7 +49,7 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
         id: *const GUID,
         object: *mut *mut c_void,
     ) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             if id.is_null() || object.is_null() {
                 return hresult::E_POINTER;
             }
@@ -74,7 +74,7 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
         length: *mut u32,
     ) -> HRESULT {
         // SAFETY: the caller's pointers, valid by COM's rules.
-        fence(hresult::E_FAIL, || unsafe {
+        door(|| unsafe {
             if length.is_null() {
                 return hresult::E_POINTER;
             }
@@ -87,9 +87,7 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
 
     unsafe fn EnumerateInstalledRuntimes(&self, enumeration: *mut *mut c_void) -> HRESULT {
         // SAFETY: the caller's pointer, valid by COM's rules.
-        fence(hresult::E_FAIL, || unsafe {
-            enumerate(runtimes::installed(), enumeration)
-        })
+        door(|| unsafe { enumerate(runtimes::installed(), enumeration) })
     }
 
     unsafe fn EnumerateLoadedRuntimes(
@@ -98,7 +96,7 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
         enumeration: *mut *mut c_void,
     ) -> HRESULT {
         // SAFETY: the caller's pointer, valid by COM's rules.
-        fence(hresult::E_FAIL, || unsafe {
+        door(|| unsafe {
             match loaded_in(process) {
                 Ok(loaded) => enumerate(loaded, enumeration),
                 Err(why) => why,

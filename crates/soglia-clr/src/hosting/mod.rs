@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use soglia_abi::{HRESULT, hresult};
 
-use crate::boundary;
+use crate::{boundary, memory};
 
 pub use attach::recording;
 pub use events::shut_down;
@@ -69,6 +69,29 @@ fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
         return hresult::HOST_E_CLRNOTAVAILABLE;
     }
     boundary::fence(hresult::E_FAIL, body)
+}
+
+/// As [`method`], for one that gives out or keeps something: answers `E_OUTOFMEMORY` if there is no memory.
+fn giving(body: impl FnOnce() -> HRESULT) -> HRESULT {
+    method(|| with_memory(body))
+}
+
+/// As [`running`], likewise.
+fn running_with_memory(body: impl FnOnce() -> HRESULT) -> HRESULT {
+    running(|| with_memory(body))
+}
+
+/// The body of what works after an `E_FAIL` too: the way in and out.
+fn door(body: impl FnOnce() -> HRESULT) -> HRESULT {
+    boundary::fence(hresult::E_FAIL, || with_memory(body))
+}
+
+fn with_memory(body: impl FnOnce() -> HRESULT) -> HRESULT {
+    if memory::is_short() {
+        hresult::E_OUTOFMEMORY
+    } else {
+        body()
+    }
 }
 
 /// To be called with what a method of the host has answered. `E_FAIL` is documented to take the CLR out of use: from then on

@@ -19,7 +19,7 @@ use soglia_abi::{
 };
 use windows_core::{ComObject, Interface, implement};
 
-use super::{clr, managed, method, wide};
+use super::{clr, giving, managed, method, wide};
 
 /// With a reference for the caller.
 pub fn debug() -> *mut c_void {
@@ -171,7 +171,7 @@ impl ICLRDomainManager_Impl for Domain_Impl {
         names: *const *const u16,
         values: *const *const u16,
     ) -> HRESULT {
-        method(|| {
+        giving(|| {
             if clr::is_running() {
                 return HOST_E_INVALIDOPERATION;
             }

@@ -28,7 +28,7 @@ use windows_core::{ComObject, Interface, implement};
 use super::{
     answer,
     clr::{self, Clr, DOMAIN},
-    control, events, host, managed, method, policy, running,
+    control, events, giving, host, managed, method, policy, running, running_with_memory,
     runtimes::Runtime,
     wide,
 };
@@ -79,7 +79,7 @@ impl RuntimeHost {
 
 impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     unsafe fn Start(&self) -> HRESULT {
-        method(|| {
+        giving(|| {
             if self.started.swap(true, AcqRel) {
                 return hresult::HOST_E_INVALIDOPERATION;
             }
@@ -117,11 +117,11 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
 
     unsafe fn SetHostControl(&self, control: *mut c_void) -> HRESULT {
         // SAFETY: the caller's pointer, valid by COM's rules.
-        method(|| unsafe { host::set_control(control) })
+        giving(|| unsafe { host::set_control(control) })
     }
 
     unsafe fn GetCLRControl(&self, control: *mut *mut c_void) -> HRESULT {
-        method(|| {
+        giving(|| {
             if control.is_null() {
                 return hresult::E_POINTER;
             }
@@ -177,7 +177,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
         argument: *const u16,
         result: *mut u32,
     ) -> HRESULT {
-        running(|| {
+        running_with_memory(|| {
             let clr = match started() {
                 Ok(clr) => clr,
                 Err(why) => return why,
@@ -313,7 +313,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
         argv: *const *const u16,
         result: *mut u32,
     ) -> HRESULT {
-        running(|| {
+        running_with_memory(|| {
             let clr = match started() {
                 Ok(_) if domain != DOMAIN => return hresult::HOST_E_INVALIDOPERATION,
                 Ok(clr) => clr,

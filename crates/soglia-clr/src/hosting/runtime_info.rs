@@ -20,11 +20,10 @@ use soglia_dotnet::library::Library;
 use windows_core::{ComObject, Interface, implement};
 
 use super::{
-    clr, exports, metahost, runtime_host,
+    clr, door, exports, metahost, runtime_host,
     runtimes::{self, LIBRARY, Runtime},
     wide,
 };
-use crate::boundary::fence;
 
 /// An object for a runtime.
 pub fn new(runtime: Runtime) -> ICLRRuntimeInfo {
@@ -79,21 +78,19 @@ impl RuntimeInfo_Impl {
 impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
     unsafe fn GetVersionString(&self, buffer: *mut u16, length: *mut u32) -> HRESULT {
         // SAFETY: the caller's buffer, valid by COM's rules.
-        fence(hresult::E_FAIL, || unsafe {
-            wide::answer(&self.0.version_string(), buffer, length)
-        })
+        door(|| unsafe { wide::answer(&self.0.version_string(), buffer, length) })
     }
 
     unsafe fn GetRuntimeDirectory(&self, buffer: *mut u16, length: *mut u32) -> HRESULT {
         // SAFETY: the caller's buffer, valid by COM's rules.
-        fence(hresult::E_FAIL, || unsafe {
+        door(|| unsafe {
             let directory = format!("{}/", self.0.directory.display());
             wide::answer(&directory, buffer, length)
         })
     }
 
     unsafe fn IsLoaded(&self, process: HANDLE, loaded: *mut BOOL) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             if loaded.is_null() {
                 return hresult::E_POINTER;
             }
@@ -121,7 +118,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
     }
 
     unsafe fn LoadLibrary(&self, name: *const u16, module: *mut *mut c_void) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             // SAFETY: zero-terminated or null, by COM's rules.
             let name = unsafe { wide::read(name) };
             let Some(name) = name.filter(|_| !module.is_null()) else {
@@ -144,7 +141,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
     }
 
     unsafe fn GetProcAddress(&self, name: *const c_char, address: *mut *mut c_void) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             if name.is_null() || address.is_null() {
                 return hresult::E_POINTER;
             }
@@ -173,13 +170,11 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
         object: *mut *mut c_void,
     ) -> HRESULT {
         // SAFETY: the caller's pointers, valid by COM's rules.
-        fence(hresult::E_FAIL, || unsafe {
-            interface(self.0.clone(), class, id, object)
-        })
+        door(|| unsafe { interface(self.0.clone(), class, id, object) })
     }
 
     unsafe fn IsLoadable(&self, loadable: *mut BOOL) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             if loadable.is_null() {
                 return hresult::E_POINTER;
             }
@@ -190,7 +185,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
     }
 
     unsafe fn SetDefaultStartupFlags(&self, flags: u32, config: *const u16) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             if clr::is_running() {
                 return hresult::HOST_E_INVALIDOPERATION;
             }
@@ -209,7 +204,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
         config: *mut u16,
         length: *mut u32,
     ) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             let settings = clr::settings().clone();
             // SAFETY: the caller's pointers, checked for null, and valid by COM's rules.
             unsafe {
@@ -234,7 +229,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
     }
 
     unsafe fn IsStarted(&self, started: *mut BOOL, flags: *mut u32) -> HRESULT {
-        fence(hresult::E_FAIL, || {
+        door(|| {
             if started.is_null() || flags.is_null() {
                 return hresult::E_POINTER;
             }

@@ -4,7 +4,7 @@
 //! or longer if the host holds on to it. What .NET has no way to do answers `E_NOTIMPL`.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ffi::c_void,
     ptr::null_mut,
     sync::{
@@ -14,7 +14,6 @@ use std::{
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
-    thread::{self, ThreadId},
 };
 
 use soglia_abi::{
@@ -35,7 +34,7 @@ use windows_core::{ComObject, Interface, implement};
 use super::{
     Shared,
     clr::{Clr, DOMAIN},
-    managed, method,
+    giving, managed, method,
     runtime_host::started,
 };
 
@@ -44,6 +43,16 @@ pub fn manager() -> *mut c_void {
     static MANAGER: OnceLock<Shared<ICLRTaskManager>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| Shared(ComObject::new(TaskManager).into_interface()));
     manager.0.clone().into_raw()
+}
+
+/// The calling thread's number among those that were asked for theirs. The standard library's would need memory.
+fn own_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
+    if OWN.get() == 0 {
+        OWN.set(LAST.fetch_add(1, Relaxed) + 1);
+    }
+    OWN.get()
 }
 
 thread_local! {
@@ -92,7 +101,7 @@ struct TaskManager;
 
 impl ICLRTaskManager_Impl for TaskManager_Impl {
     unsafe fn CreateTask(&self, task: *mut *mut c_void) -> HRESULT {
-        method(|| {
+        giving(|| {
             if task.is_null() {
                 return E_POINTER;
             }
@@ -177,7 +186,8 @@ fn kind_of(name: &[u8]) -> ETaskType {
 
 #[implement(ICLRTask2)]
 struct Task {
-    thread: ThreadId,
+    /// Its number.
+    thread: u64,
     /// The host's number for it.
     identifier: AtomicU64,
     /// `BeginPreventAsyncAbort` without its End.
@@ -187,14 +197,14 @@ struct Task {
 impl Task {
     fn of_this_thread() -> Self {
         Self {
-            thread: thread::current().id(),
+            thread: own_number(),
             identifier: AtomicU64::new(0),
             no_abort: AtomicU32::new(0),
         }
     }
 
     fn is_own(&self) -> bool {
-        thread::current().id() == self.thread
+        own_number() == self.thread
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     acting::*, api::Library, collections::*, doors::*, endings::*, faults::*, lasting::*,
-    managers::*, runs::*,
+    managers::*, runs::*, scarcity::*,
 };
 
 /// One process.
@@ -10,6 +10,8 @@ pub struct Case {
     pub name: &'static str,
     pub run: fn(&Library, &str),
     pub environment: &'static [(&'static str, &'static str)],
+    /// A file that lies beside the library.
+    pub preloads: Option<&'static str>,
     /// 128 and a signal's number, if that ends it.
     pub exit_code: i32,
     /// Lines of its output, in this order.
@@ -23,6 +25,7 @@ const fn case(name: &'static str, run: fn(&Library, &str)) -> Case {
         name,
         run,
         environment: &[],
+        preloads: None,
         exit_code: 0,
         tells: &[],
         never_tells: &[],
@@ -285,6 +288,14 @@ pub const ALL: &[Case] = &[
         exit_code: 42,
         tells: &["event 1 true"],
         ..case("thrown_at_the_end", thrown_at_the_end)
+    },
+    Case {
+        preloads: Some("libscarce.so"),
+        ..case("scarce_at_the_door", scarce_at_the_door)
+    },
+    Case {
+        preloads: Some("libscarce.so"),
+        ..case("scarce_while_running", scarce_while_running)
     },
     case("a_host_ends_a_thread", a_host_ends_a_thread),
     case("a_panic_of_another_library", a_panic_of_another_library),

@@ -19,6 +19,7 @@ mod host;
 mod lasting;
 mod managers;
 mod runs;
+mod scarcity;
 mod script;
 mod watch;
 
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
     let root = common::root();
     let folder = common::folder_with(&common::engine(), "hosting");
     common::native(&folder);
-    throws(&folder);
+    compile(&folder, "CXX", "c++", &["-std=c++17"], "throws.cpp");
+    compile(&folder, "CC", "cc", &["-std=gnu11"], "scarce.c");
     let library = folder.join("libmscoree.so");
     let versions = common::versions(&root);
     let trials = cases::ALL
@@ -63,26 +65,21 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// What hosts that throw are made of.
-fn throws(folder: &Path) {
-    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+/// A native library of these tests: `libNAME.so` of `NAME.EXTENSION`.
+fn compile(folder: &Path, variable: &str, default: &str, options: &[&str], source: &str) {
+    let compiler = env::var(variable).unwrap_or_else(|_| default.to_owned());
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (name, _) = source.split_once('.').unwrap();
     let built = Command::new(&compiler)
-        .args([
-            "-std=c++17",
-            "-O1",
-            "-fPIC",
-            "-shared",
-            "-pthread",
-            "-fvisibility=hidden",
-        ])
+        .args(options)
+        .args(["-O1", "-fPIC", "-shared", "-pthread", "-fvisibility=hidden"])
         .args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-I"])
         .arg(own.join("../../include"))
         .arg("-o")
-        .arg(folder.join("libthrows.so"))
-        .arg(own.join("tests/hosting/throws.cpp"))
+        .arg(folder.join(format!("lib{name}.so")))
+        .arg(own.join("tests/hosting").join(source))
         .status();
-    assert!(built.unwrap().success(), "{compiler} compiles throws.cpp");
+    assert!(built.unwrap().success(), "{compiler} compiles {source}");
 }
 
 fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result<(), Failed> {
@@ -94,6 +91,9 @@ fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result
         .stdin(Stdio::null());
     common::clean(&mut command);
     command.envs(case.environment.iter().copied());
+    if let Some(name) = case.preloads {
+        command.env("LD_PRELOAD", library.with_file_name(name));
+    }
     let output = command.output().unwrap();
     let told = format!(
         "{}{}",
