@@ -58,7 +58,7 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
     };
     writeln!(
         out,
-        "{:>11}  {}, {outcome}{killed} {DIM}began at {}, task {}, deadline '{}', reported {}{DIM:#}",
+        "{:>11}  {}, {outcome}{killed} {DIM}(began at {}, task {}, deadline '{}', reported {}){DIM:#}",
         time(row.duration_ns),
         row.target,
         time(row.t),

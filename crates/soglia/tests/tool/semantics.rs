@@ -297,6 +297,7 @@ fn no_case_is_forgotten() {
         "large",
         "spin",
         "hang",
+        "wait",
         "stdio",
         "signals",
         "environment",
