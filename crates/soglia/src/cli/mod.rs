@@ -70,8 +70,8 @@ enum Command {
         soglia run --follow -o a.soglia dotnet test\n  \
         soglia run --deny 'libc!system' app.dll  such calls throw; with --audit, they are only counted\n  \
         soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n  \
-        soglia run --deadline 'libpq!*=5s' --deadline 'libpq!*=2m:kill' app.dll\n  \
-        \u{20}                                      who is stuck there after 5 s, and an end after 2 min\n\n\
+        soglia run --deadline 'libpq!*=5s' app.dll  calls that last longer are reported while they last\n  \
+        soglia run --deadline 'libpq!*=2m:kill' app.dll  or are the end of the program\n\n\
     Exit code: the program's, which is 137 (128 + SIGKILL) if a deadline ended it; 2 if it could not be started under soglia."
 )]
 struct Run {

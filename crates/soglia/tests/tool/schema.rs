@@ -27,6 +27,11 @@ fn check(validator: &Validator, value: &Value) {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
+/// Whether it is a report as the schema has it.
+pub fn check_report(value: &Value) {
+    check(&schema(REPORT), value);
+}
+
 #[test]
 fn real_outputs_fit() {
     let (report, event) = (schema(REPORT), schema(EVENTS));
