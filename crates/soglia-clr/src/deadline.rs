@@ -106,11 +106,12 @@ pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, tell: Tell) -> b
     let Some(watch) = WATCH.get() else {
         return false;
     };
-    clerk::thread("soglia-deadline", move || {
-        while let Some(sleep) = boundary::fence(None, || Some(watcher.look(watch))) {
-            thread::sleep(sleep.max(LEAST_SLEEP));
-        }
-    })
+    stack::prepare(engine)
+        && clerk::thread("soglia-deadline", move || {
+            while let Some(sleep) = boundary::fence(None, || Some(watcher.look(watch))) {
+                thread::sleep(sleep.max(LEAST_SLEEP));
+            }
+        })
 }
 
 /// A native call has ended. Cold: for returns that are looked into, and calls that end by an exception.
@@ -374,7 +375,7 @@ impl Watcher {
             ));
         }
         let engine = self.engine;
-        let mut functions = stack::of_thread(engine, os_thread)?;
+        let mut functions = stack::of_thread(os_thread)?;
         // The call itself is the innermost run of native frames.
         let called = functions.iter().position(|f| !f.is_null());
         functions.drain(..called.unwrap_or(functions.len()));

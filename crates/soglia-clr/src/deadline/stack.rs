@@ -5,9 +5,8 @@
 
 use std::{
     sync::{
-        OnceLock,
-        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
-        mpsc::{Sender, channel, sync_channel},
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::SeqCst},
     },
     thread,
     time::Duration,
@@ -38,47 +37,70 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// Stacks are being walked.
 static WALKING: AtomicU32 = AtomicU32::new(0);
-/// A walk did not end in time, and goes on.
-static STUCK: AtomicBool = AtomicBool::new(false);
 
-type Work = Box<dyn FnOnce() + Send>;
+type Answer = Result<Vec<FunctionId>, &'static str>;
+
+/// What lies between who asks and who walks. No channel: to wait at one, a thread registers a destructor with the loader, whose lock may
+/// be held by the very call that is stuck, in a library's constructor.
+static DESK: Mutex<Desk> = Mutex::new(Desk {
+    asked: 0,
+    answered: 0,
+    thread: 0,
+    answer: None,
+});
+static ASKED: Condvar = Condvar::new();
+static ANSWERED: Condvar = Condvar::new();
+
+struct Desk {
+    /// Questions so far; there is a new one if they are more than the answers.
+    asked: u64,
+    answered: u64,
+    /// Whose stack is asked for.
+    thread: u32,
+    /// The last answer; `None`: there is nobody to give one, or it was taken.
+    answer: Option<Answer>,
+}
+
+fn desk() -> MutexGuard<'static, Desk> {
+    DESK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the thread that walks stacks; `false`: it could not be made. Beforehand, because a new thread may have to wait for the loader, too.
+pub fn prepare(engine: &'static Engine) -> bool {
+    clerk::thread("soglia-stacks", move || {
+        let nothing_new = |desk: &mut Desk| desk.asked == desk.answered;
+        loop {
+            let waited = ASKED.wait_while(desk(), nothing_new);
+            let thread = waited.unwrap_or_else(PoisonError::into_inner).thread;
+            let answer = boundary::fence(Err("soglia has a defect"), || walk(engine, thread));
+            let mut desk = desk();
+            desk.answer = Some(answer);
+            desk.answered = desk.asked;
+            ANSWERED.notify_all();
+        }
+    })
+}
 
 /// The managed functions on the stack of a thread of the operating system's, innermost first; null ones stand for runs of native frames.
 ///
-/// Not on a thread that waits for others: it may take as long as somebody keeps the runtime from being suspended, and answers before that
-/// only because another thread of ours does it.
+/// Answers within [`PATIENCE`], even if somebody keeps the runtime from being suspended: another thread of ours is who waits then.
 ///
 /// # Errors
 /// Why there is none, for people.
-pub fn of_thread(engine: &'static Engine, os_thread: u32) -> Result<Vec<FunctionId>, &'static str> {
-    /// `None`: the thread could not be made.
-    static WALKER: OnceLock<Option<Sender<Work>>> = OnceLock::new();
-    if STUCK.load(SeqCst) {
+pub fn of_thread(os_thread: u32) -> Answer {
+    let mut desk = desk();
+    if desk.asked != desk.answered {
         return Err("the runtime does not let itself be suspended");
     }
-    let hire = || {
-        let (walker, work) = channel::<Work>();
-        let walk = move || work.into_iter().for_each(|work| boundary::fence((), work));
-        clerk::thread("soglia-stacks", walk).then_some(walker)
-    };
-    let none = "there is no thread to walk it";
-    let walker = WALKER.get_or_init(hire).as_ref().ok_or(none)?;
-    let (answer, answered) = sync_channel(1);
-    let work = Box::new(move || {
-        let walked = walk(engine, os_thread);
-        STUCK.store(false, SeqCst);
-        // If nobody waits any more, nobody needs the answer.
-        let _ = answer.send(walked);
-    });
-    walker.send(work).map_err(|_| none)?;
-    answered.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        STUCK.store(true, SeqCst);
-        // It may have come at the last moment.
-        answered
-            .try_recv()
-            .inspect(|_| STUCK.store(false, SeqCst))
-            .unwrap_or(Err("the runtime could not be suspended within 5 s"))
-    })
+    desk.asked += 1;
+    desk.thread = os_thread;
+    desk.answer = None;
+    ASKED.notify_one();
+    let none_yet = |desk: &mut Desk| desk.asked != desk.answered;
+    let waited = ANSWERED.wait_timeout_while(desk, PATIENCE, none_yet);
+    let (mut desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    let late = Err("the runtime could not be suspended within 5 s");
+    desk.answer.take().unwrap_or(late)
 }
 
 /// The runtime has announced its shutdown: returns when no stack is walked any more, or after a while.
@@ -91,7 +113,7 @@ pub fn shut_down() {
     }
 }
 
-fn walk(engine: &Engine, os_thread: u32) -> Result<Vec<FunctionId>, &'static str> {
+fn walk(engine: &Engine, os_thread: u32) -> Answer {
     struct Walking;
     impl Drop for Walking {
         fn drop(&mut self) {

@@ -204,6 +204,30 @@ fn a_call_without_transition_is_reported_without_a_stack() {
     end(&space, live);
 }
 
+/// The loader's lock is held then, which much that a report could use would wait for.
+#[test]
+fn a_library_that_never_loads_is_reported_too() {
+    let space = Space::new();
+    let live = waiting(
+        &space,
+        "--source woven --deadline *!loaded_at_last=50ms",
+        "loads",
+    );
+    let report = seen(&space, "three reports", |report| {
+        report.overdue.iter().any(|row| row.reports.len() >= 3)
+    });
+    for report in &report.overdue[0].reports {
+        assert_eq!(report.stack[0], "Soglia.Semantics.Load.WaitInLoader");
+        let native = report.native_stack.join(" ");
+        assert!(
+            native.contains("libslowload.so!wait_for_input+"),
+            "{native}"
+        );
+    }
+    let (_, report) = end(&space, live);
+    assert_eq!(report.overdue[0].outcome, "returned");
+}
+
 #[test]
 fn a_call_whose_thread_ends_is_gone() {
     let space = Space::new();
