@@ -5,6 +5,7 @@
 //! | [`hooks`] | what wrappers and trampolines call, in preemptive mode |
 //! | [`thread`] | the host's task of the running thread |
 //! | [`asked`] | which native functions the host wants to hear of |
+//! | [`occasions`] | what else threads do of which a host is told |
 //! | this | the four crossings |
 //!
 //! Whoever is told may block, in each of the four: the thread is in preemptive mode, or not yet in the runtime, so the
@@ -21,6 +22,7 @@
 
 mod asked;
 pub mod hooks;
+pub mod occasions;
 mod thread;
 
 use soglia_abi::{

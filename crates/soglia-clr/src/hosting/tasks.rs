@@ -8,7 +8,7 @@ use std::{
     ffi::c_void,
     ptr::null_mut,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{
             AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed},
@@ -37,6 +37,7 @@ use super::{
     giving, managed, method,
     runtime_host::started,
 };
+use crate::tell::occasions::{by_host, critical_regions};
 
 /// The task manager, with a reference for the caller. Hosts are told that they need not count, so it never goes.
 pub fn manager() -> *mut c_void {
@@ -155,7 +156,7 @@ impl ICLRTaskManager_Impl for TaskManager_Impl {
 fn set_culture(lcid: u32, of_ui: bool) -> HRESULT {
     match started() {
         Ok(clr) if !clr.knows_this_thread() => HOST_E_INVALIDOPERATION,
-        Ok(_) => match managed::set_culture(lcid, of_ui) {
+        Ok(_) => match by_host(|| managed::set_culture(lcid, of_ui)) {
             Ok(true) => S_OK,
             Ok(false) => E_INVALIDARG,
             Err(why) => why,
@@ -192,6 +193,8 @@ struct Task {
     identifier: AtomicU64,
     /// `BeginPreventAsyncAbort` without its End.
     no_abort: AtomicU32,
+    /// Critical regions that the thread is in, if they are counted.
+    regions: Option<Arc<AtomicU32>>,
 }
 
 impl Task {
@@ -200,6 +203,7 @@ impl Task {
             thread: own_number(),
             identifier: AtomicU64::new(0),
             no_abort: AtomicU32::new(0),
+            regions: critical_regions(),
         }
     }
 
@@ -282,10 +286,14 @@ impl ICLRTask_Impl for Task_Impl {
     unsafe fn LocksHeld(&self, number: *mut usize) -> HRESULT {
         method(|| {
             if number.is_null() {
-                E_POINTER
-            } else {
-                E_NOTIMPL
+                return E_POINTER;
             }
+            let Some(regions) = &self.regions else {
+                return E_NOTIMPL;
+            };
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *number = regions.load(Relaxed) as usize };
+            S_OK
         })
     }
 

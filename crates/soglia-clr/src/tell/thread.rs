@@ -2,23 +2,31 @@
 //!
 //! A thread's first crossing asks the host for its task (`GetCurrentTask`) and pairs it with the CLR's (`IHostTask::SetCLRTask`, on the
 //! thread itself). A host that gives none is not told of the thread, and is asked again at its next crossing.
+//!
+//! Threads with a task are listed by the CLR's number, for those that wait for them, wake them or want them to be more important ([`known`]).
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
+    collections::BTreeMap,
     ffi::c_void,
+    mem::ManuallyDrop,
     ptr::null_mut,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use soglia_abi::{
     HRESULT,
     hosting::{clr_task::ICLRTask, host_task::IHostTask},
     hresult::S_OK,
+    ids::ThreadId,
 };
 use windows_core::Interface;
 
 use crate::{
-    boundary,
+    boundary, engine,
     hosting::{self, heed},
     tls::thread_pointer,
 };
@@ -28,12 +36,54 @@ thread_pointer!(local, "soglia_told", Thread);
 /// Called at a thread's end, once it has crossed.
 static AT_END: AtomicU32 = AtomicU32::new(u32::MAX);
 
+/// Threads whose tasks the host and the CLR have paired, by the CLR's number. Nobody calls the host while this is locked.
+static KNOWN: Mutex<BTreeMap<usize, Arc<Known>>> = Mutex::new(BTreeMap::new());
+
+/// What of a thread other threads may use.
+pub(super) struct Known {
+    /// What stands in for the host's, with a reference of ours.
+    task: ManuallyDrop<IHostTask>,
+    /// `Thread.Interrupt` was called for it, or may have been before it was listed, and it has not looked since.
+    pub(super) interrupted: AtomicBool,
+}
+
+// SAFETY: a host's task may be called from any thread, as the hosting API has it; the rest synchronises itself.
+unsafe impl Send for Known {}
+// SAFETY: as above.
+unsafe impl Sync for Known {}
+
+impl Known {
+    /// The host's task.
+    pub(super) fn task(&self) -> &IHostTask {
+        &self.task
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        // SAFETY: never used again.
+        let task = unsafe { ManuallyDrop::take(&mut self.task) };
+        // SAFETY: made by `stand_in`, and lent only.
+        unsafe { hosting::release(task) };
+    }
+}
+
+/// The thread with this number of the CLR's, if it has a task and has not ended.
+pub(super) fn known(id: usize) -> Option<Arc<Known>> {
+    boundary::fence(None, || {
+        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&id).cloned()
+    })
+}
+
 /// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
 pub(super) struct Thread {
-    /// What stands in for the host's `IHostTask`, with a reference of ours; null if the host has given none.
-    task: Cell<*mut c_void>,
+    /// The host has given a task.
+    known: OnceCell<Arc<Known>>,
     /// It has its `ICLRTask`.
     paired: Cell<bool>,
+    /// The CLR's number, once it is listed by that.
+    id: Cell<usize>,
     /// Native calls of which the host was told, and which are not back.
     outside: Cell<u32>,
     /// Why a callback of the innermost of them was refused, or `S_OK`.
@@ -42,6 +92,12 @@ pub(super) struct Thread {
     behind: Cell<u32>,
     /// Why, and the next one behind that.
     pending: Cell<Vec<(HRESULT, u32)>>,
+    /// Critical regions that it is in.
+    pub(super) regions: Arc<AtomicU32>,
+    /// The host was told that it must not be aborted.
+    pub(super) delays: Cell<bool>,
+    /// What it does now is the host's own wish, of which it need not be told.
+    pub(super) by_host: Cell<bool>,
 }
 
 /// Prepares the process: what happens at the end of threads.
@@ -68,12 +124,16 @@ pub(super) fn current() -> Option<&'static Thread> {
 fn make() -> Option<&'static Thread> {
     boundary::fence(None, || {
         let thread = Box::into_raw(Box::new(Thread {
-            task: Cell::new(null_mut()),
+            known: OnceCell::new(),
             paired: Cell::new(false),
+            id: Cell::new(0),
             outside: Cell::new(0),
             refused: Cell::new(S_OK),
             behind: Cell::new(0),
             pending: Cell::default(),
+            regions: Arc::default(),
+            delays: Cell::new(false),
+            by_host: Cell::new(false),
         }));
         local::set(thread);
         // SAFETY: the key was made in `start`; any value but null asks for the destructor.
@@ -89,10 +149,16 @@ unsafe extern "C" fn at_end(thread: *mut c_void) {
         local::set(null_mut());
         // SAFETY: made by `make`, and nobody else has it.
         let thread = unsafe { Box::from_raw(thread.cast::<Thread>()) };
-        if !thread.task.get().is_null() {
-            // SAFETY: made in `ask`, with the reference that the host gave us.
-            unsafe { hosting::release(IHostTask::from_raw(thread.task.get())) };
+        if let Some(known) = thread.known.get() {
+            let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+            // The number may be another thread's already.
+            let id = thread.id.get();
+            if all.get(&id).is_some_and(|there| Arc::ptr_eq(there, known)) {
+                all.remove(&id);
+            }
         }
+        // Releases the task, which is the host's code: nothing is locked any more.
+        drop(thread);
     });
 }
 
@@ -159,27 +225,18 @@ impl Thread {
         }
     }
 
+    /// The same, where nobody minds what the host has answered; and what others know of the thread.
+    pub(super) fn known(&self) -> Option<&Known> {
+        match self.has_task() {
+            Ok(true) => self.known.get().map(|known| &**known),
+            _ => None,
+        }
+    }
+
     /// The host is called outside of the fence: it may end the thread.
     #[cold]
     fn ask(&self) -> Result<bool, HRESULT> {
-        if self.task.get().is_null() {
-            let Some(manager) = hosting::task_manager() else {
-                return Ok(false);
-            };
-            let mut task = null_mut();
-            // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a
-            // task counts.
-            let _ = heed(unsafe { manager.GetCurrentTask(&raw mut task) });
-            if task.is_null() {
-                return Ok(false);
-            }
-            // SAFETY: a task, with a reference for us, until the thread's end.
-            let task = unsafe { hosting::stand_in::<IHostTask>(task) };
-            self.task.set(task.into_raw());
-        }
-        let task = self.task.get();
-        // SAFETY: the host's, with a reference of ours.
-        let Some(task) = (unsafe { IHostTask::from_raw_borrowed(&task) }) else {
+        let Some(known) = self.known.get().or_else(|| self.task_of_host()) else {
             return Ok(false);
         };
         let of_clr = boundary::fence(null_mut(), hosting::task_of_this_thread);
@@ -194,11 +251,48 @@ impl Thread {
         // With a reference: hosts keep it without counting, and yet release it, after the thread's end too.
         let given = lent.clone();
         // SAFETY: both are live tasks.
-        heed(unsafe { task.SetCLRTask(given.as_raw()) })
+        heed(unsafe { known.task().SetCLRTask(given.as_raw()) })
             .ok()
             .map_err(|e| e.code())?;
         let _ = given.into_raw();
         self.paired.set(true);
+        self.list(known);
         Ok(true)
+    }
+
+    fn task_of_host(&self) -> Option<&Arc<Known>> {
+        let mut task = null_mut();
+        // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a task counts.
+        let _ = heed(unsafe { hosting::task_manager()?.GetCurrentTask(&raw mut task) });
+        if task.is_null() {
+            return None;
+        }
+        boundary::fence((), || {
+            let known = Known {
+                // SAFETY: a task, with a reference for us, until the last of those who have this is gone.
+                task: ManuallyDrop::new(unsafe { hosting::stand_in(task) }),
+                interrupted: AtomicBool::new(true),
+            };
+            // If the host has led here again, that was faster, and this task is released.
+            let _ = self.known.set(Arc::new(known));
+        });
+        self.known.get()
+    }
+
+    fn list(&self, known: &Arc<Known>) {
+        boundary::fence((), || {
+            let mut id = ThreadId::NULL;
+            let Some(engine) = engine::get() else { return };
+            // SAFETY: a pointer to a local. The CLR answers this anywhere.
+            if unsafe { engine.info.GetCurrentThreadID(&raw mut id) }.is_err() {
+                return;
+            }
+            self.id.set(id.0);
+            let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = all.insert(id.0, known.clone());
+            drop(all);
+            // It may be the last that holds its task: then its release is the host's code.
+            drop(before);
+        });
     }
 }

@@ -1,23 +1,106 @@
 //! System.Private.CoreLib while it is being loaded: its metadata to read, its methods' bodies to read and to change.
 //!
-//! Its metadata stay as they are, for to open them for writing would take longer than all else at the start: code that is put in has no
-//! local variables but those that were there, and calls us by a signature that CoreLib has for purposes of its own.
+//! Its metadata stay as they are wherever that is possible, for to open them for writing takes longer than all else at the start: code that is
+//! put in has no local variables but those that were there, and calls us by a signature that CoreLib has for purposes of its own.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::HashSet};
 
 use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::{info_later::IMethodMalloc, metadata::IMetaDataImport},
 };
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, Unwatched},
+};
 use windows_core::Interface;
 
 use super::{
     before::{Before, Error, bytes, enumerated, wide},
-    body,
+    body, delegates,
+    emit::Emitter,
     il::Code,
-    sig,
+    occasions, r2r, sig,
 };
-use crate::engine::Engine;
+use crate::{engine::Engine, metadata::Scope};
+
+/// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
+pub(super) fn patch(
+    engine: &Engine,
+    module: ModuleId,
+    precompiled: &r2r::Precompiled,
+) -> HashSet<u32> {
+    if engine.tells {
+        let natives = read(engine, module, occasions::natives);
+        give_bodies(engine, module, &natives.unwrap_or_default());
+    }
+    let mut patched = HashSet::new();
+    let there = read(engine, module, |corelib| {
+        match delegates::take_over(corelib) {
+            Ok(changed) => patched.extend(changed),
+            Err(why) => delegates_unseen(engine, &why),
+        }
+        if engine.tells {
+            patched.extend(give_occasions(engine, corelib, precompiled));
+        }
+    });
+    if there.is_none() {
+        delegates_unseen(engine, "System.Private.CoreLib has no metadata");
+    }
+    patched
+}
+
+/// Reads CoreLib, as it is now.
+fn read<T>(engine: &Engine, module: ModuleId, read: impl FnOnce(&CoreLib) -> T) -> Option<T> {
+    let scope = Scope::of_module(&engine.info, module)?;
+    Some(read(&CoreLib::new(engine, module, scope.itself())))
+}
+
+/// Has methods that are in native code called by code, so that they can be changed.
+fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
+    if natives.is_empty() {
+        return;
+    }
+    let given = Emitter::open(engine, module, true).and_then(|emitter| {
+        let give = |method: &MdToken| occasions::give_body(&emitter, *method);
+        natives.iter().try_for_each(give)
+    });
+    if let Err(error) = given {
+        let text = format!("methods of System.Private.CoreLib stay in native code: {error}");
+        engine.recording.log(&Record::Remark { text });
+    }
+}
+
+fn delegates_unseen(engine: &Engine, why: &str) {
+    for side in [Side::Managed, Side::Unmanaged] {
+        engine.unwatched(Unwatched {
+            side: Some(side),
+            assembly: None,
+            method: None,
+            text: format!("calls through delegates are not seen: {why}"),
+        });
+    }
+}
+
+/// Has CoreLib ask a host before it does certain things. Rows of the methods whose precompiled code does not ask.
+fn give_occasions(
+    engine: &Engine,
+    corelib: &CoreLib,
+    precompiled: &r2r::Precompiled,
+) -> HashSet<u32> {
+    let mut done = occasions::take_over(corelib);
+    match precompiled.inliners(&|row| done.changed.contains(&row)) {
+        Some(inliners) => done.changed.extend(inliners),
+        None => {
+            let text = "its host is not told of all that System.Private.CoreLib itself does: its precompiled code cannot be read";
+            done.missing.push(text.to_owned());
+        }
+    }
+    for text in done.missing {
+        engine.recording.log(&Record::Remark { text });
+    }
+    done.changed
+}
 
 /// A reading of CoreLib's metadata, while it is being loaded.
 pub(super) struct CoreLib<'a> {
@@ -73,7 +156,8 @@ impl<'a> CoreLib<'a> {
         tokens.into_iter().filter_map(with_signature).collect()
     }
 
-    fn before(&self, method: MdToken) -> Result<Before, Error> {
+    /// What its metadata say of a method.
+    pub(super) fn before(&self, method: MdToken) -> Result<Before, Error> {
         Before::of(self.import, method)
     }
 
@@ -95,6 +179,23 @@ impl<'a> CoreLib<'a> {
             _ => Err(format!(
                 "System.Private.CoreLib has another {class}.{name} than expected"
             )),
+        }
+    }
+
+    /// The field of that name and type.
+    pub(super) fn field(&self, class: &str, name: &str, of: u8) -> Result<MdToken, String> {
+        let token = self.class(class)?;
+        let (wide, signature, mut field) = (wide(name), [sig::FIELD, of], MdToken::default());
+        let size = signature.len() as u32;
+        // SAFETY: a zero-terminated name, a signature of that size, a pointer to a local.
+        let answer = unsafe {
+            let signature = signature.as_ptr();
+            self.import
+                .FindField(token, wide.as_ptr(), signature, size, &raw mut field)
+        };
+        match answer.is_ok() {
+            true => Ok(field),
+            false => Err(format!("System.Private.CoreLib has no {class}.{name}")),
         }
     }
 

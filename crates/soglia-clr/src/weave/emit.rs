@@ -263,7 +263,17 @@ impl<'a> Emitter<'a> {
         check("DeletePinvokeMap", unsafe {
             self.emit.DeletePinvokeMap(method)
         })?;
-        // SAFETY: as above.
+        self.set_code(method, flags, impl_flags)
+    }
+
+    /// Gives a method these flags, and an address, for it will have a body.
+    pub(super) fn set_code(
+        &self,
+        method: MdToken,
+        flags: u32,
+        impl_flags: u32,
+    ) -> Result<(), Error> {
+        // SAFETY: a method of this module.
         let code = unsafe {
             self.emit
                 .SetMethodProps(method, flags, self.any_rva, impl_flags)

@@ -49,17 +49,20 @@ mod op {
     pub const CALL: u8 = 0x28;
     pub const CALLI: u8 = 0x29;
     pub const RET: u8 = 0x2A;
+    pub const BR: u8 = 0x38;
     pub const BRFALSE: u8 = 0x39;
     pub const BGE: u8 = 0x3C;
     pub const LDIND_U1: u8 = 0x47;
     pub const LDIND_I: u8 = 0x4D;
     pub const ADD: u8 = 0x58;
+    pub const CONV_I4: u8 = 0x69;
     pub const CONV_U8: u8 = 0x6E;
     pub const CALLVIRT: u8 = 0x6F;
     pub const LDSTR: u8 = 0x72;
     pub const NEWOBJ: u8 = 0x73;
     pub const ISINST: u8 = 0x75;
     pub const THROW: u8 = 0x7A;
+    pub const LDFLD: u8 = 0x7B;
     pub const BOX: u8 = 0x8C;
     pub const LDTOKEN: u8 = 0xD0;
     pub const CONV_I: u8 = 0xD3;
@@ -67,6 +70,7 @@ mod op {
     pub const LEAVE: u8 = 0xDD;
     pub const STIND_I: u8 = 0xDF;
     pub const WIDE: u8 = 0xFE;
+    pub const WIDE_CEQ: u8 = 0x01;
     pub const WIDE_LDARG: u8 = 0x09;
     pub const WIDE_LDLOC: u8 = 0x0C;
     pub const WIDE_STLOC: u8 = 0x0E;
@@ -215,6 +219,17 @@ impl Code {
         self.byte(op::ADD, 2, 1);
     }
 
+    /// Whether two are equal.
+    pub fn ceq(&mut self) {
+        self.byte(op::WIDE, 2, 1);
+        self.bytes.push(op::WIDE_CEQ);
+    }
+
+    /// Loads a field of an object.
+    pub fn ldfld(&mut self, field: MdToken) {
+        self.with_token(op::LDFLD, field, 1, 1);
+    }
+
     /// Makes none of an object that is of another class.
     pub fn isinst(&mut self, class: MdToken) {
         self.with_token(op::ISINST, class, 1, 1);
@@ -260,6 +275,11 @@ impl Code {
     /// Makes a native int.
     pub fn conv_i(&mut self) {
         self.byte(op::CONV_I, 1, 1);
+    }
+
+    /// Makes an `int32`.
+    pub fn conv_i4(&mut self) {
+        self.byte(op::CONV_I4, 1, 1);
     }
 
     /// Makes an `int64`; an `int32` has no sign for it.
@@ -350,6 +370,12 @@ impl Code {
         self.meet(label);
         self.branches.push((self.bytes.len(), label));
         self.bytes.extend([0; 4]);
+    }
+
+    /// Branches always.
+    pub fn br(&mut self, label: Label) {
+        self.branch(op::BR, label, 0);
+        self.never_goes_on(false);
     }
 
     /// Branches if what is on the stack is zero.

@@ -21,6 +21,7 @@
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | [`corelib`] | changes of methods of System.Private.CoreLib |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
+//! | [`occasions`] | where threads sleep, wait and so on, of which a host is told |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
 //! | this | which modules and methods, and what became of them |
 //!
@@ -37,6 +38,7 @@ pub mod dynamic;
 mod emit;
 mod hooks;
 pub mod il;
+mod occasions;
 mod pointers;
 pub mod r2r;
 pub mod sig;
@@ -60,8 +62,6 @@ use soglia_core::{
 };
 use windows_core::Interface;
 
-use corelib::CoreLib;
-
 use crate::{
     boundary, clerk,
     engine::{self, Engine},
@@ -81,7 +81,7 @@ pub struct Call {
 static WEAVE: RwLock<Weave> = RwLock::new(Weave {
     calls: Vec::new(),
     modules: None,
-    marshallers: None,
+    patched: None,
     together: false,
 });
 
@@ -90,8 +90,8 @@ struct Weave {
     calls: Vec<Arc<Call>>,
     /// Those that have precompiled code, or were woven.
     modules: Option<HashMap<ModuleId, Arc<Woven>>>,
-    /// CoreLib, and rows of the methods in it that marshal delegates, if they were changed.
-    marshallers: Option<(ModuleId, HashSet<u32>)>,
+    /// CoreLib, and rows of the methods in it whose precompiled code does not do what theirs does now.
+    patched: Option<(ModuleId, HashSet<u32>)>,
     /// P/Invokes that were woven around, or will be, may be in code of other modules.
     together: bool,
 }
@@ -165,34 +165,13 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     }
 }
 
-/// CoreLib was loaded: delegates are marshalled there for everybody.
+/// CoreLib was loaded: what everybody does goes through there.
 fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     load(engine, module, loaded);
     // Behind all that may be woven in it, for what is put in here is not to be woven around.
-    let scope = Scope::of_module(&engine.info, module);
-    let taken_over = scope
-        .ok_or_else(|| "System.Private.CoreLib has no metadata".to_owned())
-        .and_then(|scope| {
-            let corelib = CoreLib::new(engine, module, scope.itself());
-            delegates::take_over(&corelib)
-        });
-    match taken_over {
-        Ok(changed) => {
-            let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
-            weave.marshallers = Some((module, changed));
-        }
-        Err(why) => {
-            for side in [Side::Managed, Side::Unmanaged] {
-                let text = format!("calls through delegates are not seen: {why}");
-                engine.unwatched(Unwatched {
-                    side: Some(side),
-                    assembly: None,
-                    method: None,
-                    text,
-                });
-            }
-        }
-    }
+    let patched = corelib::patch(engine, module, &loaded.precompiled());
+    let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
+    weave.patched = Some((module, patched));
 }
 
 fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
@@ -365,7 +344,7 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
     }
     let (woven, together) = {
         let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((corelib, rows)) = &weave.marshallers
+        if let Some((corelib, rows)) = &weave.patched
             && *corelib == module
             && rows.contains(&token.row())
         {

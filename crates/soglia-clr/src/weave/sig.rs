@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use soglia_abi::ids::MdToken;
 
+/// `bool`.
+pub const BOOLEAN: u8 = 0x02;
 /// `int32`, as a type of its own.
 pub const INT32: u8 = 0x08;
 /// `int64`.
@@ -24,6 +26,8 @@ pub const R8: u8 = 0x0D;
 pub const POINTER: u8 = 0x0F;
 /// A value type; which one, follows.
 pub const VALUE_TYPE: u8 = 0x11;
+/// A class; which one, follows.
+pub const CLASS: u8 = 0x12;
 /// An instance of a generic type; of which, follows.
 pub const INSTANCE: u8 = 0x15;
 /// A reference with its type.
@@ -39,6 +43,9 @@ const CMOD_REQD: u8 = 0x1F;
 const CMOD_OPT: u8 = 0x20;
 /// Where the arguments of a vararg call begin that the callee does not declare.
 const SENTINEL: u8 = 0x41;
+
+/// The first byte of a field's signature.
+pub const FIELD: u8 = 0x06;
 
 /// The low bits of a signature's first byte say of what it is.
 const KIND: u8 = 0x0F;

@@ -2,7 +2,7 @@
 
 use crate::{
     acting::*, api::Library, collections::*, doors::*, endings::*, faults::*, lasting::*,
-    managers::*, runs::*, scarcity::*,
+    managers::*, occasions::*, runs::*, scarcity::*,
 };
 
 /// One process.
@@ -125,6 +125,18 @@ pub const ALL: &[Case] = &[
         )
     },
     case("a_recorded_host_is_recorded", a_recorded_host_is_recorded),
+    case("a_host_sleeps", a_host_sleeps),
+    case("a_host_switches", a_host_switches),
+    case("a_host_joins", a_host_joins),
+    case("a_host_wakes", a_host_wakes),
+    case("a_host_has_priorities", a_host_has_priorities),
+    case("a_host_hears_of_cultures", a_host_hears_of_cultures),
+    case("a_host_hears_of_regions", a_host_hears_of_regions),
+    case(
+        "a_host_without_tasks_is_left_alone",
+        a_host_without_tasks_is_left_alone,
+    ),
+    case("other_hosts_hear_nothing", other_hosts_hear_nothing),
     case("hosts_start_at_the_same_time", hosts_start_at_the_same_time),
     case(
         "a_closed_runtime_runs_methods",

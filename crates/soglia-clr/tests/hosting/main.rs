@@ -18,8 +18,10 @@ mod faults;
 mod host;
 mod lasting;
 mod managers;
+mod occasions;
 mod runs;
 mod scarcity;
+mod scheduler;
 mod script;
 mod watch;
 

@@ -345,6 +345,25 @@ fn a_small_body_byte_for_byte() {
 }
 
 #[test]
+fn a_loop_byte_for_byte() {
+    let mut code = Code::new();
+    let again = code.label();
+    code.place(again);
+    code.ldarg(0);
+    code.ldfld(MdToken(0x0400_0001));
+    code.conv_i4();
+    code.ldc_i4(3);
+    code.ceq();
+    code.brfalse(again);
+    code.br(again);
+    let body = code.finish(None).unwrap();
+    let mut expected = vec![0x02, 0x7B, 1, 0, 0, 4, 0x69, 0x19, 0xFE, 0x01];
+    expected.extend([0x39, 0xF1, 0xFF, 0xFF, 0xFF, 0x38, 0xEC, 0xFF, 0xFF, 0xFF]);
+    assert_eq!(u16_at(&body, 2), 2);
+    assert_eq!(body[12..], expected);
+}
+
+#[test]
 fn numbers_take_the_shortest_form() {
     let bytes = |write: &dyn Fn(&mut Code)| {
         let mut code = Code::new();
