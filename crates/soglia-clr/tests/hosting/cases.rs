@@ -132,6 +132,7 @@ pub const ALL: &[Case] = &[
     case("a_host_has_priorities", a_host_has_priorities),
     case("a_host_hears_of_cultures", a_host_hears_of_cultures),
     case("a_host_hears_of_regions", a_host_hears_of_regions),
+    case("a_host_has_many_threads", a_host_has_many_threads),
     case(
         "a_host_without_tasks_is_left_alone",
         a_host_without_tasks_is_left_alone,

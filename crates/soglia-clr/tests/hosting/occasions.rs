@@ -236,6 +236,15 @@ pub fn a_host_hears_of_regions(library: &Library, version: &str) {
     assert_eq!(regions(), (NO, all[..1].to_vec()));
 }
 
+/// Nobody waits for ever, and nobody goes missing.
+pub fn a_host_has_many_threads(library: &Library, version: &str) {
+    let host = library.host(version);
+    let scheduler = schedules(&host);
+    assert_eq!(call(&host, "Together", "32"), Ok(32));
+    let told = scheduler.told(&["Sleep", "SwitchToTask", "Join", "Alert", "SetPriority"]);
+    assert!(told.len() > 1000, "{}", told.len());
+}
+
 /// No method that the runtime gives no occasion for is called, and a thread that the host gives no task is left alone.
 pub fn a_host_without_tasks_is_left_alone(library: &Library, version: &str) {
     let host = library.host(version);
