@@ -94,7 +94,7 @@ pub fn tasks_end_with_their_threads(library: &Library, version: &str) {
     // A thread that ends in the middle of a native call.
     assert_eq!(acting.get("EndThread", ""), 1);
     wait_for(|| alive() == 1);
-    assert_eq!(acting.script.line(), "N(end_thread) T S L(end_thread)");
+    assert_eq!(acting.script.line(), "T S N(end_thread) L(end_thread)");
     assert_eq!(acting.get("Collect", "2"), 2);
     assert_eq!(acting.get("Call", "plain"), 2);
     // A thread of the host's own.
