@@ -17,7 +17,7 @@ fn main() {
 }
 
 fn watch(program: &str) -> Result<(), Error> {
-    let host = Host::builder().watch().start()?;
+    let host = Host::builder().program(program).watch().start()?;
 
     // Crossings wait in a queue, so that the program never waits for this thread.
     let events = host.events();

@@ -103,8 +103,8 @@ impl Host {
     /// Runs a program: calls its `Main` on this thread, with these arguments, and gives its exit code.
     ///
     /// The process goes on when `Main` returns, and so do other threads of the program. An exception that leaves `Main` ends the process, as
-    /// does `Environment.Exit`: then this does not return. The program gets the runtime that this host has started; its own
-    /// `runtimeconfig.json` counts only if it was given to [`Builder::runtime_config`].
+    /// does `Environment.Exit`: then this does not return. The program gets the runtime that this host has started: name it to
+    /// [`Builder::program`], and it is started as the program wants it.
     ///
     /// # Errors
     /// [`Error::AssemblyNotFound`], [`Error::NotAProgram`]; [`Error::Other`] with the runtime's answer.

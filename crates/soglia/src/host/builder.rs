@@ -65,12 +65,26 @@ impl Builder {
         self
     }
 
-    /// A `NAME.runtimeconfig.json` to start with: which frameworks, which settings. A program that needs more than
-    /// `Microsoft.NETCore.App` must be started with its own. Otherwise `HOST.runtimeconfig.json` beside this program's file, if it is
+    /// A `NAME.runtimeconfig.json` to start with: which frameworks, which settings. Otherwise `HOST.runtimeconfig.json` beside this program's file, if it is
     /// there.
     pub fn runtime_config(mut self, path: impl Into<PathBuf>) -> Self {
         self.config = Some(path.into());
         self
+    }
+
+    /// The program that is to [run](Host::run): what it needs is told by its own `NAME.runtimeconfig.json`, if that lies beside it, and
+    /// `AppContext.BaseDirectory` is its folder, where many programs look for their files.
+    pub fn program(mut self, path: impl AsRef<Path>) -> Self {
+        let path = std::path::absolute(&path).unwrap_or_else(|_| path.as_ref().to_owned());
+        let config = path.with_extension("runtimeconfig.json");
+        if self.config.is_none() && config.is_file() {
+            self.config = Some(config);
+        }
+        match path.parent().and_then(Path::to_str) {
+            Some(folder) => self.property("APP_CONTEXT_BASE_DIRECTORY", format!("{folder}/")),
+            // `Host::run` will not take it either, and says so.
+            None => self,
+        }
     }
 
     /// A property of the runtime, as `configProperties` in a configuration has them; `AppContext.GetData` gives it to managed code.

@@ -125,11 +125,24 @@ pub fn functions_are_called(stage: &Stage) {
 }
 
 pub fn programs_run(stage: &Stage) {
-    let host = started(stage);
-    let program = stage.fixture("hosted.dll");
+    // As if it lay there alone.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("hosted.dll");
+    fs::copy(stage.fixture("hosted.dll"), &program).unwrap();
+    let config = format!(
+        r#"{{"runtimeOptions":{{"rollForward":"Disable","framework":{{"name":"Microsoft.NETCore.App","version":"{}"}},
+        "configProperties":{{"Soglia.Test":"configured"}}}}}}"#,
+        stage.version
+    );
+    fs::write(folder.path().join("hosted.runtimeconfig.json"), config).unwrap();
+    let host = Host::builder().program(&program).start().unwrap();
+    assert_eq!(host.version(), stage.version);
+    let property = |name: &str| host.call(&program, ENTRY, "Property", name).unwrap();
+    assert_eq!(property("Soglia.Test"), 10);
+    let length = folder.path().to_str().unwrap().len() as i32;
+    assert_eq!(property("APP_CONTEXT_BASE_DIRECTORY"), length + 1);
     assert_eq!(host.run(&program, [] as [&str; 0]).unwrap(), 100);
     assert_eq!(host.run(&program, ["a", "b c", "città"]).unwrap(), 103);
-    let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.dll");
     fs::write(&text, "no assembly").unwrap();
     assert!(matches!(
