@@ -47,22 +47,33 @@ pub trait HostTaskManager: Send + Sync {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// The calling task sleeps; `None`: for ever. Not called: .NET's waits cannot be redirected.
+    /// The calling task is to sleep (`Thread.Sleep`), `None`: for ever. `Ok` when it has slept. The wait is
+    /// [alertable](WaitOptions::alertable).
+    ///
+    /// # Errors
+    /// [`HResult::INTERRUPTED`]: somebody has alerted the task. Any other: .NET sleeps itself.
     fn sleep(&self, _time: Option<Duration>, _options: WaitOptions) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// The calling task has nothing to do right now. Whether another one was switched to. Not called.
+    /// The calling task has nothing to do right now (`Thread.Yield`, and waits that spin). Whether another one was switched to; if not,
+    /// .NET yields itself.
     fn switch_to_task(&self) -> bool {
         false
     }
 
-    /// Managed code has set the thread's UI culture, by its LCID. Not called: .NET does not tell.
+    /// Managed code has set the thread's UI culture, by its LCID.
+    ///
+    /// # Errors
+    /// [`HResult::NOT_IMPLEMENTED`] is no hindrance; any other is an `ArgumentException` where it is set.
     fn set_ui_locale(&self, _lcid: u32) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Managed code has set the thread's culture, by its LCID. Not called.
+    /// Managed code has set the thread's culture, by its LCID.
+    ///
+    /// # Errors
+    /// As above.
     fn set_locale(&self, _lcid: u32) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
@@ -107,24 +118,24 @@ pub trait HostTaskManager: Send + Sync {
         Ok(())
     }
 
-    /// From here to [`end_delay_abort`](Self::end_delay_abort) the task must not be aborted. Not called: neither .NET Framework 4 nor
-    /// .NET tell of it.
+    /// From here to [`end_delay_abort`](Self::end_delay_abort) the task must not be aborted: the outermost
+    /// `Thread.BeginCriticalRegion`.
     fn begin_delay_abort(&self) -> Answer {
         Ok(())
     }
 
-    /// The end of that. Not called.
+    /// The end of that.
     fn end_delay_abort(&self) -> Answer {
         Ok(())
     }
 
-    /// From here to [`end_thread_affinity`](Self::end_thread_affinity) the task must stay on its thread; nests, and the host counts. Not
-    /// called: .NET has nothing left that tells.
+    /// From here to [`end_thread_affinity`](Self::end_thread_affinity) the task must stay on its thread
+    /// (`Thread.BeginThreadAffinity`); nests, and the host counts.
     fn begin_thread_affinity(&self) -> Answer {
         Ok(())
     }
 
-    /// The end of that. Not called.
+    /// The end of that.
     fn end_thread_affinity(&self) -> Answer {
         Ok(())
     }
@@ -151,25 +162,35 @@ pub trait HostTask: Send + Sync {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Wakes the task out of a wait that is [`alertable`](WaitOptions::alertable), or out of its next one. From any thread; returns
-    /// at once.
+    /// Wakes the task out of a wait of the host's that is [`alertable`](WaitOptions::alertable), or out of its next one
+    /// (`Thread.Interrupt`). From any thread; returns at once.
     fn alert(&self) -> Answer {
         Ok(())
     }
 
-    /// Waits for the task's end; `None`: for ever. Not called.
+    /// Waits for the task's end (`Thread.Join`); `None`: for ever.
+    ///
+    /// # Errors
+    /// [`HResult::TIMEOUT`]; [`HResult::INTERRUPTED`]: somebody has alerted the waiting task; [`HResult::ABANDONED`] counts as the end.
+    /// Any other: .NET waits itself.
     fn join(&self, _time: Option<Duration>, _options: WaitOptions) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Sets the task's priority. A host may ignore it.
+    /// Sets the task's priority (`Thread.Priority`). A host may ignore it.
+    ///
+    /// # Errors
+    /// The priority stays as it was, but for [`HResult::NOT_IMPLEMENTED`], which leaves it to .NET.
     fn set_priority(&self, _priority: Priority) -> Answer {
         Ok(())
     }
 
     /// The task's priority.
+    ///
+    /// # Errors
+    /// Leave it to .NET, which gives what was set.
     fn priority(&self) -> Answer<Priority> {
-        Ok(Priority::NORMAL)
+        Err(HResult::NOT_IMPLEMENTED)
     }
 
     /// Pairs the task with the CLR's half of it. Called on the task's own thread, right after

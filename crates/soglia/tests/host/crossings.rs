@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use soglia::host::{
     Answer, ClrTask, ClrTaskManager, Crossing, Error, HResult, Host, HostGcManager, HostTask,
-    HostTaskManager, Slots, Target,
+    HostTaskManager, Priority, Slots, Target, WaitOptions,
 };
 
 use crate::Stage;
@@ -249,6 +249,48 @@ pub fn callbacks_may_wait(stage: &Stage) {
         state.1.store(true, SeqCst);
         assert_eq!(waiting.join().unwrap(), 1);
     });
+}
+
+/// A host that schedules by itself, as far as it is asked to.
+pub fn what_threads_do_is_told(stage: &Stage) {
+    #[derive(Clone, Default)]
+    struct Scheduler(Arc<Mutex<Vec<String>>>);
+    impl HostTaskManager for Scheduler {
+        fn current_task(&self) -> Option<Arc<dyn HostTask>> {
+            Some(Arc::new(self.clone()))
+        }
+        fn sleep(&self, time: Option<Duration>, options: WaitOptions) -> Answer {
+            let line = format!("sleep {time:?} {}", options.alertable());
+            self.0.lock().unwrap().push(line);
+            Ok(())
+        }
+    }
+    impl HostTask for Scheduler {
+        fn set_priority(&self, priority: Priority) -> Answer {
+            let line = format!("priority {}", priority.0);
+            self.0.lock().unwrap().push(line);
+            Ok(())
+        }
+    }
+    const THREADS: &str = "Soglia.Hosted.Threads";
+    let told = Scheduler::default();
+    let host = stage.builder().task_manager(told.clone()).start().unwrap();
+    let call = |method: &str, argument: &str| {
+        let result = host.call(stage.fixture("hosted.dll"), THREADS, method, argument);
+        (
+            result.unwrap(),
+            std::mem::take(&mut *told.0.lock().unwrap()),
+        )
+    };
+    let line = |text: &str| vec![text.to_owned()];
+    // The host says that it has slept, so this is over at once.
+    assert_eq!(
+        call("Sleep", "1000000"),
+        (1, line("sleep Some(1000s) true"))
+    );
+    assert_eq!(call("Sleep", "-1"), (1, line("sleep None true")));
+    // What it does not do is done by .NET: what was set is read.
+    assert_eq!(call("Priority", "3"), (3, line("priority 1")));
 }
 
 pub fn suspensions_are_told(stage: &Stage) {

@@ -75,7 +75,7 @@ const CASES: &[Case] = cases! {
         properties_reach_the_runtime another_host_joins a_failed_start_can_be_tried_again the_engine_is_named a_host_survives;
     crossings: the_six_steps_are_told tasks_are_paired a_thread_without_a_task_is_not_told
         results_are_refused callbacks_are_refused a_panic_takes_the_clr_out_of_use a_broken_pairing_refuses
-        callbacks_may_wait suspensions_are_told slots_bound_managed_code crossings_are_watched what_is_not_read_is_counted;
+        callbacks_may_wait what_threads_do_is_told suspensions_are_told slots_bound_managed_code crossings_are_watched what_is_not_read_is_counted;
 };
 
 const SPECIAL: &[Case] = &[
