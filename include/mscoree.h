@@ -1443,7 +1443,8 @@ DECLARE_INTERFACE_(IHostTask, IUnknown) {
     // The same, read.
     STDMETHOD(GetPriority)(THIS_ int *pPriority) PURE;
 
-    // Pairs the task with the CLR's. Called on the task's own thread, when the CLR first sees it.
+    // Pairs the task with the CLR's, which comes with a reference. Called on the task's own thread, when the CLR first sees
+    // it.
     STDMETHOD(SetCLRTask)(THIS_ ICLRTask *pCLRTask) PURE;
 };
 

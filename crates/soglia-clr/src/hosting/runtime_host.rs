@@ -7,7 +7,7 @@ use std::{
     ffi::c_void,
     path::Path,
     sync::atomic::{
-        AtomicBool, AtomicU32,
+        AtomicU32,
         Ordering::{AcqRel, Acquire},
     },
 };
@@ -55,7 +55,7 @@ pub fn started() -> Result<&'static Clr, HRESULT> {
 pub unsafe fn create(runtime: Runtime, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
     let host = RuntimeHost {
         runtime,
-        started: AtomicBool::new(false),
+        starts: AtomicU32::new(0),
     };
     let host: ICLRRuntimeHost4 = ComObject::new(host).into_interface();
     // SAFETY: by the contract.
@@ -66,7 +66,8 @@ pub unsafe fn create(runtime: Runtime, id: *const GUID, object: *mut *mut c_void
 struct RuntimeHost {
     runtime: Runtime,
     /// By this object.
-    started: AtomicBool,
+    /// Those that `Stop` has not taken back.
+    starts: AtomicU32,
 }
 
 impl RuntimeHost {
@@ -80,22 +81,16 @@ impl RuntimeHost {
 impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     unsafe fn Start(&self) -> HRESULT {
         giving(|| {
-            if self.started.swap(true, AcqRel) {
-                return hresult::HOST_E_INVALIDOPERATION;
+            if let Err(why) = clr::start(&self.runtime) {
+                return why;
             }
-            match clr::start(&self.runtime) {
-                Ok(_) => {
-                    STARTS.fetch_add(1, AcqRel);
-                    events::started();
-                    policy::started();
-                    hresult::S_OK
-                }
-                Err(why) => {
-                    self.started
-                        .store(false, std::sync::atomic::Ordering::Release);
-                    why
-                }
+            STARTS.fetch_add(1, AcqRel);
+            if self.starts.fetch_add(1, AcqRel) > 0 {
+                return hresult::S_FALSE;
             }
+            events::started();
+            policy::started();
+            hresult::S_OK
         })
     }
 
@@ -104,7 +99,8 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             if clr::get().is_none() {
                 return hresult::E_UNEXPECTED;
             }
-            if !self.started.swap(false, AcqRel) {
+            let one_less = |starts: u32| starts.checked_sub(1);
+            if self.starts.fetch_update(AcqRel, Acquire, one_less).is_err() {
                 return hresult::HOST_E_CLRNOTAVAILABLE;
             }
             if STARTS.fetch_sub(1, AcqRel) > 1 {
