@@ -196,7 +196,7 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
         .into_iter()
         .flatten();
     let own = settings.properties.iter().cloned();
-    for (name, value) in of_flags.chain(own) {
+    for (name, value) in base_directory().into_iter().chain(of_flags).chain(own) {
         let (name, value) = (c_string(name.as_bytes())?, c_string(value.as_bytes())?);
         // SAFETY: C strings; hostfxr copies them.
         check(unsafe { (fxr.set_property)(context.handle, name.as_ptr(), value.as_ptr()) })?;
@@ -227,6 +227,13 @@ fn check(code: i32) -> Result<(), HRESULT> {
         failed if failed.is_err() => Err(failed),
         _ => Ok(()),
     }
+}
+
+/// `AppContext.BaseDirectory`: the folder of the host's executable, as .NET Framework had it. hostfxr knows of no program that it could be of.
+fn base_directory() -> Option<(String, String)> {
+    let executable = env::current_exe().ok()?;
+    let folder = executable.parent()?.to_str()?;
+    Some(("APP_CONTEXT_BASE_DIRECTORY".into(), format!("{folder}/")))
 }
 
 /// The properties that stand for `STARTUP_FLAGS`.

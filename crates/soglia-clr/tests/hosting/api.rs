@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{CString, c_char, c_void},
-    path::PathBuf,
+    path::{Path, PathBuf},
     ptr::null_mut,
 };
 
@@ -45,6 +45,10 @@ impl Library {
             handle,
             path: path.into(),
         }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where it lies, and other native libraries with it.

@@ -2,7 +2,7 @@
 
 use crate::{
     acting::*, api::Library, collections::*, doors::*, endings::*, faults::*, lasting::*,
-    managers::*, occasions::*, runs::*, scarcity::*,
+    managers::*, occasions::*, programs::*, runs::*, scarcity::*,
 };
 
 /// One process.
@@ -46,6 +46,9 @@ const fn throwing(
 /// What an exit is told as: to the policy manager, then to actions, and in the end again to those.
 const EXIT: &[&str] = &["default action 5 6", "event 0 false", "event 1 true"];
 const ANYTHING: &[&str] = &["default action", "failure", "timeout", "event"];
+
+/// What cases start themselves.
+pub const HELPERS: &[Case] = &[case("run_a_program", run_a_program)];
 
 pub const ALL: &[Case] = &[
     case(
@@ -310,6 +313,7 @@ pub const ALL: &[Case] = &[
         preloads: Some("libscarce.so"),
         ..case("scarce_while_running", scarce_while_running)
     },
+    case("programs_do_what_they_do", programs_do_what_they_do),
     case("a_host_ends_a_thread", a_host_ends_a_thread),
     case("a_panic_of_another_library", a_panic_of_another_library),
     Case {

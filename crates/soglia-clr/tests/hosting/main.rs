@@ -19,6 +19,7 @@ mod host;
 mod lasting;
 mod managers;
 mod occasions;
+mod programs;
 mod runs;
 mod scarcity;
 mod scheduler;
@@ -42,7 +43,8 @@ fn main() -> ExitCode {
     if let [_, role, name, version, library] = &arguments[..]
         && role == ROLE
     {
-        let case = cases::ALL.iter().find(|case| case.name == name).unwrap();
+        let mut all = cases::ALL.iter().chain(cases::HELPERS);
+        let case = all.find(|case| case.name == name).unwrap();
         (case.run)(&api::Library::load(library), version);
         return ExitCode::SUCCESS;
     }

@@ -393,6 +393,10 @@ pub fn flags_and_properties_reach_the_runtime(library: &Library, version: &str) 
     }
     assert_eq!(call(&host, "Property", "Soglia.Test"), Ok(12));
     assert_eq!(call(&host, "Property", "Soglia.Absent"), Ok(-1));
+    let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
+    let length = folder.to_str().unwrap().len() as i32 + 1;
+    let base = "APP_CONTEXT_BASE_DIRECTORY";
+    assert_eq!(call(&host, "Property", base), Ok(length));
     // On one processor there is no server GC.
     let several = std::thread::available_parallelism().is_ok_and(|n| n.get() > 1);
     assert_eq!(call(&host, "IsServerGC", ""), Ok(several.into()));
