@@ -12,6 +12,7 @@ use std::{
             Ordering::{Acquire, Relaxed},
         },
     },
+    time::{Duration, Instant},
 };
 
 use soglia_abi::{
@@ -447,7 +448,10 @@ pub fn run(host: &ICLRRuntimeHost4, method: &str, argument: &str) -> Result<i32,
 
 /// Waits as long as it takes; the case's time limit is the test runner's.
 pub fn wait_for(ready: impl Fn() -> bool) {
+    // Long enough for any machine: what is not there by then will never be.
+    let given_up = Instant::now() + Duration::from_secs(300);
     while !ready() {
-        std::thread::yield_now();
+        assert!(Instant::now() < given_up, "waited in vain");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
