@@ -1342,17 +1342,17 @@ DECLARE_INTERFACE_(ICLRRuntimeInfo, IUnknown) {
 // is a stack; a native thread's begins with ReverseEnterRuntime.
 //
 // All of it may come from any thread and from several at once, also from threads that the host has not seen before.
-// The host may block in the four crossings; it must not call managed code from them. When a call fails with E_FAIL,
-// the document says, the CLR is gone for this process, and every hosting method answers HOST_E_CLRNOTAVAILABLE from
-// then on.
+// The host may block in the four crossings, and in Sleep, SwitchToTask and Join; it must not call managed code from
+// any. When a call fails with E_FAIL, the document says, the CLR is gone for this process, and every hosting method
+// answers HOST_E_CLRNOTAVAILABLE from then on.
 #undef INTERFACE
 #define INTERFACE IHostTaskManager
 DECLARE_INTERFACE_(IHostTaskManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The task of the calling thread, with a reference for the caller. Called on the thread in question, when it
-    // first enters managed code. A null task kept a thread out in .NET Framework; today it cannot: the thread runs
-    // without a task.
+    // The task of the calling thread, with a reference for the caller. Called on the thread in question: as one that
+    // .NET has made begins, and on others before the first thing that is told of them. A null task kept a thread out
+    // in .NET Framework; today it cannot: the thread runs without a task, and nothing is told of it.
     STDMETHOD(GetCurrentTask)(THIS_ IHostTask **pTask) PURE;
 
     // A task for a new thread, suspended until IHostTask::Start. Stack size in bytes, 0 for the default. Not called:
@@ -1360,17 +1360,20 @@ DECLARE_INTERFACE_(IHostTaskManager, IUnknown) {
     STDMETHOD(CreateTask)(THIS_ DWORD dwStackSize, LPTHREAD_START_ROUTINE pStartAddress, PVOID pParameter,
                           IHostTask **ppTask) PURE;
 
-    // This thread sleeps; option is WAIT_ALERTABLE or 0. S_OK, or HOST_E_INTERRUPTED after an Alert. Not called:
-    // .NET's waits cannot be redirected.
+    // This thread sleeps, by Thread.Sleep in any form; option is WAIT_ALERTABLE. S_OK: it has slept.
+    // HOST_E_INTERRUPTED, after an Alert: managed code gets its ThreadInterruptedException if it was interrupted, else
+    // this is called again for what is left of the time. Any other answer: .NET sleeps.
     STDMETHOD(Sleep)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
-    // This thread has nothing to do at the moment; run another task if you like. Not called.
+    // This thread has nothing to do at the moment, by Thread.Yield or as it spins; run another task if you like. S_OK:
+    // that was done. Any other answer: .NET yields. option is 0.
     STDMETHOD(SwitchToTask)(THIS_ DWORD option) PURE;
 
-    // Managed code has set this thread's UI culture. Not called: .NET does not tell.
+    // Managed code sets this thread's UI culture. E_NOTIMPL: the host does not go along, and the culture is set all
+    // the same. Any other failure: it is not set, an ArgumentException is thrown.
     STDMETHOD(SetUILocale)(THIS_ LCID lcid) PURE;
 
-    // Managed code has set this thread's culture. Not called.
+    // The same of the culture.
     STDMETHOD(SetLocale)(THIS_ LCID lcid) PURE;
 
     // Whether calls of the native function at target are to be told by LeaveRuntime and EnterRuntime. The answer
@@ -1394,18 +1397,18 @@ DECLARE_INTERFACE_(IHostTaskManager, IUnknown) {
     // S_FALSE, refuses, where the call can still be refused.
     STDMETHOD(ReverseEnterRuntime)(THIS) PURE;
 
-    // From here to the matching End this thread must not be aborted. E_UNEXPECTED if there is a Begin already. Not
-    // called, neither by .NET Framework 4 nor today.
+    // From here to the matching End this thread must not be aborted. Called for the outermost
+    // Thread.BeginCriticalRegion; .NET Framework 4 never called it. E_UNEXPECTED if there is a Begin already.
     STDMETHOD(BeginDelayAbort)(THIS) PURE;
 
-    // The end of that region. E_UNEXPECTED without a Begin. Not called.
+    // The end of that region, if its Begin succeeded. E_UNEXPECTED without a Begin.
     STDMETHOD(EndDelayAbort)(THIS) PURE;
 
-    // From here to the matching End the task must stay on its thread. Pairs nest, and the host counts. Not called:
-    // .NET has nothing left that tells.
+    // From here to the matching End the task must stay on its thread. Called for each Thread.BeginThreadAffinity:
+    // pairs nest, and the host counts. The answer changes nothing.
     STDMETHOD(BeginThreadAffinity)(THIS) PURE;
 
-    // The end of that region. E_UNEXPECTED without a Begin. Not called.
+    // The end of that region. E_UNEXPECTED without a Begin.
     STDMETHOD(EndThreadAffinity)(THIS) PURE;
 
     // Stack, in bytes, to keep for after a stack overflow. Windows only: not called.
@@ -1429,18 +1432,20 @@ DECLARE_INTERFACE_(IHostTask, IUnknown) {
     // Lets a task that CreateTask made run. Not called, as CreateTask is not.
     STDMETHOD(Start)(THIS) PURE;
 
-    // Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one. From any thread; must return
-    // at once.
+    // Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one: somebody has called
+    // Thread.Interrupt. From any thread; must return at once.
     STDMETHOD(Alert)(THIS) PURE;
 
-    // Waits for the task's end: S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_DEADLOCK; HOST_E_ABANDONED counts as
-    // ended. Not called.
+    // Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK. S_OK;
+    // HOST_E_TIMEOUT; HOST_E_INTERRUPTED as with Sleep; HOST_E_ABANDONED counts as ended. Any other answer: .NET
+    // waits.
     STDMETHOD(Join)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
-    // A THREAD_PRIORITY_ value. The host may ignore it and answer S_OK.
+    // A THREAD_PRIORITY_ value, from Thread.Priority. The host may ignore it and answer S_OK. E_NOTIMPL: .NET sets its
+    // own. Any other failure: all stays as it was.
     STDMETHOD(SetPriority)(THIS_ int newPriority) PURE;
 
-    // The same, read.
+    // The same, read. Anything but S_OK: .NET's own.
     STDMETHOD(GetPriority)(THIS_ int *pPriority) PURE;
 
     // Pairs the task with the CLR's, which comes with a reference. Called on the task's own thread, when the CLR first sees
@@ -1511,7 +1516,8 @@ DECLARE_INTERFACE_(ICLRTask, IUnknown) {
     // asked already.
     STDMETHOD(YieldTask)(THIS) PURE;
 
-    // How many locks the task holds. E_NOTIMPL: .NET does not tell.
+    // How many critical regions the task is in: .NET does not tell of locks. E_NOTIMPL where the host has no
+    // IHostTaskManager.
     STDMETHOD(LocksHeld)(THIS_ SIZE_T *pLockCount) PURE;
 
     // The host's number for the task, 64 bits, for debuggers and reports to show. (The document says DWORD; the ABI

@@ -53,7 +53,8 @@ pub unsafe trait ICLRTask: IUnknown {
     /// Asks the task to give others a chance. HOST_E_INVALIDOPERATION on the task's own thread, S_FALSE if it
     /// has been asked already.
     pub fn YieldTask(&self) -> HRESULT;
-    /// How many locks the task holds. E_NOTIMPL: .NET does not tell.
+    /// How many critical regions the task is in: .NET does not tell of locks. E_NOTIMPL where the host has no
+    /// IHostTaskManager.
     pub fn LocksHeld(&self, pLockCount: *mut usize) -> HRESULT;
     /// The host's number for the task, 64 bits, for debuggers and reports to show. (The document says DWORD;
     /// the ABI is 64 bits.)

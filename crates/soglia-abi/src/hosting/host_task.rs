@@ -24,14 +24,15 @@ use crate::hosting::types::LPTHREAD_START_ROUTINE;
 /// thread that is a stack; a native thread's begins with ReverseEnterRuntime.
 ///
 /// All of it may come from any thread and from several at once, also from threads that the host has not seen
-/// before. The host may block in the four crossings; it must not call managed code from them. When a call
-/// fails with E_FAIL, the document says, the CLR is gone for this process, and every hosting method answers
-/// HOST_E_CLRNOTAVAILABLE from then on.
+/// before. The host may block in the four crossings, and in Sleep, SwitchToTask and Join; it must not call
+/// managed code from any. When a call fails with E_FAIL, the document says, the CLR is gone for this process,
+/// and every hosting method answers HOST_E_CLRNOTAVAILABLE from then on.
 #[interface("997FF24C-43B7-4352-8667-0DC04FAFD354")]
 pub unsafe trait IHostTaskManager: IUnknown {
-    /// The task of the calling thread, with a reference for the caller. Called on the thread in question,
-    /// when it first enters managed code. A null task kept a thread out in .NET Framework; today it cannot:
-    /// the thread runs without a task.
+    /// The task of the calling thread, with a reference for the caller. Called on the thread in question: as
+    /// one that .NET has made begins, and on others before the first thing that is told of them. A null task
+    /// kept a thread out in .NET Framework; today it cannot: the thread runs without a task, and nothing is
+    /// told of it.
     pub fn GetCurrentTask(&self, pTask: *mut *mut c_void) -> HRESULT;
     /// A task for a new thread, suspended until IHostTask::Start. Stack size in bytes, 0 for the default. Not
     /// called: .NET makes its own threads.
@@ -42,14 +43,17 @@ pub unsafe trait IHostTaskManager: IUnknown {
         pParameter: *mut c_void,
         ppTask: *mut *mut c_void,
     ) -> HRESULT;
-    /// This thread sleeps; option is WAIT_ALERTABLE or 0. S_OK, or HOST_E_INTERRUPTED after an Alert. Not
-    /// called: .NET's waits cannot be redirected.
+    /// This thread sleeps, by Thread.Sleep in any form; option is WAIT_ALERTABLE. S_OK: it has slept.
+    /// HOST_E_INTERRUPTED, after an Alert: managed code gets its ThreadInterruptedException if it was
+    /// interrupted, else this is called again for what is left of the time. Any other answer: .NET sleeps.
     pub fn Sleep(&self, dwMilliseconds: u32, option: u32) -> HRESULT;
-    /// This thread has nothing to do at the moment; run another task if you like. Not called.
+    /// This thread has nothing to do at the moment, by Thread.Yield or as it spins; run another task if you
+    /// like. S_OK: that was done. Any other answer: .NET yields. option is 0.
     pub fn SwitchToTask(&self, option: u32) -> HRESULT;
-    /// Managed code has set this thread's UI culture. Not called: .NET does not tell.
+    /// Managed code sets this thread's UI culture. E_NOTIMPL: the host does not go along, and the culture is
+    /// set all the same. Any other failure: it is not set, an ArgumentException is thrown.
     pub fn SetUILocale(&self, lcid: u32) -> HRESULT;
-    /// Managed code has set this thread's culture. Not called.
+    /// The same of the culture.
     pub fn SetLocale(&self, lcid: u32) -> HRESULT;
     /// Whether calls of the native function at target are to be told by LeaveRuntime and EnterRuntime. The
     /// answer FALSE saves what telling costs. A failure is ignored: the BOOL decides, and it is FALSE
@@ -69,15 +73,16 @@ pub unsafe trait IHostTaskManager: IUnknown {
     /// Native code calls managed code on this thread: a callback, or a native thread's way in. Any code but
     /// S_OK, even S_FALSE, refuses, where the call can still be refused.
     pub fn ReverseEnterRuntime(&self) -> HRESULT;
-    /// From here to the matching End this thread must not be aborted. E_UNEXPECTED if there is a Begin
-    /// already. Not called, neither by .NET Framework 4 nor today.
+    /// From here to the matching End this thread must not be aborted. Called for the outermost
+    /// Thread.BeginCriticalRegion; .NET Framework 4 never called it. E_UNEXPECTED if there is a Begin
+    /// already.
     pub fn BeginDelayAbort(&self) -> HRESULT;
-    /// The end of that region. E_UNEXPECTED without a Begin. Not called.
+    /// The end of that region, if its Begin succeeded. E_UNEXPECTED without a Begin.
     pub fn EndDelayAbort(&self) -> HRESULT;
-    /// From here to the matching End the task must stay on its thread. Pairs nest, and the host counts. Not
-    /// called: .NET has nothing left that tells.
+    /// From here to the matching End the task must stay on its thread. Called for each
+    /// Thread.BeginThreadAffinity: pairs nest, and the host counts. The answer changes nothing.
     pub fn BeginThreadAffinity(&self) -> HRESULT;
-    /// The end of that region. E_UNEXPECTED without a Begin. Not called.
+    /// The end of that region. E_UNEXPECTED without a Begin.
     pub fn EndThreadAffinity(&self) -> HRESULT;
     /// Stack, in bytes, to keep for after a stack overflow. Windows only: not called.
     pub fn SetStackGuarantee(&self, guarantee: u32) -> HRESULT;
@@ -94,15 +99,17 @@ pub unsafe trait IHostTaskManager: IUnknown {
 pub unsafe trait IHostTask: IUnknown {
     /// Lets a task that CreateTask made run. Not called, as CreateTask is not.
     pub fn Start(&self) -> HRESULT;
-    /// Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one. From any thread;
-    /// must return at once.
+    /// Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one: somebody has called
+    /// Thread.Interrupt. From any thread; must return at once.
     pub fn Alert(&self) -> HRESULT;
-    /// Waits for the task's end: S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_DEADLOCK; HOST_E_ABANDONED
-    /// counts as ended. Not called.
+    /// Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK.
+    /// S_OK; HOST_E_TIMEOUT; HOST_E_INTERRUPTED as with Sleep; HOST_E_ABANDONED counts as ended. Any other
+    /// answer: .NET waits.
     pub fn Join(&self, dwMilliseconds: u32, option: u32) -> HRESULT;
-    /// A THREAD_PRIORITY_ value. The host may ignore it and answer S_OK.
+    /// A THREAD_PRIORITY_ value, from Thread.Priority. The host may ignore it and answer S_OK. E_NOTIMPL:
+    /// .NET sets its own. Any other failure: all stays as it was.
     pub fn SetPriority(&self, newPriority: i32) -> HRESULT;
-    /// The same, read.
+    /// The same, read. Anything but S_OK: .NET's own.
     pub fn GetPriority(&self, pPriority: *mut i32) -> HRESULT;
     /// Pairs the task with the CLR's. Called on the task's own thread, when the CLR first sees it.
     pub fn SetCLRTask(&self, pCLRTask: *mut c_void) -> HRESULT;
