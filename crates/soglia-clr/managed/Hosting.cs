@@ -5,7 +5,10 @@ using System;
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using System.Runtime.Loader;
+using System.Threading;
+using ThreadState = System.Threading.ThreadState;
 
 namespace Soglia.Hosting;
 
@@ -24,12 +27,21 @@ internal static unsafe class Managed
         public long Survived;
     }
 
+    private const int ThreadAborted = unchecked((int)0x80131530);
     private const int MissingMethod = unchecked((int)0x80131513);
     private const int UnknownException = unchecked((int)0x80131500);
 
-    // ExecuteInDefaultAppDomain. CoreCLR's own ends the process when the method throws, from .NET 9 on; this gives the HRESULT.
-    private static int Execute(char* assembly, char* type, char* method, char* argument, int* result)
+    // A call whose waits can be ended.
+    private sealed class Execution
     {
+        public readonly Thread Thread = Thread.CurrentThread;
+        public volatile bool WasInterrupted;
+    }
+
+    // ExecuteInDefaultAppDomain. CoreCLR's own ends the process when the method throws, from .NET 9 on; this gives the HRESULT.
+    private static int Execute(char* assembly, char* type, char* method, char* argument, nint execution, int* result)
+    {
+        Execution? controlled = execution == 0 ? null : Find(execution);
         try
         {
             const BindingFlags Every = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy;
@@ -45,9 +57,44 @@ internal static unsafe class Managed
             *result = found.CreateDelegate<Func<string?, int>>()(argument == null ? null : new string(argument));
             return 0;
         }
+        catch (ThreadInterruptedException) when (controlled is { WasInterrupted: true })
+        {
+            return ThreadAborted;
+        }
         catch (Exception exception)
         {
             return exception.HResult < 0 ? exception.HResult : UnknownException;
+        }
+    }
+
+    private static Execution Find(nint execution) => (Execution)GCHandle.FromIntPtr(execution).Target!;
+
+    private static nint Begin() => GCHandle.ToIntPtr(GCHandle.Alloc(new Execution()));
+
+    private static int Waits(nint execution) => (Find(execution).Thread.ThreadState & ThreadState.WaitSleepJoin) != 0 ? 1 : 0;
+
+    private static void Interrupt(nint execution)
+    {
+        Execution interrupted = Find(execution);
+        interrupted.WasInterrupted = true;
+        interrupted.Thread.Interrupt();
+    }
+
+    private static void End(nint execution)
+    {
+        Execution over = Find(execution);
+        GCHandle.FromIntPtr(execution).Free();
+        if (over.WasInterrupted)
+        {
+            // It may have come when the wait was over; then it is still to come.
+            try
+            {
+                Thread.Sleep(0);
+                Thread.Sleep(1);
+            }
+            catch (ThreadInterruptedException)
+            {
+            }
         }
     }
 

@@ -17,6 +17,7 @@
 //! | `EnterRuntime` | the HRESULT is thrown instead of the result |
 //! | `ReverseEnterRuntime`, with anything but `S_OK` | the managed method is not run, native code gets zeros. The managed call that had led to it throws the HRESULT when it is back. No `ReverseLeaveRuntime` |
 //! | `ReverseLeaveRuntime` | nothing: there is no one left to tell |
+//! | nothing, but the task was aborted ([`abort`]) | as if `LeaveRuntime` or `EnterRuntime` had answered `COR_E_THREADABORTED`, but no `LeaveRuntime` is told; callbacks as if they were refused |
 //!
 //! The third is as near as one comes to what .NET Framework did, which threw through the native frames: on Linux, that ends the process.
 
@@ -27,10 +28,11 @@ mod thread;
 
 use soglia_abi::{
     HRESULT,
-    hresult::{HOST_E_INVALIDOPERATION, S_OK},
+    hosting::host_task::IHostTaskManager,
+    hresult::{COR_E_THREADABORTED, HOST_E_INVALIDOPERATION, S_OK},
 };
 
-use crate::hosting::{self, heed};
+use crate::hosting::{self, abort, heed, suspension};
 
 pub use thread::start;
 
@@ -59,12 +61,17 @@ fn leave(target: usize) -> Answer {
         Ok(false) => return UNTOLD,
         Err(why) => return why.0,
     }
+    if abort::throws() {
+        return COR_E_THREADABORTED.0;
+    }
+    give_way(manager);
     // SAFETY: a host's manager, which lives as long as the process.
     let answer = heed(unsafe { manager.LeaveRuntime(target) });
     if answer.is_err() {
         return answer.0;
     }
     thread.began();
+    hosting::runs_managed(false);
     TOLD
 }
 
@@ -80,7 +87,18 @@ fn enter(answer: Answer) -> HRESULT {
     let refused = thread.ended();
     // SAFETY: as in `leave`.
     let answer = heed(unsafe { manager.EnterRuntime() });
+    into_managed(manager);
     if answer.is_err() { answer } else { refused }
+}
+
+/// The same where what is answered will be thrown: the task may have been aborted meanwhile.
+#[inline]
+fn enter_or_throw(answer: Answer) -> HRESULT {
+    match enter(answer) {
+        // A callback has met that abort already.
+        S_OK | COR_E_THREADABORTED if answer == TOLD && abort::throws() => COR_E_THREADABORTED,
+        other => other,
+    }
 }
 
 /// Native code is about to call managed code. In preemptive mode, or on a thread that the runtime does not know yet.
@@ -89,14 +107,21 @@ fn reverse_enter() -> Answer {
     let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
         return UNTOLD;
     };
-    let answer = match thread.has_task() {
+    let has_task = thread.has_task();
+    let entered = abort::enter_managed();
+    let answer = match (has_task, &entered) {
+        (_, Err(aborted)) => *aborted,
         // SAFETY: as in `leave`.
-        Ok(true) => heed(unsafe { manager.ReverseEnterRuntime() }),
-        Ok(false) => return UNTOLD,
-        Err(why) => why,
+        (Ok(true), Ok(())) => heed(unsafe { manager.ReverseEnterRuntime() }),
+        (Ok(false), Ok(())) => return UNTOLD,
+        (Err(why), Ok(())) => why,
     };
     if answer == S_OK {
+        into_managed(manager);
         return TOLD;
+    }
+    if entered.is_ok() {
+        abort::leave_managed();
     }
     // A success that refuses has no exception of its own.
     let why = if answer.is_err() {
@@ -114,7 +139,28 @@ fn reverse_leave(answer: Answer) {
     if answer == TOLD
         && let Some(manager) = hosting::task_manager()
     {
+        give_way(manager);
         // SAFETY: as in `leave`.
         let _ = heed(unsafe { manager.ReverseLeaveRuntime() });
+        hosting::runs_managed(false);
+    }
+    // What was held back meanwhile may happen now.
+    abort::leave_managed();
+}
+
+/// The host has let the thread into managed code.
+#[inline]
+fn into_managed(manager: &IHostTaskManager) {
+    hosting::runs_managed(true);
+    give_way(manager);
+    suspension::about_to_enter_managed();
+}
+
+/// Does what `ICLRTask::YieldTask` has asked for, if it has. For the host, the thread is in managed code.
+#[inline]
+fn give_way(manager: &IHostTaskManager) {
+    if hosting::shall_yield() {
+        // SAFETY: as in `leave`. Whether another task has run does not matter.
+        let _ = heed(unsafe { manager.SwitchToTask(0) });
     }
 }

@@ -4,6 +4,7 @@
 //! pointers, so calling them marshals nothing; none of them throws. The calling thread becomes known to the runtime, if it was not.
 
 use std::{
+    ops::Deref,
     ptr::{null, null_mut},
     sync::OnceLock,
 };
@@ -11,7 +12,11 @@ use std::{
 use soglia_abi::{HRESULT, hresult};
 use soglia_dotnet::fxr::LoadAssemblyBytes;
 
-use super::{clr::Clr, runtime_host::started};
+use super::{
+    abort::{self, Inside},
+    clr::Clr,
+    runtime_host::started,
+};
 
 const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
 
@@ -44,8 +49,13 @@ struct Functions {
         *const u16,
         *const u16,
         *const u16,
+        isize,
         *mut i32,
     ) -> HRESULT,
+    begin: unsafe extern "system" fn() -> isize,
+    waits: unsafe extern "system" fn(isize) -> i32,
+    interrupt: unsafe extern "system" fn(isize),
+    end: unsafe extern "system" fn(isize),
     collect: unsafe extern "system" fn(i32),
     statistics: unsafe extern "system" fn(*mut Statistics),
     used: unsafe extern "system" fn(*mut Used),
@@ -56,8 +66,29 @@ struct Functions {
     set_culture: unsafe extern "system" fn(i32, i32) -> i32,
 }
 
-fn functions() -> Result<&'static Functions, HRESULT> {
-    static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+/// The functions, for as long as a thread is in one of them.
+struct Entered {
+    functions: &'static Functions,
+    _inside: Inside,
+}
+
+impl Deref for Entered {
+    type Target = Functions;
+
+    fn deref(&self) -> &Functions {
+        self.functions
+    }
+}
+
+fn functions() -> Result<Entered, HRESULT> {
+    let _inside = abort::inside()?;
+    let functions = table()?;
+    Ok(Entered { functions, _inside })
+}
+
+static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+
+fn table() -> Result<&'static Functions, HRESULT> {
     let clr = started()?;
     if let Some(functions) = FUNCTIONS.get() {
         return Ok(functions);
@@ -85,6 +116,10 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
     let functions = (|| unsafe {
         Ok(Functions {
             execute: clr.function(assembly, class, "Execute")?,
+            begin: clr.function(assembly, class, "Begin")?,
+            waits: clr.function(assembly, class, "Waits")?,
+            interrupt: clr.function(assembly, class, "Interrupt")?,
+            end: clr.function(assembly, class, "End")?,
             collect: clr.function(assembly, class, "Collect")?,
             statistics: clr.function(assembly, class, "Statistics")?,
             used: clr.function(assembly, class, "Used")?,
@@ -106,7 +141,8 @@ pub fn is_there() -> bool {
     functions().is_ok()
 }
 
-/// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what it threw.
+/// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what it threw. With an execution of [`begin`],
+/// its waits can be ended: `COR_E_THREADABORTED`.
 ///
 /// # Safety
 /// Zero-terminated texts; the argument may be null.
@@ -115,12 +151,49 @@ pub unsafe fn execute(
     class: *const u16,
     method: *const u16,
     argument: *const u16,
+    execution: isize,
 ) -> Result<i32, HRESULT> {
     let mut result = 0;
     // SAFETY: of Hosting.cs, and texts by the contract.
-    let answer =
-        unsafe { (functions()?.execute)(assembly, class, method, argument, &raw mut result) };
+    let answer = unsafe {
+        (table()?.execute)(
+            assembly,
+            class,
+            method,
+            argument,
+            execution,
+            &raw mut result,
+        )
+    };
     answer.ok().map(|()| result).map_err(|e| e.code())
+}
+
+/// Prepares an execution on the calling thread whose waits can be ended.
+pub fn begin() -> Result<isize, HRESULT> {
+    // SAFETY: of Hosting.cs.
+    Ok(unsafe { (functions()?.begin)() })
+}
+
+/// Whether its thread waits, sleeps or joins.
+pub fn waits(execution: isize) -> Result<bool, HRESULT> {
+    // SAFETY: of Hosting.cs; what `begin` gave, before its `end`.
+    Ok(unsafe { (functions()?.waits)(execution) } != 0)
+}
+
+/// Ends that wait, or the next one.
+pub fn interrupt(execution: isize) -> Result<(), HRESULT> {
+    // SAFETY: as above.
+    unsafe { (functions()?.interrupt)(execution) };
+    Ok(())
+}
+
+/// It is over, and nobody interrupts it any more. On its thread.
+pub fn end(execution: isize) {
+    // The host may have stopped the runtime meanwhile, which goes on all the same.
+    if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), abort::inside()) {
+        // SAFETY: of Hosting.cs; what `begin` gave, once.
+        unsafe { (functions.end)(execution) };
+    }
 }
 
 /// Collects that generation and those below it, -1: all; and waits for it.

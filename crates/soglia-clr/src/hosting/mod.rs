@@ -12,12 +12,14 @@
 //! | [`fenced`] | what the host's methods throw ends there |
 //! | [`control`] | the CLR's side: `ICLRControl` |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | what it hands out |
+//! | [`abort`] | what aborts a task, and what holds that back |
 //! | [`suspension`] | tells the host when threads are suspended |
 //! | [`managed`] | what only managed code can ask .NET |
 //! | [`wide`], [`image`] | texts; the version in a file |
 //!
 //! All of it is cold. What crossings need is one load: [`task_manager`].
 
+pub mod abort;
 mod attach;
 mod clr;
 mod collector;
@@ -47,7 +49,10 @@ use crate::{boundary, memory};
 pub use attach::recording;
 pub use events::shut_down;
 pub use fenced::{release, stand_in};
-pub use {host::task_manager, tasks::of_this_thread as task_of_this_thread};
+pub use {
+    host::task_manager,
+    tasks::{of_this_thread as task_of_this_thread, runs_managed, shall_yield},
+};
 
 /// A hosting method, of either side, has answered `E_FAIL`.
 static FAILED: AtomicBool = AtomicBool::new(false);

@@ -26,7 +26,7 @@ use soglia_dotnet::OLDEST_MAJOR;
 use windows_core::{ComObject, Interface, implement};
 
 use super::{
-    answer,
+    abort, answer,
     clr::{self, Clr, DOMAIN},
     control, events, giving, host, managed, method, policy, running, running_with_memory,
     runtimes::Runtime,
@@ -185,6 +185,10 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             if class.is_null() || name.is_null() {
                 return hresult::E_POINTER;
             }
+            let inside = match abort::inside() {
+                Ok(inside) => inside,
+                Err(why) => return why,
+            };
             clr.load(Path::new(&path));
             let path = wide::zero_terminated(&path);
             if !managed::is_there() {
@@ -199,9 +203,12 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                     )
                 };
             }
+            drop(inside);
             // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
             unsafe {
-                match managed::execute(path.as_ptr(), class, name, argument) {
+                match abort::controlled(|execution| {
+                    managed::execute(path.as_ptr(), class, name, argument, execution)
+                }) {
                     Ok(value) => {
                         if !result.is_null() {
                             *result = value as u32;
@@ -318,6 +325,10 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
             // SAFETY: zero-terminated or null, by COM's rules.
             let Some(path) = (unsafe { absolute(assembly) }) else {
                 return hresult::E_POINTER;
+            };
+            let _inside = match abort::inside() {
+                Ok(inside) => inside,
+                Err(why) => return why,
             };
             clr.load(Path::new(&path));
             let path = wide::zero_terminated(&path);

@@ -72,7 +72,6 @@ pub fn ended() {
 /// To be called, in preemptive mode, on a thread that is about to go (back) into managed code: if that has to wait for the end of
 /// a suspension, the host is told. Takes one load otherwise.
 #[inline]
-#[expect(dead_code, reason = "for the hooks, which do not call it yet")]
 pub fn about_to_enter_managed() {
     if SUSPENDED.load(Relaxed) {
         will_wait();

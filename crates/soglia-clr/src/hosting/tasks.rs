@@ -9,10 +9,7 @@ use std::{
     ptr::null_mut,
     sync::{
         Arc, OnceLock,
-        atomic::{
-            AtomicU32, AtomicU64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -27,17 +24,22 @@ use soglia_abi::{
             TT_THREADPOOL_TIMER, TT_THREADPOOL_WAIT, TT_THREADPOOL_WORKER, TT_UNKNOWN, TT_USER,
         },
     },
-    hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, E_UNEXPECTED, HOST_E_INVALIDOPERATION, S_OK},
+    hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, HOST_E_INVALIDOPERATION, S_FALSE, S_OK},
 };
 use windows_core::{ComObject, Interface, implement};
 
 use super::{
     Shared,
+    abort::Abort,
+    answer,
     clr::{Clr, DOMAIN},
-    giving, managed, method,
+    giving, host, managed, method,
     runtime_host::started,
 };
-use crate::tell::occasions::{by_host, critical_regions};
+use crate::{
+    tell::occasions::{by_host, critical_regions},
+    tls::thread_pointer,
+};
 
 /// The task manager, with a reference for the caller. Hosts are told that they need not count, so it never goes.
 pub fn manager() -> *mut c_void {
@@ -56,8 +58,64 @@ fn own_number() -> u64 {
     OWN.get()
 }
 
+/// What others ask about a task, or want of it. Lives as long as the task's object.
+pub struct State {
+    /// Its thread's number.
+    thread: u64,
+    kind: ETaskType,
+    /// The host's number for it.
+    identifier: AtomicU64,
+    /// In managed code, as far as crossings are told.
+    in_managed: AtomicBool,
+    /// `YieldTask`, not yet done.
+    shall_yield: AtomicBool,
+    /// Critical regions that the thread is in, if they are counted.
+    regions: Option<Arc<AtomicU32>>,
+    /// What aborts it.
+    pub abort: Arc<Abort>,
+}
+
+thread_pointer!(state, "soglia_clr_task", State);
+
+/// The object of a thread, and its state for as long as the thread lives.
+struct Own(ICLRTask2);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        state::set(null_mut());
+    }
+}
+
 thread_local! {
-    static CURRENT: RefCell<Option<ICLRTask2>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Own>> = const { RefCell::new(None) };
+}
+
+/// The state of the calling thread, if it has an `ICLRTask`. Two loads.
+#[inline]
+pub fn here() -> Option<&'static State> {
+    // SAFETY: null, or of the object in CURRENT, which has a reference until `Own` is dropped. Nothing of ours on this thread uses a state after that.
+    unsafe { state::get().as_ref() }
+}
+
+/// The same, and makes the `ICLRTask` if the runtime knows the thread.
+pub fn make() -> Option<&'static State> {
+    current();
+    here()
+}
+
+/// The calling thread goes into managed code (true), or out of it.
+#[inline]
+pub fn runs_managed(managed: bool) {
+    if let Some(task) = here() {
+        task.in_managed.store(managed, Relaxed);
+    }
+}
+
+/// Whether the calling thread is to give up its processor, as somebody has asked by `YieldTask`. Says so once.
+#[inline]
+pub fn shall_yield() -> bool {
+    here()
+        .is_some_and(|task| task.shall_yield.load(Relaxed) && task.shall_yield.swap(false, Relaxed))
 }
 
 /// The calling thread's `ICLRTask2`, lent; null if the runtime does not know the thread, or the thread is all but gone.
@@ -69,7 +127,12 @@ pub fn current() -> *mut c_void {
     let task = CURRENT.try_with(|current| {
         let mut current = current.borrow_mut();
         current
-            .get_or_insert_with(|| ComObject::new(Task::of_this_thread()).into_interface())
+            .get_or_insert_with(|| {
+                let task = Task::of_this_thread();
+                state::set(Arc::as_ptr(&task.0).cast_mut());
+                Own(ComObject::new(task).into_interface())
+            })
+            .0
             .as_raw()
     });
     task.unwrap_or(null_mut())
@@ -186,29 +249,23 @@ fn kind_of(name: &[u8]) -> ETaskType {
 }
 
 #[implement(ICLRTask2)]
-struct Task {
-    /// Its number.
-    thread: u64,
-    /// The host's number for it.
-    identifier: AtomicU64,
-    /// `BeginPreventAsyncAbort` without its End.
-    no_abort: AtomicU32,
-    /// Critical regions that the thread is in, if they are counted.
-    regions: Option<Arc<AtomicU32>>,
-}
+struct Task(Arc<State>);
 
 impl Task {
     fn of_this_thread() -> Self {
-        Self {
+        Self(Arc::new(State {
             thread: own_number(),
+            kind: kind_of(&name()),
             identifier: AtomicU64::new(0),
-            no_abort: AtomicU32::new(0),
+            in_managed: AtomicBool::new(false),
+            shall_yield: AtomicBool::new(false),
             regions: critical_regions(),
-        }
+            abort: Arc::default(),
+        }))
     }
 
     fn is_own(&self) -> bool {
-        own_number() == self.thread
+        own_number() == self.0.thread
     }
 }
 
@@ -256,7 +313,7 @@ impl ICLRTask_Impl for Task_Impl {
     }
 
     unsafe fn Abort(&self) -> HRESULT {
-        method(|| E_NOTIMPL)
+        method(|| answer(self.0.abort.ask()))
     }
 
     unsafe fn RudeAbort(&self) -> HRESULT {
@@ -266,19 +323,31 @@ impl ICLRTask_Impl for Task_Impl {
     unsafe fn NeedsPriorityScheduling(&self, needs: *mut BOOL) -> HRESULT {
         method(|| {
             if needs.is_null() {
-                E_POINTER
-            } else {
-                E_NOTIMPL
+                return E_POINTER;
             }
+            if host::task_manager().is_none() {
+                return E_NOTIMPL;
+            }
+            let task = &self.0;
+            let needed = task.kind == TT_FINALIZER || task.in_managed.load(Relaxed);
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *needs = needed.into() };
+            S_OK
         })
     }
 
     unsafe fn YieldTask(&self) -> HRESULT {
         method(|| {
             if self.is_own() {
-                HOST_E_INVALIDOPERATION
+                return HOST_E_INVALIDOPERATION;
+            }
+            if host::task_manager().is_none() {
+                return E_NOTIMPL;
+            }
+            if self.0.shall_yield.swap(true, Relaxed) {
+                S_FALSE
             } else {
-                E_NOTIMPL
+                S_OK
             }
         })
     }
@@ -288,7 +357,7 @@ impl ICLRTask_Impl for Task_Impl {
             if number.is_null() {
                 return E_POINTER;
             }
-            let Some(regions) = &self.regions else {
+            let Some(regions) = &self.0.regions else {
                 return E_NOTIMPL;
             };
             // SAFETY: not null, and valid by COM's rules.
@@ -299,7 +368,7 @@ impl ICLRTask_Impl for Task_Impl {
 
     unsafe fn SetTaskIdentifier(&self, asked: TASKID) -> HRESULT {
         method(|| {
-            self.identifier.store(asked, Relaxed);
+            self.0.identifier.store(asked, Relaxed);
             S_OK
         })
     }
@@ -311,7 +380,7 @@ impl ICLRTask2_Impl for Task_Impl {
             if !self.is_own() {
                 return HOST_E_INVALIDOPERATION;
             }
-            self.no_abort.fetch_add(1, AcqRel);
+            self.0.abort.prevent();
             S_OK
         })
     }
@@ -321,11 +390,7 @@ impl ICLRTask2_Impl for Task_Impl {
             if !self.is_own() {
                 return HOST_E_INVALIDOPERATION;
             }
-            let one_less = |number: u32| number.checked_sub(1);
-            match self.no_abort.fetch_update(AcqRel, Acquire, one_less) {
-                Ok(_) => S_OK,
-                Err(_) => E_UNEXPECTED,
-            }
+            answer(self.0.abort.allow())
         })
     }
 }

@@ -101,7 +101,7 @@ pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
     if records() {
         woven::outward_enter(import(of).id);
     }
-    keeping_errno(|| super::enter(answer).0)
+    keeping_errno(|| super::enter_or_throw(answer).0)
 }
 
 /// After it has ended by an exception.
@@ -130,7 +130,7 @@ pub extern "C" fn enter_pointer(id: i64, pointer: usize, answer: Answer) -> i32 
     if records() && answer != QUIET {
         woven::told_enter_pointer(id, pointer);
     }
-    keeping_errno(|| super::enter(answer).0)
+    keeping_errno(|| super::enter_or_throw(answer).0)
 }
 
 /// After it has ended by an exception.

@@ -1,8 +1,8 @@
 //! The cases. Each is a host of its own.
 
 use crate::{
-    acting::*, api::Library, collections::*, doors::*, endings::*, faults::*, lasting::*,
-    managers::*, occasions::*, programs::*, runs::*, scarcity::*,
+    aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
+    lasting::*, managers::*, occasions::*, programs::*, runs::*, scarcity::*,
 };
 
 /// One process.
@@ -99,6 +99,24 @@ pub const ALL: &[Case] = &[
         a_gc_manager_that_fails_takes_the_clr_out_of_use,
     ),
     case("a_task_is_a_thread", a_task_is_a_thread),
+    case("waits_are_ended", waits_are_ended),
+    case(
+        "an_abort_is_thrown_by_the_next_crossing",
+        an_abort_is_thrown_by_the_next_crossing,
+    ),
+    case("aborts_come_at_any_moment", aborts_come_at_any_moment),
+    case("no_abort_meets_native_code", no_abort_meets_native_code),
+    case("aborts_can_be_held_back", aborts_can_be_held_back),
+    case(
+        "a_callback_is_no_way_into_an_aborted_task",
+        a_callback_is_no_way_into_an_aborted_task,
+    ),
+    case("a_task_is_asked_to_give_way", a_task_is_asked_to_give_way),
+    case(
+        "who_runs_managed_code_needs_to_run",
+        who_runs_managed_code_needs_to_run,
+    ),
+    case("aborts_lose_no_pair", aborts_lose_no_pair),
     case(
         "flags_and_properties_reach_the_runtime",
         flags_and_properties_reach_the_runtime,

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "a host calls through vtables")]
 
+mod aborts;
 mod acting;
 mod api;
 mod cases;

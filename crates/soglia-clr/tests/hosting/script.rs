@@ -39,6 +39,7 @@ pub enum Told {
     Enter,
     ReverseEnter,
     ReverseLeave,
+    Switch,
 }
 
 type Answer = dyn Fn(&Script, Told) -> HRESULT + Send + Sync;
@@ -115,6 +116,11 @@ impl Script {
         lines.into_iter().next().unwrap_or_default()
     }
 
+    /// The calling thread's `ICLRTask`, once it was given.
+    pub fn clr_task(&self) -> usize {
+        self.clr_tasks.lock().unwrap()[&thread()]
+    }
+
     /// Crossings that were told: Leave, Enter, ReverseEnter, ReverseLeave.
     pub fn counted(&self) -> [usize; 4] {
         self.counts.each_ref().map(|count| count.load(Acquire))
@@ -130,6 +136,7 @@ fn word(told: Told) -> String {
         Told::Enter => "E".into(),
         Told::ReverseEnter => "R".into(),
         Told::ReverseLeave => "V".into(),
+        Told::Switch => "W".into(),
     }
 }
 
@@ -223,8 +230,9 @@ impl IHostTaskManager_Impl for Manager_Impl {
     unsafe fn Sleep(&self, _milliseconds: u32, _option: u32) -> HRESULT {
         E_NOTIMPL
     }
-    unsafe fn SwitchToTask(&self, _option: u32) -> HRESULT {
-        E_NOTIMPL
+    unsafe fn SwitchToTask(&self, option: u32) -> HRESULT {
+        assert_eq!(option, 0);
+        self.0.heard(Told::Switch)
     }
     unsafe fn SetUILocale(&self, _lcid: u32) -> HRESULT {
         E_NOTIMPL

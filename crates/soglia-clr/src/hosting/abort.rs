@@ -1,0 +1,261 @@
+//! `ICLRTask::Abort`, without aborting threads: the task's next crossing throws, or its wait ends.
+//!
+//! .NET's own way, `ControlledExecution.Run`, is none on Linux: in 8 and 10, an abort that meets a loop with a call in it ends the process, and one that
+//! meets a loop without calls may never come. So an abort is what a refused crossing is, an exception with `COR_E_THREADABORTED` in a place where one can be
+//! thrown; and a task that waits gets `Thread.Interrupt`. Whichever comes first, once.
+//!
+//! What is thrown must not meet native code on its way, which ends the process. So an abort is held back while the task runs managed code that native code
+//! has called, and managed code that would begin like that is refused while one is due. All that is one word, so no two threads can differ on who came first:
+//!
+//! ```text
+//!   controlled ── asked for ── due ── thrown
+//!                     └─ waits while inside > 0 or prevented > 0
+//! ```
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicIsize, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use soglia_abi::{
+    HRESULT,
+    hosting::policy::{OPR_ThreadAbort, eAbortThread},
+    hresult::{COR_E_THREADABORTED, E_NOTIMPL, E_UNEXPECTED},
+};
+
+use super::{events, host, managed, tasks};
+use crate::boundary::fence;
+
+/// The task runs something that can be aborted.
+const CONTROLLED: u64 = 1 << 63;
+/// Somebody wants it aborted.
+const ASKED: u64 = 1 << 62;
+/// And nothing holds it back.
+const DUE: u64 = 1 << 61;
+/// `BeginPreventAsyncAbort` without its End: as many.
+const PREVENTED: u64 = 1 << 32;
+const PREVENTIONS: u64 = DUE - PREVENTED;
+/// Managed code that native code has called, since the controlled one has begun: as many.
+const INSIDE: u64 = PREVENTED - 1;
+
+/// How often a task that is to be aborted is looked at, whether it waits.
+const LOOKS: Duration = Duration::from_millis(5);
+
+/// What aborts a task, and what keeps that from happening.
+#[derive(Default)]
+pub struct Abort {
+    state: AtomicU64,
+    /// The execution, as managed code knows it.
+    execution: AtomicIsize,
+    /// The thread that ends a wait. Its lock is held where the state gets or loses [`CONTROLLED`], and gets [`DUE`].
+    waker: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Abort {
+    fn waker(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `ICLRTask::Abort`. On any thread; does not wait.
+    ///
+    /// # Errors
+    /// `E_NOTIMPL` if the task runs nothing that can be aborted.
+    pub fn ask(self: &Arc<Self>) -> Result<(), HRESULT> {
+        let asked = |state| (state & CONTROLLED != 0).then_some(state | ASKED);
+        let before = self.state.fetch_update(AcqRel, Acquire, asked);
+        before.map_err(|_| E_NOTIMPL)?;
+        self.go();
+        Ok(())
+    }
+
+    /// Lets it come, if it is asked for and nothing holds it back.
+    fn go(self: &Arc<Self>) {
+        {
+            let mut waker = self.waker();
+            if !self.is_due()
+                && let Some(earlier) = waker.take()
+            {
+                // Of an abort that was thrown: it is about to see that.
+                let _ = earlier.join();
+            }
+            let free = |state: u64| {
+                let now = state & (CONTROLLED | ASKED | DUE | PREVENTIONS | INSIDE);
+                (now == CONTROLLED | ASKED).then_some(state | DUE)
+            };
+            if self.state.fetch_update(AcqRel, Acquire, free).is_err() {
+                return;
+            }
+            let abort = self.clone();
+            let named = thread::Builder::new().name("soglia".into());
+            // Without it the abort comes all the same, at the next crossing.
+            *waker = named.spawn(move || fence((), || abort.wake())).ok();
+        }
+        // The host may ask for another one in there.
+        events::takes_action(OPR_ThreadAbort, eAbortThread);
+    }
+
+    /// On a thread of its own: ends a wait of the task, unless a crossing has thrown before.
+    fn wake(&self) {
+        let execution = self.execution.load(Relaxed);
+        while self.is_due() {
+            match managed::waits(execution) {
+                Ok(true) if self.take() => {
+                    let _ = managed::interrupt(execution);
+                }
+                Ok(_) => thread::sleep(LOOKS),
+                Err(_) => return,
+            }
+        }
+    }
+
+    #[inline]
+    fn is_due(&self) -> bool {
+        self.state.load(Relaxed) & DUE != 0
+    }
+
+    /// Whether it is the caller who has to throw now.
+    #[cold]
+    fn take(&self) -> bool {
+        let due = |state: u64| (state & DUE != 0).then_some(state & !(ASKED | DUE));
+        self.state.fetch_update(AcqRel, Acquire, due).is_ok()
+    }
+
+    /// Goes on with an abort that was held back.
+    fn go_on(self: &Arc<Self>, state: u64) {
+        if state & ASKED != 0 {
+            self.go();
+        }
+    }
+
+    /// On the task's thread, as the others from here on: something begins that can be aborted. Answers what [`end`](Self::end) wants.
+    fn begin(&self, execution: isize) -> u64 {
+        let _waker = self.waker();
+        self.execution.store(execution, Relaxed);
+        let fresh = |state: u64| Some(state & PREVENTIONS | CONTROLLED);
+        let before = self.state.fetch_update(AcqRel, Acquire, fresh);
+        before.unwrap_or_else(|state| state) & INSIDE
+    }
+
+    /// It has ended. Waits for the thread that ends waits, if there is one.
+    fn end(&self, inside: u64) {
+        let mut waker = self.waker();
+        let outer = |state: u64| Some(state & PREVENTIONS | inside);
+        let _ = self.state.fetch_update(AcqRel, Acquire, outer);
+        if let Some(thread) = waker.take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn enter(&self) -> Result<(), HRESULT> {
+        let one_more = |state: u64| (state & DUE == 0).then_some(state + 1);
+        let entered = self.state.fetch_update(AcqRel, Acquire, one_more);
+        entered.map(drop).map_err(|_| COR_E_THREADABORTED)
+    }
+
+    fn leave(self: &Arc<Self>) {
+        // What began before the thread had a task was not counted.
+        let one_less = |state: u64| (state & INSIDE != 0).then(|| state - 1);
+        if let Ok(before) = self.state.fetch_update(AcqRel, Acquire, one_less) {
+            self.go_on(before);
+        }
+    }
+
+    /// `BeginPreventAsyncAbort`.
+    pub fn prevent(&self) {
+        self.state.fetch_add(PREVENTED, AcqRel);
+    }
+
+    /// `EndPreventAsyncAbort`.
+    ///
+    /// # Errors
+    /// `E_UNEXPECTED` without its Begin.
+    pub fn allow(self: &Arc<Self>) -> Result<(), HRESULT> {
+        let one_less = |state: u64| (state & PREVENTIONS != 0).then(|| state - PREVENTED);
+        let before = self.state.fetch_update(AcqRel, Acquire, one_less);
+        self.go_on(before.map_err(|_| E_UNEXPECTED)?);
+        Ok(())
+    }
+
+    fn is_controlled(&self) -> bool {
+        self.state.load(Acquire) & CONTROLLED != 0
+    }
+}
+
+/// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its host is told of crossings.
+///
+/// # Errors
+/// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.
+pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Result<T, HRESULT> {
+    if host::task_manager().is_none() {
+        return managed(0);
+    }
+    if tasks::here().is_some_and(|task| task.abort.is_controlled()) {
+        // The outer one is what can be aborted.
+        let _inside = inside()?;
+        return in_managed(|| managed(0));
+    }
+    let execution = managed::begin()?;
+    let Some(task) = tasks::make() else {
+        managed::end(execution);
+        return in_managed(|| managed(0));
+    };
+    let before = task.abort.begin(execution);
+    let result = in_managed(|| managed(execution));
+    task.abort.end(before);
+    managed::end(execution);
+    result
+}
+
+fn in_managed<T>(managed: impl FnOnce() -> T) -> T {
+    tasks::runs_managed(true);
+    let result = managed();
+    tasks::runs_managed(false);
+    result
+}
+
+/// Whether the crossing that the calling thread makes has to throw `COR_E_THREADABORTED`: out of managed code (before anything was told), or back into it.
+#[inline]
+pub fn throws() -> bool {
+    tasks::here().is_some_and(|task| task.abort.is_due() && task.abort.take())
+}
+
+/// Managed code that native code has called, for as long as this lives.
+pub struct Inside(());
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        leave_managed();
+    }
+}
+
+/// To be held where native code calls managed code on this thread.
+///
+/// # Errors
+/// `COR_E_THREADABORTED` if an abort of the thread is due: it would be thrown into native code.
+pub fn inside() -> Result<Inside, HRESULT> {
+    enter_managed().map(Inside)
+}
+
+/// To be called before native code calls managed code on this thread. Without errors there has to be a [`leave_managed`] after it.
+///
+/// # Errors
+/// As for [`inside`].
+#[inline]
+pub fn enter_managed() -> Result<(), HRESULT> {
+    tasks::here().map_or(Ok(()), |task| task.abort.enter())
+}
+
+/// And after it has returned.
+#[inline]
+pub fn leave_managed() {
+    if let Some(task) = tasks::here() {
+        task.abort.leave();
+    }
+}
