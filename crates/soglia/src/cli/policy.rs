@@ -98,7 +98,13 @@ impl PolicyOptions {
             let replaced = |d: &Deadline| given.iter().any(|given| given.target == d.target);
             deadlines.extend(more.deadlines.into_iter().filter(|d| !replaced(d)));
         }
-        let deadlines = (!deadlines.is_empty()).then(|| encode(&deadlines));
+        let deadlines = match deadlines.len() {
+            0 => None,
+            n => {
+                let whole = "the command line, with the policy,";
+                Some(handed_over(encode(&deadlines), whole, n, "deadlines")?)
+            }
+        };
         if policy.is_empty() {
             for (given, option) in [(self.audit, "--audit"), (self.deny_fatal, "--deny-fatal")] {
                 if given {
@@ -107,7 +113,10 @@ impl PolicyOptions {
                     );
                 }
             }
-            return told(None, deadlines);
+            return Ok(Told {
+                policy: None,
+                deadlines,
+            });
         }
         if !woven {
             anyhow::bail!(
@@ -115,7 +124,11 @@ impl PolicyOptions {
                 self.name_of_first()
             );
         }
-        told(Some(policy.encode()), deadlines)
+        let text = handed_over(policy.encode(), "the policy", policy.rules.len(), "rules")?;
+        Ok(Told {
+            policy: Some(text),
+            deadlines,
+        })
     }
 
     /// What the options say by themselves.
@@ -146,17 +159,15 @@ impl PolicyOptions {
     }
 }
 
-/// Both, if they can be handed over.
-fn told(policy: Option<String>, deadlines: Option<String>) -> anyhow::Result<Told> {
-    for (what, text) in [("policy", &policy), ("deadlines", &deadlines)] {
-        let bytes = text.as_ref().map_or(0, String::len);
-        if bytes > MOST_BYTES {
-            anyhow::bail!(
-                "the {what} come to {bytes} bytes, and {MOST_BYTES} bytes can be handed over: say more with globs"
-            );
-        }
+/// The text, if it can be handed over; if not, `whole` has so many `parts`.
+fn handed_over(text: String, whole: &str, n: usize, parts: &str) -> anyhow::Result<String> {
+    if text.len() > MOST_BYTES {
+        anyhow::bail!(
+            "{whole} has {n} {parts} in {} bytes, and {MOST_BYTES} bytes can be handed over: say more with globs",
+            text.len()
+        );
     }
-    Ok(Told { policy, deadlines })
+    Ok(text)
 }
 
 /// A rule whose target an earlier rule of its kind has already.
