@@ -19,6 +19,7 @@ use soglia_abi::{
     },
 };
 use soglia_core::{
+    admission::Bound,
     deadline::{Deadline, DecodeError, decode},
     trace::{
         log::{Record, Unwatched},
@@ -48,6 +49,8 @@ pub mod variables {
     pub const POLICY: &str = "SOGLIA_POLICY";
     /// How long native calls may take: [`soglia_core::deadline`].
     pub const DEADLINES: &str = "SOGLIA_DEADLINES";
+    /// How many tasks may run managed code at a time, and how long they wait for that: [`Bound`].
+    pub const SLOTS: &str = "SOGLIA_SLOTS";
     /// Set: calls by function pointer that the CLR tells are told apart by the assembly that makes them, which takes
     /// microseconds each. For comparing sources.
     pub const CALLERS: &str = "SOGLIA_CALLERS";
@@ -156,6 +159,13 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         writer::note(&path, &format!("its deadlines cannot be read: {error}"));
         declined
     })?;
+    let bound = bound().map_err(|error| {
+        writer::note(
+            &path,
+            &format!("its number of slots cannot be read: {error}"),
+        );
+        declined
+    })?;
     rules.keep(deadlines.iter().map(|deadline| deadline.target.clone()));
     if !rules.is_empty() && env::var_os(variables::SOURCE).is_none_or(|source| source != "woven") {
         writer::note(&path, "a policy needs crossings to be woven");
@@ -163,6 +173,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     }
     let (recording, path) = claim(&path, follow).map_err(|_| declined)?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
+    if let Some(bound) = bound {
+        hosting::slots::put_in_front(bound);
+    }
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
     let hosted = || {
         if hosting::recording().is_some() {
@@ -234,6 +247,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             variables::CALLERS,
             variables::POLICY,
             variables::DEADLINES,
+            variables::SLOTS,
         ]) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
@@ -246,6 +260,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
             }
         }
     }
+    hosting::slots::write_down();
     if !deadlines.is_empty() {
         let tell = |record| {
             recording.log(&record);
@@ -283,6 +298,15 @@ fn deadlines() -> Result<Vec<Deadline>, DecodeError> {
         Ok(text) => decode(&text),
         Err(env::VarError::NotPresent) => Ok(Vec::new()),
         Err(env::VarError::NotUnicode(_)) => Err(DecodeError::Version),
+    }
+}
+
+/// The bound on tasks in managed code that is in the environment.
+fn bound() -> Result<Option<Bound>, String> {
+    match env::var(variables::SLOTS) {
+        Ok(text) => text.parse().map(Some).map_err(|e| format!("{text}: {e}")),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
 }
 

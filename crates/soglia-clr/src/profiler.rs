@@ -157,6 +157,7 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             GENERATION.fetch_or(SHUT_DOWN, SeqCst);
             deadline::shut_down();
+            hosting::slots::shut_down();
             if let Some(engine) = engine::get() {
                 engine.recording.shut_down();
             }

@@ -200,6 +200,23 @@ unsafe extern "C" fn at_end(task: *mut c_void) {
     });
 }
 
+/// What the name of a thread of the runtime's says that it is; `None`: it runs what the program wants.
+fn kind_of(comm: &str) -> Option<TaskKind> {
+    match comm {
+        ".NET Finalizer" => Some(TaskKind::Finalizer),
+        ".NET TP Worker" | ".NET ThreadPool" | ".NET Long Runni" => Some(TaskKind::Pool),
+        ".NET Timer" => Some(TaskKind::Timer),
+        _ if comm.starts_with(".NET ") => Some(TaskKind::Runtime),
+        _ => None,
+    }
+}
+
+/// Whether the calling thread is one of the runtime's own, for its finalizers, timers, and what else it has to do.
+pub fn is_of_the_runtime() -> bool {
+    let comm = fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
+    kind_of(comm.trim_end()).is_some_and(|kind| kind != TaskKind::Pool)
+}
+
 /// Writes down what a new task is called and what it is.
 fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
     let comm = fs::read_to_string(format!("/proc/self/task/{os_thread}/comm")).unwrap_or_default();
@@ -207,14 +224,11 @@ fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
     let kind = if os_thread == std::process::id() {
         TaskKind::Main
     } else {
-        match comm {
-            ".NET Finalizer" => TaskKind::Finalizer,
-            ".NET TP Worker" | ".NET ThreadPool" | ".NET Long Runni" => TaskKind::Pool,
-            ".NET Timer" => TaskKind::Timer,
-            _ if comm.starts_with(".NET ") => TaskKind::Runtime,
-            _ if crossing == Crossing::ReverseEnterRuntime => TaskKind::Native,
+        let otherwise = match crossing {
+            Crossing::ReverseEnterRuntime => TaskKind::Native,
             _ => TaskKind::Thread,
-        }
+        };
+        kind_of(comm).unwrap_or(otherwise)
     };
     record.set_kind(kind);
     let named = with(|threads| {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use soglia_core::{
+    admission::Figures,
     crossing::{Crossing, Side},
     histogram::{BUCKETS, lower_bound},
     layer::{Layer, MAX_DEPTH},
@@ -220,6 +221,7 @@ fn kinds_of_records() {
             deadline: 3,
             what: Done::Dumped(text()),
         }),
+        Record::Slots("3:5".parse().unwrap(), Figures::default()),
     ];
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
     let words = [
@@ -241,6 +243,7 @@ fn kinds_of_records() {
         4 + 4 + 4 + 3 + 1 + 3,
         1 + 2 + 2 + 1,
         1 + 2 + 1 + 1 + 3,
+        1 + 2 + 6 * 2,
     ];
     let table = rows("| kind | record | payload ");
     assert_eq!(table.len(), records.len());

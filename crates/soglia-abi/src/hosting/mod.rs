@@ -3,7 +3,7 @@
 //! `IHost*` is implemented by the host and called by the CLR; `ICLR*` the other way round. .NET on Linux has only
 //! `ICLRRuntimeHost` and its successors left; soglia plays the CLR's part for the rest.
 //!
-//! `include/mscoree.h` says the same in C and C++; a test compares the two.
+//! `include/mscoree.h` and, for [`own`], `include/soglia.h` say the same in C and C++; a test compares them.
 
 pub mod assembly;
 pub mod clr_task;
@@ -14,6 +14,7 @@ pub mod gc;
 pub mod host_task;
 pub mod memory;
 pub mod metahost;
+pub mod own;
 pub mod policy;
 pub mod runtime_host;
 pub mod security;

@@ -26,6 +26,8 @@ use super::{Shared, clr, collector, events, fenced, has_failed, heed, tasks};
 
 static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
+/// soglia's own, in front of the host's.
+static IN_FRONT: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
 static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
@@ -34,10 +36,17 @@ static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 /// Those that .NET gives no occasion to call. They are asked for, since hosts count on the order, and kept.
 static OTHERS: [OnceLock<Shared<*mut c_void>>; 5] = [const { OnceLock::new() }; 5];
 
-/// The host's `IHostTaskManager`, to be told of crossings. One load; the answer does not change once the runtime runs.
+/// The `IHostTaskManager` to be told of crossings: the host's, or soglia's own in front of it. A load or two; the answer does not
+/// change once the runtime runs.
 #[inline]
 pub fn task_manager() -> Option<&'static IHostTaskManager> {
-    TASK_MANAGER.get().map(|manager| &manager.0)
+    let manager = IN_FRONT.get().or_else(|| TASK_MANAGER.get());
+    manager.map(|manager| &manager.0)
+}
+
+/// Lets this one be told instead, which passes on what it is told. Once, before the runtime runs.
+pub fn put_in_front(manager: IHostTaskManager) {
+    let _ = IN_FRONT.set(Shared(manager));
 }
 
 /// The host's `IHostGCManager`, to be told of suspensions.

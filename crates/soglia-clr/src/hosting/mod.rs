@@ -14,6 +14,7 @@
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | what it hands out |
 //! | [`abort`] | what aborts a task, and what holds that back |
 //! | [`suspension`] | tells the host when threads are suspended |
+//! | [`slots`] | a task manager of soglia's own, which bounds how many tasks run managed code |
 //! | [`managed`] | what only managed code can ask .NET |
 //! | [`wide`], [`image`] | texts; the version in a file |
 //!
@@ -36,6 +37,7 @@ mod policy;
 mod runtime_host;
 mod runtime_info;
 mod runtimes;
+pub mod slots;
 pub mod suspension;
 mod tasks;
 mod wide;

@@ -1,7 +1,7 @@
 //! Tells the host's `IHostGCManager` when the runtime suspends its threads, and lets them go again.
 //!
 //! The runtime announces both to profilers, on the thread that suspends the others and under its lock on threads: one suspension
-//! is over before the next begins, and the host hears of it in that order. Nothing is subscribed without a manager.
+//! is over before the next begins, and the host hears of it in that order. [`slots`] want to know as well. Nothing is subscribed without either.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
@@ -13,13 +13,13 @@ use soglia_abi::{
     profiler::types::{COR_PRF_HIGH_BASIC_GC, COR_PRF_MONITOR_SUSPENDS},
 };
 
-use super::{heed, host};
+use super::{heed, host, slots};
 use crate::boundary::fence;
 
 /// The generation of a suspension that collected nothing.
 const NONE: u32 = u32::MAX;
 
-/// The threads are suspended, or about to be. Stays false without a manager.
+/// The threads are suspended, or about to be. Stays false if nothing is subscribed.
 static SUSPENDED: AtomicBool = AtomicBool::new(false);
 /// What is collected in this suspension.
 static GENERATION: AtomicU32 = AtomicU32::new(NONE);
@@ -30,6 +30,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(NONE);
 pub fn events() -> (u32, u32) {
     match host::gc_manager() {
         Some(_) => (COR_PRF_MONITOR_SUSPENDS, COR_PRF_HIGH_BASIC_GC),
+        None if slots::any() => (COR_PRF_MONITOR_SUSPENDS, 0),
         None => (0, 0),
     }
 }
@@ -41,8 +42,8 @@ pub fn started() {
             GENERATION.store(NONE, Relaxed);
             // SAFETY: a live object of the host's.
             let _ = heed(unsafe { manager.SuspensionStarting() });
-            SUSPENDED.store(true, SeqCst);
         }
+        SUSPENDED.store(true, SeqCst);
     });
 }
 
@@ -61,12 +62,17 @@ pub fn collects(generations: &[BOOL]) {
 /// and would be told before the end of this one.
 pub fn ended() {
     fence((), || {
+        SUSPENDED.store(false, SeqCst);
         if let Some(manager) = host::gc_manager() {
-            SUSPENDED.store(false, SeqCst);
             // SAFETY: a live object of the host's.
             let _ = heed(unsafe { manager.SuspensionEnding(GENERATION.load(Relaxed)) });
         }
     });
+}
+
+/// Whether the threads are suspended, or about to be.
+pub fn is_on() -> bool {
+    SUSPENDED.load(Relaxed)
 }
 
 /// To be called, in preemptive mode, on a thread that is about to go (back) into managed code: if that has to wait for the end of

@@ -239,6 +239,10 @@ impl Thread {
         let Some(known) = self.known.get().or_else(|| self.task_of_host()) else {
             return Ok(false);
         };
+        if hosting::slots::alone() {
+            self.paired.set(true);
+            return Ok(true);
+        }
         let of_clr = boundary::fence(null_mut(), hosting::task_of_this_thread);
         if of_clr.is_null() {
             // The runtime is not up, or down again: the next crossing tries once more.

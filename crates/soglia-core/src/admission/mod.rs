@@ -35,11 +35,13 @@
 //!
 //! A task that begins or ends thread affinity comes back on its thread whatever happens, as tasks are threads: the region is counted, and nothing else is to be done.
 
+mod bound;
 mod line;
 mod proc;
 mod slots;
 mod task;
 
+pub use bound::Bound;
 pub use proc::asleep;
 pub use slots::{Figures, Slots};
 pub use task::Task;

@@ -210,6 +210,17 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
         self.line().len()
     }
 
+    /// [`Figures::waits`] alone, by one load.
+    #[inline]
+    pub fn waits(&self) -> u64 {
+        self.counters.waits.load(Loosely)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.cells.len()
+    }
+
     /// Whether this task holds a slot that was not lent.
     #[inline]
     pub fn holds(&self, task: &Task) -> bool {

@@ -72,6 +72,11 @@ impl Task {
         self.is_exempt
     }
 
+    /// Whether the task has left managed code by a crossing that was told.
+    pub const fn is_out(&self) -> bool {
+        self.is_out
+    }
+
     /// Callbacks that are open.
     pub const fn callbacks(&self) -> u32 {
         self.callbacks

@@ -4,8 +4,13 @@
 //! to 4 bytes. The word is stored last; a zero word ends the run. In payloads, a string is its length in a word (all
 //! ones: none) and its UTF-8 bytes padded to 4; numbers of 64 bits are two words, low first.
 
+use std::time::Duration;
+
 use super::overdue::{Overdue, OverdueAction, OverdueEnd};
-use crate::crossing::Side;
+use crate::{
+    admission::{Bound, Figures},
+    crossing::Side,
+};
 
 /// A target, told when it is first called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -205,6 +210,8 @@ pub enum Record {
     OverdueEnd(OverdueEnd),
     /// Something was done about such a call.
     OverdueAction(OverdueAction),
+    /// A bound on the tasks in managed code, and what came of it so far: the last record of the kind counts.
+    Slots(Bound, Figures),
 }
 
 const TARGET: u32 = 1;
@@ -225,6 +232,7 @@ const DEADLINES: u32 = 15;
 const OVERDUE: u32 = 16;
 const OVERDUE_END: u32 = 17;
 const OVERDUE_ACTION: u32 = 18;
+const SLOTS: u32 = 19;
 
 #[derive(Default)]
 pub(super) struct Encoder(Vec<u32>);
@@ -427,6 +435,21 @@ impl Record {
                 action.encode(&mut to);
                 OVERDUE_ACTION
             }
+            Self::Slots(bound, figures) => {
+                to.word(bound.slots.get().into())
+                    .long(bound.limit_ns().unwrap_or(u64::MAX));
+                for figure in [
+                    figures.waits,
+                    figures.waited_ns,
+                    figures.longest_ns,
+                    figures.timed_out,
+                    figures.lent,
+                    figures.abandoned,
+                ] {
+                    to.long(figure);
+                }
+                SLOTS
+            }
         };
         to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
         to.0
@@ -518,6 +541,23 @@ impl Record {
             OVERDUE => Self::Overdue(Overdue::decode(&mut from)?),
             OVERDUE_END => Self::OverdueEnd(OverdueEnd::decode(&mut from)?),
             OVERDUE_ACTION => Self::OverdueAction(OverdueAction::decode(&mut from)?),
+            SLOTS => {
+                let slots = u16::try_from(from.word()?).ok()?.try_into().ok()?;
+                let limit = from.long().map(|ns| (ns != u64::MAX).then_some(ns))?;
+                let bound = Bound {
+                    slots,
+                    limit: limit.map(Duration::from_nanos),
+                };
+                let figures = Figures {
+                    waits: from.long()?,
+                    waited_ns: from.long()?,
+                    longest_ns: from.long()?,
+                    timed_out: from.long()?,
+                    lent: from.long()?,
+                    abandoned: from.long()?,
+                };
+                Self::Slots(bound, figures)
+            }
             UNWATCHED => Self::Unwatched(Unwatched {
                 side: Some(from.word()?)
                     .filter(|side| *side < 2)

@@ -10,6 +10,7 @@ use super::{
     log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
     reader::Reader,
 };
+use crate::admission::{Bound, Figures};
 
 /// A slow call.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,8 @@ pub struct Names {
     /// What became of calls that missed one: [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`], in the order in
     /// which they were written.
     pub overdue: Vec<Record>,
+    /// The bound on tasks in managed code, and what came of it, if there was one.
+    pub slots: Option<(Bound, Figures)>,
     /// What a reader of a report should know.
     pub remarks: Vec<String>,
     texts: HashMap<u32, String>,
@@ -128,6 +131,7 @@ impl Names {
             Record::Overdue(_) | Record::OverdueEnd(_) | Record::OverdueAction(_) => {
                 self.overdue.push(record);
             }
+            Record::Slots(bound, figures) => self.slots = Some((bound, figures)),
             Record::RuleApplies { rule } => {
                 self.rules_that_apply.insert(rule);
             }

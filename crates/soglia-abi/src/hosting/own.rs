@@ -1,0 +1,42 @@
+//! What soglia adds to the hosting API: `include/soglia.h` in C and C++.
+
+#![allow(
+    missing_docs,
+    reason = "the macro of interfaces makes items without; all that is written here has them"
+)]
+#![allow(non_snake_case, reason = "names are spelled as COM's are")]
+
+use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
+
+/// How tasks came to their slots, since the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct SogliaSlotFigures {
+    /// Slots in all.
+    pub Slots: u32,
+    /// Of these: held by nobody.
+    pub Free: u32,
+    /// Tasks that wait for one now.
+    pub Waiting: u32,
+    /// Unused.
+    pub Reserved: u32,
+    /// Waits that are over, however they ended.
+    pub Waits: u64,
+    /// All of them together, in nanoseconds.
+    pub WaitedNs: u64,
+    /// The longest of them, in nanoseconds.
+    pub LongestNs: u64,
+    /// Of them: ended by HOST_E_TIMEOUT.
+    pub TimedOut: u64,
+    /// Slots that were lent while the threads of their holders slept.
+    pub Lent: u64,
+    /// Slots whose owners died.
+    pub Abandoned: u64,
+}
+
+/// Slot 3. What the task manager of `SogliaCreateTaskManager` can tell, by `QueryInterface`. From any thread.
+#[interface("5B8AD9F1-6A3E-4C0B-9C7E-3F1D2E64A7C5")]
+pub unsafe trait ISogliaSlots: IUnknown {
+    /// E_POINTER for null.
+    pub fn GetFigures(&self, pFigures: *mut SogliaSlotFigures) -> HRESULT;
+}

@@ -1,0 +1,398 @@
+//! soglia's own task manager: at most so many tasks run managed code at a time ([`soglia_core::admission`]).
+//!
+//! It is an `IHostTaskManager` like a host's. A host may make one and give it out, with its own behind it; `soglia run --slots` puts one in front of
+//! whatever there is. What one is asked that has nothing to do with slots, it passes on.
+
+mod figures;
+mod threads;
+
+use std::{
+    ffi::c_void,
+    num::NonZeroU16,
+    ptr::null_mut,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use soglia_abi::{
+    BOOL, HRESULT,
+    hosting::{
+        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
+        own::{ISogliaSlots, ISogliaSlots_Impl, SogliaSlotFigures},
+        types::{INFINITE, LPTHREAD_START_ROUTINE},
+    },
+    hresult::{
+        E_INVALIDARG, E_NOTIMPL, E_POINTER, E_UNEXPECTED, HOST_E_ABANDONED, HOST_E_NOT_OWNER,
+        HOST_E_TIMEOUT, S_OK,
+    },
+};
+use soglia_core::admission::{self, Bound, Refusal, Task};
+use windows_core::{ComObject, Interface, implement};
+
+use super::{fenced::stand_in, host, suspension};
+use crate::boundary::fence;
+
+pub use figures::{shut_down, write_down};
+
+/// Slots, and who knows which threads sleep.
+type Slots = admission::Slots<fn(u32) -> Option<u64>>;
+
+/// Those of all managers that there are.
+static ALL: Mutex<Vec<Weak<Slots>>> = Mutex::new(Vec::new());
+
+/// The manager in front stands for itself: there is no host behind it.
+static ALONE: AtomicBool = AtomicBool::new(false);
+
+fn all() -> Vec<Arc<Slots>> {
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|slots| slots.strong_count() > 0);
+    all.iter().filter_map(Weak::upgrade).collect()
+}
+
+/// Whether there are any. They need to know when threads are suspended.
+pub fn any() -> bool {
+    !all().is_empty()
+}
+
+/// Whether tasks are soglia's own, so that there is nobody to pair them with the CLR's.
+pub fn alone() -> bool {
+    ALONE.load(Relaxed)
+}
+
+/// Threads that wait for the collector sleep too, and will run managed code as soon as they are let.
+fn asleep(thread: u32) -> Option<u64> {
+    let sleep = admission::asleep(thread);
+    sleep.filter(|_| !suspension::is_on())
+}
+
+fn new_slots(bound: Bound) -> Arc<Slots> {
+    let slots: Arc<Slots> = Arc::new(Slots::new(bound.slots, bound.limit, asleep));
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push(Arc::downgrade(&slots));
+    slots
+}
+
+/// Puts a bound in front of the host's task manager, or where it would be, for the whole process. Before the runtime starts.
+pub fn put_in_front(bound: Bound) {
+    let inner = host::task_manager().cloned();
+    ALONE.store(inner.is_none(), Relaxed);
+    let slots = new_slots(bound);
+    figures::keep(bound, &slots);
+    let manager = Manager {
+        slots,
+        inner,
+        is_kept: true,
+    };
+    host::put_in_front(ComObject::new(manager).into_interface());
+}
+
+/// Makes a task manager for a host: at most `slots` tasks run managed code at a time, and one that needs a slot waits for at most so many
+/// milliseconds, or `INFINITE`. What has nothing to do with slots is passed on to the manager behind it, if one is given.
+///
+/// `E_INVALIDARG` for no slots or more than 65,535, `E_POINTER` for null.
+///
+/// # Safety
+/// `inner` is null, or a live `IHostTaskManager` that may be called from any thread; `manager` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn SogliaCreateTaskManager(
+    slots: u32,
+    milliseconds: u32,
+    inner: *mut c_void,
+    manager: *mut *mut c_void,
+) -> HRESULT {
+    fence(soglia_abi::hresult::E_FAIL, || {
+        if manager.is_null() {
+            return E_POINTER;
+        }
+        // SAFETY: not null, and valid by the contract.
+        unsafe { *manager = null_mut() };
+        let Some(slots) = u16::try_from(slots).ok().and_then(NonZeroU16::new) else {
+            return E_INVALIDARG;
+        };
+        let limit = (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()));
+        let inner = (!inner.is_null()).then(|| {
+            // SAFETY: alive, by the contract, and not released: the reference that it is copied with is ours.
+            unsafe {
+                let lent = std::mem::ManuallyDrop::new(stand_in::<IHostTaskManager>(inner));
+                (*lent).clone()
+            }
+        });
+        let made: IHostTaskManager = ComObject::new(Manager {
+            slots: new_slots(Bound { slots, limit }),
+            inner,
+            is_kept: false,
+        })
+        .into_interface();
+        // SAFETY: as above.
+        unsafe { *manager = made.into_raw() };
+        S_OK
+    })
+}
+
+/// What a host answers for a refusal.
+fn answer(result: Result<(), Refusal>) -> HRESULT {
+    match result {
+        Ok(()) => S_OK,
+        Err(Refusal::TimedOut) => HOST_E_TIMEOUT,
+        Err(Refusal::NotOwner) => HOST_E_NOT_OWNER,
+        Err(Refusal::Abandoned) => HOST_E_ABANDONED,
+        Err(Refusal::Unexpected) => E_UNEXPECTED,
+    }
+}
+
+#[implement(IHostTaskManager, ISogliaSlots)]
+struct Manager {
+    slots: Arc<Slots>,
+    /// Called outside of the fence: a host may end the thread.
+    inner: Option<IHostTaskManager>,
+    /// Its figures go into the recording.
+    is_kept: bool,
+}
+
+impl Manager {
+    /// Does something with the slots and the calling thread's task.
+    fn own(&self, body: impl FnOnce(&Slots, &mut Task) -> Result<(), Refusal>) -> HRESULT {
+        fence(S_OK, || {
+            let answer = threads::with(&self.slots, |task| answer(body(&self.slots, task)));
+            if self.is_kept {
+                figures::look();
+            }
+            answer
+        })
+    }
+
+    /// Asks the manager behind, if there is one.
+    fn inner(&self, otherwise: HRESULT, ask: impl FnOnce(&IHostTaskManager) -> HRESULT) -> HRESULT {
+        self.inner.as_ref().map_or(otherwise, ask)
+    }
+}
+
+/// The first that is not `S_OK`.
+fn first(one: HRESULT, other: HRESULT) -> HRESULT {
+    if one == S_OK { other } else { one }
+}
+
+impl ISogliaSlots_Impl for Manager_Impl {
+    unsafe fn GetFigures(&self, figures: *mut SogliaSlotFigures) -> HRESULT {
+        fence(soglia_abi::hresult::E_FAIL, || {
+            if figures.is_null() {
+                return E_POINTER;
+            }
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *figures = figures::of(&self.slots) };
+            S_OK
+        })
+    }
+}
+
+// The manager behind lives as long as this one, and gets what this one was given.
+impl IHostTaskManager_Impl for Manager_Impl {
+    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+        if let Some(inner) = &self.inner {
+            // SAFETY: as above.
+            return unsafe { inner.GetCurrentTask(task) };
+        }
+        fence(soglia_abi::hresult::E_FAIL, || {
+            if task.is_null() {
+                return E_POINTER;
+            }
+            let own: IHostTask = ComObject::new(Thread).into_interface();
+            // SAFETY: not null, and valid by COM's rules.
+            unsafe { *task = own.into_raw() };
+            S_OK
+        })
+    }
+
+    unsafe fn CreateTask(
+        &self,
+        stack: u32,
+        start: Option<LPTHREAD_START_ROUTINE>,
+        parameter: *mut c_void,
+        task: *mut *mut c_void,
+    ) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe {
+            inner.CreateTask(stack, start, parameter, task)
+        })
+    }
+
+    unsafe fn Sleep(&self, milliseconds: u32, option: u32) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe {
+            inner.Sleep(milliseconds, option)
+        })
+    }
+
+    unsafe fn SwitchToTask(&self, option: u32) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe { inner.SwitchToTask(option) })
+    }
+
+    unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe { inner.SetUILocale(lcid) })
+    }
+
+    unsafe fn SetLocale(&self, lcid: u32) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe { inner.SetLocale(lcid) })
+    }
+
+    unsafe fn CallNeedsHostHook(&self, target: usize, needs: *mut BOOL) -> HRESULT {
+        if let Some(inner) = &self.inner {
+            // SAFETY: as above.
+            return unsafe { inner.CallNeedsHostHook(target, needs) };
+        }
+        if needs.is_null() {
+            return E_POINTER;
+        }
+        // SAFETY: not null, and valid by COM's rules.
+        unsafe { *needs = true.into() };
+        S_OK
+    }
+
+    unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
+        // A call that the manager behind refuses keeps its slot, and one that this refuses is not told there.
+        let may = self.own(|_, task| match task.is_out() && !task.is_exempt() {
+            true => Err(Refusal::NotOwner),
+            false => Ok(()),
+        });
+        if may.is_err() {
+            return may;
+        }
+        // SAFETY: as above.
+        let inner = self.inner(S_OK, |inner| unsafe { inner.LeaveRuntime(target) });
+        if inner.is_err() {
+            return inner;
+        }
+        first(self.own(Slots::leave), inner)
+    }
+
+    unsafe fn EnterRuntime(&self) -> HRESULT {
+        let own = self.own(Slots::enter);
+        // SAFETY: as above.
+        first(
+            own,
+            self.inner(S_OK, |inner| unsafe { inner.EnterRuntime() }),
+        )
+    }
+
+    unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
+        // SAFETY: as above.
+        let inner = self.inner(S_OK, |inner| unsafe { inner.ReverseLeaveRuntime() });
+        first(self.own(Slots::reverse_leave), inner)
+    }
+
+    unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
+        let own = self.own(Slots::reverse_enter);
+        if own != S_OK {
+            return own;
+        }
+        // SAFETY: as above.
+        let inner = self.inner(S_OK, |inner| unsafe { inner.ReverseEnterRuntime() });
+        if inner != S_OK {
+            let _ = self.own(Slots::reverse_leave);
+        }
+        inner
+    }
+
+    unsafe fn BeginDelayAbort(&self) -> HRESULT {
+        // SAFETY: as above.
+        self.region(
+            |task| task.begin_delay_abort(),
+            |inner| unsafe { inner.BeginDelayAbort() },
+        )
+    }
+
+    unsafe fn EndDelayAbort(&self) -> HRESULT {
+        // SAFETY: as above.
+        self.region(
+            |task| task.end_delay_abort(),
+            |inner| unsafe { inner.EndDelayAbort() },
+        )
+    }
+
+    unsafe fn BeginThreadAffinity(&self) -> HRESULT {
+        let begin = |task: &mut Task| {
+            task.begin_thread_affinity();
+            Ok(())
+        };
+        // SAFETY: as above.
+        self.region(begin, |inner| unsafe { inner.BeginThreadAffinity() })
+    }
+
+    unsafe fn EndThreadAffinity(&self) -> HRESULT {
+        // SAFETY: as above.
+        self.region(
+            |task| task.end_thread_affinity(),
+            |inner| unsafe { inner.EndThreadAffinity() },
+        )
+    }
+
+    unsafe fn SetStackGuarantee(&self, guarantee: u32) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe {
+            inner.SetStackGuarantee(guarantee)
+        })
+    }
+
+    unsafe fn GetStackGuarantee(&self, guarantee: *mut u32) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(E_NOTIMPL, |inner| unsafe {
+            inner.GetStackGuarantee(guarantee)
+        })
+    }
+
+    unsafe fn SetCLRTaskManager(&self, manager: *mut c_void) -> HRESULT {
+        // SAFETY: as above.
+        self.inner(S_OK, |inner| unsafe { inner.SetCLRTaskManager(manager) })
+    }
+}
+
+impl Manager {
+    /// A region that begins or ends here, and behind, unless that is unexpected.
+    fn region(
+        &self,
+        own: impl FnOnce(&mut Task) -> Result<(), Refusal>,
+        behind: impl FnOnce(&IHostTaskManager) -> HRESULT,
+    ) -> HRESULT {
+        let own = self.own(|_, task| own(task));
+        if own.is_err() {
+            return own;
+        }
+        self.inner(S_OK, behind)
+    }
+}
+
+/// A task where there is no host behind to have one. It is the thread that runs, and nothing can be done to it.
+#[implement(IHostTask)]
+struct Thread;
+
+impl IHostTask_Impl for Thread_Impl {
+    unsafe fn Start(&self) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn Alert(&self) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn Join(&self, _milliseconds: u32, _option: u32) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn SetCLRTask(&self, _task: *mut c_void) -> HRESULT {
+        S_OK
+    }
+}

@@ -1,0 +1,60 @@
+//! Which task of which manager the running thread is.
+
+use std::{cell::RefCell, sync::Arc};
+
+use soglia_abi::{HRESULT, hresult::S_OK};
+use soglia_core::admission::Task;
+
+use super::Slots;
+use crate::threads::is_of_the_runtime;
+
+/// The thread's task of one manager.
+struct Held {
+    slots: Arc<Slots>,
+    task: Task,
+}
+
+impl Drop for Held {
+    /// The thread ends, or its manager is gone.
+    fn drop(&mut self) {
+        self.slots.end(&mut self.task);
+    }
+}
+
+thread_local! {
+    /// One, but for threads of several managers.
+    static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Does something with the thread's task; `S_OK` on a thread in its last moments, which is not bound any more.
+pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Task) -> HRESULT) -> HRESULT {
+    let done = HELD.try_with(|held| {
+        let Ok(mut held) = held.try_borrow_mut() else {
+            return S_OK;
+        };
+        let at = held
+            .iter()
+            .position(|held| Arc::ptr_eq(&held.slots, slots))
+            .unwrap_or_else(|| add(&mut held, slots));
+        held.get_mut(at).map_or(S_OK, |held| body(&mut held.task))
+    });
+    done.unwrap_or(S_OK)
+}
+
+#[cold]
+fn add(held: &mut Vec<Held>, slots: &Arc<Slots>) -> usize {
+    held.retain(|held| Arc::strong_count(&held.slots) > 1);
+    held.push(Held {
+        slots: slots.clone(),
+        task: task(),
+    });
+    held.len() - 1
+}
+
+fn task() -> Task {
+    if is_of_the_runtime() {
+        return Task::exempt();
+    }
+    // SAFETY: no preconditions.
+    Task::new(unsafe { libc::gettid() }.cast_unsigned())
+}
