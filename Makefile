@@ -42,6 +42,7 @@ install: ## installs what `make` has built; PREFIX=/usr/local, DESTDIR
 	install -D -m 755 $(TARGET)/release/libsoglia.so $(DESTDIR)$(PREFIX)/lib/soglia/libsoglia.so
 	ln -sf soglia/libsoglia.so $(DESTDIR)$(PREFIX)/lib/libmscoree.so
 	install -D -m 644 include/mscoree.h $(DESTDIR)$(PREFIX)/include/soglia/mscoree.h
+	install -m 644 include/soglia.h $(DESTDIR)$(PREFIX)/include/soglia/soglia.h
 	install -d $(DESTDIR)$(PREFIX)/include/soglia/win32
 	install -m 644 include/win32/* $(DESTDIR)$(PREFIX)/include/soglia/win32
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig

@@ -12,17 +12,17 @@ use std::{
     time::Duration,
 };
 
-use soglia_core::admission::{Refusal, Slots, Task, asleep};
+use soglia_core::admission::{Doing, Refusal, Slots, Task, look_at};
 
-type Asleep = fn(u32) -> Option<u64>;
+type Look = fn(u32) -> Doing;
 
-fn slots(count: u16) -> Slots<Asleep> {
+fn slots(count: u16) -> Slots<Look> {
     limited(count, None)
 }
 
 /// Nobody sleeps here.
-fn limited(count: u16, limit: Option<Duration>) -> Slots<Asleep> {
-    Slots::new(NonZeroU16::new(count).unwrap(), limit, |_| None)
+fn limited(count: u16, limit: Option<Duration>) -> Slots<Look> {
+    Slots::new(NonZeroU16::new(count).unwrap(), limit, |_| Doing::Runs)
 }
 
 /// A task of this thread.
@@ -202,29 +202,31 @@ fn first_come_first_served() {
     assert_eq!((slots.free(), slots.figures().waits), (1, 10));
 }
 
+/// A thread that has ended without a word.
+fn dead() -> Task {
+    Task::new(u32::MAX)
+}
+
 #[test]
 fn a_dead_owners_slot_comes_back_and_one_is_told() {
-    let slots = slots(1);
-    let mut dying = task();
-    slots.reverse_enter(&mut dying).unwrap();
-    slots.end(&mut dying);
-    assert_eq!(slots.free(), 1);
+    let slots = Slots::new(NonZeroU16::MIN, None, look_at);
+    slots.reverse_enter(&mut dead()).unwrap();
     // A callback that is told does not run, and holds nothing.
     let mut next = task();
     assert_eq!(slots.reverse_enter(&mut next), Err(Refusal::Abandoned));
     assert_eq!((slots.free(), next.callbacks()), (1, 0));
-    slots.reverse_enter(&mut next).unwrap();
-    slots.end(&mut next);
+    slots.reverse_enter(&mut dead()).unwrap();
     // Who comes back from a call is told, and has the slot.
+    slots.leave(&mut next).unwrap();
     assert_eq!(slots.enter(&mut next), Err(Refusal::Abandoned));
     assert!(slots.holds(&next));
     slots.leave(&mut next).unwrap();
-    slots.reverse_enter(&mut next).unwrap();
-    slots.end(&mut next);
+    slots.reverse_enter(&mut dead()).unwrap();
     // In a region that delays aborts nobody is told.
     next.begin_delay_abort().unwrap();
     assert_eq!(slots.enter(&mut next), Ok(()));
-    assert_eq!(slots.figures().abandoned, 3);
+    let figures = slots.figures();
+    assert_eq!((figures.abandoned, figures.lent), (3, 0));
 }
 
 #[test]
@@ -233,8 +235,11 @@ fn a_thread_that_comes_to_its_end_is_not_dead() {
     let mut task = task();
     slots.leave(&mut task).unwrap();
     slots.enter(&mut task).unwrap();
+    // Left open by a longjmp.
+    slots.reverse_enter(&mut task).unwrap();
     slots.end(&mut task);
     slots.end(&mut task);
+    assert_eq!((slots.free(), task.callbacks()), (1, 0));
     // What the destructors of its locals call back begins anew.
     slots.reverse_enter(&mut task).unwrap();
     slots.reverse_leave(&mut task).unwrap();
@@ -266,7 +271,7 @@ fn once_lifted_nobody_waits() {
 /// The holder waits in managed code for somebody who needs its slot.
 #[test]
 fn a_sleepers_slot_is_lent() {
-    let slots = &Slots::new(NonZeroU16::MIN, None, asleep);
+    let slots = &Slots::new(NonZeroU16::MIN, None, look_at);
     let mut holder = task();
     slots.enter(&mut holder).unwrap();
     thread::scope(|scope| {
@@ -329,8 +334,8 @@ const THREADS: usize = 64;
 const CALLS: u64 = 100;
 
 /// Calls of a task, nested at random: `managed` runs in managed code.
-fn call<A: Fn(u32) -> Option<u64>>(
-    slots: &Slots<A>,
+fn call<L: Fn(u32) -> Doing>(
+    slots: &Slots<L>,
     task: &mut Task,
     random: &mut Random,
     depth: u32,
@@ -353,8 +358,8 @@ fn call<A: Fn(u32) -> Option<u64>>(
 }
 
 /// Each task on a thread of its own, and all slots free at the end.
-fn storm<A: Fn(u32) -> Option<u64> + Sync>(
-    slots: &Slots<A>,
+fn storm<L: Fn(u32) -> Doing + Sync>(
+    slots: &Slots<L>,
     count: u16,
     managed: impl Fn(&mut Random) + Sync,
 ) {
@@ -405,7 +410,7 @@ fn sixty_four_threads_with_callbacks_keep_the_bound() {
 #[test]
 fn sixty_four_threads_with_locks_do_not_deadlock() {
     for count in [1, 2, 4] {
-        let slots = &Slots::new(NonZeroU16::new(count).unwrap(), None, asleep);
+        let slots = &Slots::new(NonZeroU16::new(count).unwrap(), None, look_at);
         let locks: [Mutex<u64>; 3] = Default::default();
         let begin = Barrier::new(THREADS);
         thread::scope(|scope| {

@@ -5,7 +5,7 @@
 
 use std::{num::NonZeroU16, sync::atomic::AtomicUsize, sync::atomic::Ordering::SeqCst};
 
-use admission::{Refusal, Slots, Task};
+use admission::{Doing, Refusal, Slots, Task};
 use loom::{
     model::Builder,
     sync::{Arc, Condvar, Mutex, atomic::AtomicU32},
@@ -46,15 +46,23 @@ mod sync {
     }
 }
 
-type Asleep = Box<dyn Fn(u32) -> Option<u64> + Send + Sync>;
+type Look = Box<dyn Fn(u32) -> Doing + Send + Sync>;
 
-fn slots(count: u16, limit: Option<u64>, asleep: Asleep) -> Arc<Slots<Asleep>> {
+fn slots(count: u16, limit: Option<u64>, look: Look) -> Arc<Slots<Look>> {
     let limit = limit.map(std::time::Duration::from_millis);
-    Arc::new(Slots::new(NonZeroU16::new(count).unwrap(), limit, asleep))
+    Arc::new(Slots::new(NonZeroU16::new(count).unwrap(), limit, look))
 }
 
-fn nobody_sleeps() -> Asleep {
-    Box::new(|_| None)
+fn nobody_sleeps() -> Look {
+    Box::new(|_| Doing::Runs)
+}
+
+/// This thread does this, and all others run.
+fn only(thread: u32, doing: Doing) -> Look {
+    Box::new(move |other| match other == thread {
+        true => doing,
+        false => Doing::Runs,
+    })
 }
 
 /// Runs the body in all orders with at most so many threads stopped where they could have gone on. Zero: however many.
@@ -80,8 +88,8 @@ impl Running {
 /// A thread of the program: enters, runs, leaves.
 fn spawn(
     number: u32,
-    slots: &Arc<Slots<Asleep>>,
-    body: impl FnOnce(&Slots<Asleep>, &mut Task) + 'static,
+    slots: &Arc<Slots<Look>>,
+    body: impl FnOnce(&Slots<Look>, &mut Task) + 'static,
 ) -> thread::JoinHandle<()> {
     let slots = slots.clone();
     thread::spawn(move || body(&slots, &mut Task::new(number)))
@@ -92,11 +100,11 @@ fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
 }
 
 #[track_caller]
-fn all_free(slots: &Slots<Asleep>, count: usize) {
+fn all_free(slots: &Slots<Look>, count: usize) {
     assert_eq!((slots.free(), slots.waiting()), (count, 0));
 }
 
-fn calls(slots: &Slots<Asleep>, task: &mut Task, running: &Running, most: usize, times: usize) {
+fn calls(slots: &Slots<Look>, task: &mut Task, running: &Running, most: usize, times: usize) {
     slots.leave(task).unwrap();
     for _ in 0..times {
         slots.enter(task).unwrap();
@@ -248,10 +256,13 @@ impl Monitor {
 }
 
 /// Tells of those who sleep there.
-fn sleepers_of<const N: usize>(monitors: [&Arc<Monitor>; N]) -> Asleep {
+fn sleepers_of<const N: usize>(monitors: [&Arc<Monitor>; N]) -> Look {
     let monitors = monitors.map(Arc::clone);
     let sleeps = move |thread| monitors.iter().any(|m| m.sleeper.load(SeqCst) == thread);
-    Box::new(move |thread| sleeps(thread).then_some(0))
+    Box::new(move |thread| match sleeps(thread) {
+        true => Doing::Sleeps(0),
+        false => Doing::Runs,
+    })
 }
 
 /// A task waits in managed code, with the only slot, for one that waits for a slot.
@@ -312,7 +323,7 @@ fn sleepers_wait_for_sleepers() {
 #[test]
 fn a_slot_is_lent_or_given_not_both() {
     check(3, || {
-        let slots = slots(1, None, Box::new(|thread| (thread == 1).then_some(0)));
+        let slots = slots(1, None, only(1, Doing::Sleeps(0)));
         let running = Arc::new(Running::default());
         let mut first = Task::new(1);
         slots.enter(&mut first).unwrap();
@@ -335,7 +346,7 @@ fn a_slot_is_lent_or_given_not_both() {
 #[test]
 fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
     check(4, || {
-        let slots = slots(1, None, Box::new(|_| Some(0)));
+        let slots = slots(1, None, Box::new(|_| Doing::Sleeps(0)));
         let each = |number| {
             spawn(number, &slots, |slots, task| {
                 for _ in 0..2 {
@@ -350,13 +361,12 @@ fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
     });
 }
 
-/// One thread ends inside a callback, another one inside managed code: of two that follow exactly one is told, and is alone with the slot.
+/// A thread is gone, with the only slot: of two that follow exactly one is told, and is alone with the slot.
 #[test]
 fn of_a_dead_owner_one_is_told() {
     check(3, || {
-        let slots = slots(1, None, nobody_sleeps());
-        let mut dying = Task::new(1);
-        slots.reverse_enter(&mut dying).unwrap();
+        let slots = slots(1, None, only(1, Doing::Gone));
+        slots.reverse_enter(&mut Task::new(1)).unwrap();
         let told = Arc::new(AtomicUsize::new(0));
         let running = Arc::new(Running::default());
         let each = |number| {
@@ -371,9 +381,7 @@ fn of_a_dead_owner_one_is_told() {
                 slots.end(task);
             })
         };
-        let others = [2, 3].map(each);
-        slots.end(&mut dying);
-        join(others);
+        join([2, 3].map(each));
         assert_eq!((told.load(SeqCst), slots.figures().abandoned), (1, 1));
         all_free(&slots, 1);
     });

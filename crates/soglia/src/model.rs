@@ -42,6 +42,8 @@ pub struct Model {
     pub policy: Option<Policy>,
     /// How long native calls were to take at most.
     pub deadlines: Option<Deadlines>,
+    /// A bound on the tasks in managed code.
+    pub slots: Option<Slots>,
     /// How many of each.
     pub crossings: Crossings,
     /// What did not fit.
@@ -79,6 +81,27 @@ pub struct Policy {
     pub rules: Vec<String>,
     /// Of these: about nothing that a watched module declares.
     pub idle_rules: Vec<String>,
+}
+
+/// A bound on the tasks that run managed code at a time, and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Slots {
+    /// So many.
+    pub count: u16,
+    /// A task waited at most so long for a slot; none: for ever.
+    pub timeout_ns: Option<u64>,
+    /// Waits for a slot that are over.
+    pub waits: u64,
+    /// Time in them.
+    pub waited_ns: u64,
+    /// The longest.
+    pub longest_wait_ns: u64,
+    /// Of the waits: ended by the timeout.
+    pub timed_out: u64,
+    /// Slots of sleeping tasks that were given to others: for moments more tasks could run managed code.
+    pub lent: u64,
+    /// Slots whose tasks died.
+    pub abandoned: u64,
 }
 
 /// Something that crosses and that the source does not see.

@@ -2,6 +2,7 @@
 
 mod notes;
 mod overdue;
+mod slots;
 mod verdict;
 
 use std::{
@@ -113,6 +114,7 @@ pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<(
     head(model, out)?;
     targets(model, shown, out)?;
     tasks(model, out)?;
+    slots::section(model, out)?;
     overdue::section(model, out)?;
     slow(model, shown, out)?;
     open(model, shown, out)?;

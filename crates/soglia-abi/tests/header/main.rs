@@ -1,4 +1,5 @@
-//! `include/mscoree.h` against the crate: slots, parameters, IDs, layouts and numbers, and that compilers take it.
+//! `include/mscoree.h`, and `include/soglia.h` in [`own`], against the crate: slots, parameters, IDs, layouts and numbers, and that
+//! compilers take them.
 //!
 //! Needs a C and a C++ compiler (`CC` and `CXX`, else `cc` and `c++`), and fails without; clang is tried where there is one.
 #![cfg(target_pointer_width = "64")]
@@ -13,6 +14,7 @@ use soglia_abi::{GUID, HRESULT, hresult};
 use windows_core::Interface;
 
 mod compile;
+mod own;
 mod signature;
 #[path = "../common/hosting.rs"]
 mod table;

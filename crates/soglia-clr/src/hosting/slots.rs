@@ -29,7 +29,7 @@ use soglia_abi::{
         HOST_E_TIMEOUT, S_OK,
     },
 };
-use soglia_core::admission::{self, Bound, Refusal, Task};
+use soglia_core::admission::{self, Bound, Doing, Refusal, Task};
 use windows_core::{ComObject, Interface, implement};
 
 use super::{fenced::stand_in, host, suspension};
@@ -37,8 +37,8 @@ use crate::boundary::fence;
 
 pub use figures::{shut_down, write_down};
 
-/// Slots, and who knows which threads sleep.
-type Slots = admission::Slots<fn(u32) -> Option<u64>>;
+/// Slots, and who knows what threads do.
+type Slots = admission::Slots<fn(u32) -> Doing>;
 
 /// Those of all managers that there are.
 static ALL: Mutex<Vec<Weak<Slots>>> = Mutex::new(Vec::new());
@@ -63,13 +63,15 @@ pub fn alone() -> bool {
 }
 
 /// Threads that wait for the collector sleep too, and will run managed code as soon as they are let.
-fn asleep(thread: u32) -> Option<u64> {
-    let sleep = admission::asleep(thread);
-    sleep.filter(|_| !suspension::is_on())
+fn look_at(thread: u32) -> Doing {
+    match admission::look_at(thread) {
+        Doing::Sleeps(_) if suspension::is_on() => Doing::Runs,
+        doing => doing,
+    }
 }
 
 fn new_slots(bound: Bound) -> Arc<Slots> {
-    let slots: Arc<Slots> = Arc::new(Slots::new(bound.slots, bound.limit, asleep));
+    let slots: Arc<Slots> = Arc::new(Slots::new(bound.slots, bound.limit, look_at));
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     all.push(Arc::downgrade(&slots));
     slots

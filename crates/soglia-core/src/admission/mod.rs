@@ -5,9 +5,9 @@
 //! free it waits in line; a slot that is given back goes to the first in line, so nobody is overtaken.
 //!
 //! ```
-//! use soglia_core::admission::{Slots, Task, asleep};
+//! use soglia_core::admission::{Slots, Task, look_at};
 //!
-//! let slots = Slots::new(2.try_into().unwrap(), None, asleep);
+//! let slots = Slots::new(2.try_into().unwrap(), None, look_at);
 //! let mut task = Task::new(std::process::id());
 //! slots.leave(&mut task)?; // nothing to give yet: its thread has begun in managed code without a slot
 //! slots.enter(&mut task)?; // the native call has returned
@@ -29,7 +29,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`Refusal::TimedOut`] | no slot came free within the limit. After [`Slots::enter`] the task goes on without one. Not in a region that delays aborts: there a task waits without limit |
-//! | [`Refusal::Abandoned`] | the slot's last owner has died: its thread ended with a callback open ([`Slots::end`]). One task is told, the next that takes that slot. After [`Slots::enter`] it holds the slot. In a region that delays aborts a task is not told |
+//! | [`Refusal::Abandoned`] | the slot's last owner has died: its thread is gone, and nobody has told its end ([`Slots::end`]). That is found while somebody waits; one task is told, the next that takes that slot. After [`Slots::enter`] it holds the slot. In a region that delays aborts a task is not told |
 //! | [`Refusal::NotOwner`] | a task gives what it cannot own: it has left already, or no callback is open |
 //! | [`Refusal::Unexpected`] | a region is ended that was not begun, or aborts are delayed twice |
 //!
@@ -42,9 +42,20 @@ mod slots;
 mod task;
 
 pub use bound::Bound;
-pub use proc::asleep;
+pub use proc::look_at;
 pub use slots::{Figures, Slots};
 pub use task::Task;
+
+/// What a thread does when it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, or would if it had a processor.
+    Runs,
+    /// It sleeps. The number is the same for two looks at the same sleep.
+    Sleeps(u64),
+    /// There is no such thread any more.
+    Gone,
+}
 
 /// Why a crossing was not taken as it should be. One for each HRESULT that a host may answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    Refusal, Task,
+    Doing, Refusal, Task,
     line::{Line, News},
     task::{
         Callback,
-        token::{self, ABANDONED, FREE, WAITED_FOR},
+        token::{self, FREE, WAITED_FOR},
     },
 };
 use crate::sync::{
@@ -21,8 +21,8 @@ use crate::sync::{
 };
 
 /// Between two looks at the holders' threads.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// The same when there was nothing to lend for long.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// The same when nobody has slept for long.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(16);
 
 /// Who holds one slot, as a [`token`]; on a cache line of its own, as others hold the others.
@@ -74,13 +74,13 @@ struct Counters {
     abandoned: Counter,
 }
 
-/// A fixed number of slots. `A` tells of a thread, by its number, which sleep it is in: [`asleep`](super::asleep), or something that knows more.
+/// A fixed number of slots. `L` tells of a thread, by its number, what it does: [`look_at`](super::look_at), or something that knows more.
 #[derive(Debug)]
-pub struct Slots<A> {
+pub struct Slots<L> {
     cells: Box<[Cell]>,
     line: Mutex<Line>,
     limit: Option<Duration>,
-    asleep: A,
+    look_at: L,
     counters: Counters,
 }
 
@@ -92,15 +92,15 @@ struct Sleeper {
     sleep: u64,
 }
 
-impl<A: Fn(u32) -> Option<u64>> Slots<A> {
+impl<L: Fn(u32) -> Doing> Slots<L> {
     /// So many slots, all free. A task waits for one at most for `limit`; without a limit, until it gets one.
-    pub fn new(count: NonZeroU16, limit: Option<Duration>, asleep: A) -> Self {
+    pub fn new(count: NonZeroU16, limit: Option<Duration>, look_at: L) -> Self {
         let cell = |_| Cell(AtomicU64::new(FREE));
         Self {
             cells: (0..count.get()).map(cell).collect(),
             line: Mutex::default(),
             limit,
-            asleep,
+            look_at,
             counters: Counters::default(),
         }
     }
@@ -178,20 +178,10 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
         Ok(())
     }
 
-    /// The task's thread has ended: its slot comes back. If a callback was open, the task has died, and the next who takes that slot is told
-    /// [`Refusal::Abandoned`]; else it has come to its end, as threads do that were started with a managed method.
-    /// Crossings that come later all the same begin anew.
+    /// The task's thread comes to its end, or nothing is asked of it any more: its slot comes back. Crossings that come later all the same begin anew.
     pub fn end(&self, task: &mut Task) {
-        let died = task.callbacks() != 0;
         task.close_all();
-        let token = std::mem::replace(&mut task.token, FREE);
-        if token == FREE {
-        } else if died {
-            self.give_by_line(task.cell, token, true);
-        } else {
-            task.token = token;
-            self.give(task);
-        }
+        self.give(task);
     }
 
     /// Lifts the bound: who waits goes on, and nobody waits any more. For the runtime's shutdown.
@@ -201,7 +191,7 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
 
     /// Slots that nobody holds.
     pub fn free(&self) -> usize {
-        let free = |cell: &&Cell| token::thread(cell.holder()).is_none();
+        let free = |cell: &&Cell| cell.holder() == FREE;
         self.cells.iter().filter(free).count()
     }
 
@@ -254,28 +244,24 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
         if let Some(cell) = self.cells.get(task.cell)
             && let Err(_marked_or_lent) = cell.0.compare_exchange(token, FREE, Release, Relaxed)
         {
-            self.give_by_line(task.cell, token, false);
+            self.give_by_line(task.cell, token);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn give_by_line(&self, at: usize, token: u64, died: bool) {
+    fn give_by_line(&self, at: usize, token: u64) {
         let mut line = self.line();
         let cell = self.cells.get(at);
         if cell.is_some_and(|cell| cell.holder() == token) {
-            if died {
-                self.counters.abandoned.fetch_add(1, Loosely);
-            }
-            self.hand_on(&mut line, at, died);
+            self.hand_on(&mut line, at, false);
         }
     }
 
     /// Gives a slot that nobody holds any more to the first in line.
     fn hand_on(&self, line: &mut Line, at: usize, abandoned: bool) {
         let mark = if line.len() > 1 { WAITED_FOR } else { 0 };
-        let nobody = if abandoned { ABANDONED } else { FREE };
-        let word = line.first().map_or(nobody, |first| first.token | mark);
+        let word = line.first().map_or(FREE, |first| first.token | mark);
         self.cells[at].0.store(word, Release);
         if let Some(first) = line.first() {
             first.tell(News::Granted {
@@ -325,9 +311,9 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
             return Ok(());
         }
         if line.is_empty()
-            && let Some((at, abandoned)) = self.claim_or_mark(token)
+            && let Some(at) = self.claim_or_mark(token)
         {
-            return Self::taken(task, token, at, abandoned);
+            return Self::taken(task, token, at, false);
         }
         let mut looks = line.join(token, signal.clone());
         drop(line);
@@ -353,9 +339,9 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
                     limit = None;
                 }
                 None => {
-                    let has_lent = self.lend(&mut sleepers);
-                    pause = if has_lent { LOOK_EVERY } else { pause * 2 };
-                    pause = pause.min(LOOK_AT_LEAST_EVERY);
+                    let nobody_slept = !self.lend(&mut sleepers);
+                    let longer = (pause * 2).min(LOOK_AT_LEAST_EVERY);
+                    pause = if nobody_slept { longer } else { LOOK_EVERY };
                 }
             }
         };
@@ -367,16 +353,16 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
     }
 
     /// Takes a slot that is free after all, or else marks them all. To be called under the line's lock, while nobody is in line.
-    fn claim_or_mark(&self, token: u64) -> Option<(usize, bool)> {
+    fn claim_or_mark(&self, token: u64) -> Option<usize> {
         for (at, cell) in self.cells.iter().enumerate() {
             let mut word = cell.0.load(Relaxed);
             loop {
                 let next = match word {
-                    FREE | ABANDONED => token,
+                    FREE => token,
                     held => held | WAITED_FOR,
                 };
                 match cell.0.compare_exchange(word, next, AcqRel, Relaxed) {
-                    Ok(_) if next == token => return Some((at, word == ABANDONED)),
+                    Ok(_) if next == token => return Some(at),
                     Ok(_) => break,
                     Err(changed) => word = changed,
                 }
@@ -385,32 +371,39 @@ impl<A: Fn(u32) -> Option<u64>> Slots<A> {
         None
     }
 
-    /// Hands on the slots of those who sleep, and did when `sleepers` were found, which those of now become.
+    /// Hands on the slots of those who sleep, and did when `sleepers` were found, which the others of now become; and of those who are
+    /// gone. Answers whether there is anybody of the kind.
     fn lend(&self, sleepers: &mut Vec<Sleeper>) -> bool {
-        let mut has_lent = false;
-        let mut found = Vec::new();
+        let (mut found, mut has_handed_on) = (Vec::new(), false);
         for (at, cell) in self.cells.iter().enumerate() {
             let token = cell.0.load(Acquire) & !WAITED_FOR;
-            let Some(sleep) = token::thread(token).and_then(&self.asleep) else {
-                continue;
+            let is_gone = match token::thread(token).map(&self.look_at) {
+                None | Some(Doing::Runs) => continue,
+                Some(Doing::Gone) => true,
+                Some(Doing::Sleeps(sleep)) => {
+                    let sleeper = Sleeper {
+                        cell: at,
+                        token,
+                        sleep,
+                    };
+                    if !sleepers.contains(&sleeper) {
+                        found.push(sleeper);
+                        continue;
+                    }
+                    false
+                }
             };
-            let sleeper = Sleeper {
-                cell: at,
-                token,
-                sleep,
-            };
-            if !sleepers.contains(&sleeper) {
-                found.push(sleeper);
-                continue;
-            }
             let mut line = self.line();
             if !line.is_empty() && cell.holder() == token {
-                self.hand_on(&mut line, at, false);
-                self.counters.lent.fetch_add(1, Loosely);
-                has_lent = true;
+                self.hand_on(&mut line, at, is_gone);
+                let Counters {
+                    lent, abandoned, ..
+                } = &self.counters;
+                if is_gone { abandoned } else { lent }.fetch_add(1, Loosely);
+                has_handed_on = true;
             }
         }
         *sleepers = found;
-        has_lent
+        has_handed_on || !sleepers.is_empty()
     }
 }

@@ -183,8 +183,6 @@ impl Task {
 pub(super) mod token {
     /// Nobody.
     pub const FREE: u64 = 0;
-    /// Nobody, and its last owner died.
-    pub const ABANDONED: u64 = 2;
     /// Beside a task's: somebody waits in line, so that the slot must be given to the first there.
     pub const WAITED_FOR: u64 = 1;
 
@@ -240,7 +238,7 @@ mod tests {
             assert_eq!(token::thread(token | token::WAITED_FOR), Some(7));
             last = token;
         }
-        assert_eq!(token::thread(token::ABANDONED | token::WAITED_FOR), None);
+        assert_eq!(token::thread(token::FREE), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, Write},
+    num::NonZeroU16,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -71,7 +72,8 @@ enum Command {
         soglia run --deny 'libc!system' app.dll  such calls throw; with --audit, they are only counted\n  \
         soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n  \
         soglia run --deadline 'libpq!*=5s' app.dll  calls that last longer are reported while they last\n  \
-        soglia run --deadline 'libpq!*=2m:kill' app.dll  or are the end of the program\n\n\
+        soglia run --deadline 'libpq!*=2m:kill' app.dll  or are the end of the program\n  \
+        soglia run --slots 4 app.dll           at most four tasks in managed code at a time\n\n\
     Exit code: the program's, which is 137 (128 + SIGKILL) if a deadline ended it; 2 if it could not be started under soglia."
 )]
 struct Run {
@@ -98,6 +100,12 @@ struct Run {
     source: Source,
     #[command(flatten)]
     watched: Watched,
+    /// At most N tasks run managed code at a time: others wait where they come back from native code.
+    #[arg(long, value_name = "N", value_parser = slots)]
+    slots: Option<NonZeroU16>,
+    /// A task waits so long for a slot; then its call throws HOST_E_TIMEOUT [default: for ever].
+    #[arg(long, value_name = "DURATION", requires = "slots", value_parser = limit)]
+    slot_timeout: Option<Duration>,
     /// How to give the account.
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     format: RunFormat,
@@ -325,6 +333,15 @@ fn duration(text: &str) -> Result<Duration, String> {
                 Ok(d)
             }
         })
+}
+
+fn slots(text: &str) -> Result<NonZeroU16, String> {
+    text.parse()
+        .map_err(|_| "expected a number from 1 to 65535".into())
+}
+
+fn limit(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 500ms or 2s".into())
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -8,9 +8,12 @@ use std::{
 
 use anyhow::Context;
 use soglia::{launch::Ended, model::Model, text};
-use soglia_core::trace::{
-    reader::Reader,
-    writer::{self, Level, Options},
+use soglia_core::{
+    admission::Bound,
+    trace::{
+        reader::Reader,
+        writer::{self, Level, Options},
+    },
 };
 
 use super::{
@@ -34,8 +37,13 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
         );
     }
     let ready = Ready::find(&options.command)?;
+    if options.slots.is_some() && options.source == Source::Transitions {
+        anyhow::bail!(
+            "--slots needs --source woven: in the runtime's own callbacks no task may wait"
+        );
+    }
     // Where calls cannot be woven around, nothing would be refused: then the program must not run at all.
-    let source = if policy.is_some() || options.counts {
+    let source = if policy.is_some() || options.counts || options.slots.is_some() {
         Source::Woven
     } else {
         options.source
@@ -53,6 +61,10 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     }
     if let Some(deadlines) = &deadlines {
         launch = launch.env("SOGLIA_DEADLINES", deadlines);
+    }
+    if let Some(slots) = options.slots {
+        let limit = options.slot_timeout;
+        launch = launch.env("SOGLIA_SLOTS", Bound { slots, limit }.to_string());
     }
     let running = match launch.spawn() {
         Ok(running) => running,

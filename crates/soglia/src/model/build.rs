@@ -20,8 +20,8 @@ use soglia_core::{
 };
 
 use super::{
-    Crossings, FaultRow, Model, OpenRow, Policy, Runtime, SlowRow, TargetInfo, TargetRow, TaskRow,
-    Unwatched, overdue,
+    Crossings, FaultRow, Model, OpenRow, Policy, Runtime, Slots, SlowRow, TargetInfo, TargetRow,
+    TaskRow, Unwatched, overdue,
 };
 
 impl Model {
@@ -91,6 +91,16 @@ impl Model {
                     .map(|(_, rule)| rule.clone())
                     .collect(),
                 rules: policy.rules,
+            }),
+            slots: names.slots.map(|(bound, figures)| Slots {
+                count: bound.slots.get(),
+                timeout_ns: bound.limit_ns(),
+                waits: figures.waits,
+                waited_ns: figures.waited_ns,
+                longest_wait_ns: figures.longest_ns,
+                timed_out: figures.timed_out,
+                lent: figures.lent,
+                abandoned: figures.abandoned,
             }),
             crossings: Crossings {
                 leave,

@@ -20,6 +20,7 @@ mod programs;
 mod recording;
 mod schema;
 mod semantics;
+mod slots;
 mod sources;
 mod support;
 mod threads;

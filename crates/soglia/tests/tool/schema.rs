@@ -125,6 +125,18 @@ fn verdicts_fit() {
     }
 }
 
+#[test]
+fn an_account_under_a_bound_fits() {
+    for options in ["--slots 1", "--slots 2 --slot-timeout 5s"] {
+        let space = Space::new();
+        let run = format!("-q -o a.soglia {options}");
+        space.run(&run, "slots.dll", "wait").output().unwrap();
+        let report = space.recording("a.soglia").json("");
+        check(&schema(REPORT), &report);
+        assert!(report["slots"].is_object());
+    }
+}
+
 /// Every object is closed, every field is required and described, so that an output with a field more, or less, fails.
 #[test]
 fn an_account_under_a_policy_fits() {
