@@ -1436,9 +1436,9 @@ DECLARE_INTERFACE_(IHostTask, IUnknown) {
     // Thread.Interrupt. From any thread; must return at once.
     STDMETHOD(Alert)(THIS) PURE;
 
-    // Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK. S_OK;
-    // HOST_E_TIMEOUT; HOST_E_INTERRUPTED as with Sleep; HOST_E_ABANDONED counts as ended. Any other answer: .NET
-    // waits.
+    // Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK. At most
+    // 100 ms at a time. S_OK: .NET looks itself whether it has ended; HOST_E_TIMEOUT: asked again until the time is
+    // over; HOST_E_INTERRUPTED as with Sleep. Any other answer: .NET waits.
     STDMETHOD(Join)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
     // A THREAD_PRIORITY_ value, from Thread.Priority. The host may ignore it and answer S_OK. E_NOTIMPL: .NET sets its

@@ -102,9 +102,9 @@ pub unsafe trait IHostTask: IUnknown {
     /// Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one: somebody has called
     /// Thread.Interrupt. From any thread; must return at once.
     pub fn Alert(&self) -> HRESULT;
-    /// Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK.
-    /// S_OK; HOST_E_TIMEOUT; HOST_E_INTERRUPTED as with Sleep; HOST_E_ABANDONED counts as ended. Any other
-    /// answer: .NET waits.
+    /// Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK. At
+    /// most 100 ms at a time. S_OK: .NET looks itself whether it has ended; HOST_E_TIMEOUT: asked again until the time
+    /// is over; HOST_E_INTERRUPTED as with Sleep. Any other answer: .NET waits.
     pub fn Join(&self, dwMilliseconds: u32, option: u32) -> HRESULT;
     /// A THREAD_PRIORITY_ value, from Thread.Priority. The host may ignore it and answer S_OK. E_NOTIMPL:
     /// .NET sets its own. Any other failure: all stays as it was.

@@ -24,9 +24,7 @@ use soglia_abi::{
             THREAD_PRIORITY_LOWEST, WAIT_ALERTABLE, WAIT_NOTINDEADLOCK,
         },
     },
-    hresult::{
-        E_INVALIDARG, E_NOTIMPL, HOST_E_ABANDONED, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK,
-    },
+    hresult::{E_INVALIDARG, E_NOTIMPL, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK},
 };
 
 use super::thread::{self, Known, Thread};
@@ -55,6 +53,12 @@ impl Words {
     pub const VALUE: i32 = offset_of!(Self, value) as i32;
     pub const UNTIL: i32 = offset_of!(Self, until) as i32;
     pub const VERDICT: i32 = offset_of!(Self, verdict) as i32;
+
+    /// What is left of a wait.
+    fn left(&self) -> isize {
+        let left = self.until.saturating_sub(now()).div_ceil(1_000_000);
+        if left > 0 { left as isize } else { OVER }
+    }
 }
 
 /// The verdicts: .NET does it itself, as it always does.
@@ -121,8 +125,7 @@ fn waiting(
     }
     own.interrupted.store(false, Relaxed);
     if time >= 0 {
-        let left = words.until.saturating_sub(now()).div_ceil(1_000_000);
-        words.value = if left > 0 { left as isize } else { OVER };
+        words.value = words.left();
     }
     LOOK
 }
@@ -153,7 +156,11 @@ pub extern "C" fn sleep(words: *mut Words) -> isize {
     0
 }
 
-/// `Thread.Join`: the host's `Join` of that thread's task, if it has one.
+/// A host waits for another thread so many milliseconds at a time: there are some that wait for the wrong one.
+const SLICE: u32 = 100;
+
+/// `Thread.Join`: the host's `Join` of that thread's task, if it has one. When the host has waited, .NET looks itself, for hosts are known
+/// that keep `GetCurrentThread()`, which is another thread to whoever waits for it, or that answer `S_OK` to everything.
 pub extern "C" fn join(words: *mut Words) -> isize {
     // SAFETY: as in `sleep`.
     let words = unsafe { &mut *words };
@@ -162,13 +169,34 @@ pub extern "C" fn join(words: *mut Words) -> isize {
             return OWN;
         };
         let option = WAIT_ALERTABLE | WAIT_NOTINDEADLOCK;
-        // SAFETY: a live task.
-        let wait = |time| unsafe { other.task().Join(time, option) };
-        waiting(words, own, wait, |answer| match answer {
-            S_OK | HOST_E_ABANDONED => DONE,
+        let (mut asked, mut waited) = (0, 0);
+        let wait = |time: u32| {
+            let began = now();
+            asked = time.min(SLICE);
+            // SAFETY: a live task.
+            let answer = unsafe { other.task().Join(asked, option) };
+            waited = (now() - began).div_ceil(1_000_000);
+            answer
+        };
+        let verdict = waiting(words, own, wait, |answer| match answer {
             HOST_E_TIMEOUT => NOT_DONE,
             _ => OWN,
-        })
+        });
+        let time = words.value as i32;
+        if verdict != NOT_DONE || time >= 0 && time.cast_unsigned() <= asked {
+            return verdict;
+        }
+        // The time is not over. Whoever did not even wait shall not be asked on and on.
+        match (waited < u64::from(asked), time < 0) {
+            (true, true) => OWN,
+            (true, false) => NOT_DONE,
+            (false, infinite) => {
+                if !infinite {
+                    words.value = words.left();
+                }
+                LOOK
+            }
+        }
     });
     0
 }

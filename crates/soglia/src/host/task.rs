@@ -168,11 +168,10 @@ pub trait HostTask: Send + Sync {
         Ok(())
     }
 
-    /// Waits for the task's end (`Thread.Join`); `None`: for ever.
+    /// Waits for the task's end (`Thread.Join`), at most 100 ms at a time; .NET looks itself whether the thread has ended.
     ///
     /// # Errors
-    /// [`HResult::TIMEOUT`]; [`HResult::INTERRUPTED`]: somebody has alerted the waiting task; [`HResult::ABANDONED`] counts as the end.
-    /// Any other: .NET waits itself.
+    /// [`HResult::TIMEOUT`]; [`HResult::INTERRUPTED`]: somebody has alerted the waiting task. Any other: .NET waits itself.
     fn join(&self, _time: Option<Duration>, _options: WaitOptions) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
