@@ -11,8 +11,7 @@ use soglia_abi::{
     GUID, HRESULT,
     hosting::{
         metahost::{
-            CLSID_CLRDebugging, CLSID_CLRMetaHost, CLSID_CLRMetaHostPolicy, ICLRMetaHostPolicy,
-            IID_ICLRDebugging,
+            CLSID_CLRDebugging, CLSID_CLRMetaHost, CLSID_CLRMetaHostPolicy, IID_ICLRDebugging,
         },
         runtime_host::CLSID_CLRRuntimeHost,
         types::{FLockClrVersionCallback, STARTUP_SERVER_GC},
@@ -20,10 +19,9 @@ use soglia_abi::{
     hresult,
 };
 use soglia_dotnet::Root;
-use windows_core::Interface;
 
 use super::{
-    clr, door, image, metahost, runtime_info,
+    clr, door, image, metahost, metahost_policy, runtime_info,
     runtimes::{self, Runtime},
     wide,
 };
@@ -49,13 +47,11 @@ pub unsafe extern "system" fn CLRCreateInstance(
         // SAFETY: not null, and valid by the contract.
         unsafe {
             *object = null_mut();
-            let absent = [
-                (CLSID_CLRMetaHostPolicy, ICLRMetaHostPolicy::IID),
-                (CLSID_CLRDebugging, IID_ICLRDebugging),
-            ];
             if *class == CLSID_CLRMetaHost {
                 metahost::create(id, object)
-            } else if absent.contains(&(*class, *id)) {
+            } else if *class == CLSID_CLRMetaHostPolicy {
+                metahost_policy::create(id, object)
+            } else if (*class, *id) == (CLSID_CLRDebugging, IID_ICLRDebugging) {
                 hresult::E_NOTIMPL
             } else {
                 hresult::E_NOINTERFACE

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`exports`] | the functions of mscoree.dll |
-//! | [`metahost`], [`runtime_info`] | `ICLRMetaHost`, `ICLRRuntimeInfo`: which runtimes there are |
+//! | [`metahost`], [`metahost_policy`], [`runtime_info`] | `ICLRMetaHost`, `ICLRMetaHostPolicy`, `ICLRRuntimeInfo`: which runtimes there are |
 //! | [`runtimes`] | the same, without COM |
 //! | [`runtime_host`] | `ICLRRuntimeHost` 1, 2 and 4: the runtime as a thing to start and to run code in |
 //! | [`clr`] | starting it: hostfxr, CoreCLR's own `ICLRRuntimeHost` |
@@ -32,6 +32,7 @@ mod host;
 mod image;
 mod managed;
 mod metahost;
+mod metahost_policy;
 mod others;
 mod policy;
 mod runtime_host;

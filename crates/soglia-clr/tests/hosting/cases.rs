@@ -57,6 +57,7 @@ pub const ALL: &[Case] = &[
     ),
     case("runtimes_by_version", runtimes_by_version),
     case("a_file_has_a_version", a_file_has_a_version),
+    case("a_policy_chooses_the_runtime", a_policy_chooses_the_runtime),
     case("a_method_is_called", a_method_is_called),
     case(
         "what_is_missing_is_told_apart",

@@ -12,6 +12,8 @@ use soglia_abi::{
         metahost::{
             CLSID_CLRDebugging, CLSID_CLRMetaHost, CLSID_CLRMetaHostPolicy, ICLRMetaHost,
             ICLRMetaHostPolicy, ICLRRuntimeInfo, IID_ICLRDebugging,
+            METAHOST_POLICY_APPLY_UPGRADE_POLICY, METAHOST_POLICY_FLAGS,
+            METAHOST_POLICY_HIGHCOMPAT,
         },
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost4},
         types::STARTUP_CONCURRENT_GC,
@@ -50,7 +52,7 @@ pub fn unknown_ids_and_null_pointers(library: &Library, version: &str) {
     assert_eq!(ask(&UNKNOWN, &ICLRMetaHost::IID), E_NOINTERFACE);
     assert_eq!(
         ask(&CLSID_CLRMetaHostPolicy, &ICLRMetaHostPolicy::IID),
-        E_NOTIMPL
+        S_OK
     );
     assert_eq!(ask(&CLSID_CLRDebugging, &IID_ICLRDebugging), E_NOTIMPL);
     // SAFETY: null is looked for.
@@ -224,6 +226,97 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
     // A loaded runtime that nobody has started can still be started.
     let host = library.host(version);
     start(&host);
+}
+
+pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
+    let policy: ICLRMetaHostPolicy = get(|id, object| {
+        // SAFETY: valid pointers.
+        unsafe { library.create()(&CLSID_CLRMetaHostPolicy, id, object) }
+    })
+    .unwrap();
+    let newest = version_of(&library.runtime("v4.0.30319"));
+    let own = format!("v{version}");
+    let path = api::assembly();
+    let binary = wide(path.to_str().unwrap());
+    let upgrade = METAHOST_POLICY_APPLY_UPGRADE_POLICY;
+    // The runtime's version, as it is and as it is told, and the binary's.
+    let choose = |flags, binary: *const u16, wanted: &str| {
+        let (mut buffer, mut length) = ([0_u16; 64], 64);
+        buffer[..wanted.len()].copy_from_slice(&wide(wanted)[..wanted.len()]);
+        let (mut image, mut image_length, mut config) = ([0_u16; 64], 64, 7);
+        let info: ICLRRuntimeInfo = get(|id, object| {
+            // SAFETY: valid pointers and sizes.
+            unsafe {
+                policy.GetRequestedRuntime(
+                    flags,
+                    binary,
+                    null_mut(),
+                    buffer.as_mut_ptr(),
+                    &raw mut length,
+                    image.as_mut_ptr(),
+                    &raw mut image_length,
+                    &raw mut config,
+                    id,
+                    object,
+                )
+            }
+        })?;
+        let text =
+            |buffer: &[u16], length: u32| String::from_utf16_lossy(&buffer[..length as usize - 1]);
+        assert_eq!(config, 0);
+        assert_eq!(version_of(&info), text(&buffer, length));
+        Ok((text(&buffer, length), text(&image, image_length)))
+    };
+    let plain = METAHOST_POLICY_HIGHCOMPAT;
+    let of = |runtime: &str, image: &str| Ok::<_, HRESULT>((runtime.to_owned(), image.to_owned()));
+    assert_eq!(
+        choose(plain, binary.as_ptr(), ""),
+        of(&newest, "v4.0.30319")
+    );
+    assert_eq!(choose(plain, binary.as_ptr(), &own), of(&own, "v4.0.30319"));
+    assert_eq!(choose(plain, null(), &own), of(&own, &own));
+    assert_eq!(choose(plain, null(), ""), of(&newest, &newest));
+    assert_eq!(
+        choose(plain, null(), "v1.1.4322"),
+        Err(CLR_E_SHIM_RUNTIMELOAD)
+    );
+    assert_eq!(choose(upgrade, null(), "v1.1.4322"), of(&newest, &newest));
+    let odd = METAHOST_POLICY_FLAGS(1);
+    assert_eq!(choose(odd, null(), ""), Err(E_INVALIDARG));
+    let absent = wide("/absent.dll");
+    assert_eq!(choose(plain, absent.as_ptr(), ""), Err(FILE_NOT_FOUND));
+    // What is not asked for need not have a place, but a place needs its size.
+    let ask = |flags, buffer: *mut u16, length: *mut u32| {
+        get::<ICLRRuntimeInfo>(|id, object| {
+            let none = null_mut::<c_void>();
+            // SAFETY: valid pointers, or null.
+            unsafe {
+                policy.GetRequestedRuntime(
+                    flags,
+                    null(),
+                    none,
+                    buffer,
+                    length,
+                    none.cast(),
+                    none.cast(),
+                    none.cast(),
+                    id,
+                    object,
+                )
+            }
+        })
+        .map(|info| version_of(&info))
+    };
+    let (mut buffer, mut length) = ([0_u16; 2], 2);
+    assert_eq!(ask(plain, null_mut(), null_mut()).as_deref(), Ok(&*newest));
+    assert_eq!(ask(plain, buffer.as_mut_ptr(), null_mut()), Err(E_POINTER));
+    assert_eq!(
+        ask(upgrade, null_mut(), null_mut()),
+        Err(CLR_E_SHIM_RUNTIMELOAD)
+    );
+    let short = HRESULT(0x8007_007a_u32 as i32);
+    assert_eq!(ask(plain, buffer.as_mut_ptr(), &raw mut length), Err(short));
+    assert_eq!(length as usize, newest.len() + 1);
 }
 
 pub fn a_file_has_a_version(library: &Library, _: &str) {
