@@ -160,6 +160,8 @@ internal static unsafe class Managed
         }
     }
 
+    private static void Forget(char* variable) => Environment.SetEnvironmentVariable(new string(variable), null);
+
     private static long Allocated() => GC.GetAllocatedBytesForCurrentThread();
 
     private static int DebuggerAttached() => Debugger.IsAttached ? 1 : 0;

@@ -94,6 +94,23 @@ impl Drop for Variables {
     }
 }
 
+/// A variable that the runtime reads when it starts, for as long as this lives. One that is there stays as it is.
+pub struct Variable(&'static str);
+
+impl Variable {
+    pub fn set(name: &'static str, value: String) -> Option<Self> {
+        let absent = env::var_os(name).is_none();
+        absent.then(|| set(name, Some(value.into())))?;
+        Some(Self(name))
+    }
+}
+
+impl Drop for Variable {
+    fn drop(&mut self) {
+        set(self.0, None);
+    }
+}
+
 fn set(name: &str, value: Option<OsString>) {
     // SAFETY: glibc's and Rust's locks cover other writers; what is left is another thread of the host that reads its
     // environment without a lock at this moment. Start is documented to change it.

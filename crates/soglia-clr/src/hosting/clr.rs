@@ -12,7 +12,10 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     ptr::{null, null_mut},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use soglia_abi::{
@@ -28,8 +31,8 @@ use windows_core::Interface;
 
 use super::{
     Shared,
-    attach::{self, Variables, own_file},
-    host,
+    attach::{self, Variable, Variables, own_file},
+    host, managed,
     runtimes::{self, LIBRARY, Runtime},
     wide,
 };
@@ -37,6 +40,19 @@ use crate::engine;
 
 /// hostfxr's `FrameworkMissingFailure`.
 const FRAMEWORK_MISSING: HRESULT = HRESULT(0x8000_8096_u32 as i32);
+
+/// Bounds generation 0; hexadecimal.
+const GEN0_LIMIT: &str = "DOTNET_GCGen0MaxBudget";
+/// The runtime was started with it, by us, and has copied the environment.
+static LIMITED: AtomicBool = AtomicBool::new(false);
+
+/// To be called when the runtime has started: takes out of its environment what was there for its start alone.
+pub fn started() {
+    if LIMITED.swap(false, Relaxed) {
+        // Where managed code cannot be called, it is seen there, and by the programs that are started from there.
+        let _ = managed::forget(GEN0_LIMIT);
+    }
+}
 
 /// The domain that every .NET process has, and the only one.
 pub const DOMAIN: u32 = 1;
@@ -50,6 +66,8 @@ pub struct Settings {
     pub config: Option<PathBuf>,
     /// More runtime properties.
     pub properties: Vec<(String, String)>,
+    /// The most bytes that generation 0 may grow to between two collections.
+    pub gen0: Option<usize>,
 }
 
 /// The settings, for reading and for changing. Not to be held while the host or the runtime is called.
@@ -58,6 +76,7 @@ pub fn settings() -> MutexGuard<'static, Settings> {
         flags: None,
         config: None,
         properties: Vec::new(),
+        gen0: None,
     });
     SETTINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -154,6 +173,13 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
     };
     let told = host::wants_engine();
     let variables = Variables::set(told)?;
+    // Before .NET 10 there is no property of that meaning.
+    let property = wanted.version.as_ref().is_some_and(|v| v.major >= 10);
+    let limit = settings
+        .gen0
+        .filter(|_| !property)
+        .and_then(|bytes| Variable::set(GEN0_LIMIT, format!("{bytes:x}")));
+    LIMITED.store(limit.is_some(), Relaxed);
     // From here on this library stays, whatever the host closes.
     let _ = own_file().map(|file| library::Library::loaded(&file));
     library::load_what_dotnet_links();
@@ -195,7 +221,9 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
         .map(gc_of)
         .into_iter()
         .flatten();
-    let own = settings.properties.iter().cloned();
+    let gen0 = settings.gen0.filter(|_| property);
+    let gen0 = gen0.map(|bytes| ("System.GC.Gen0MaxBudget".to_owned(), bytes.to_string()));
+    let own = gen0.into_iter().chain(settings.properties.iter().cloned());
     for (name, value) in base_directory().into_iter().chain(of_flags).chain(own) {
         let (name, value) = (c_string(name.as_bytes())?, c_string(value.as_bytes())?);
         // SAFETY: C strings; hostfxr copies them.
@@ -206,7 +234,7 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
     check(unsafe { (fxr.get_delegate)(context.handle, fxr::LOAD_ASSEMBLY, &raw mut delegate) })?;
     let engine_is_there = engine::get().is_some();
     let why = attach::why_not();
-    drop(variables);
+    drop((variables, limit));
     // The runtime runs, but the host will not be told what it was promised.
     if told && !engine_is_there {
         let why = why.unwrap_or_else(|| {

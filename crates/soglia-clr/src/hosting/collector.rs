@@ -27,7 +27,12 @@ use soglia_abi::{
 use soglia_core::time::Anchor;
 use windows_core::{ComObject, Interface, implement};
 
-use super::{Shared, answer, clr::DOMAIN, giving, managed, method, runtime_host::started};
+use super::{
+    Shared, answer,
+    clr::{self, DOMAIN},
+    giving, managed, method,
+    runtime_host::started,
+};
 
 /// Generations are 0 to this.
 const HIGHEST: i32 = 2;
@@ -95,15 +100,44 @@ impl ICLRGCManager_Impl for GcManager_Impl {
         })
     }
 
-    unsafe fn SetGCStartupLimits(&self, _segment: u32, _gen0: u32) -> HRESULT {
-        method(|| E_NOTIMPL)
+    unsafe fn SetGCStartupLimits(&self, segment: u32, gen0: u32) -> HRESULT {
+        let wide = |size: u32| {
+            if size == u32::MAX {
+                usize::MAX
+            } else {
+                size as usize
+            }
+        };
+        method(|| limit(wide(segment), wide(gen0)))
     }
 }
 
 impl ICLRGCManager2_Impl for GcManager_Impl {
-    unsafe fn SetGCStartupLimitsEx(&self, _segment: usize, _gen0: usize) -> HRESULT {
-        method(|| E_NOTIMPL)
+    unsafe fn SetGCStartupLimitsEx(&self, segment: usize, gen0: usize) -> HRESULT {
+        method(|| limit(segment, gen0))
     }
+}
+
+/// The least that either may be.
+const LEAST: (usize, usize) = (4 << 20, 64 << 10);
+
+/// Bounds generation 0. What does not matter is 0, or all ones. .NET's heap has no segments, so their size cannot be set.
+fn limit(segment: usize, gen0: usize) -> HRESULT {
+    let wish = |size: usize| (size != 0 && size != usize::MAX).then_some(size);
+    let (segment, gen0) = (wish(segment), wish(gen0));
+    if segment.is_some_and(|size| size < LEAST.0 || size % (1 << 20) != 0)
+        || gen0.is_some_and(|size| size < LEAST.1)
+    {
+        return E_INVALIDARG;
+    }
+    if segment.is_some() {
+        return E_NOTIMPL;
+    }
+    // When the runtime has started, calls are documented to be ignored.
+    if gen0.is_some() && !clr::is_running() {
+        clr::settings().gen0 = gen0;
+    }
+    S_OK
 }
 
 /// With a reference for the caller.

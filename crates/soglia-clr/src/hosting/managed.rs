@@ -16,6 +16,7 @@ use super::{
     abort::{self, Inside},
     clr::Clr,
     runtime_host::started,
+    wide,
 };
 
 const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
@@ -63,6 +64,7 @@ struct Functions {
     debugger: unsafe extern "system" fn() -> i32,
     watch: unsafe extern "system" fn(extern "C" fn(i32)),
     keep_running: unsafe extern "system" fn() -> i32,
+    forget: unsafe extern "system" fn(*const u16),
     set_culture: unsafe extern "system" fn(i32, i32) -> i32,
 }
 
@@ -127,6 +129,7 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             debugger: clr.function(assembly, class, "DebuggerAttached")?,
             watch: clr.function(assembly, class, "Watch")?,
             keep_running: clr.function(assembly, class, "KeepRunning")?,
+            forget: clr.function(assembly, class, "Forget")?,
             set_culture: clr.function(assembly, class, "SetCulture")?,
         })
     })();
@@ -242,6 +245,14 @@ pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
 pub fn keep_running() -> Result<bool, HRESULT> {
     // SAFETY: of Hosting.cs.
     Ok(unsafe { (functions()?.keep_running)() } != 0)
+}
+
+/// Removes a variable from the environment that managed code sees.
+pub fn forget(variable: &str) -> Result<(), HRESULT> {
+    let variable = wide::zero_terminated(variable);
+    // SAFETY: of Hosting.cs, and a zero-terminated text.
+    unsafe { (functions()?.forget)(variable.as_ptr()) };
+    Ok(())
 }
 
 /// Sets the calling thread's culture. False if .NET does not know it.

@@ -88,6 +88,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             if self.starts.fetch_add(1, AcqRel) > 0 {
                 return hresult::S_FALSE;
             }
+            clr::started();
             events::started();
             policy::started();
             hresult::S_OK

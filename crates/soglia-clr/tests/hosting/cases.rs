@@ -92,6 +92,10 @@ pub const ALL: &[Case] = &[
     ),
     case("suspensions_are_told", suspensions_are_told),
     case(
+        "the_youngest_generation_is_bounded",
+        the_youngest_generation_is_bounded,
+    ),
+    case(
         "the_collector_goes_on_in_the_background",
         the_collector_goes_on_in_the_background,
     ),

@@ -1,8 +1,8 @@
 //! What a GC manager is told.
 
 use soglia_abi::{
-    hosting::gc::ICLRGCManager,
-    hresult::{E_FAIL, HOST_E_CLRNOTAVAILABLE, S_FALSE, S_OK},
+    hosting::gc::{ICLRGCManager, ICLRGCManager2},
+    hresult::{E_FAIL, E_INVALIDARG, E_NOTIMPL, HOST_E_CLRNOTAVAILABLE, S_FALSE, S_OK},
 };
 
 use crate::{
@@ -42,6 +42,26 @@ pub fn suspensions_are_told(library: &Library, version: &str) {
     let told = generations(&watch.take());
     assert!(after > before);
     assert_eq!(told.len() as i32, after - before);
+}
+
+pub fn the_youngest_generation_is_bounded(library: &Library, version: &str) {
+    let host = library.host(version);
+    let gc = manager::<ICLRGCManager2>(&control(&host)).unwrap();
+    // SAFETY: no pointers.
+    unsafe {
+        assert_eq!(gc.SetGCStartupLimits(0, 1000), E_INVALIDARG);
+        assert_eq!(gc.SetGCStartupLimits(1 << 20, 0), E_INVALIDARG);
+        assert_eq!(gc.SetGCStartupLimits(16 << 20, 0), E_NOTIMPL);
+        assert_eq!(gc.SetGCStartupLimits(u32::MAX, 2 << 20), S_OK);
+        assert_eq!(gc.SetGCStartupLimitsEx(0, usize::MAX), S_OK);
+    }
+    start(&host);
+    let before = call(&host, "Collections", "0").unwrap();
+    let after = call(&host, "Churn", "200").unwrap();
+    assert!(after - before >= 90, "{after} - {before}");
+    // Only the runtime has seen how.
+    assert_eq!(call(&host, "Variable", "DOTNET_GCGen0MaxBudget"), Ok(-1));
+    assert_eq!(std::env::var_os("DOTNET_GCGen0MaxBudget"), None);
 }
 
 pub fn the_collector_goes_on_in_the_background(library: &Library, version: &str) {
