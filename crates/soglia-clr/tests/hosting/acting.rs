@@ -421,6 +421,21 @@ pub fn a_task_that_comes_late_keeps_pairs(library: &Library, version: &str) {
     );
 }
 
+/// A callback that is refused while a quiet call is made is refused, and nobody is there to throw; but a call that was told of, further out, is.
+pub fn a_refusal_in_a_quiet_call(library: &Library, version: &str) {
+    let (acting, one) = One::acting(library, version);
+    one.say(Told::ReverseEnter, HOST_E_TIMEOUT);
+    acting.script.needs.store(false, Relaxed);
+    assert_eq!(acting.attempt("callback"), Ok(0));
+    assert_eq!(acting.attempt("callback-delegate"), Ok(0));
+    acting.script.needs.store(true, Relaxed);
+    assert_eq!(acting.attempt("callback"), Ok(0), "asked once");
+    assert_eq!(
+        acting.attempt("callback-double"),
+        Err("COMException 80131024".into())
+    );
+}
+
 pub fn what_needs_no_hook_is_quiet(library: &Library, version: &str) {
     // Whatever is answered: the BOOL decides.
     let acting = Acting::new(library, version, |_, told| match told {
@@ -448,5 +463,4 @@ pub fn what_needs_no_hook_is_quiet(library: &Library, version: &str) {
     acting.script.needs.store(true, Relaxed);
     assert_eq!(acting.get("Call", "error"), 11);
     assert_eq!(acting.script.line(), "N(fail_with) L(fail_with) E");
-    // A callback that is refused in a quiet call is refused, and nobody is there to throw.
 }

@@ -201,6 +201,7 @@ pub const ALL: &[Case] = &[
         "a_task_that_comes_late_keeps_pairs",
         a_task_that_comes_late_keeps_pairs,
     ),
+    case("a_refusal_in_a_quiet_call", a_refusal_in_a_quiet_call),
     case("what_needs_no_hook_is_quiet", what_needs_no_hook_is_quiet),
     case("errors_are_unharmed", errors_are_unharmed),
     case("a_host_may_block", a_host_may_block),
@@ -313,6 +314,60 @@ pub const ALL: &[Case] = &[
         thrown_while_running,
         &[("THROWS_IN", "Release:thread")],
     ),
+    throwing(
+        "thrown_while_running:Sleep:sleep",
+        thrown_while_running,
+        &[("THROWS_IN", "Sleep:sleep")],
+    ),
+    throwing(
+        "thrown_while_running:SwitchToTask:switch",
+        thrown_while_running,
+        &[("THROWS_IN", "SwitchToTask:switch")],
+    ),
+    throwing(
+        "thrown_while_running:Join:join",
+        thrown_while_running,
+        &[("THROWS_IN", "Join:join")],
+    ),
+    throwing(
+        "thrown_while_running:Alert:interrupt",
+        thrown_while_running,
+        &[("THROWS_IN", "Alert:interrupt")],
+    ),
+    throwing(
+        "thrown_while_running:SetPriority:priority",
+        thrown_while_running,
+        &[("THROWS_IN", "SetPriority:priority")],
+    ),
+    throwing(
+        "thrown_while_running:BeginThreadAffinity:affinity",
+        thrown_while_running,
+        &[("THROWS_IN", "BeginThreadAffinity:affinity")],
+    ),
+    throwing(
+        "thrown_while_running:EndThreadAffinity:affinity",
+        thrown_while_running,
+        &[("THROWS_IN", "EndThreadAffinity:affinity")],
+    ),
+    throwing(
+        "thrown_while_running:BeginDelayAbort:region",
+        thrown_while_running,
+        &[("THROWS_IN", "BeginDelayAbort:region")],
+    ),
+    throwing(
+        "thrown_while_running:SetLocale:culture",
+        thrown_while_running,
+        &[("THROWS_IN", "SetLocale:culture")],
+    ),
+    throwing(
+        "thrown_while_handing_over:RegisterMemoryNotificationCallback",
+        thrown_while_handing_over,
+        &[("THROWS_IN", "RegisterMemoryNotificationCallback")],
+    ),
+    Case {
+        exit_code: 42,
+        ..case("thrown_by_a_policy_manager", thrown_by_a_policy_manager)
+    },
     throwing(
         "thrown_while_running:SuspensionStarting:collect",
         thrown_while_running,

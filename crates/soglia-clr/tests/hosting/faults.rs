@@ -132,6 +132,15 @@ const RUNNING: &[(&str, &str, i32, bool)] = &[
     ("ReverseLeaveRuntime", "thread-delegate", 0, true),
     ("SuspensionStarting", "collect", 0, false),
     ("SuspensionEnding", "collect", 0, false),
+    ("Sleep", "sleep", 0, false),
+    ("SwitchToTask", "switch", 0, false),
+    ("Join", "join", 0, false),
+    ("Alert", "interrupt", 0, false),
+    ("SetPriority", "priority", 0, false),
+    ("BeginThreadAffinity", "affinity", 0, false),
+    ("EndThreadAffinity", "affinity", 0, false),
+    ("BeginDelayAbort", "region", 0, false),
+    ("SetLocale", "culture", 8, false),
     // Of the task, when its thread ends.
     ("Release", "thread", 0, true),
 ];
@@ -155,7 +164,12 @@ pub fn thrown_while_running(library: &Library, version: &str) {
     // What is thrown changes from time to time.
     assert_eq!(acting.get("TryOften", &format!("{kind} 8")), *exceptions);
     if *exceptions > 0 {
-        assert_eq!(acting.text(), "COMException 80004005");
+        let exception = match name {
+            // As it is with any failure.
+            "SetLocale" => "ArgumentException 80070057",
+            _ => "COMException 80004005",
+        };
+        assert_eq!(acting.text(), exception);
     }
     let made = if *called { 8 } else { 0 };
     assert_eq!(acting.calls() - before, made);
@@ -166,6 +180,21 @@ pub fn thrown_while_running(library: &Library, version: &str) {
     throws.throw_in("", 0);
     wait_for(|| acting.run("Call", kind) == Err(HOST_E_CLRNOTAVAILABLE));
     throws.assert_clean();
+}
+
+/// When the program exits, which goes on.
+pub fn thrown_by_a_policy_manager(library: &Library, version: &str) {
+    let throws = Throws::load(library);
+    let host = library.host(version);
+    let control: IHostControl = throws.make(c"throws_control");
+    // SAFETY: a live control.
+    unsafe {
+        assert_eq!(host.SetHostControl(control.as_raw()), S_OK);
+        start(&host);
+        throws.throw_in("OnDefaultAction", 0);
+        let answer = library.meta_host().ExitProcess(42);
+        panic!("still here: {answer:?}");
+    }
 }
 
 pub fn thrown_at_the_end(library: &Library, version: &str) {

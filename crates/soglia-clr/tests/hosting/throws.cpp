@@ -67,6 +67,13 @@ HRESULT maybe(const char *method)
     }
 }
 
+// The same, for what is left to .NET.
+HRESULT leave_it(const char *method)
+{
+    maybe(method);
+    return E_NOTIMPL;
+}
+
 template <class Interface> class Object : public Interface {
   public:
     STDMETHODIMP QueryInterface(REFIID, void **object) override
@@ -99,9 +106,9 @@ class Task final : public Object<IHostTask> {
   public:
     STDMETHODIMP Start() override { return E_NOTIMPL; }
     STDMETHODIMP Alert() override { return maybe("Alert"); }
-    STDMETHODIMP Join(DWORD, DWORD) override { return E_NOTIMPL; }
+    STDMETHODIMP Join(DWORD, DWORD) override { return leave_it("Join"); }
     STDMETHODIMP SetPriority(int) override { return maybe("SetPriority"); }
-    STDMETHODIMP GetPriority(int *) override { return E_NOTIMPL; }
+    STDMETHODIMP GetPriority(int *) override { return leave_it("GetPriority"); }
     STDMETHODIMP SetCLRTask(ICLRTask *) override { return maybe("SetCLRTask"); }
 };
 
@@ -123,14 +130,14 @@ class TaskManager final : public Object<IHostTaskManager> {
     STDMETHODIMP ReverseEnterRuntime() override { return maybe("ReverseEnterRuntime"); }
     STDMETHODIMP ReverseLeaveRuntime() override { return maybe("ReverseLeaveRuntime"); }
     STDMETHODIMP CreateTask(DWORD, LPTHREAD_START_ROUTINE, PVOID, IHostTask **) override { return E_NOTIMPL; }
-    STDMETHODIMP Sleep(DWORD, DWORD) override { return E_NOTIMPL; }
-    STDMETHODIMP SwitchToTask(DWORD) override { return E_NOTIMPL; }
-    STDMETHODIMP SetUILocale(LCID) override { return E_NOTIMPL; }
-    STDMETHODIMP SetLocale(LCID) override { return E_NOTIMPL; }
-    STDMETHODIMP BeginDelayAbort() override { return S_OK; }
-    STDMETHODIMP EndDelayAbort() override { return S_OK; }
-    STDMETHODIMP BeginThreadAffinity() override { return S_OK; }
-    STDMETHODIMP EndThreadAffinity() override { return S_OK; }
+    STDMETHODIMP Sleep(DWORD, DWORD) override { return leave_it("Sleep"); }
+    STDMETHODIMP SwitchToTask(DWORD) override { return leave_it("SwitchToTask"); }
+    STDMETHODIMP SetUILocale(LCID) override { return leave_it("SetUILocale"); }
+    STDMETHODIMP SetLocale(LCID) override { return leave_it("SetLocale"); }
+    STDMETHODIMP BeginDelayAbort() override { return maybe("BeginDelayAbort"); }
+    STDMETHODIMP EndDelayAbort() override { return maybe("EndDelayAbort"); }
+    STDMETHODIMP BeginThreadAffinity() override { return maybe("BeginThreadAffinity"); }
+    STDMETHODIMP EndThreadAffinity() override { return maybe("EndThreadAffinity"); }
     STDMETHODIMP SetStackGuarantee(ULONG) override { return E_NOTIMPL; }
     STDMETHODIMP GetStackGuarantee(ULONG *) override { return E_NOTIMPL; }
     STDMETHODIMP SetCLRTaskManager(ICLRTaskManager *) override { return maybe("SetCLRTaskManager"); }
@@ -141,6 +148,30 @@ class GCManager final : public Object<IHostGCManager> {
     STDMETHODIMP ThreadIsBlockingForSuspension() override { return maybe("ThreadIsBlockingForSuspension"); }
     STDMETHODIMP SuspensionStarting() override { return maybe("SuspensionStarting"); }
     STDMETHODIMP SuspensionEnding(DWORD) override { return maybe("SuspensionEnding"); }
+};
+
+class PolicyManager final : public Object<IHostPolicyManager> {
+  public:
+    STDMETHODIMP OnDefaultAction(EClrOperation, EPolicyAction) override { return maybe("OnDefaultAction"); }
+    STDMETHODIMP OnTimeout(EClrOperation, EPolicyAction) override { return S_OK; }
+    STDMETHODIMP OnFailure(EClrFailure, EPolicyAction) override { return maybe("OnFailure"); }
+};
+
+class MemoryManager final : public Object<IHostMemoryManager> {
+  public:
+    STDMETHODIMP CreateMalloc(DWORD, IHostMalloc **) override { return E_NOTIMPL; }
+    STDMETHODIMP VirtualAlloc(void *, SIZE_T, DWORD, DWORD, EMemoryCriticalLevel, void **) override { return E_NOTIMPL; }
+    STDMETHODIMP VirtualFree(LPVOID, SIZE_T, DWORD) override { return E_NOTIMPL; }
+    STDMETHODIMP VirtualQuery(void *, void *, SIZE_T, SIZE_T *) override { return E_NOTIMPL; }
+    STDMETHODIMP VirtualProtect(void *, SIZE_T, DWORD, DWORD *) override { return E_NOTIMPL; }
+    STDMETHODIMP GetMemoryLoad(DWORD *, SIZE_T *) override { return E_NOTIMPL; }
+    STDMETHODIMP RegisterMemoryNotificationCallback(ICLRMemoryNotificationCallback *) override
+    {
+        return maybe("RegisterMemoryNotificationCallback");
+    }
+    STDMETHODIMP NeedsVirtualAddressSpace(LPVOID, SIZE_T) override { return E_NOTIMPL; }
+    STDMETHODIMP AcquiredVirtualAddressSpace(LPVOID, SIZE_T) override { return E_NOTIMPL; }
+    STDMETHODIMP ReleasedVirtualAddressSpace(LPVOID) override { return E_NOTIMPL; }
 };
 
 class Action final : public Object<IActionOnCLREvent> {
@@ -158,6 +189,10 @@ class HostControl final : public Object<IHostControl> {
             *object = static_cast<IHostTaskManager *>(new TaskManager);
         else if (riid == IID_IHostGCManager)
             *object = static_cast<IHostGCManager *>(new GCManager);
+        else if (riid == IID_IHostPolicyManager)
+            *object = static_cast<IHostPolicyManager *>(new PolicyManager);
+        else if (riid == IID_IHostMemoryManager)
+            *object = static_cast<IHostMemoryManager *>(new MemoryManager);
         else
             return E_NOINTERFACE;
         return answer;
