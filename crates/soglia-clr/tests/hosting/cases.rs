@@ -2,7 +2,7 @@
 
 use crate::{
     aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
-    lasting::*, managers::*, occasions::*, programs::*, runs::*, scarcity::*,
+    lasting::*, managers::*, occasions::*, programs::*, runs::*, scarcity::*, slots::*,
 };
 
 /// One process.
@@ -208,6 +208,23 @@ pub const ALL: &[Case] = &[
     case("tasks_end_with_their_threads", tasks_end_with_their_threads),
     case("contexts_come_and_go", contexts_come_and_go),
     case("many_threads_lose_no_pair", many_threads_lose_no_pair),
+    case(
+        "a_bound_is_what_its_header_says",
+        a_bound_is_what_its_header_says,
+    ),
+    case(
+        "a_dead_threads_slot_comes_back",
+        a_dead_threads_slot_comes_back,
+    ),
+    case(
+        "a_bound_passes_on_what_it_is_told",
+        a_bound_passes_on_what_it_is_told,
+    ),
+    case(
+        "a_refused_callback_holds_no_slot",
+        a_refused_callback_holds_no_slot,
+    ),
+    case("many_threads_share_few_slots", many_threads_share_few_slots),
     case("stopping_while_tasks_are_out", stopping_while_tasks_are_out),
     case(
         "the_first_of_two_hosts_is_told",

@@ -25,6 +25,7 @@ mod runs;
 mod scarcity;
 mod scheduler;
 mod script;
+mod slots;
 mod watch;
 
 use std::{

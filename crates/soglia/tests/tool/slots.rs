@@ -72,6 +72,13 @@ fn whoever_waits_too_long_is_told() {
     assert_eq!(number(&report["timed_out"]), 3);
 }
 
+#[test]
+fn whoever_must_not_be_aborted_waits_on() {
+    let (printed, report) = under("--slots 1 --slot-timeout 20ms", "region");
+    assert_eq!(printed, "region: 2\n");
+    assert_eq!(number(&report["timed_out"]), 0);
+}
+
 /// The only slot is with a task that runs until the finalizer thread has called native code.
 #[test]
 fn the_finalizer_thread_needs_no_slot() {
