@@ -1073,7 +1073,7 @@ DECLARE_INTERFACE_(ICLRControl, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
     // The CLR's manager with that IID. E_INVALIDARG without a place to put it, E_NOINTERFACE for an IID that is none.
-    // Managers are not counted: AddRef and Release answer 1.
+    // Managers count their references like other objects; a host that does not count does no harm.
     STDMETHOD(GetCLRManager)(THIS_ REFIID riid, void **ppObject) PURE;
 
     // Names the type that manages new domains. .NET has no such managers: E_NOTIMPL.
@@ -1081,17 +1081,18 @@ DECLARE_INTERFACE_(ICLRControl, IUnknown) {
                                        LPCWSTR pwzAppDomainManagerType) PURE;
 };
 
-// How the default domain is set up. .NET has one domain and no domain managers: E_NOTIMPL.
+// How the default domain is set up, before Start. .NET has one domain, and no domain managers.
 #undef INTERFACE
 #define INTERFACE ICLRDomainManager
 DECLARE_INTERFACE_(ICLRDomainManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Names the type that manages the default domain.
+    // Names the type that manages the default domain. E_NOTIMPL.
     STDMETHOD(SetAppDomainManagerType)(THIS_ LPCWSTR wszAppDomainManagerAssembly, LPCWSTR wszAppDomainManagerType,
                                        EInitializeNewDomainFlags dwInitializeDomainFlags) PURE;
 
-    // Sets properties of the default domain, as names and values.
+    // Sets properties of the default domain, as names and values: what AppContext.GetData gives. After Start
+    // HOST_E_INVALIDOPERATION.
     STDMETHOD(SetPropertiesForDefaultAppDomain)(THIS_ DWORD nProperties, LPCWSTR *pwszPropertyNames,
                                                 LPCWSTR *pwszPropertyValues) PURE;
 };
@@ -1502,8 +1503,8 @@ DECLARE_INTERFACE_(ICLRTask, IUnknown) {
     // The task ends. Called on its own thread; the object may be gone when this returns. E_NOTIMPL.
     STDMETHOD(ExitTask)(THIS) PURE;
 
-    // Asks the CLR to abort what the task runs, and returns at once. .NET can do that only to code that was started
-    // for it.
+    // Asks the CLR to abort what the task runs, and returns at once. Its next crossing throws COR_E_THREADABORTED, or
+    // its wait ends. E_NOTIMPL for what was not started by ExecuteInDefaultAppDomain, and without an IHostTaskManager.
     STDMETHOD(Abort)(THIS) PURE;
 
     // The same, without a promise that finally blocks run. E_NOTIMPL.
@@ -1855,7 +1856,8 @@ DECLARE_INTERFACE_(ICLRGCManager, IUnknown) {
     // Fills what Flags asks for (COR_GC_STAT_TYPES).
     STDMETHOD(GetStats)(THIS_ COR_GC_STATS *pStats) PURE;
 
-    // Sizes in bytes, before Start; 0 and 0xFFFFFFFF leave one as it is.
+    // Sizes in bytes, before Start; 0 and 0xFFFFFFFF leave one as it is. .NET has no segments: a size for them is
+    // E_NOTIMPL.
     STDMETHOD(SetGCStartupLimits)(THIS_ DWORD SegmentSize, DWORD MaxGen0Size) PURE;
 };
 
@@ -1901,7 +1903,8 @@ DECLARE_INTERFACE_(ICLRAppDomainResourceMonitor, IUnknown) {
 // Policy and events
 //
 
-// What the CLR is to do when code fails, hangs or must go. .NET has no such policies: E_NOTIMPL.
+// What the CLR is to do when code fails, hangs or must go. .NET has one policy: asking for what it does anyway is S_OK,
+// for anything else E_NOTIMPL.
 #undef INTERFACE
 #define INTERFACE ICLRPolicyManager
 DECLARE_INTERFACE_(ICLRPolicyManager, IUnknown) {
@@ -1922,7 +1925,7 @@ DECLARE_INTERFACE_(ICLRPolicyManager, IUnknown) {
     // What a failure leads to.
     STDMETHOD(SetActionOnFailure)(THIS_ EClrFailure failure, EPolicyAction action) PURE;
 
-    // Whether an unhandled exception ends the process.
+    // Whether an unhandled exception ends the process. The host can decide from .NET 10 on.
     STDMETHOD(SetUnhandledExceptionPolicy)(THIS_ EClrUnhandledException policy) PURE;
 };
 

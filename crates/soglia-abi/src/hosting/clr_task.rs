@@ -43,8 +43,9 @@ pub unsafe trait ICLRTask: IUnknown {
     pub fn Reset(&self, fFull: BOOL) -> HRESULT;
     /// The task ends. Called on its own thread; the object may be gone when this returns. E_NOTIMPL.
     pub fn ExitTask(&self) -> HRESULT;
-    /// Asks the CLR to abort what the task runs, and returns at once. .NET can do that only to code that was
-    /// started for it.
+    /// Asks the CLR to abort what the task runs, and returns at once. Its next crossing throws
+    /// COR_E_THREADABORTED, or its wait ends. E_NOTIMPL for what was not started by ExecuteInDefaultAppDomain,
+    /// and without an IHostTaskManager.
     pub fn Abort(&self) -> HRESULT;
     /// The same, without a promise that finally blocks run. E_NOTIMPL.
     pub fn RudeAbort(&self) -> HRESULT;

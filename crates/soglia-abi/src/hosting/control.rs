@@ -47,7 +47,7 @@ pub unsafe trait IHostControl: IUnknown {
 #[interface("9065597E-D1A1-4FB2-B6BA-7E1FCE230F61")]
 pub unsafe trait ICLRControl: IUnknown {
     /// The CLR's manager with that IID. E_INVALIDARG without a place to put it, E_NOINTERFACE for an IID that
-    /// is none. Managers are not counted: AddRef and Release answer 1.
+    /// is none. Managers count their references like other objects; a host that does not count does no harm.
     pub fn GetCLRManager(&self, riid: *const GUID, ppObject: *mut *mut c_void) -> HRESULT;
     /// Names the type that manages new domains. .NET has no such managers: E_NOTIMPL.
     pub fn SetAppDomainManagerType(
@@ -57,10 +57,10 @@ pub unsafe trait ICLRControl: IUnknown {
     ) -> HRESULT;
 }
 
-/// Slots 3 and 4. How the default domain is set up. .NET has one domain and no domain managers: E_NOTIMPL.
+/// Slots 3 and 4. How the default domain is set up, before Start. .NET has one domain, and no domain managers.
 #[interface("270D00A2-8E15-4D0B-ADEB-37BC3E47DF77")]
 pub unsafe trait ICLRDomainManager: IUnknown {
-    /// Names the type that manages the default domain.
+    /// Names the type that manages the default domain. E_NOTIMPL.
     pub fn SetAppDomainManagerType(
         &self,
         wszAppDomainManagerAssembly: *const u16,

@@ -53,7 +53,8 @@ pub unsafe trait ICLRGCManager: IUnknown {
     pub fn Collect(&self, Generation: i32) -> HRESULT;
     /// Fills what Flags asks for (COR_GC_STAT_TYPES).
     pub fn GetStats(&self, pStats: *mut COR_GC_STATS) -> HRESULT;
-    /// Sizes in bytes, before Start; 0 and 0xFFFFFFFF leave one as it is.
+    /// Sizes in bytes, before Start; 0 and 0xFFFFFFFF leave one as it is. .NET has no segments: a size for them is
+    /// E_NOTIMPL.
     pub fn SetGCStartupLimits(&self, SegmentSize: u32, MaxGen0Size: u32) -> HRESULT;
 }
 

@@ -96,8 +96,8 @@ pub struct StackOverflowInfo {
     pub pExceptionInfo: *mut c_void,
 }
 
-/// Slots 3 to 8. What the CLR is to do when code fails, hangs or must go. .NET has no such policies:
-/// E_NOTIMPL.
+/// Slots 3 to 8. What the CLR is to do when code fails, hangs or must go. .NET has one policy: asking for what it
+/// does anyway is S_OK, for anything else E_NOTIMPL.
 #[interface("7D290010-D781-45DA-A6F8-AA5D711A730E")]
 pub unsafe trait ICLRPolicyManager: IUnknown {
     /// What an operation does by default; must be at least as severe as the operation.
@@ -115,7 +115,7 @@ pub unsafe trait ICLRPolicyManager: IUnknown {
     ) -> HRESULT;
     /// What a failure leads to.
     pub fn SetActionOnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT;
-    /// Whether an unhandled exception ends the process.
+    /// Whether an unhandled exception ends the process. The host can decide from .NET 10 on.
     pub fn SetUnhandledExceptionPolicy(&self, policy: EClrUnhandledException) -> HRESULT;
 }
 

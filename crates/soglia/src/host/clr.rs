@@ -190,10 +190,10 @@ impl ClrTask {
         HResult::check(unsafe { self.0.0.SetTaskIdentifier(identifier) })
     }
 
-    /// Whether the task is worth to be scheduled before others.
+    /// Whether the task is worth to be scheduled before others: it runs managed code, or is the finalizer.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`] where .NET does not tell.
+    /// [`HResult::NOT_IMPLEMENTED`] without a task manager.
     pub fn needs_priority_scheduling(&self) -> Answer<bool> {
         let mut yes = BOOL(0);
         // SAFETY: a live object, and a place for the answer.
@@ -212,19 +212,20 @@ impl ClrTask {
         Ok(count)
     }
 
-    /// Asks the task, another one than the caller's, to let others run.
+    /// Asks the task, another one than the caller's, to let others run: it calls the task manager's `switch_to_task` at its next crossing.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`] on the task's own thread, [`HResult::NOT_IMPLEMENTED`].
+    /// [`HResult::INVALID_OPERATION`] on the task's own thread, [`HResult::NOT_IMPLEMENTED`] without a task manager.
     pub fn yield_task(&self) -> Answer {
         // SAFETY: a live object.
         HResult::check(unsafe { self.0.0.YieldTask() })
     }
 
-    /// Asks the CLR to abort what the task runs.
+    /// Asks the CLR to abort what the task runs, and does not wait: its next crossing throws
+    /// `COR_E_THREADABORTED`, or its wait ends. `docs/hosting.md` tells how, and what holds that back.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`]: .NET cannot abort threads.
+    /// [`HResult::NOT_IMPLEMENTED`] for a task that runs no method called by the host, and without a task manager.
     pub fn abort(&self) -> Answer {
         // SAFETY: a live object.
         HResult::check(unsafe { self.0.0.Abort() })
@@ -233,7 +234,7 @@ impl ClrTask {
     /// The same, without a promise that handlers run.
     ///
     /// # Errors
-    /// As for [`abort`](Self::abort).
+    /// [`HResult::NOT_IMPLEMENTED`]: .NET has no such way.
     pub fn rude_abort(&self) -> Answer {
         // SAFETY: a live object.
         HResult::check(unsafe { self.0.0.RudeAbort() })
