@@ -257,6 +257,9 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
+        let Some(inner) = &self.inner else {
+            return self.own(Slots::leave);
+        };
         // A call that the manager behind refuses keeps its slot, and one that this refuses is not told there.
         let may = self.own(|_, task| match task.is_out() && !task.is_exempt() {
             true => Err(Refusal::NotOwner),
@@ -266,11 +269,11 @@ impl IHostTaskManager_Impl for Manager_Impl {
             return may;
         }
         // SAFETY: as above.
-        let inner = self.inner(S_OK, |inner| unsafe { inner.LeaveRuntime(target) });
-        if inner.is_err() {
-            return inner;
+        let answer = unsafe { inner.LeaveRuntime(target) };
+        if answer.is_err() {
+            return answer;
         }
-        first(self.own(Slots::leave), inner)
+        first(self.own(Slots::leave), answer)
     }
 
     unsafe fn EnterRuntime(&self) -> HRESULT {
