@@ -14,6 +14,7 @@
 //! | what fails | comes of it |
 //! | --- | --- |
 //! | `LeaveRuntime` | the native function is not called, the HRESULT is thrown where it would have been; no `EnterRuntime` |
+//! | the same, where a delegate calls a native function | the function is not called and has returned 0: nothing can be thrown there |
 //! | `EnterRuntime` | the HRESULT is thrown instead of the result |
 //! | `ReverseEnterRuntime`, with anything but `S_OK` | the managed method is not run, native code gets zeros. The managed call that had led to it throws the HRESULT when it is back. No `ReverseLeaveRuntime` |
 //! | `ReverseLeaveRuntime` | nothing: there is no one left to tell |
