@@ -174,7 +174,8 @@ pub fn thrown_while_running(library: &Library, version: &str) {
     let made = if *called { 8 } else { 0 };
     assert_eq!(acting.calls() - before, made);
     wait_for(|| throws.count() > 0);
-    if name != "CallNeedsHostHook" {
+    // Asked once; and the first time a thread that waits looks for something else, and the other may end.
+    if !["CallNeedsHostHook", "Join"].contains(&name) {
         wait_for(|| throws.count() >= 8);
     }
     throws.throw_in("", 0);
