@@ -38,7 +38,7 @@ use soglia_core::{
     },
 };
 
-use crate::{boundary, clerk, engine::Engine, stacks, threads};
+use crate::{boundary, clerk, engine::Engine, stacks, tell, threads};
 
 pub use stack::shut_down;
 
@@ -140,9 +140,10 @@ pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
 
 /// Why the process must not be ended now because of a call of this task, if so.
 ///
-/// The place for regions of a task that delay its abort: while it is in one, the process goes on, and is ended when it has left.
-const fn holds_back(_task: &'static TaskRecord) -> Option<&'static str> {
-    None
+/// A task in a critical region must not be aborted: the process goes on while it is in one. Regions are counted where somebody is told of crossings.
+fn holds_back(task: &'static TaskRecord) -> Option<&'static str> {
+    let delays = tell::delays_abort(task.os_thread.load(Relaxed));
+    delays.then_some("its thread is in a critical region (Thread.BeginCriticalRegion)")
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

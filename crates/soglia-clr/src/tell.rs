@@ -35,7 +35,7 @@ use soglia_abi::{
 
 use crate::hosting::{self, abort, heed, suspension};
 
-pub use thread::start;
+pub use thread::{delays_abort, start};
 
 /// What the beginning of a crossing answers, for its end. Below 0: an HRESULT, and there will be no end.
 pub type Answer = i32;

@@ -362,7 +362,7 @@ pub extern "C" fn begin_region(_: *mut Words) -> isize {
         if thread.regions.fetch_add(1, Relaxed) == 0 && thread.known().is_some() {
             // SAFETY: a host's manager, which lives as long as the process.
             let answer = heed(unsafe { manager.BeginDelayAbort() });
-            thread.delays.set(answer.is_ok());
+            thread.delay_abort(answer.is_ok());
         }
     });
     0
@@ -376,7 +376,7 @@ pub extern "C" fn end_region(_: *mut Words) -> isize {
         };
         let one_less = |count: u32| count.checked_sub(1);
         let before = thread.regions.fetch_update(Relaxed, Relaxed, one_less);
-        if before == Ok(1) && thread.delays.replace(false) {
+        if before == Ok(1) && thread.delay_abort(false) {
             // SAFETY: a host's manager, which lives as long as the process.
             let _ = heed(unsafe { manager.EndDelayAbort() });
         }

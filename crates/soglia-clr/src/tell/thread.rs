@@ -7,7 +7,7 @@
 
 use std::{
     cell::{Cell, OnceCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::c_void,
     mem::ManuallyDrop,
     ptr::null_mut,
@@ -76,6 +76,15 @@ pub(super) fn known(id: usize) -> Option<Arc<Known>> {
     })
 }
 
+/// Threads that must not be aborted, by the operating system's number.
+static DELAYING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Whether this thread, by the operating system's number, is in a region that delays its abort, to which the host has agreed.
+pub fn delays_abort(os_thread: u32) -> bool {
+    let delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
+    delaying.contains(&os_thread)
+}
+
 /// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
 pub(super) struct Thread {
     /// The host has given a task.
@@ -95,7 +104,7 @@ pub(super) struct Thread {
     /// Critical regions that it is in.
     pub(super) regions: Arc<AtomicU32>,
     /// The host was told that it must not be aborted.
-    pub(super) delays: Cell<bool>,
+    delays: Cell<bool>,
     /// What it does now is the host's own wish, of which it need not be told.
     pub(super) by_host: Cell<bool>,
 }
@@ -157,12 +166,29 @@ unsafe extern "C" fn at_end(thread: *mut c_void) {
                 all.remove(&id);
             }
         }
+        thread.delay_abort(false);
         // Releases the task, which is the host's code: nothing is locked any more.
         drop(thread);
     });
 }
 
 impl Thread {
+    /// The thread enters a region that delays its abort, or leaves it. Whether it was in one.
+    pub(super) fn delay_abort(&self, delays: bool) -> bool {
+        let before = self.delays.replace(delays);
+        if before != delays {
+            // SAFETY: no preconditions.
+            let os_thread = unsafe { libc::gettid() }.cast_unsigned();
+            let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
+            if delays {
+                delaying.insert(os_thread);
+            } else {
+                delaying.remove(&os_thread);
+            }
+        }
+        before
+    }
+
     /// A native call has begun of which the host was told.
     #[inline]
     pub(super) fn began(&self) {

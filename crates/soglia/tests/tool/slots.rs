@@ -79,6 +79,15 @@ fn whoever_must_not_be_aborted_waits_on() {
     assert_eq!(number(&report["timed_out"]), 0);
 }
 
+/// A deadline ends the process, but not while the task must not be aborted.
+#[test]
+fn a_deadline_respects_critical_regions() {
+    let how = "--slots 1 --deadline semantics!sleep_ms=100ms:kill";
+    let (printed, report) = under(how, "stuck 2000");
+    assert_eq!(printed, "went on\n");
+    assert_eq!(number(&report["timed_out"]), 0);
+}
+
 /// The only slot is with a task that runs until the finalizer thread has called native code.
 #[test]
 fn the_finalizer_thread_needs_no_slot() {
