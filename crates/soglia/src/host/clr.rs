@@ -201,10 +201,10 @@ impl ClrTask {
         Ok(yes.as_bool())
     }
 
-    /// How many locks the task holds.
+    /// How many critical regions the task is in (`Thread.BeginCriticalRegion`); of locks .NET does not tell.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`]: .NET does not tell.
+    /// [`HResult::NOT_IMPLEMENTED`] if the host has no task manager.
     pub fn locks_held(&self) -> Answer<usize> {
         let mut count = 0;
         // SAFETY: a live object, and a place for the answer.
