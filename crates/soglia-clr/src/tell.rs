@@ -20,7 +20,7 @@
 //! | `ReverseLeaveRuntime` | nothing: there is no one left to tell |
 //! | nothing, but the task was aborted ([`abort`]) | as if `LeaveRuntime` or `EnterRuntime` had answered `COR_E_THREADABORTED`, but no `LeaveRuntime` is told; callbacks as if they were refused |
 //!
-//! The third is as near as one comes to what .NET Framework did, which threw through the native frames: on Linux, that ends the process.
+//! Of refused callbacks that is as near as one comes to what .NET Framework did, which threw through the native frames: on Linux, that ends the process.
 
 mod asked;
 pub mod hooks;
