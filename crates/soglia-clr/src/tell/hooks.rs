@@ -113,12 +113,18 @@ pub extern "C" fn failed(of: i64, answer: Answer) {
     let _ = keeping_errno(|| super::enter(answer));
 }
 
+/// Before a call of what a pointer points to.
+#[inline]
+fn leave_if_wanted(target: usize) -> Answer {
+    keeping_errno(|| match asked::wants(target) {
+        true => super::leave(target),
+        false => QUIET,
+    })
+}
+
 /// Before a call by function pointer. Below 0: not to be made.
 pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
-    let answer = keeping_errno(|| match asked::wants(pointer) {
-        true => super::leave(pointer),
-        false => QUIET,
-    });
+    let answer = leave_if_wanted(pointer);
     if records() && (answer == TOLD || answer == UNTOLD) {
         woven::told_leave_pointer(id, pointer);
     }
@@ -160,10 +166,7 @@ pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
 
 /// A delegate calls a native function. Below 0: not to be made.
 pub fn outward_leave(id: i64, function: usize) -> Answer {
-    let answer = keeping_errno(|| match asked::wants(function) {
-        true => super::leave(function),
-        false => QUIET,
-    });
+    let answer = leave_if_wanted(function);
     if records() && (answer == TOLD || answer == UNTOLD) {
         woven::outward_leave(id);
     }
