@@ -9,7 +9,7 @@ use std::{
     fs,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
@@ -25,7 +25,7 @@ use soglia_core::{
 use crate::{
     boundary,
     engine::{self, Engine},
-    tls::thread_pointer,
+    tls::{self, AtEnd, thread_pointer},
 };
 
 thread_pointer!(local, "soglia_task", TaskWriter);
@@ -34,7 +34,7 @@ thread_pointer!(local, "soglia_task", TaskWriter);
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Called at a thread's end, once it has become a task.
-static AT_END: AtomicU32 = AtomicU32::new(u32::MAX);
+static AT_END: AtEnd = AtEnd::new();
 
 /// Tasks whose thread is gone or going, and names of threads that are no tasks yet.
 static THREADS: Mutex<Option<Threads>> = Mutex::new(None);
@@ -63,11 +63,7 @@ fn with<T>(body: impl FnOnce(&mut Threads) -> T) -> T {
 
 /// Prepares the process: what happens at the end of threads, and in the child of a fork.
 pub fn start() {
-    let mut key = 0;
-    // SAFETY: `key` is a local; `at_end` has the signature asked for.
-    if unsafe { libc::pthread_key_create(&raw mut key, Some(at_end)) } == 0 {
-        AT_END.store(key, Relaxed);
-    }
+    AT_END.prepare(at_end);
     // SAFETY: a handler without arguments, which only stores to our own variables.
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
 }
@@ -138,8 +134,7 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     }
     boundary::fence(None, || {
         let engine = engine::get()?;
-        // SAFETY: no preconditions.
-        let os_thread = unsafe { libc::gettid() }.cast_unsigned();
+        let os_thread = tls::os_thread();
         let made = || TaskWriter::new(engine.recording, os_thread, time::now()).map(Box::into_raw);
         let many = engine.recording.header().tasks.load(Relaxed) >= MANY;
         let task = if many {
@@ -156,8 +151,7 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
         let writer = unsafe { &mut *task };
         introduce(writer.record(), os_thread, crossing);
         local::set(task);
-        // SAFETY: the key was made in `start`; any value but null asks for the destructor.
-        unsafe { libc::pthread_setspecific(AT_END.load(Relaxed), task.cast()) };
+        AT_END.ask(task);
         engine.recording.keep_time();
         Some(writer)
     })

@@ -13,7 +13,7 @@ use std::{
     ptr::null_mut,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32},
     },
 };
 
@@ -28,13 +28,13 @@ use windows_core::Interface;
 use crate::{
     boundary, engine,
     hosting::{self, heed},
-    tls::thread_pointer,
+    tls::{self, AtEnd, thread_pointer},
 };
 
 thread_pointer!(local, "soglia_told", Thread);
 
 /// Called at a thread's end, once it has crossed.
-static AT_END: AtomicU32 = AtomicU32::new(u32::MAX);
+static AT_END: AtEnd = AtEnd::new();
 
 /// Threads whose tasks the host and the CLR have paired, by the CLR's number. Nobody calls the host while this is locked.
 static KNOWN: Mutex<BTreeMap<usize, Arc<Known>>> = Mutex::new(BTreeMap::new());
@@ -111,11 +111,7 @@ pub(super) struct Thread {
 
 /// Prepares the process: what happens at the end of threads.
 pub fn start() {
-    let mut key = 0;
-    // SAFETY: `key` is a local; `at_end` has the signature asked for.
-    if unsafe { libc::pthread_key_create(&raw mut key, Some(at_end)) } == 0 {
-        AT_END.store(key, Relaxed);
-    }
+    AT_END.prepare(at_end);
 }
 
 /// The running thread.
@@ -145,8 +141,7 @@ fn make() -> Option<&'static Thread> {
             by_host: Cell::new(false),
         }));
         local::set(thread);
-        // SAFETY: the key was made in `start`; any value but null asks for the destructor.
-        unsafe { libc::pthread_setspecific(AT_END.load(Relaxed), thread.cast()) };
+        AT_END.ask(thread);
         // SAFETY: just made.
         Some(unsafe { &*thread })
     })
@@ -177,8 +172,7 @@ impl Thread {
     pub(super) fn delay_abort(&self, delays: bool) -> bool {
         let before = self.delays.replace(delays);
         if before != delays {
-            // SAFETY: no preconditions.
-            let os_thread = unsafe { libc::gettid() }.cast_unsigned();
+            let os_thread = tls::os_thread();
             let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
             if delays {
                 delaying.insert(os_thread);

@@ -6,7 +6,7 @@ use soglia_abi::{HRESULT, hresult::S_OK};
 use soglia_core::admission::Task;
 
 use super::Slots;
-use crate::threads::is_of_the_runtime;
+use crate::{threads::is_of_the_runtime, tls::os_thread};
 
 /// The thread's task of one manager.
 struct Held {
@@ -55,6 +55,5 @@ fn task() -> Task {
     if is_of_the_runtime() {
         return Task::exempt();
     }
-    // SAFETY: no preconditions.
-    Task::new(unsafe { libc::gettid() }.cast_unsigned())
+    Task::new(os_thread())
 }
