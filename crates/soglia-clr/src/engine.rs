@@ -20,7 +20,7 @@ use soglia_abi::{
 };
 use soglia_core::{
     admission::Bound,
-    deadline::{Deadline, DecodeError, decode},
+    deadline::{Action, Deadline, DecodeError, decode},
     trace::{
         log::{Record, Unwatched},
         writer::{self, ClaimError, Recording},
@@ -32,38 +32,9 @@ use crate::{
     deadline, hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of, tell,
 };
 
-pub use soglia_core::trace::log::{Scope, Source};
+pub mod variables;
 
-/// The variables by which the tool talks to the engine. The engine removes them, and those of the CLR that brought it
-/// here, from the environment of the process: neither the program nor its children shall see them.
-pub mod variables {
-    /// The recording: made by the tool, claimed by the first .NET process that finds this.
-    pub const RECORDING: &str = "SOGLIA_RECORDING";
-    /// Set: child processes record too, each into a file of its own, named after this one and their process id.
-    pub const FOLLOW: &str = "SOGLIA_FOLLOW";
-    /// `woven`: crossings come from wrappers. `auto`: the same if that is possible. Else: from the CLR's transitions.
-    pub const SOURCE: &str = "SOGLIA_SOURCE";
-    /// Whose calls wrappers are put around: `user`, which is the default, `framework` or `corelib`.
-    pub const SCOPE: &str = "SOGLIA_SCOPE";
-    /// Which calls shall be refused, redirected or left alone: [`soglia_core::policy`].
-    pub const POLICY: &str = "SOGLIA_POLICY";
-    /// How long native calls may take: [`soglia_core::deadline`].
-    pub const DEADLINES: &str = "SOGLIA_DEADLINES";
-    /// How many tasks may run managed code at a time, and how long they wait for that: [`Bound`].
-    pub const SLOTS: &str = "SOGLIA_SLOTS";
-    /// Set: calls by function pointer that the CLR tells are told apart by the assembly that makes them, which takes
-    /// microseconds each. For comparing sources.
-    pub const CALLERS: &str = "SOGLIA_CALLERS";
-    /// Set: callbacks answer at once and nothing is recorded. The floor for benchmarks.
-    pub const FLOOR: &str = "SOGLIA_FLOOR";
-    /// What the CLR was told, so that it loaded us.
-    pub const OF_THE_CLR: [&str; 4] = [
-        "CORECLR_ENABLE_PROFILING",
-        "CORECLR_PROFILER",
-        "CORECLR_PROFILER_PATH",
-        "CORECLR_PROFILER_PATH_64",
-    ];
-}
+pub use soglia_core::trace::log::{Scope, Source};
 
 /// Of the whole process, for ever.
 pub struct Engine {
@@ -130,48 +101,71 @@ pub fn get() -> Option<&'static Engine> {
     ENGINE.get()
 }
 
+/// The engine takes no part in this process.
+pub struct Declined {
+    /// For the CLR.
+    pub answer: HRESULT,
+    /// For people.
+    pub why: String,
+}
+
+impl Declined {
+    fn because(why: impl Into<String>) -> Self {
+        Self {
+            answer: hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION,
+            why: why.into(),
+        }
+    }
+}
+
+impl From<HRESULT> for Declined {
+    fn from(answer: HRESULT) -> Self {
+        let why = format!("the runtime answered {:#010x} to the engine", answer.0);
+        Self { answer, why }
+    }
+}
+
 /// Claims the recording, chooses the source, and keeps the CLR's interfaces. To be called inside `Initialize`, where the
 /// CLR may be told which events it shall send.
 ///
 /// # Errors
-/// What the CLR shall be told; it goes on without us then.
-pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
-    let declined = hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION;
+/// What the CLR shall be told, and why; it goes on without us then.
+pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     let asked_for = env::var_os(variables::RECORDING).map(PathBuf::from);
     let follow = env::var_os(variables::FOLLOW).is_some();
     let path = asked_for
         .clone()
         .or_else(hosting::recording)
-        .ok_or(declined)?;
+        .ok_or_else(|| Declined::because("there is no recording to write into"))?;
+    let declined = |why: String| {
+        writer::note(&path, &why);
+        Declined::because(why)
+    };
     let [major, ..] = version_of(info).unwrap_or([OLDEST, 0, 0]);
     if major < OLDEST {
-        writer::note(
-            &path,
-            &format!("its runtime is .NET {major}; soglia needs .NET {OLDEST} or later"),
-        );
-        return Err(declined);
+        return Err(declined(format!(
+            "its runtime is .NET {major}; soglia needs .NET {OLDEST} or later"
+        )));
     }
-    let mut rules = Rules::of_environment(variables::POLICY).map_err(|error| {
-        writer::note(&path, &format!("its policy cannot be read: {error}"));
-        declined
-    })?;
-    let deadlines = deadlines().map_err(|error| {
-        writer::note(&path, &format!("its deadlines cannot be read: {error}"));
-        declined
-    })?;
-    let bound = bound().map_err(|error| {
-        writer::note(
-            &path,
-            &format!("its number of slots cannot be read: {error}"),
-        );
-        declined
-    })?;
+    let mut rules = Rules::of_environment(variables::POLICY)
+        .map_err(|error| declined(format!("its policy cannot be read: {error}")))?;
+    let deadlines =
+        deadlines().map_err(|error| declined(format!("its deadlines cannot be read: {error}")))?;
+    let bound = bound()
+        .map_err(|error| declined(format!("its number of slots cannot be read: {error}")))?;
     rules.keep(deadlines.iter().map(|deadline| deadline.target.clone()));
     if !rules.is_empty() && env::var_os(variables::SOURCE).is_none_or(|source| source != "woven") {
-        writer::note(&path, "a policy needs crossings to be woven");
-        return Err(declined);
+        return Err(declined("a policy needs crossings to be woven".to_owned()));
     }
-    let (recording, path) = claim(&path, follow).map_err(|_| declined)?;
+    let (recording, path) = claim(&path, follow).map_err(|error| {
+        Declined::because(match error {
+            ClaimError::Taken => {
+                "its recording is that of another process; with --follow each has its own"
+                    .to_owned()
+            }
+            error => format!("its recording {} cannot be used: {error}", path.display()),
+        })
+    })?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     if let Some(bound) = bound {
         hosting::slots::put_in_front(bound);
@@ -195,8 +189,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
     if let (true, Source::Transitions) = (tells, source) {
         // They can be watched, but not acted on.
         let because = because.as_deref().unwrap_or("another source was asked for");
-        recording.note(&format!("crossings cannot be told: {because}"));
-        return Err(declined);
+        let why = format!("crossings cannot be told: {because}");
+        recording.note(&why);
+        return Err(Declined::because(why));
     }
     if asked_for.is_none() {
         tell::hooks::only_tell();
@@ -239,16 +234,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         recording.log(&Record::Policy(policy));
     }
     if !follow {
-        for name in variables::OF_THE_CLR.into_iter().chain([
-            variables::RECORDING,
-            variables::FOLLOW,
-            variables::SOURCE,
-            variables::SCOPE,
-            variables::CALLERS,
-            variables::POLICY,
-            variables::DEADLINES,
-            variables::SLOTS,
-        ]) {
+        for name in variables::OF_THE_CLR.into_iter().chain(variables::OURS) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
             unsafe { env::remove_var(name) };
@@ -261,6 +247,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
         }
     }
     hosting::slots::write_down();
+    let deadlines_kill = deadlines.iter().any(|d| d.action == Action::Kill);
     if !deadlines.is_empty() {
         let tell = |record| {
             recording.log(&record);
@@ -272,6 +259,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, HRESULT> {
                 "there is no thread for it"
             };
             let text = format!("no deadline was watched: {why}");
+            if deadlines_kill {
+                return Err(Declined::because(text));
+            }
             recording.log(&Record::Remark { text });
         }
     }

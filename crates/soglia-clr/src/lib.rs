@@ -14,6 +14,7 @@
 //! | [`names`], [`metadata`], [`modules`] | which function a number stands for | first call of a function on a task |
 //! | [`objects`] | where a native function lies in memory | first return of a target |
 //! | [`policy`] | which calls shall not be made as they are | load of a module, calls of a limited number |
+//! | [`required`] | ends the process where what was asked for cannot hold | start |
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
@@ -38,6 +39,7 @@ mod names;
 mod objects;
 mod policy;
 mod profiler;
+mod required;
 mod source;
 mod stacks;
 mod tell;

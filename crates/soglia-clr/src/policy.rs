@@ -94,6 +94,11 @@ impl Rules {
         self.policy.is_empty()
     }
 
+    /// Where a rule does not hold, the process must end. An audit lets everything pass anyway.
+    pub const fn must_hold(&self) -> bool {
+        !self.is_empty() && !self.policy.audit
+    }
+
     /// For the report; `None` if there is no rule.
     pub fn in_force(&self) -> Option<PolicyInForce> {
         (!self.is_empty()).then(|| PolicyInForce {

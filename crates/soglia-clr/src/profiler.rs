@@ -25,8 +25,9 @@ use windows_core::{ComObject, Interface, implement};
 
 use crate::{
     boundary, clerk, deadline,
-    engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
+    engine::{self, Declined, FLOOR, GENERATION, SHUT_DOWN, Source},
     hosting::{self, suspension},
+    required,
     source::{delegates, transitions},
     tell, threads, weave,
 };
@@ -89,7 +90,8 @@ impl IClassFactory_Impl for Factory_Impl {
             if !outer.is_null() {
                 return hresult::CLASS_E_NOAGGREGATION;
             }
-            let floor = std::env::var_os(engine::variables::FLOOR).is_some();
+            let floor =
+                std::env::var_os(engine::variables::FLOOR).is_some() && required::asked().is_none();
             FLOOR.store(floor, Relaxed);
             // SAFETY: COM's caller passes a valid interface id and place for the answer.
             unsafe {
@@ -135,22 +137,29 @@ struct Profiler;
 
 impl ProfilerCallback for Profiler {
     unsafe fn Initialize(&self, unknown: *mut c_void) -> HRESULT {
-        boundary::fence(hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION, || {
+        // Asked first: the engine cleans the environment.
+        let required = required::asked();
+        let defect = Declined {
+            answer: hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION,
+            why: "of a defect of soglia, please report it".to_owned(),
+        };
+        let started = boundary::fence(Err(defect), || {
             // SAFETY: the CLR's own pointer.
-            let started = unsafe { info(unknown) }.and_then(|info| engine::start(&info));
-            match started {
-                Ok(engine) => {
-                    threads::start();
-                    tell::start();
-                    if engine.tells {
-                        clerk::prepare();
-                    }
-                    engine.tell_runtime();
-                    hresult::S_OK
-                }
-                Err(answer) => answer,
+            let info = unsafe { info(unknown) }?;
+            let engine = engine::start(&info)?;
+            threads::start();
+            tell::start();
+            if engine.tells {
+                clerk::prepare();
             }
-        })
+            engine.tell_runtime();
+            Ok(())
+        });
+        match (started, required) {
+            (Ok(()), _) => hresult::S_OK,
+            (Err(declined), None) => declined.answer,
+            (Err(declined), Some(what)) => required::end(what, &declined.why),
+        }
     }
 
     fn Shutdown(&self) -> HRESULT {

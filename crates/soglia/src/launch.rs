@@ -14,6 +14,7 @@
 )]
 
 mod engine;
+mod guard;
 mod signals;
 mod startup;
 
@@ -28,6 +29,7 @@ use crate::dotnet::Root;
 use crate::fxr;
 use crate::program::{Kind, Program};
 pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, find_engine};
+pub use guard::{Guard, Loose, end, runs_as_another};
 use signals::{Blocked, Received, State};
 pub(crate) use startup::become_as_started;
 
@@ -116,10 +118,14 @@ impl Launch {
         self
     }
 
-    /// Makes every CLR that the program starts load the engine, and nothing else in its place.
+    /// Makes every CLR that the program starts load the engine, and nothing else in its place. The engine reads no
+    /// variable but those that are set from here on.
     #[must_use]
     pub fn engine(mut self, engine: &Path) -> Self {
         for name in engine::REMOVED {
+            self.command.env_remove(name);
+        }
+        for name in engine::inherited() {
             self.command.env_remove(name);
         }
         self.command.envs(engine::variables(engine));

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     engine::Engine,
-    policy::{self, Asked, Ruling},
+    policy::{Asked, Ruling},
     source::woven,
 };
 
@@ -66,6 +66,8 @@ pub struct Failure {
     pub changed: HashSet<u32>,
     /// As [`Done::pointers`].
     pub pointers: bool,
+    /// Rows of the methods that should have been changed.
+    pub lost: HashSet<u32>,
     /// In a sentence.
     pub what: String,
 }
@@ -81,7 +83,7 @@ pub struct Done {
     pub pointers_left: Option<String>,
 }
 
-const PRESERVE_SIG: u32 = 0x80;
+pub(super) const PRESERVE_SIG: u32 = 0x80;
 const AGGRESSIVE_INLINING: u32 = 0x100;
 const NO_INLINING: u32 = 0x8;
 
@@ -96,7 +98,7 @@ pub struct Call {
     /// How, if it is a forward call.
     pub manner: Manner,
     /// Asked before each call, and what is thrown if the answer is no.
-    gate: Option<(&'static Asked, Refusal)>,
+    pub(super) gate: Option<(&'static Asked, Refusal)>,
     /// What is called instead.
     redirect: Option<Destination>,
 }
@@ -138,12 +140,14 @@ pub fn weave(
 ) -> Result<Done, Failure> {
     let mut changed = HashSet::new();
     let mut failed = Vec::new();
+    let mut lost = HashSet::new();
     let mut weaver = match Weaver::open(engine, module, is_corelib) {
         Ok(weaver) => weaver,
         Err(error) => {
             return Err(Failure {
                 changed,
                 pointers: false,
+                lost: calls.iter().map(|call| call.method.token.row()).collect(),
                 what: error.to_string(),
             });
         }
@@ -154,7 +158,10 @@ pub fn weave(
                 changed.insert(call.method.token.row());
             }
             Ok(false) => {}
-            Err(error) => failed.push(error),
+            Err(error) => {
+                lost.insert(call.method.token.row());
+                failed.push(error);
+            }
         }
     }
     // Our own calls of hooks are such calls as well.
@@ -178,28 +185,29 @@ pub fn weave(
         Some(first) => Err(Failure {
             changed,
             pointers: !pointers.patched.is_empty(),
+            lost,
             what: format!("{} calls: {first}", failed.len()),
         }),
     }
 }
 
 /// The hooks of P/Invokes and callbacks, which take the id.
-struct Hooks(Signatures);
+pub(super) struct Hooks(Signatures);
 
 impl Hooks {
     fn new(emitter: &mut Emitter) -> Result<Self, Error> {
         Signatures::new(emitter, &[&[sig::INT64]]).map(Self)
     }
 
-    fn quick(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
+    pub(super) fn quick(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
         self.0.quick(hook as usize, None)
     }
 
-    fn slow(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
+    pub(super) fn slow(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
         self.0.slow(hook as usize, None)
     }
 
-    fn slow_void(&self, hook: extern "C" fn(i64)) -> Hook {
+    pub(super) fn slow_void(&self, hook: extern "C" fn(i64)) -> Hook {
         self.0.slow_void(hook as usize, None)
     }
 
@@ -214,9 +222,9 @@ impl Hooks {
 /// What is put around the calls of one module.
 pub(super) struct Weaver<'a> {
     pub(super) emitter: Emitter<'a>,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     /// A P/Invoke was added to the module.
-    has_imports: bool,
+    pub(super) has_imports: bool,
     /// Calls the slow hook of callbacks.
     out_of_line: Option<MdToken>,
 }
@@ -258,9 +266,10 @@ impl<'a> Weaver<'a> {
         let body = match &call.manner {
             Manner::Refused(refusal) => {
                 // Imports are searched by bisection, and a deleted one breaks their order: those that stay would not be
-                // found. Once one was added, the order is not relied upon.
+                // found. Once one was added, the order is not relied upon. No import may lead to what is refused, for
+                // reflection finds every method.
                 if !self.has_imports {
-                    self.native(call, before)?;
+                    self.nowhere()?;
                 }
                 self.refused(call.id, refusal)?
             }
@@ -312,19 +321,6 @@ impl<'a> Weaver<'a> {
         Ok(native)
     }
 
-    /// Asks first whether the call may be made, if that is to be asked.
-    fn gate(&mut self, code: &mut Code, call: &Call) -> Result<(), Error> {
-        let Some((asked, refusal)) = &call.gate else {
-            return Ok(());
-        };
-        let go = code.label();
-        code.hook_with(asked.address(), self.hooks.slow(policy::ask));
-        code.brfalse(go);
-        self.throw(code, refusal)?;
-        code.place(go);
-        Ok(())
-    }
-
     /// The rest of the body of a method that calls `native` between the hooks.
     fn calling(
         &mut self,
@@ -358,45 +354,6 @@ impl<'a> Weaver<'a> {
         code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));
         code.give_back(ret);
         code.finish(locals).ok_or(Error::UNWRITABLE)
-    }
-
-    /// The body of a method that never calls.
-    fn refused(&mut self, id: u32, refusal: &Refusal) -> Result<Vec<u8>, Error> {
-        let mut code = Code::new();
-        code.hook(id, self.hooks.slow_void(woven::refused));
-        self.throw(&mut code, refusal)?;
-        code.finish(None).ok_or(Error::UNWRITABLE)
-    }
-
-    /// What is thrown instead of a call.
-    fn throw(&mut self, code: &mut Code, refusal: &Refusal) -> Result<(), Error> {
-        const INSTANCE: u8 = 0x20;
-        let message = self.emitter.user_string(&refusal.message)?;
-        let takes_string = [INSTANCE, 1, sig::VOID, sig::STRING];
-        let constructor =
-            self.emitter
-                .method_of_corelib(refusal.exception, ".ctor", &takes_string)?;
-        if refusal.fatal {
-            let signature = [0, 1, sig::VOID, sig::STRING];
-            let fail =
-                self.emitter
-                    .method_of_corelib("System.Environment", "FailFast", &signature)?;
-            code.ldstr(message);
-            code.call(fail, 1, false);
-        }
-        code.ldstr(message);
-        code.newobj(constructor, 1);
-        if let Some(hresult) = refusal.hresult {
-            let signature = [INSTANCE, 1, sig::VOID, sig::INT32];
-            let set =
-                self.emitter
-                    .method_of_corelib("System.Exception", "set_HResult", &signature)?;
-            code.dup();
-            code.ldc_i4(hresult);
-            code.callvirt(set, 2, false);
-        }
-        code.throw();
-        Ok(())
     }
 
     /// A new method that calls a slow hook: where that is done in line, the method around it has to save all registers.

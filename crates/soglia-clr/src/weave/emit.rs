@@ -240,7 +240,8 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    fn module_reference(&mut self, library: &str) -> Result<MdToken, Error> {
+    /// A library by name.
+    pub(super) fn module_reference(&mut self, library: &str) -> Result<MdToken, Error> {
         if let Some(token) = self.libraries.get(library) {
             return Ok(*token);
         }

@@ -18,6 +18,7 @@
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`hooks`] | how hooks are called from a module |
 //! | [`around`], [`told`] | what is put around a call, and around one that a host is told of |
+//! | [`ruled`] | what a policy puts in the place of a call, or in front of it |
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | [`corelib`] | changes of methods of System.Private.CoreLib |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
@@ -41,6 +42,7 @@ pub mod il;
 mod occasions;
 mod pointers;
 pub mod r2r;
+mod ruled;
 pub mod sig;
 mod told;
 
@@ -67,6 +69,7 @@ use crate::{
     engine::{self, Engine},
     metadata::{Scope, string},
     names::{describe_method, function_pointer, is_of_framework},
+    required,
 };
 
 /// A call that was woven around.
@@ -156,12 +159,19 @@ fn add_call(call: Call) -> u32 {
 /// A module was loaded: weaves around what crosses in it.
 pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(loaded) = Loaded::look(engine, module) else {
-        return;
+        return unknown(engine);
     };
     if loaded.is_corelib() {
         corelib_loaded(engine, module, &loaded);
     } else {
         load(engine, module, &loaded);
+    }
+}
+
+/// Nothing is known of a module, so nothing can be put into it.
+fn unknown(engine: &Engine) {
+    if engine.rules.must_hold() {
+        required::end("the policy", "the runtime does not tell of a module");
     }
 }
 
@@ -193,7 +203,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         trust_no_instances();
     }
     let Some(scope) = Scope::of_module(&engine.info, module) else {
-        return;
+        return unknown(engine);
     };
     let is_corelib = loaded.is_corelib();
     let mut found = scope.crossings();
@@ -248,18 +258,18 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     drop(scope);
     let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
     let assembly = &loaded.assembly;
-    let (mut changed, pointers) = match woven {
+    let (mut changed, pointers, lost) = match woven {
         Ok(done) => {
             if let Some(left) = done.pointers_left {
                 let text = format!("in {assembly}, these are not seen: {left}");
                 unwatched(Some(Side::Unmanaged), Some("[function pointer]"), text);
             }
-            (done.changed, done.pointers)
+            (done.changed, done.pointers, HashSet::new())
         }
         Err(failure) => {
             let text = format!("{assembly} is not fully watched: {}", failure.what);
             unwatched(None, None, text);
-            (failure.changed, failure.pointers)
+            (failure.changed, failure.pointers, failure.lost)
         }
     };
     // Who has a method compiled into itself that calls by function pointer does not call what was put into that one.
@@ -270,15 +280,18 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     };
     let whole = inliners.is_none();
     changed.extend(inliners.unwrap_or_default());
-    for lost in calls
-        .iter()
-        .filter(|c| c.is_ruled() && !changed.contains(&c.method.token.row()))
-    {
-        let names = call(lost.id.into()).map(|call| call.names.method.clone());
+    // Other calls that are as they were are such as the runtime itself refuses.
+    let is_lost = |call: &&around::Call| call.is_ruled() && lost.contains(&call.method.token.row());
+    for call in calls.iter().filter(is_lost) {
+        let names = self::call(call.id.into()).map(|call| call.names.method.clone());
         let text = format!(
-            "policy: calls of {} cannot be woven around, so no rule holds for them",
+            "calls of {} in {assembly} cannot be woven around, so no rule holds for them",
             names.flatten().unwrap_or_default()
         );
+        if engine.rules.must_hold() {
+            required::end("the policy", &text);
+        }
+        let text = format!("policy: {text}");
         engine.recording.log(&Record::Remark { text });
     }
     if precompiled.shares(&|token| changed.contains(&token.row())) {

@@ -74,7 +74,8 @@ enum Command {
         soglia run --deadline 'libpq!*=5s' app.dll  calls that last longer are reported while they last\n  \
         soglia run --deadline 'libpq!*=2m:kill' app.dll  or are the end of the program\n  \
         soglia run --slots 4 app.dll           at most four tasks in managed code at a time\n\n\
-    Exit code: the program's, which is 137 (128 + SIGKILL) if a deadline ended it; 2 if it could not be started under soglia."
+    Exit code: the program's, which is 137 (128 + SIGKILL) if a deadline ended it; 2 if it could not be started under soglia; \
+    125 if the engine ended it, because a policy, --slots or a deadline would not hold."
 )]
 struct Run {
     /// Keep the recording in this file.

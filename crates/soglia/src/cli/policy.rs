@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use soglia_core::{
-    deadline::{Deadline, encode},
+    deadline::{Action, Deadline, decode, encode},
     policy::{Destination, Glob, Policy, Rule, Thrown},
 };
 
@@ -61,6 +61,8 @@ pub struct Told {
     pub policy: Option<String>,
     /// The deadlines; `None`: there are none.
     pub deadlines: Option<String>,
+    /// A deadline ends the program.
+    pub kills: bool,
 }
 
 impl PolicyOptions {
@@ -98,13 +100,17 @@ impl PolicyOptions {
             let replaced = |d: &Deadline| given.iter().any(|given| given.target == d.target);
             deadlines.extend(more.deadlines.into_iter().filter(|d| !replaced(d)));
         }
-        let deadlines = match deadlines.len() {
+        let told = match deadlines.len() {
             0 => None,
             n => {
                 let whole = "the command line, with the policy,";
-                Some(handed_over(encode(&deadlines), whole, n, "deadlines")?)
+                let text = handed_over(encode(&deadlines), whole, n, "deadlines")?;
+                // The engine reads it so. What it cannot read must not start.
+                decode(&text).context("the deadlines cannot be handed over")?;
+                Some(text)
             }
         };
+        let kills = self::kills(&deadlines);
         if policy.is_empty() {
             for (given, option) in [(self.audit, "--audit"), (self.deny_fatal, "--deny-fatal")] {
                 if given {
@@ -115,7 +121,8 @@ impl PolicyOptions {
             }
             return Ok(Told {
                 policy: None,
-                deadlines,
+                deadlines: told,
+                kills,
             });
         }
         if !woven {
@@ -125,9 +132,13 @@ impl PolicyOptions {
             );
         }
         let text = handed_over(policy.encode(), "the policy", policy.rules.len(), "rules")?;
+        if Policy::decode(&text).context("the policy cannot be handed over")? != policy {
+            anyhow::bail!("the policy cannot be handed over: the engine would read another one");
+        }
         Ok(Told {
             policy: Some(text),
-            deadlines,
+            deadlines: told,
+            kills,
         })
     }
 
@@ -157,6 +168,12 @@ impl PolicyOptions {
             None => "--policy".into(),
         }
     }
+}
+
+fn kills(deadlines: &[Deadline]) -> bool {
+    deadlines
+        .iter()
+        .any(|deadline| deadline.action == Action::Kill)
 }
 
 /// The text, if it can be handed over; if not, `whole` has so many `parts`.

@@ -3,11 +3,17 @@
 use std::{
     fs::{self, File},
     io::{self, IsTerminal, Write},
+    num::NonZeroU16,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context;
-use soglia::{launch::Ended, model::Model, text};
+use soglia::{
+    launch::{self, Ended, Guard},
+    model::Model,
+    text,
+};
 use soglia_core::{
     admission::Bound,
     trace::{
@@ -30,7 +36,11 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
             "--counts needs --source woven: the runtime's own callbacks cost the same, timed or not"
         );
     }
-    let Told { policy, deadlines } = options.policy.read(options.source != Source::Transitions)?;
+    let Told {
+        policy,
+        deadlines,
+        kills,
+    } = options.policy.read(options.source != Source::Transitions)?;
     if options.counts && deadlines.is_some() {
         anyhow::bail!(
             "deadlines cannot go with --counts: of calls that are only counted nobody knows since when they are open"
@@ -51,6 +61,15 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     if source == Source::Woven {
         check_weaving()?;
     }
+    // What must hold: without it, the program must not run.
+    let required = policy.is_some() || options.slots.is_some() || kills;
+    if required {
+        ready.check_holding()?;
+    }
+    let slots = options
+        .slots
+        .map(|slots| bound(slots, options.slot_timeout));
+    let slots = slots.transpose()?;
     let (file, path) = recording(options)?;
     let mut launch = ready.launch(&path, source.name(), &options.watched)?;
     if options.follow {
@@ -62,9 +81,11 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     if let Some(deadlines) = &deadlines {
         launch = launch.env("SOGLIA_DEADLINES", deadlines);
     }
-    if let Some(slots) = options.slots {
-        let limit = options.slot_timeout;
-        launch = launch.env("SOGLIA_SLOTS", Bound { slots, limit }.to_string());
+    if let Some(slots) = &slots {
+        launch = launch.env("SOGLIA_SLOTS", slots);
+    }
+    if required {
+        launch = launch.env("SOGLIA_REQUIRED", "1");
     }
     let running = match launch.spawn() {
         Ok(running) => running,
@@ -77,6 +98,7 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
         }
     };
     let child = running.pid();
+    let guard = required.then(|| guard(child, &path)).transpose()?;
     // Whoever wants JSON gets that and nothing else.
     let mut live =
         (deadlines.is_some() && options.format == RunFormat::Text).then(|| Live::new(&path));
@@ -89,10 +111,42 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
         .wait(&mut tell)
         .context("cannot wait for the program")?;
     tell();
+    if let Some(loose) = guard.and_then(Guard::finish) {
+        if options.output.is_some() {
+            fs::remove_file(&path).ok();
+        }
+        anyhow::bail!(
+            "process {} ran .NET without the engine, so nothing that was asked for would have held, and it was ended: {}",
+            loose.pid,
+            loose.why
+        );
+    }
     if let Err(error) = finish(options, &file, &path, child, ended) {
         complain(&format!("{error:#}"));
     }
     ended.propagate()
+}
+
+/// As the engine reads it.
+fn bound(slots: NonZeroU16, limit: Option<Duration>) -> anyhow::Result<String> {
+    let bound = Bound { slots, limit };
+    let text = bound.to_string();
+    if text.parse() != Ok(bound) {
+        anyhow::bail!("--slot-timeout is too long: give a shorter one, or none to wait for ever");
+    }
+    Ok(text)
+}
+
+/// Looks after a program that must not run without the engine. One that nobody can look after is ended.
+fn guard(pid: u32, recording: &Path) -> anyhow::Result<Guard> {
+    let look = || {
+        let reader = Reader::open(recording)?;
+        Ok(Guard::over(pid, move || reader.is_claimed())?)
+    };
+    let guard: anyhow::Result<Guard> = look();
+    guard
+        .inspect_err(|_| launch::end(pid))
+        .context("cannot look after the program")
 }
 
 /// A new recording, and the path by which the engine opens it.

@@ -50,6 +50,18 @@ impl<'a> Ready<'a> {
         })
     }
 
+    /// Refuses a program that is known to run without the engine, or where nobody could tell.
+    pub fn check_holding(&self) -> anyhow::Result<()> {
+        let file = &self.program.path;
+        if launch::runs_as_another(file) {
+            anyhow::bail!(
+                "{} runs as another user or group, who cannot use this recording: run soglia itself as that one",
+                file.display()
+            );
+        }
+        Ok(())
+    }
+
     /// The program under the engine, which records into the file at this path.
     pub fn launch(
         &self,

@@ -36,6 +36,14 @@ pub(super) const REMOVED: [&str; 11] = [
     "DOTNET_PROFILER_PATH_ARM32",
 ];
 
+/// Variables of soglia's that are in this process's environment, which are another run's: the engine would
+/// take them for this one's. `SOGLIA_ENGINE` alone is for people and says where the engine is.
+pub(super) fn inherited() -> impl Iterator<Item = OsString> {
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| name.as_encoded_bytes().starts_with(b"SOGLIA_") && name != "SOGLIA_ENGINE")
+}
+
 /// The variables that make a CLR load `engine` when it starts.
 pub(super) fn variables(engine: &Path) -> [(&'static str, &OsStr); 3] {
     [

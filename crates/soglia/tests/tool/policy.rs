@@ -408,20 +408,6 @@ fn a_policy_that_cannot_be_is_told_before_anything_starts() {
     }
 }
 
-/// Somebody else's text in the engine's variable.
-#[test]
-fn the_engine_takes_no_part_with_a_policy_that_it_cannot_read() {
-    let space = Space::new();
-    let mut command = space.run("--source woven", "semantics.dll", "plain");
-    let output = command
-        .env("SOGLIA_POLICY", "deny everything")
-        .output()
-        .unwrap();
-    assert_eq!(text(&output.stdout), bare("plain"));
-    let said = text(&output.stderr);
-    assert!(said.contains("its policy cannot be read"), "{said}");
-}
-
 /// Calls, refused calls, and where they went instead.
 fn of_target(report: &Value, entry: &str) -> (u64, u64, Option<String>) {
     let mut rows = report["targets"].as_array().unwrap().iter();
