@@ -137,19 +137,19 @@ pub fn weave(
     is_corelib: bool,
     calls: &[Call],
     pointers: Option<&TargetNames>,
-) -> Result<Done, Failure> {
+) -> Result<Done, Box<Failure>> {
     let mut changed = HashSet::new();
     let mut failed = Vec::new();
     let mut lost = HashSet::new();
     let mut weaver = match Weaver::open(engine, module, is_corelib) {
         Ok(weaver) => weaver,
         Err(error) => {
-            return Err(Failure {
+            return Err(Box::new(Failure {
                 changed,
                 pointers: false,
                 lost: calls.iter().map(|call| call.method.token.row()).collect(),
                 what: error.to_string(),
-            });
+            }));
         }
     };
     for call in calls {
@@ -182,12 +182,12 @@ pub fn weave(
             pointers: !pointers.patched.is_empty(),
             pointers_left: pointers.remark(),
         }),
-        Some(first) => Err(Failure {
+        Some(first) => Err(Box::new(Failure {
             changed,
             pointers: !pointers.patched.is_empty(),
             lost,
             what: format!("{} calls: {first}", failed.len()),
-        }),
+        })),
     }
 }
 
