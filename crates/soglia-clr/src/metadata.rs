@@ -5,13 +5,16 @@ use soglia_abi::{
     profiler::{
         info::ICorProfilerInfo,
         metadata::IMetaDataImport,
-        metadata_flags::{mdPinvokeImpl, mdStatic, miPreserveSig, miRuntime},
+        metadata_flags::{mdPinvokeImpl, mdStatic, miRuntime},
     },
 };
 use soglia_core::crossing::Side;
 use windows_core::Interface;
 
 use crate::weave::{Method, before::has_attribute, sig::is_unmanaged};
+
+/// What callbacks are marked with.
+pub const CALLBACK: &str = "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute";
 
 /// What the metadata says of a P/Invoke.
 pub struct Import {
@@ -169,23 +172,13 @@ impl Scope {
 
     /// A method as one of [`Self::crossings`], if it is.
     pub fn crossing(&self, token: MdToken) -> Option<Method> {
-        let (_, _, flags, impl_flags) = self.method_props(token)?;
-        let method = |side| Method {
-            token,
-            side,
-            throws: side == Side::Unmanaged && impl_flags & miPreserveSig == 0,
-        };
+        let (_, _, flags, _) = self.method_props(token)?;
+        let method = |side| Method { token, side };
         if flags & mdPinvokeImpl != 0 {
             let crosses = self.import(token)?.library != "QCall";
             return crosses.then(|| method(Side::Unmanaged));
         }
-        let is_callback = || {
-            has_attribute(
-                &self.0,
-                token,
-                "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute",
-            )
-        };
+        let is_callback = || has_attribute(&self.0, token, CALLBACK);
         (flags & mdStatic != 0 && is_callback()).then(|| method(Side::Managed))
     }
 

@@ -314,11 +314,6 @@ impl Engine {
         })
     }
 
-    /// Whether the native function with these names is to be found.
-    pub fn is_in_memory(&self, names: &TargetNames) -> bool {
-        called(names).is_some_and(|(library, entry)| objects::find(&library, &entry).is_some())
-    }
-
     /// Whether one more slow call shall be written down; counts it as dropped if not.
     pub fn take_slow(&self) -> bool {
         let mut tables = self.names.lock();

@@ -58,6 +58,7 @@ pub const tdPublic: u32 = 0x0000_0001;
 pub const tdAbstract: u32 = 0x0000_0080;
 pub const tdSealed: u32 = 0x0000_0100;
 pub const tdSpecialName: u32 = 0x0000_0400;
+pub const tdImport: u32 = 0x0000_1000;
 pub const tdBeforeFieldInit: u32 = 0x0010_0000;
 
 // CorParamAttr.

@@ -16,10 +16,11 @@
 //!
 //! All but the slow ones keep errno, because they touch nothing that sets it; the slow ones restore it.
 
+mod hresults;
 mod native;
 mod pointers;
 
-pub use {native::*, pointers::*};
+pub use {hresults::hresult_thrown, native::*, pointers::*};
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -78,7 +79,7 @@ pub extern "C" fn enter_slow(_id: i64) {
 
 /// When a native call has ended by an exception. Called in preemptive mode.
 pub extern "C" fn enter_failed(id: i64) {
-    if has_returned(id) {
+    if hresults::take() {
         enter(id);
         recall();
     } else {
@@ -263,17 +264,6 @@ fn fail(function: u64) {
             boundary::fence((), || deadline::ended(number, since, at, HowEnded::Failed));
         }
     }
-}
-
-/// Whether a native function has returned that the CLR threw for: it returned a failed HRESULT, or was never found.
-#[cold]
-fn has_returned(id: i64) -> bool {
-    boundary::fence(false, || {
-        let Some(call) = weave::call(id).filter(|call| call.throws) else {
-            return false;
-        };
-        engine::get().is_some_and(|engine| engine.is_in_memory(&call.names))
-    })
 }
 
 #[cold]

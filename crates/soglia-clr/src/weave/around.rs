@@ -16,6 +16,7 @@ use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
 use super::{
     before::{Before, Error, Import, has_attribute},
     emit::{Emitter, GLOBAL, NewMethod},
+    hidden,
     hooks::Signatures,
     il::{Code, Hook, Pair},
     pointers,
@@ -34,8 +35,6 @@ pub struct Method {
     pub token: MdToken,
     /// On which side its layers run.
     pub side: Side,
-    /// The CLR throws if the native function returns a failed HRESULT: no `PreserveSig`.
-    pub throws: bool,
 }
 
 /// How a forward call is woven around.
@@ -154,10 +153,9 @@ pub fn weave(
     };
     for call in calls {
         match weaver.around(call) {
-            Ok(true) => {
+            Ok(()) => {
                 changed.insert(call.method.token.row());
             }
-            Ok(false) => {}
             Err(error) => {
                 lost.insert(call.method.token.row());
                 failed.push(error);
@@ -240,20 +238,14 @@ impl<'a> Weaver<'a> {
         })
     }
 
-    /// Weaves around one call. `false`: it is of a kind that stays as it is.
-    fn around(&mut self, call: &Call) -> Result<bool, Error> {
+    /// Weaves around one call.
+    fn around(&mut self, call: &Call) -> Result<(), Error> {
         let before = Before::of(&self.emitter.import, call.method.token)?;
-        let Some(signature) = MethodSig::parse(&before.signature) else {
-            return Ok(false);
-        };
-        if signature.generic() > 0 || signature.is_vararg() || signature.has_this() {
-            return Ok(false);
-        }
+        let signature = MethodSig::parse(&before.signature).ok_or(Error::UNWRITABLE)?;
         match call.method.side {
-            Side::Unmanaged => self.around_import(call, &before, &signature)?,
-            Side::Managed => self.around_callback(call, &before, &signature)?,
+            Side::Unmanaged => self.around_import(call, &before, &signature),
+            Side::Managed => self.around_callback(call, &before, &signature),
         }
-        Ok(true)
     }
 
     fn around_import(
@@ -318,6 +310,7 @@ impl<'a> Weaver<'a> {
         self.has_imports = true;
         self.emitter.copy_parameters(token, native)?;
         self.emitter.copy_attributes(token, native)?;
+        hidden::add(self.emitter.module, token, native);
         Ok(native)
     }
 

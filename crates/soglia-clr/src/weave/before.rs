@@ -83,6 +83,9 @@ impl Before {
     }
 }
 
+/// A name of so many units is cut. Compilers stay below.
+pub const LONGEST: usize = 1023;
+
 pub struct Import {
     /// Zero-terminated.
     pub entry: Vec<u16>,
@@ -107,9 +110,6 @@ impl Import {
         };
         check("GetPinvokeMap", code)?;
         cut(&mut entry);
-        if entry.is_empty() {
-            entry = Before::of(import, token)?.name;
-        }
         entry.push(0);
         Ok(Self {
             entry,
@@ -222,12 +222,18 @@ pub fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToken> {
 
 /// Whether something has a custom attribute of this type.
 pub fn has_attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> bool {
+    attribute(import, owner, name).is_some()
+}
+
+/// The value of the custom attribute of this type that something has.
+pub fn attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> Option<Vec<u8>> {
     let (name, mut value, mut size) = (wide(name), std::ptr::null(), 0);
     // SAFETY: a zero-terminated name, pointers to locals.
     let answer = unsafe {
         import.GetCustomAttributeByName(owner, name.as_ptr(), &raw mut value, &raw mut size)
     };
-    answer == soglia_abi::hresult::S_OK
+    // SAFETY: the metadata are that long there, now.
+    (answer == soglia_abi::hresult::S_OK).then(|| unsafe { bytes(value.cast(), size) })
 }
 
 /// The address of some body of this module.

@@ -19,6 +19,7 @@ use super::{
     before::{Before, Error, bytes, enumerated, wide},
     body, delegates,
     emit::Emitter,
+    hidden,
     il::Code,
     occasions, r2r, sig,
 };
@@ -39,6 +40,9 @@ pub(super) fn patch(
         match delegates::take_over(corelib) {
             Ok(changed) => patched.extend(changed),
             Err(why) => delegates_unseen(engine, &why),
+        }
+        if engine.watches && !engine.counts() {
+            patched.extend(hidden::take_over(engine, corelib));
         }
         if engine.tells {
             patched.extend(give_occasions(engine, corelib, precompiled));

@@ -15,6 +15,7 @@
 //! | [`sig`], [`il`] | bytes of signatures and of method bodies |
 //! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
 //! | [`before`] | what the metadata of a module say of a method |
+//! | [`accepted`] | which methods the runtime itself accepts as what they say they are |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`hooks`] | how hooks are called from a module |
 //! | [`around`], [`told`] | what is put around a call, and around one that a host is told of |
@@ -23,6 +24,7 @@
 //! | [`corelib`] | changes of methods of System.Private.CoreLib |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | [`occasions`] | where threads sleep, wait and so on, of which a host is told |
+//! | [`hidden`] | where CoreLib would come upon what was woven |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
 //! | this | which modules and methods, and what became of them |
 //!
@@ -30,6 +32,7 @@
 //! be used. [`may_use_precompiled`] answers the CLR's question about each method. Modules that were compiled together may hold the
 //! P/Invokes of one another: where that cannot be excluded, instances of generic code are not used wherever they are.
 
+mod accepted;
 mod around;
 pub mod before;
 pub mod body;
@@ -37,6 +40,7 @@ mod corelib;
 mod delegates;
 pub mod dynamic;
 mod emit;
+mod hidden;
 mod hooks;
 pub mod il;
 mod occasions;
@@ -76,8 +80,6 @@ use crate::{
 pub struct Call {
     /// Who is called.
     pub names: TargetNames,
-    /// An exception may be its way to return.
-    pub throws: bool,
 }
 
 /// Calls by id, and what was done to each module.
@@ -144,13 +146,7 @@ pub fn linked(id: i64, module: ModuleId, native: MdToken) -> usize {
 
 /// A new call: one that is woven around, or that trampolines tell of.
 pub fn add(names: TargetNames) -> u32 {
-    add_call(Call {
-        names,
-        throws: false,
-    })
-}
-
-fn add_call(call: Call) -> u32 {
+    let call = Call { names };
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.calls.push(Arc::new(call));
     weave.calls.len() as u32 - 1
@@ -211,6 +207,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         // What the runtime itself calls before it is up.
         found.retain(|method| method.side == Side::Unmanaged);
     }
+    accepted::retain(engine, &scope, &loaded.assembly, &mut found);
     let pointers = scope.calls_pointers();
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
@@ -225,12 +222,9 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             let ruling = engine.rules.of(&names)?;
             let name = names.method.clone().unwrap_or_default();
             Some(around::Call::new(method, &name, ruling, |redirected_to| {
-                add_call(Call {
-                    names: TargetNames {
-                        redirected_to,
-                        ..names
-                    },
-                    throws: method.throws,
+                add(TargetNames {
+                    redirected_to,
+                    ..names
                 })
             }))
         })
@@ -337,6 +331,7 @@ fn remember(module: ModuleId, woven: Woven) {
 /// A module is about to be unloaded: its id may come to mean another one.
 pub fn module_unloaded(module: ModuleId) {
     dynamic::module_unloaded(module);
+    hidden::forget(module);
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.modules.get_or_insert_default().remove(&module);
 }

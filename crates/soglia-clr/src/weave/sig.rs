@@ -268,7 +268,6 @@ impl<'a> MethodSig<'a> {
         &self.blob[self.ret.clone()]
     }
 
-    #[cfg(test)]
     /// A parameter, with its modifiers. `this` is none, unless it is explicit.
     pub fn param(&self, index: usize) -> Option<&'a [u8]> {
         self.params
@@ -334,9 +333,9 @@ impl<'a> MethodSig<'a> {
         self.head.generic
     }
 
-    /// Whether its callers may pass more than it declares: then it cannot be wrapped, what they pass cannot be passed on.
-    pub fn is_vararg(&self) -> bool {
-        self.head.first & KIND == KIND_VARARG
+    /// Whether it is that of an ordinary static method: no `this`, no type parameters, no convention, no more arguments than it declares.
+    pub fn is_plain(&self) -> bool {
+        self.head.first == 0
     }
 }
 

@@ -18,6 +18,7 @@ mod pointers;
 mod policy;
 mod programs;
 mod recording;
+mod refused;
 mod required;
 mod schema;
 mod semantics;

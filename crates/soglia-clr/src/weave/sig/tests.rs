@@ -13,11 +13,11 @@ fn takes_plain_signatures_apart() {
     assert_eq!(sig.param(0), Some(&[0x0E][..]));
     assert_eq!(sig.param(1), Some(&[0x18][..]));
     assert_eq!(sig.param(2), None);
-    assert!(!sig.has_this() && !sig.returns_void() && !sig.is_vararg());
+    assert!(!sig.has_this() && !sig.returns_void() && sig.is_plain());
     assert_eq!((sig.args(), sig.generic()), (2, 0));
 
     let generic = MethodSig::parse(&[0x30, 1, 1, 0x01, 0x1E, 0]).unwrap();
-    assert!(generic.has_this() && generic.returns_void());
+    assert!(generic.has_this() && generic.returns_void() && !generic.is_plain());
     assert_eq!((generic.args(), generic.generic()), (2, 1));
 
     let explicit = MethodSig::parse(&[0x60, 1, 0x01, 0x12, 0x04]).unwrap();

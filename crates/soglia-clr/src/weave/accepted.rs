@@ -1,0 +1,215 @@
+//! Which methods are woven around: those that the runtime itself takes for P/Invokes and for callbacks, and no others.
+//!
+//! The runtime refuses a method that contradicts itself, some when its type is loaded, some when it is called. A wrapper would make
+//! such a method work, or fail in another way. So it stays as it is, and the report names it among what is not watched.
+//! A method about which the runtime's answer is not known stays as it is too.
+
+use std::collections::HashMap;
+
+use soglia_abi::{
+    ids::MdToken,
+    profiler::{
+        metadata::IMetaDataImport,
+        metadata_flags::{
+            mdHasSecurity, mdHideBySig, mdMemberAccessMask, mdPinvokeImpl, mdPrivateScope,
+            mdRequireSecObject, mdSpecialName, mdStatic, miAggressiveInlining,
+            miAggressiveOptimization, miForwardRef, miNoInlining, miNoOptimization, miPreserveSig,
+            pmCallConvMask, pmCallConvThiscall, tdImport,
+        },
+        metadata_import2::IMetaDataImport2,
+    },
+};
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, Unwatched},
+};
+use windows_core::Interface;
+
+use super::{
+    Method,
+    before::{Before, Import, LONGEST, attribute, enumerated, has_attribute},
+    sig::{self, MethodSig},
+};
+use crate::{
+    engine::Engine,
+    metadata::{CALLBACK, Scope},
+    names::describe_method,
+    policy::Ruling,
+};
+
+/// What a method's flags may say besides who sees it.
+const FLAGS: u32 =
+    mdStatic | mdHideBySig | mdSpecialName | mdHasSecurity | mdRequireSecObject | mdPinvokeImpl;
+const IMPL_FLAGS: u32 = miPreserveSig
+    | miForwardRef
+    | miNoInlining
+    | miNoOptimization
+    | miAggressiveInlining
+    | miAggressiveOptimization;
+
+/// Says how a P/Invoke is called, in place of a flag, and that it is called so.
+const CONVENTION: &str = "System.Runtime.InteropServices.UnmanagedCallConvAttribute";
+const THISCALL: &[u8] = b"CallConvThiscall";
+
+/// Takes those out that must stay as they are, and names them.
+pub(super) fn retain(engine: &Engine, scope: &Scope, assembly: &str, found: &mut Vec<Method>) {
+    let Some(reader) = Reader::new(scope) else {
+        return;
+    };
+    let mut classes = HashMap::new();
+    found.retain(|method| {
+        let Some(why) = reader.why_not(*method, &mut classes) else {
+            return true;
+        };
+        name(engine, scope, assembly, *method, why);
+        false
+    });
+}
+
+/// Writes down that a method stays as it is, and that no rule of a policy holds for it.
+fn name(engine: &Engine, scope: &Scope, assembly: &str, method: Method, why: &str) {
+    let names = describe_method(scope, method.token, method.side, None);
+    let called = names.method.clone().unwrap_or_default();
+    if engine.rules.of(&names).is_some_and(|r| is_rule(&r)) {
+        let text = format!("policy: no rule holds for {called}, which stays as it is: {why}");
+        engine.recording.log(&Record::Remark { text });
+    }
+    engine.unwatched(Unwatched {
+        side: Some(method.side),
+        assembly: Some(assembly.to_owned()),
+        text: format!("{called} of {assembly} stays as it is: {why}"),
+        method: names.method,
+    });
+}
+
+const fn is_rule(ruling: &Ruling) -> bool {
+    ruling.refusal.is_some() || ruling.gate.is_some() || ruling.redirect.is_some()
+}
+
+/// What is asked of the metadata of one module.
+struct Reader<'a> {
+    import: &'a IMetaDataImport,
+    generics: IMetaDataImport2,
+}
+
+/// What is known of classes: why methods in them stay as they are.
+type Classes = HashMap<MdToken, Option<&'static str>>;
+
+impl<'a> Reader<'a> {
+    fn new(scope: &'a Scope) -> Option<Self> {
+        Some(Self {
+            import: scope.itself(),
+            generics: scope.itself().cast().ok()?,
+        })
+    }
+
+    /// Why a method must stay as it is, in half a sentence.
+    fn why_not(&self, method: Method, classes: &mut Classes) -> Option<&'static str> {
+        let Ok(before) = Before::of(self.import, method.token) else {
+            return Some("its metadata cannot be read");
+        };
+        let is_import = method.side == Side::Unmanaged;
+        let wanted = if is_import { mdPinvokeImpl } else { 0 } | mdStatic;
+        if before.flags & (mdStatic | mdPinvokeImpl) != wanted
+            || before.flags & !(FLAGS | mdMemberAccessMask) != 0
+            || before.flags & mdMemberAccessMask == mdPrivateScope
+            || before.impl_flags & !IMPL_FLAGS != 0
+        {
+            return Some("its flags are not those of a call that the runtime makes");
+        }
+        if is_import == (before.rva != 0) {
+            return Some(match is_import {
+                true => "it has code of its own besides",
+                false => "it has no code",
+            });
+        }
+        if before.name.is_empty() || before.name.len() >= LONGEST {
+            return Some("its name is empty or too long");
+        }
+        let Some(signature) = MethodSig::parse(&before.signature) else {
+            return Some("its signature cannot be read");
+        };
+        if !signature.is_plain() {
+            return Some("its signature is not that of a static method");
+        }
+        if self.is_generic(method.token) {
+            return Some("it is generic");
+        }
+        let class = *classes
+            .entry(before.class)
+            .or_insert_with(|| self.why_none_of(before.class));
+        if class.is_some() {
+            return class;
+        }
+        is_import
+            .then(|| self.why_no_import(method.token, &signature))
+            .flatten()
+    }
+
+    fn why_no_import(&self, method: MdToken, signature: &MethodSig) -> Option<&'static str> {
+        if has_attribute(self.import, method, CALLBACK) {
+            return Some("it is a P/Invoke and UnmanagedCallersOnly");
+        }
+        let Ok(import) = Import::of(self.import, method) else {
+            return Some("where it leads cannot be read");
+        };
+        let is_name = |name: &[u16]| (2..=LONGEST).contains(&name.len());
+        if !is_name(&import.entry) || !is_name(&self.library(import.library)) {
+            return Some("a name of where it leads is empty or too long");
+        }
+        // Code that calls such a function without an object is refused as a whole: the wrapper would be.
+        let is_member = import.flags & pmCallConvMask == pmCallConvThiscall
+            || attribute(self.import, method, CONVENTION)
+                .is_some_and(|value| value.windows(THISCALL.len()).any(|some| some == THISCALL));
+        let takes_object = || {
+            let first = signature.param(0).and_then(sig::strip);
+            first.is_some_and(|(of, _)| !matches!(of, sig::VALUE_TYPE | sig::R4 | sig::R8))
+        };
+        (is_member && !takes_object()).then_some("it calls a member function without an object")
+    }
+
+    /// The name of a library, with the zero at its end.
+    fn library(&self, library: MdToken) -> Vec<u16> {
+        let (mut name, mut length) = (vec![0_u16; LONGEST + 1], 0);
+        // SAFETY: any token may be asked about; a buffer of that size, a pointer to a local.
+        let answer = unsafe {
+            let room = name.len() as u32;
+            self.import
+                .GetModuleRefProps(library, name.as_mut_ptr(), room, &raw mut length)
+        };
+        name.truncate(if answer.is_ok() { length as usize } else { 0 });
+        name
+    }
+
+    /// Why no method of this class is woven around.
+    fn why_none_of(&self, class: MdToken) -> Option<&'static str> {
+        if self.is_generic(class) {
+            return Some("its type is generic");
+        }
+        let mut flags = 0;
+        let nothing = std::ptr::null_mut::<u32>();
+        // SAFETY: a pointer to a local, null where nothing is asked.
+        let answer = unsafe {
+            let name = nothing.cast();
+            self.import
+                .GetTypeDefProps(class, name, 0, nothing, &raw mut flags, nothing.cast())
+        };
+        match answer.is_ok() {
+            true if flags & tdImport == 0 => None,
+            true => Some("its type is imported from COM"),
+            false => Some("its type cannot be read"),
+        }
+    }
+
+    /// Whether a type or a method has type parameters.
+    fn is_generic(&self, of: MdToken) -> bool {
+        let parameters = enumerated(self.import, |handle, into, room, count| {
+            // SAFETY: the pointers that `enumerated` passes are good.
+            unsafe {
+                self.generics
+                    .EnumGenericParams(handle, of, into, room, count)
+            }
+        });
+        !parameters.is_empty()
+    }
+}

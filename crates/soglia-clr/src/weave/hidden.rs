@@ -1,0 +1,237 @@
+//! Methods of CoreLib that would come upon what was woven, and are told of it.
+//!
+//! | method | what it gets |
+//! | --- | --- |
+//! | `StubHelpers.GetHRExceptionObject` | tells that a native function has returned a failed HRESULT, which is going to be thrown |
+//! | `Marshal.PrelinkCore`, `RuntimeHelpers.PrepareMethod` | for a method that is a wrapper now, they do first what they are asked for to the P/Invoke inside |
+//!
+//! All three are cold, and what is put in costs nothing elsewhere.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::c_void,
+    sync::{PoisonError, RwLock},
+};
+
+use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
+use soglia_core::trace::log::Record;
+
+use super::{
+    corelib::{CoreLib, finish},
+    il::Code,
+    sig,
+};
+use crate::{
+    boundary, clerk,
+    engine::{self, Engine},
+    source::woven,
+};
+
+/// The P/Invokes inside of wrappers, by module: rows by the rows of the wrappers.
+static INSIDE: RwLock<Option<HashMap<ModuleId, HashMap<u32, u32>>>> = RwLock::new(None);
+
+/// A wrapper was made, which calls this P/Invoke.
+pub(super) fn add(module: ModuleId, wrapper: MdToken, inside: MdToken) {
+    let mut all = INSIDE.write().unwrap_or_else(PoisonError::into_inner);
+    let of_module = all.get_or_insert_default().entry(module).or_default();
+    of_module.insert(wrapper.row(), inside.row());
+}
+
+/// A module is about to be unloaded.
+pub(super) fn forget(module: ModuleId) {
+    let mut all = INSIDE.write().unwrap_or_else(PoisonError::into_inner);
+    all.get_or_insert_default().remove(&module);
+}
+
+/// A signature's first byte, of methods that have a `this`.
+const THIS: u8 = 0x20;
+const MARSHAL: &str = "System.Runtime.InteropServices.Marshal";
+const HELPERS: &str = "System.Runtime.CompilerServices.RuntimeHelpers";
+
+/// A body to write, and whose.
+type Written = Result<(MdToken, Vec<u8>), String>;
+
+/// Changes what can be changed. Rows of the methods.
+pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
+    let mut changed = HashSet::new();
+    for (write, loss) in [
+        (
+            thrown as fn(&CoreLib) -> Written,
+            "calls without PreserveSig that return a failed HRESULT are counted as failed",
+        ),
+        (prelink, "Marshal.Prelink does nothing to wrapped methods"),
+        (
+            prepare,
+            "RuntimeHelpers.PrepareMethod does not link wrapped methods",
+        ),
+    ] {
+        let written = write(corelib).and_then(|(method, body)| {
+            corelib.set_body(method, &body)?;
+            Ok(method.row())
+        });
+        match written {
+            Ok(row) => {
+                changed.insert(row);
+            }
+            Err(why) => {
+                let text = format!("{loss}: {why}");
+                engine.recording.log(&Record::Remark { text });
+            }
+        }
+    }
+    changed
+}
+
+fn thrown(corelib: &CoreLib) -> Written {
+    let helpers = "System.StubHelpers.StubHelpers";
+    let signature = [0, 1, sig::CLASS];
+    let method = corelib.method(helpers, "GetHRExceptionObject", &signature)?;
+    let before = corelib.body(method)?;
+    let mut code = Code::new();
+    code.ldc_i4(0);
+    code.conv_i();
+    corelib.call(&mut code, woven::hresult_thrown)?;
+    code.inlined(before.code, before.stack, 1);
+    code.ret(true);
+    Ok((method, finish(code, before.locals)?))
+}
+
+/// The word that [`inside`] is asked with, and answers in.
+const WORD: i32 = 8;
+
+/// Puts the runtime's number of the P/Invoke inside of a method on the stack, or 0. `number` puts the method's own there.
+fn ask_inside(
+    corelib: &CoreLib,
+    code: &mut Code,
+    number: impl FnOnce(&mut Code),
+) -> Result<(), String> {
+    code.localloc(WORD);
+    code.dup();
+    number(code);
+    code.stind_i();
+    code.dup();
+    corelib.call(code, inside)?;
+    code.ldind_i();
+    Ok(())
+}
+
+/// Does something to the P/Invoke whose number is on the stack, if it is not 0. Nothing is on the stack behind that.
+fn if_inside(
+    corelib: &CoreLib,
+    code: &mut Code,
+    does: impl FnOnce(&mut Code),
+) -> Result<(), String> {
+    let handle = "System.RuntimeMethodHandleInternal";
+    let constructor = corelib.method(handle, ".ctor", &[THIS, 1, sig::VOID, sig::NATIVE_INT])?;
+    let (none, done) = (code.label(), code.label());
+    code.dup();
+    code.brfalse(none);
+    code.newobj(constructor, 1);
+    does(code);
+    code.br(done);
+    code.place(none);
+    code.pop();
+    code.place(done);
+    Ok(())
+}
+
+/// `native int` of a method's handle that is on the stack.
+fn number_of_handle(corelib: &CoreLib) -> Result<impl FnOnce(&mut Code), String> {
+    let handle = "System.RuntimeMethodHandle";
+    let number = corelib.method(handle, "ToIntPtr", &[0, 1, sig::NATIVE_INT])?;
+    Ok(move |code: &mut Code| code.call(number, 1, true))
+}
+
+fn prelink(corelib: &CoreLib) -> Written {
+    let takes_method = [0, 1, sig::VOID, sig::CLASS];
+    let method = corelib.method(MARSHAL, "PrelinkCore", &takes_method)?;
+    let takes_handle = [0, 1, sig::VOID, sig::VALUE_TYPE];
+    let own = corelib.method(MARSHAL, "InternalPrelink", &takes_handle)?;
+    let of_this = [THIS, 0, sig::VALUE_TYPE];
+    let handle_of = corelib.method("System.Reflection.MethodBase", "get_MethodHandle", &of_this)?;
+    let to_number = number_of_handle(corelib)?;
+    let before = corelib.body(method)?;
+    let mut code = Code::new();
+    let other = code.label();
+    // What the method refuses, it shall refuse.
+    code.ldarg(0);
+    code.isinst(corelib.class("System.Reflection.RuntimeMethodInfo")?);
+    code.brfalse(other);
+    ask_inside(corelib, &mut code, |code| {
+        code.ldarg(0);
+        code.callvirt(handle_of, 1, true);
+        to_number(code);
+    })?;
+    if_inside(corelib, &mut code, |code| code.call(own, 1, false))?;
+    code.place(other);
+    code.inlined(before.code, before.stack, 0);
+    code.ret(false);
+    Ok((method, finish(code, before.locals)?))
+}
+
+fn prepare(corelib: &CoreLib) -> Written {
+    let takes_two = [0, 2, sig::VOID, sig::VALUE_TYPE];
+    let method = corelib.method(HELPERS, "PrepareMethod", &takes_two)?;
+    let takes_three = [0, 3, sig::VOID, sig::VALUE_TYPE];
+    let own = corelib.method(HELPERS, "PrepareMethod", &takes_three)?;
+    let to_number = number_of_handle(corelib)?;
+    let before = corelib.body(method)?;
+    let mut code = Code::new();
+    ask_inside(corelib, &mut code, |code| {
+        code.ldarg(0);
+        to_number(code);
+    })?;
+    if_inside(corelib, &mut code, |code| {
+        // No instance of anything generic.
+        code.ldc_i4(0);
+        code.conv_i();
+        code.ldc_i4(0);
+        code.call(own, 3, false);
+    })?;
+    code.inlined(before.code, before.stack, 0);
+    code.ret(false);
+    Ok((method, finish(code, before.locals)?))
+}
+
+/// Called by CoreLib with the number of a method: leaves that of the P/Invoke inside, or 0. In preemptive mode.
+extern "C" fn inside(word: *mut c_void) -> isize {
+    let word = word.cast::<usize>();
+    // SAFETY: CoreLib passes the address of a word of its own.
+    let asked = unsafe { *word };
+    let found = boundary::fence(None, || {
+        let engine = engine::get()?;
+        // The CLR answers in its callbacks and on threads that run no managed code.
+        clerk::ask(move || inside_of(engine, FunctionId(asked))).flatten()
+    });
+    // SAFETY: as above.
+    unsafe { *word = found.map_or(0, |function| function.0) };
+    0
+}
+
+fn inside_of(engine: &Engine, wrapper: FunctionId) -> Option<FunctionId> {
+    if wrapper == FunctionId::NULL {
+        return None;
+    }
+    let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
+    let nothing = std::ptr::null_mut();
+    // SAFETY: a method whose handle the program has, pointers to locals.
+    let answer = unsafe {
+        engine
+            .info
+            .GetFunctionInfo(wrapper, nothing, &raw mut module, &raw mut token)
+    };
+    answer.ok().ok()?;
+    let row = {
+        let all = INSIDE.read().unwrap_or_else(PoisonError::into_inner);
+        *all.as_ref()?.get(&module)?.get(&token.row())?
+    };
+    let mut function = FunctionId::NULL;
+    // SAFETY: a method of a module that is in use, for the program has a handle of another one of it; a pointer to a local.
+    let answer = unsafe {
+        let token = MdToken(0x0600_0000 | row);
+        engine
+            .info
+            .GetFunctionFromToken(module, token, &raw mut function)
+    };
+    answer.is_ok().then_some(function)
+}
