@@ -46,6 +46,7 @@ pub struct Import {
 
 impl Import {
     /// The one with this id. `native` is the P/Invoke that its wrapper calls.
+    #[inline(never)]
     pub fn new(id: u32, module: ModuleId, native: MdToken) -> &'static Self {
         Box::leak(Box::new(Self {
             how: AtomicU8::new(UNLINKED),

@@ -249,6 +249,21 @@ fn arguments_on_the_stack_and_results_in_memory_arrive() {
     }
 }
 
+/// Calls that are nested through trampolines have the stack almost to themselves.
+#[test]
+fn a_call_takes_little_of_the_stack() {
+    #[inline(never)]
+    extern "C" fn depth() -> usize {
+        let here = 0_u8;
+        std::hint::black_box(&raw const here).addr()
+    }
+    let t = trampolines();
+    let made = reverse(&t, depth as *const () as usize, 7, || target(3, 0));
+    let call = |of: usize| std::hint::black_box(pointer!(of, extern "C" fn() -> usize))();
+    let direct = call(depth as *const () as usize);
+    assert_eq!(direct - call(made), 48 + 8);
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Mixed(f64, u64);

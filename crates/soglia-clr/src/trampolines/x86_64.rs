@@ -67,12 +67,16 @@ global_asm!(
 /// What every thunk goes on with, `r11` being its slot.
 ///
 /// ```text
-///  rbp+16 ..   arguments on the stack        rbp-72   r11, the slot
-///  rbp+8       return address                rbp-80   the id, as it was before: another thread may change the slot
-///  rbp         caller's rbp                  rbp-88   the original, likewise
-///  rbp-8 ..    rdi rsi rdx rcx r8 r9 rax r10 rbp-96   what the first hook has answered
-///                                            rbp-224  xmm0 .. xmm7
+///  rbp+16 ..   arguments on the stack            rbp-40 ..  before the call: rdi rsi rdx rcx r8 r9 rax r10
+///  rbp+8       return address                    rbp-224    and xmm0 .. xmm7
+///  rbp         caller's rbp
+///  rbp-8       the id, as it was before: another thread may change the slot
+///  rbp-16      the original, likewise
+///  rbp-24      what the first hook has answered
+///  rbp-32      what the slot says of the stack   rbp-40 ..  behind it: rax rdx xmm0 xmm1
 /// ```
+///
+/// What calls nested in each other leave no room for is given back before the call: a frame takes 48 bytes then.
 ///
 /// Of ymm and zmm registers the upper parts are left to chance: the CLR passes nothing in them. rax is the number of vector registers
 /// where the callee takes any number of arguments, and r10 is what some compilers pass to nested functions.
@@ -87,15 +91,14 @@ unsafe extern "C" fn common<H: Hooks>() {
         "mov rbp, rsp",
         ".cfi_def_cfa_register rbp",
         "sub rsp, 224",
-        "mov [rbp - 8], rdi",
-        "mov [rbp - 16], rsi",
-        "mov [rbp - 24], rdx",
-        "mov [rbp - 32], rcx",
-        "mov [rbp - 40], r8",
-        "mov [rbp - 48], r9",
-        "mov [rbp - 56], rax",
-        "mov [rbp - 64], r10",
-        "mov [rbp - 72], r11",
+        "mov [rbp - 40], rdi",
+        "mov [rbp - 48], rsi",
+        "mov [rbp - 56], rdx",
+        "mov [rbp - 64], rcx",
+        "mov [rbp - 72], r8",
+        "mov [rbp - 80], r9",
+        "mov [rbp - 88], rax",
+        "mov [rbp - 96], r10",
         "movaps [rbp - 224], xmm0",
         "movaps [rbp - 208], xmm1",
         "movaps [rbp - 192], xmm2",
@@ -106,22 +109,14 @@ unsafe extern "C" fn common<H: Hooks>() {
         "movaps [rbp - 112], xmm7",
         "mov rsi, [r11 + 8]",
         "mov rdi, [r11 + 16]",
-        "mov [rbp - 88], rsi",
-        "mov [rbp - 80], rdi",
+        "mov rax, [r11 + 24]",
+        "mov [rbp - 8], rdi",
+        "mov [rbp - 16], rsi",
+        "mov [rbp - 32], rax",
         "call {open}",
-        "mov [rbp - 96], rax",
+        "mov [rbp - 24], rax",
         "test eax, eax",
         "js 4f",
-        // What the caller has put on the stack, once more.
-        "mov r11, [rbp - 72]",
-        "mov rcx, [r11 + 24]",
-        "and rcx, -16",
-        "je 3f",
-        "2:",
-        "push qword ptr [rbp + rcx + 8]",
-        "sub rcx, 8",
-        "jne 2b",
-        "3:",
         "movaps xmm0, [rbp - 224]",
         "movaps xmm1, [rbp - 208]",
         "movaps xmm2, [rbp - 192]",
@@ -130,29 +125,39 @@ unsafe extern "C" fn common<H: Hooks>() {
         "movaps xmm5, [rbp - 144]",
         "movaps xmm6, [rbp - 128]",
         "movaps xmm7, [rbp - 112]",
+        "mov rdi, [rbp - 40]",
+        "mov rsi, [rbp - 48]",
+        "mov rdx, [rbp - 56]",
+        "mov rcx, [rbp - 64]",
+        "mov r8, [rbp - 72]",
+        "mov r9, [rbp - 80]",
+        "mov rax, [rbp - 88]",
+        "mov r10, [rbp - 96]",
+        "lea rsp, [rbp - 32]",
+        // What the caller has put on the stack, once more.
+        "mov r11, [rbp - 32]",
+        "and r11, -16",
+        "je 3f",
+        "2:",
+        "push qword ptr [rbp + r11 + 8]",
+        "sub r11, 8",
+        "jne 2b",
+        "3:",
+        "call qword ptr [rbp - 16]",
+        // Results are in these four at most.
+        "lea rsp, [rbp - 80]",
+        "mov [rbp - 40], rax",
+        "mov [rbp - 48], rdx",
+        "movaps [rbp - 64], xmm0",
+        "movaps [rbp - 80], xmm1",
         "mov rdi, [rbp - 8]",
         "mov rsi, [rbp - 16]",
-        "mov rdx, [rbp - 24]",
-        "mov rcx, [rbp - 32]",
-        "mov r8, [rbp - 40]",
-        "mov r9, [rbp - 48]",
-        "mov rax, [rbp - 56]",
-        "mov r10, [rbp - 64]",
-        "call qword ptr [rbp - 88]",
-        // Results are in these four at most.
-        "lea rsp, [rbp - 224]",
-        "mov [rbp - 8], rax",
-        "mov [rbp - 16], rdx",
-        "movaps [rbp - 224], xmm0",
-        "movaps [rbp - 208], xmm1",
-        "mov rdi, [rbp - 80]",
-        "mov rsi, [rbp - 88]",
-        "mov edx, [rbp - 96]",
+        "mov edx, [rbp - 24]",
         "call {close}",
-        "mov rax, [rbp - 8]",
-        "mov rdx, [rbp - 16]",
-        "movaps xmm0, [rbp - 224]",
-        "movaps xmm1, [rbp - 208]",
+        "mov rax, [rbp - 40]",
+        "mov rdx, [rbp - 48]",
+        "movaps xmm0, [rbp - 64]",
+        "movaps xmm1, [rbp - 80]",
         "leave",
         ".cfi_remember_state",
         ".cfi_def_cfa rsp, 8",
@@ -161,10 +166,9 @@ unsafe extern "C" fn common<H: Hooks>() {
         ".cfi_restore_state",
         // Not made: zeros, or where the caller wants a result in memory, its address.
         "4:",
-        "mov r11, [rbp - 72]",
         "xor eax, eax",
-        "test qword ptr [r11 + 24], 1",
-        "cmovne rax, [rbp - 8]",
+        "test qword ptr [rbp - 32], 1",
+        "cmovne rax, [rbp - 40]",
         "xor edx, edx",
         "xorps xmm0, xmm0",
         "xorps xmm1, xmm1",

@@ -5,7 +5,7 @@
 //! | `StubHelpers.GetHRExceptionObject` | tells that a native function has returned a failed HRESULT, which is going to be thrown |
 //! | `Marshal.PrelinkCore`, `RuntimeHelpers.PrepareMethod` | for a method that is a wrapper now, they do first what they are asked for to the P/Invoke inside |
 //!
-//! All three are cold, and what is put in costs nothing elsewhere.
+//! All three are cold, and what is put in costs nothing elsewhere. `PrepareMethod` stays as it is where a host is told of crossings.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -50,21 +50,29 @@ const HELPERS: &str = "System.Runtime.CompilerServices.RuntimeHelpers";
 
 /// A body to write, and whose.
 type Written = Result<(MdToken, Vec<u8>), String>;
+type Write = fn(&CoreLib) -> Written;
+
+/// What is changed, and what is lost where that is not possible.
+const CHANGES: &[(Write, &str)] = &[
+    (
+        thrown,
+        "calls without PreserveSig that return a failed HRESULT are counted as failed",
+    ),
+    (prelink, "Marshal.Prelink does nothing to wrapped methods"),
+    (
+        prepare,
+        "RuntimeHelpers.PrepareMethod does not link wrapped methods",
+    ),
+];
 
 /// Changes what can be changed. Rows of the methods.
 pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
     let mut changed = HashSet::new();
-    for (write, loss) in [
-        (
-            thrown as fn(&CoreLib) -> Written,
-            "calls without PreserveSig that return a failed HRESULT are counted as failed",
-        ),
-        (prelink, "Marshal.Prelink does nothing to wrapped methods"),
-        (
-            prepare,
-            "RuntimeHelpers.PrepareMethod does not link wrapped methods",
-        ),
-    ] {
+    for (write, loss) in CHANGES {
+        // Wrappers of calls that a host is told of have the runtime prepare methods themselves, at their first call.
+        if engine.tells && std::ptr::fn_addr_eq(*write, prepare as Write) {
+            continue;
+        }
         let written = write(corelib).and_then(|(method, body)| {
             corelib.set_body(method, &body)?;
             Ok(method.row())
