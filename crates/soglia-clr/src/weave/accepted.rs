@@ -11,10 +11,10 @@ use soglia_abi::{
     profiler::{
         metadata::IMetaDataImport,
         metadata_flags::{
-            mdHasSecurity, mdHideBySig, mdMemberAccessMask, mdPinvokeImpl, mdPrivateScope,
-            mdRequireSecObject, mdSpecialName, mdStatic, miAggressiveInlining,
-            miAggressiveOptimization, miForwardRef, miNoInlining, miNoOptimization, miPreserveSig,
-            pmCallConvMask, pmCallConvThiscall, tdImport,
+            mdCheckAccessOnOverride, mdFinal, mdHasSecurity, mdHideBySig, mdMemberAccessMask,
+            mdNewSlot, mdPinvokeImpl, mdPrivateScope, mdRequireSecObject, mdSpecialName, mdStatic,
+            miAggressiveInlining, miAggressiveOptimization, miForwardRef, miNoInlining,
+            miNoOptimization, miPreserveSig, pmCallConvMask, pmCallConvThiscall, tdImport,
         },
         metadata_import2::IMetaDataImport2,
     },
@@ -35,11 +35,19 @@ use crate::{
     metadata::{CALLBACK, Scope},
     names::describe_method,
     policy::Ruling,
+    required,
 };
 
 /// What a method's flags may say besides who sees it.
-const FLAGS: u32 =
-    mdStatic | mdHideBySig | mdSpecialName | mdHasSecurity | mdRequireSecObject | mdPinvokeImpl;
+const FLAGS: u32 = mdStatic
+    | mdFinal
+    | mdHideBySig
+    | mdNewSlot
+    | mdCheckAccessOnOverride
+    | mdSpecialName
+    | mdHasSecurity
+    | mdRequireSecObject
+    | mdPinvokeImpl;
 const IMPL_FLAGS: u32 = miPreserveSig
     | miForwardRef
     | miNoInlining
@@ -50,6 +58,13 @@ const IMPL_FLAGS: u32 = miPreserveSig
 /// Says how a P/Invoke is called, in place of a flag, and that it is called so.
 const CONVENTION: &str = "System.Runtime.InteropServices.UnmanagedCallConvAttribute";
 const THISCALL: &[u8] = b"CallConvThiscall";
+
+const BOTH: &str = "it is a P/Invoke and UnmanagedCallersOnly";
+const GENERIC: &str = "it is generic";
+const IN_GENERIC: &str = "its type is generic";
+
+/// What the runtime refuses in all its versions; of other methods that stay as they are it takes some.
+const SURELY_REFUSED: [&str; 3] = [BOTH, GENERIC, IN_GENERIC];
 
 /// Takes those out that must stay as they are, and names them.
 pub(super) fn retain(engine: &Engine, scope: &Scope, assembly: &str, found: &mut Vec<Method>) {
@@ -66,19 +81,25 @@ pub(super) fn retain(engine: &Engine, scope: &Scope, assembly: &str, found: &mut
     });
 }
 
-/// Writes down that a method stays as it is, and that no rule of a policy holds for it.
+/// Writes down that a method stays as it is. Where a policy has a rule for it that must hold, and the runtime may take it, the process ends.
 fn name(engine: &Engine, scope: &Scope, assembly: &str, method: Method, why: &str) {
     let names = describe_method(scope, method.token, method.side, None);
-    let called = names.method.clone().unwrap_or_default();
-    if engine.rules.of(&names).is_some_and(|r| is_rule(&r)) {
-        let text = format!("policy: no rule holds for {called}, which stays as it is: {why}");
+    let called = names.method.as_deref().unwrap_or_default();
+    let text = format!("{called} of {assembly} stays as it is: {why}");
+    let may_run = !SURELY_REFUSED.contains(&why);
+    if may_run && engine.rules.of(&names).is_some_and(|r| is_rule(&r)) {
+        let text = format!("no rule holds for it: {text}");
+        if engine.rules.must_hold() {
+            required::end("the policy", &text);
+        }
+        let text = format!("policy: {text}");
         engine.recording.log(&Record::Remark { text });
     }
     engine.unwatched(Unwatched {
         side: Some(method.side),
         assembly: Some(assembly.to_owned()),
-        text: format!("{called} of {assembly} stays as it is: {why}"),
         method: names.method,
+        text,
     });
 }
 
@@ -129,11 +150,11 @@ impl<'a> Reader<'a> {
         let Some(signature) = MethodSig::parse(&before.signature) else {
             return Some("its signature cannot be read");
         };
+        if signature.generic() > 0 || self.is_generic(method.token) {
+            return Some(GENERIC);
+        }
         if !signature.is_plain() {
             return Some("its signature is not that of a static method");
-        }
-        if self.is_generic(method.token) {
-            return Some("it is generic");
         }
         let class = *classes
             .entry(before.class)
@@ -148,7 +169,7 @@ impl<'a> Reader<'a> {
 
     fn why_no_import(&self, method: MdToken, signature: &MethodSig) -> Option<&'static str> {
         if has_attribute(self.import, method, CALLBACK) {
-            return Some("it is a P/Invoke and UnmanagedCallersOnly");
+            return Some(BOTH);
         }
         let Ok(import) = Import::of(self.import, method) else {
             return Some("where it leads cannot be read");
@@ -184,7 +205,7 @@ impl<'a> Reader<'a> {
     /// Why no method of this class is woven around.
     fn why_none_of(&self, class: MdToken) -> Option<&'static str> {
         if self.is_generic(class) {
-            return Some("its type is generic");
+            return Some(IN_GENERIC);
         }
         let mut flags = 0;
         let nothing = std::ptr::null_mut::<u32>();

@@ -22,6 +22,7 @@ const REASONS: &[&str] = &[
     "it has code of its own besides",
     "it has no code",
     "it is a P/Invoke and UnmanagedCallersOnly",
+    "it is generic",
     "its flags are not those of a call that the runtime makes",
     "its signature is not that of a static method",
     "its type is generic",
@@ -137,4 +138,16 @@ fn what_fails_before_it_leaves_has_not_returned() {
             assert_eq!(seen, expected.collect(), "{source}");
         }
     }
+}
+
+#[test]
+fn what_a_policy_cannot_hold_to_ends_the_process() {
+    let space = Space::new();
+    // Plans that differ in flags which the runtime may take or not.
+    let mut under = space.run("--quiet --deny libc!abs", "odd.dll", "0 200");
+    let under = under.output().unwrap();
+    let why = text(&under.stderr);
+    assert_eq!(under.status.code(), Some(125), "{why}");
+    assert!(why.contains("no rule holds for it: T.M of odd"), "{why}");
+    assert!(why.contains("stays as it is: "), "{why}");
 }
