@@ -18,6 +18,10 @@ pub trait Account {
     }
     /// Does for a crossing at that time what takes more than a few stores.
     fn make_ready(&mut self, _at: u64) {}
+    /// A crossing opens a layer, and there is nothing else to be said: [`Account::crossed`] for an account that is ready.
+    fn opens_plainly(&mut self, crossing: Crossing, who: Who, at: u64) {
+        self.crossed(crossing, who, at);
+    }
     /// The innermost layer returns after `took` ticks: [`Account::crossed`] and [`Account::closed`] in one, where there is nothing else
     /// to be said. `false`: there is, and nothing was done; [`Account::note`] comes first then.
     ///

@@ -133,7 +133,7 @@ impl<L: Layers> Task<L> {
                 && account.is_ready(at)
                 && self.layers.has_room();
             if plain {
-                account.crossed(crossing, who, at);
+                account.opens_plainly(crossing, who, at);
                 self.layers.push(new_layer(crossing, who, at, mark));
             }
             return plain;
@@ -163,7 +163,26 @@ impl<L: Layers> Task<L> {
             self.open(crossing, who, at, mark, account);
             false
         } else {
-            self.close::<false>(crossing, who.function, at, account)
+            self.closes_otherwise(crossing, who.function, at, account)
+        }
+    }
+
+    /// The same for a crossing that closes a layer. Makes no room for layers.
+    #[cold]
+    pub fn closes_otherwise(
+        &mut self,
+        crossing: Crossing,
+        function: u64,
+        at: u64,
+        account: &mut impl Account,
+    ) -> bool {
+        self.close::<false>(crossing, function, at, account)
+    }
+
+    /// Makes room for a layer, where there is none at once and calls may be deeper.
+    pub fn make_room(&mut self) {
+        if self.over == 0 && !self.layers.has_room() {
+            self.layers.make_room();
         }
     }
 

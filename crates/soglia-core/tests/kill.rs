@@ -23,9 +23,9 @@ use soglia_core::{
     trace::{
         log::{Record, TargetNames},
         reader::{Ended, Reader},
-        replay::{How, replay},
+        replay::replay,
         snapshot::TaskSnapshot,
-        task_writer::TaskWriter,
+        task_writer::{TaskWriter, Then},
         writer::{Level, Options, Recording, conclude, create},
     },
 };
@@ -39,6 +39,19 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % limit
     }
+}
+
+/// How a step is told.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    /// By a crossing.
+    Crossed,
+    /// The same at once, without a mark, and by the twin if there is more to do.
+    CrossedAtOnce,
+    /// By an exception.
+    Failed,
+    /// As a refused call.
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +75,17 @@ struct Steps {
     open: Vec<(u64, Side)>,
     goal: usize,
     at: u64,
+    how: How,
 }
 
 impl Steps {
     fn new(number: u64) -> Self {
         Self {
+            how: if number % 2 == 0 {
+                How::Crossed
+            } else {
+                How::CrossedAtOnce
+            },
             random: Random(number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             open: Vec::new(),
             goal: 2,
@@ -96,7 +115,7 @@ impl Iterator for Steps {
             10 => {
                 return Some(Step {
                     crossing: Crossing::EnterRuntime,
-                    how: How::Crossed,
+                    how: self.how,
                     function: 64_000,
                     mark: 0,
                     at: self.at,
@@ -124,7 +143,7 @@ impl Iterator for Steps {
                     Side::Unmanaged => Crossing::LeaveRuntime,
                     Side::Managed => Crossing::ReverseEnterRuntime,
                 },
-                how: How::Crossed,
+                how: self.how,
                 function,
                 mark: 0x7fff_0000_0000 - len as u64 * 64,
                 at: self.at,
@@ -139,7 +158,7 @@ impl Iterator for Steps {
                 how: if side == Side::Unmanaged && random.below(20) == 0 {
                     How::Failed
                 } else {
-                    How::Crossed
+                    self.how
                 },
                 function,
                 mark: 0,
@@ -161,6 +180,18 @@ fn record(task: &mut TaskWriter, step: Step) {
     match step.how {
         How::Crossed => {
             task.cross(step.crossing, who, step.at, step.mark);
+        }
+        How::CrossedAtOnce => {
+            // As the hooks of wrappers and their twins.
+            let then = task.cross_at_once(step.crossing, who, step.at);
+            match (then, step.crossing.opens()) {
+                (Then::GoOn, _) => {}
+                (Then::More, true) => {
+                    task.prepare();
+                    task.cross(step.crossing, who, step.at, 0);
+                }
+                (Then::More, false) => task.settle(),
+            }
         }
         How::Failed => task.fail(function, step.at),
         How::Refused => task.refuse(slot, step.at),
@@ -185,6 +216,9 @@ impl Model {
         match step.how {
             How::Crossed => {
                 task.cross(step.crossing, who, step.at, step.mark, totals);
+            }
+            How::CrossedAtOnce => {
+                task.cross(step.crossing, who, step.at, 0, totals);
             }
             How::Failed => task.fail(step.function, step.at, totals),
             How::Refused => totals.refused(step.target(), step.at),
@@ -475,7 +509,7 @@ fn stepped() -> (Vec<Step>, Vec<Step>) {
         how: How::Refused,
         ..step
     };
-    // 30 layers and 3,990 + 60 words of events; 4,077 is the last word at which a record may begin.
+    // 30 layers and 4,050 words of events; up to word 4,073 any crossing is told as it comes.
     let mut first = Vec::new();
     for n in 1..=30 {
         first.push(step(LeaveRuntime, 1, n, 10));
@@ -525,11 +559,20 @@ fn stepped() -> (Vec<Step>, Vec<Step>) {
 /// A killed process stands still between two instructions; here it stands between any two.
 #[test]
 fn every_instruction_may_be_the_last() {
+    step_through(How::Crossed);
+}
+
+#[test]
+fn every_instruction_at_once_may_be_the_last() {
+    step_through(How::CrossedAtOnce);
+}
+
+fn step_through(how: How) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("recording");
     let options = Options {
         level: Level::Events,
-        max_bytes: 16 << 20,
+        max_bytes: 1 << 20,
         ..Options::default()
     };
     create(&path, &options).unwrap();
@@ -543,7 +586,12 @@ fn every_instruction_may_be_the_last() {
     let counters = Counters::map(&counters);
     let recording = Box::leak(Box::new(Recording::claim(&path).unwrap()));
     let mut task = TaskWriter::new(recording, 1, 0).unwrap();
-    let (first, then) = stepped();
+    let (mut first, mut then) = stepped();
+    for step in first.iter_mut().chain(&mut then) {
+        if let How::Crossed = step.how {
+            step.how = how;
+        }
+    }
     let mut before = Model::default();
     for step in &first {
         record(&mut task, *step);

@@ -96,7 +96,7 @@ fn close(crossing: Crossing, function: u64) {
     let Some(task) = threads::returning() else {
         return;
     };
-    if task.cross(crossing, Who { function, slot: 0 }, at, 0) == Then::LookInto {
+    if task.cross(crossing, Who { function, slot: 0 }, at, 0) == Then::More {
         look_into(task);
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! A wrapper calls the hooks below, once on each side of the call. The quick ones are called without a GC transition, in
 //! *cooperative* mode: the collector waits for them, so they do a few stores and nothing else. What needs more (a first
-//! call, a slow one) they leave to their slow twins, which the wrapper calls as ordinary native functions, in preemptive mode.
+//! call, a slow one) they leave to their slow twins, which the wrapper calls as ordinary native functions, in preemptive mode. So no
+//! quick hook asks the operating system for anything, allocates or locks. `crates/soglia-clr/tests/hot_path.rs` looks for that in the
+//! instructions of the library, `crates/soglia-core/tests/at_once.rs` while crossings are told.
 //!
 //! | hook | answers |
 //! | --- | --- |
 //! | `leave`, `reverse_enter`, `count`, `reverse_count` | 0: go on; 1: call the slow twin instead |
-//! | `enter` | 0: done; 1: done, but call the slow twin too |
-//! | `reverse_leave` | nothing of interest |
+//! | `enter`, `reverse_leave` | 0: done; 1: done, but call the slow twin too |
 //! | `leave_slow` | an HRESULT; a failure is thrown at the call site, and the call is not made |
 //!
 //! Those with `failed` in their names take the place of `enter` and its twin when a call has ended by an exception. [`pointers`] has
@@ -110,6 +111,11 @@ pub extern "C" fn reverse_leave(id: i64) -> i32 {
     close(Crossing::ReverseLeaveRuntime, function(id))
 }
 
+/// After [`reverse_leave`], where there is more to do. Called in preemptive mode.
+pub extern "C" fn reverse_leave_slow(_id: i64) {
+    recall();
+}
+
 /// Before a native call that is only counted. Called in cooperative mode.
 pub extern "C" fn count(id: i64) -> i32 {
     count_one(id)
@@ -176,7 +182,7 @@ fn open(crossing: Crossing, id: i64) -> i32 {
     };
     let function = function(id);
     match task.stamp() {
-        Some(at) => then(task.cross_quietly(crossing, Who { function, slot }, at, 0)),
+        Some(at) => then(task.cross_quietly(crossing, Who { function, slot }, at)),
         None => otherwise(crossing, task, function, slot),
     }
 }
@@ -187,7 +193,7 @@ fn close(crossing: Crossing, function: u64) -> i32 {
         return without_task();
     };
     match task.stamp() {
-        Some(at) => then(task.cross_quietly(crossing, Who { function, slot: 0 }, at, 0)),
+        Some(at) => then(task.cross_quietly(crossing, Who { function, slot: 0 }, at)),
         None => otherwise(crossing, task, function, 0),
     }
 }
@@ -210,7 +216,7 @@ extern "C" fn by_any_clock<const CROSSING: usize>(
     slot: u32,
 ) -> i32 {
     let who = Who { function, slot };
-    then(task.cross(Crossing::ALL[CROSSING - 1], who, time::now(), 0))
+    then(task.cross_at_once(Crossing::ALL[CROSSING - 1], who, time::now()))
 }
 
 /// The return of a call that found no room for a task finds none either.
@@ -223,7 +229,7 @@ extern "C" fn without_task() -> i32 {
 
 #[inline(always)]
 const fn then(then: Then) -> i32 {
-    const _: () = assert!(Then::GoOn as i32 == DONE && Then::LookInto as i32 == SLOW);
+    const _: () = assert!(Then::GoOn as i32 == DONE && Then::More as i32 == SLOW);
     (then as u32).cast_signed()
 }
 
@@ -242,6 +248,7 @@ fn count_one(id: i64) -> i32 {
 fn open_slow(crossing: Crossing, callee: Callee) {
     if let Some((task, slot)) = called(crossing, callee) {
         let function = callee.function();
+        boundary::keeping_errno(|| task.prepare());
         task.cross(crossing, Who { function, slot }, time::now(), 0);
     }
 }
@@ -249,7 +256,7 @@ fn open_slow(crossing: Crossing, callee: Callee) {
 #[cold]
 fn count_one_slow(crossing: Crossing, callee: Callee) {
     if let Some((task, slot)) = called(crossing, callee) {
-        task.count(slot);
+        task.count_anyway(slot);
     }
 }
 
@@ -269,6 +276,7 @@ fn fail(function: u64) {
 #[cold]
 fn recall() {
     if let Some(task) = threads::existing() {
+        boundary::keeping_errno(|| task.settle());
         look_into(task);
     }
 }

@@ -163,7 +163,7 @@ pub fn weave(
         }
     }
     // Our own calls of hooks are such calls as well.
-    let out_of_line = weaver.out_of_line.map(|token| token.row());
+    let out_of_line = weaver.out_of_line.iter().map(|(_, token)| token.row());
     let ours: HashSet<u32> = changed.iter().copied().chain(out_of_line).collect();
     let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &ours));
     let pointers = match pointers.unwrap_or_else(|| Ok(pointers::Done::default())) {
@@ -223,8 +223,8 @@ pub(super) struct Weaver<'a> {
     pub(super) hooks: Hooks,
     /// A P/Invoke was added to the module.
     pub(super) has_imports: bool,
-    /// Calls the slow hook of callbacks.
-    out_of_line: Option<MdToken>,
+    /// Call slow hooks of callbacks, each the one with this address.
+    out_of_line: Vec<(usize, MdToken)>,
 }
 
 impl<'a> Weaver<'a> {
@@ -233,7 +233,7 @@ impl<'a> Weaver<'a> {
         Ok(Self {
             hooks: Hooks::new(&mut emitter)?,
             emitter,
-            out_of_line: None,
+            out_of_line: Vec::new(),
             has_imports: false,
         })
     }
@@ -351,11 +351,13 @@ impl<'a> Weaver<'a> {
 
     /// A new method that calls a slow hook: where that is done in line, the method around it has to save all registers.
     fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
-        if let Some(method) = self.out_of_line {
-            return Ok(method);
+        let address = hook as usize;
+        if let Some((_, method)) = self.out_of_line.iter().find(|(hook, _)| *hook == address) {
+            return Ok(*method);
         }
         let slow = self.hooks.slow_void(hook);
-        let name: Vec<u16> = "soglia$slow".encode_utf16().collect();
+        let name = format!("soglia$slow{}", self.out_of_line.len());
+        let name: Vec<u16> = name.encode_utf16().collect();
         let method = self.emitter.define(&NewMethod {
             class: GLOBAL,
             name: &name,
@@ -370,7 +372,7 @@ impl<'a> Weaver<'a> {
         code.ret(false);
         let body = code.finish(None).ok_or(Error::UNWRITABLE)?;
         self.emitter.set_body(method, &body)?;
-        self.out_of_line = Some(method);
+        self.out_of_line.push((address, method));
         Ok(method)
     }
 
@@ -410,19 +412,13 @@ impl<'a> Weaver<'a> {
         };
         let slow = self.out_of_line(slow)?;
         let mut code = Code::new();
-        let entered = code.label();
-        code.hook(call.id, enter);
-        code.brfalse(entered);
-        code.ldc_i4(call.id.cast_signed());
-        code.conv_u8();
-        code.call(slow, 1, false);
-        code.place(entered);
+        code.hook_and(call.id, enter, slow);
         code.arguments(args);
         code.call(body, args, ret.is_some());
         if !counts {
             // What is returned stays below on the stack.
-            code.hook(call.id, self.hooks.quick(woven::reverse_leave));
-            code.pop();
+            let slow = self.out_of_line(woven::reverse_leave_slow)?;
+            code.hook_and(call.id, self.hooks.quick(woven::reverse_leave), slow);
         }
         code.ret(ret.is_some());
         let body = code.finish(None).ok_or(Error::UNWRITABLE)?;

@@ -22,7 +22,7 @@ use crate::crossing::Crossing;
 pub const KIND_BITS: u32 = 3;
 /// Ticks that fit into a crossing's own word.
 pub const TICK_BITS: u32 = 29;
-/// The most words that one record needs: `later`, its own, the target.
+/// The most words that one crossing needs: `later`, its own and the target; or unwound, `later` and its own.
 pub const MOST_WORDS: usize = 3;
 
 /// Bits of a short word for its target and its ticks.

@@ -1,17 +1,12 @@
-//! The account and the events of a live task, where they lie in the recording.
-#![allow(unsafe_code, reason = "slots and events lie in the mapped file")]
+//! The account of a live task, where it lies in the recording.
+#![allow(unsafe_code, reason = "slots lie in the mapped file")]
 
-use std::{
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::{Relaxed, Release},
-    },
-};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{
-    events::{self, FAILED, KIND_BITS, LATER, MOST_WORDS, RARE, REFUSED, TICK_BITS, UNWOUND},
-    format::{BLOCK, ChunkHeader, ChunkKind, Slot, TaskRecord},
+    events::{FAILED, KIND_BITS, REFUSED, UNWOUND},
+    format::{Slot, TaskRecord},
+    mapped_events::MappedEvents,
     slots::slot_at,
     writer::{Level, Recording},
 };
@@ -43,14 +38,7 @@ const FULL: u32 = u32::MAX / 2;
 pub(super) struct MappedAccount {
     base: *mut u8,
     wants_events: bool,
-    /// Where the next event goes.
-    words: *mut u32,
-    /// The last place from which on every crossing has room. Before `words`: there is no room.
-    limit: *mut u32,
-    /// There is no room for events any more.
-    is_over: bool,
-    /// Ticks of the last event.
-    last: u64,
+    events: MappedEvents,
     record: &'static TaskRecord,
     /// Returns are usual that come from [`SHORT`] ticks on, for this many ticks: nobody wants to know of such a call.
     usual: u64,
@@ -58,10 +46,6 @@ pub(super) struct MappedAccount {
     noted: Option<Noted>,
     /// A slot whose counter is about to overflow.
     full: Option<u32>,
-    chunk: Option<NonNull<ChunkHeader>>,
-    /// Of the chunk.
-    bytes: usize,
-    chunks: u32,
     recording: &'static Recording,
 }
 
@@ -73,7 +57,7 @@ macro_rules! add {
 }
 
 impl MappedAccount {
-    /// Nothing accounted yet.
+    /// Nothing accounted yet. If events are wanted, there is room for them.
     pub(super) fn new(
         recording: &'static Recording,
         record: &'static TaskRecord,
@@ -82,25 +66,12 @@ impl MappedAccount {
         Self {
             base: recording.base(),
             wants_events: recording.level() == Level::Events,
-            words: std::ptr::dangling_mut(),
-            limit: std::ptr::null_mut(),
-            is_over: false,
-            last: now,
+            events: MappedEvents::new(record, now),
             record,
             usual: recording.noted_ticks().min(LONG).saturating_sub(SHORT),
             noted: None,
             full: None,
-            chunk: None,
-            bytes: 0,
-            chunks: 0,
             recording,
-        }
-    }
-
-    /// Makes room for events, if they are wanted.
-    pub(super) fn begin(&mut self) {
-        if self.wants_events {
-            self.next_chunk();
         }
     }
 
@@ -132,214 +103,142 @@ impl MappedAccount {
         self.full.take()
     }
 
-    /// Whether there is one.
-    pub(super) fn has_noted(&self) -> bool {
-        self.noted.is_some()
-    }
-
     /// The return that was noted last, once.
     pub(super) fn take_noted(&mut self) -> Option<Noted> {
         self.noted.take()
     }
 
+    /// Whether there is something to do that takes more than a few stores: a return to look into, a counter or a chunk of events that
+    /// is nearly full.
+    pub(super) fn has_more_to_do(&self) -> bool {
+        self.noted.is_some() || self.full.is_some() || (self.wants_events && self.events.is_short())
+    }
+
+    /// Goes on in a new chunk of events if it is time. Asks the operating system.
+    #[inline]
+    pub(super) fn make_room(&mut self) {
+        if self.wants_events && self.events.is_short() {
+            self.events.next_chunk(self.recording);
+        }
+    }
+
     /// Gives the memory of the events back to the operating system; their bytes are in the file.
     pub(super) fn let_go(&self) {
-        if let Some(chunk) = self.chunk {
-            self.recording.release(chunk.cast(), self.bytes);
-        }
+        self.events.let_go(self.recording);
     }
 
-    /// Goes on in a new chunk of events; the more a task writes, the larger.
+    /// Whether events are wanted and there is no room for them any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.events.is_over()
+    }
+
+    /// Counts a crossing that is not among the events.
     #[cold]
-    fn next_chunk(&mut self) {
-        if self.chunk.is_some() {
-            self.let_go();
-            self.chunk = None;
-            self.recording.keep_time();
-        }
-        // 4, 4, 8, 16, 32, 64, 64 ...: never more than was needed so far, for all of it is resident until it is full.
-        let blocks = 2 << self.chunks.clamp(1, 5);
-        let task = self.record.number.load(Relaxed);
-        let Some(chunk) = self
-            .recording
-            .chunk(ChunkKind::Events, task, self.chunks, blocks)
-        else {
-            // For good: one gap is enough.
-            self.limit = std::ptr::null_mut();
-            self.is_over = true;
-            return;
-        };
-        // SAFETY: in the mapping; its fields are atomics.
-        let head = unsafe { chunk.as_ref() };
-        head.base_ticks.store(self.last, Relaxed);
-        head.os_thread
-            .store(self.record.os_thread.load(Relaxed), Relaxed);
-        self.recording.publish(chunk);
-        self.chunks += 1;
-        self.chunk = Some(chunk);
-        self.bytes = blocks as usize * BLOCK;
-        self.recording.populate(chunk.cast(), self.bytes);
-        // SAFETY: words follow the header; the limit leaves room for one crossing and a zero.
-        unsafe {
-            self.words = chunk.add(1).cast::<u32>().as_ptr();
-            let end = chunk.byte_add(self.bytes).cast::<u32>().as_ptr();
-            self.limit = end.sub(MOST_WORDS + 1);
-        }
+    pub(super) fn drop_event(&self) {
+        add!(self.record.dropped, 1);
     }
 
-    /// Stores a word, after those that follow it.
-    ///
-    /// # Safety
-    /// `self.words` is not null and there is room for `ahead` + 1 words.
-    #[inline]
-    unsafe fn put(&mut self, ahead: usize, word: u32) {
-        // SAFETY: by the contract; 4-byte aligned; other processes read it atomically too.
-        unsafe { AtomicU32::from_ptr(self.words.add(ahead)) }.store(word, Release);
-    }
-
-    #[inline(always)]
-    fn event(&mut self, crossing: Crossing, slot: u32, at: u64) {
-        if self.words > self.limit {
-            add!(self.record.dropped, 1);
-            return;
-        }
-        // A stamp from another core may lie a little before the last one: then this crossing counts as simultaneous.
-        let at = at.max(self.last);
-        let since = at - self.last;
-        self.last = at;
-        let target = if crossing.opens() {
-            // SAFETY: an opening crossing carries a slot of this recording.
-            unsafe { slot_at(self.base, slot) }.target.load(Relaxed)
-        } else {
-            0
-        };
-        if target != 0
-            && let Some(word) = events::short(crossing, target, since)
-        {
-            // SAFETY: not beyond the limit.
-            unsafe { self.put(0, word) };
-            // SAFETY: as above.
-            self.words = unsafe { self.words.add(1) };
-            return;
-        }
-        // What does not fit here was told by `later`.
-        let word = crossing as u32 | (since as u32 & ((1 << TICK_BITS) - 1)) << KIND_BITS;
-        // SAFETY: not beyond the limit, so there is room for two words.
-        unsafe {
-            if crossing.opens() {
-                self.put(1, target);
-                self.put(0, word);
-                self.words = self.words.add(2);
-            } else {
-                self.put(0, word);
-                self.words = self.words.add(1);
-            }
-        }
-    }
-
-    /// Tells so much of the time until then that what is left fits into a word.
-    fn later(&mut self, at: u64) {
-        let high = at.saturating_sub(self.last) >> TICK_BITS;
-        if high != 0 && self.rare(&[LATER | (high as u32) << KIND_BITS]) {
-            self.last += high << TICK_BITS;
-        }
-    }
-
-    /// Goes on in a new chunk if this one has no room for a crossing.
-    fn make_room(&mut self) {
-        if self.words > self.limit && self.wants_events && !self.is_over {
-            self.next_chunk();
-        }
-    }
-
-    /// Writes a record of one to three words; `false`: there is no room, or nobody wants it.
-    #[cold]
-    fn rare(&mut self, words: &[u32]) -> bool {
-        self.make_room();
-        if self.words > self.limit {
-            return false;
-        }
-        // SAFETY: not beyond the limit. The first word is stored last.
-        unsafe {
-            for (ahead, word) in words.iter().enumerate().rev() {
-                self.put(ahead, *word);
-            }
-            self.words = self.words.add(words.len());
-        }
-        true
-    }
-
-    /// Writes a record of kind 7, with a time of its own. `false`: as [`MappedAccount::rare`].
-    #[cold]
-    fn rare_at(&mut self, which: u32, at: u64, target: Option<u32>) -> bool {
-        let since = at.saturating_sub(self.last);
-        let high = (since >> 32) as u32;
-        let words = [
-            RARE | which << KIND_BITS | high << (KIND_BITS + 3),
-            since as u32,
-            target.unwrap_or_default(),
-        ];
-        let told = self.rare(&words[..2 + usize::from(target.is_some())]);
-        // Not before: a new chunk counts from the last one.
-        self.last = self.last.max(at);
-        told
-    }
-
-    /// The same, for a crossing.
-    fn rare_crossing(&mut self, which: u32, at: u64) {
-        if !self.rare_at(which, at, None) {
-            add!(self.record.dropped, u64::from(self.wants_events));
-        }
-    }
-
-    /// Counts a call that is not timed. `false`: its slot is full now.
+    /// Counts a call that is not timed. `false`: its slot is full, and the call was not counted.
     #[inline(always)]
     pub(super) fn count(&mut self, number: u32) -> bool {
         // SAFETY: the slot is one of this recording.
         let slot = unsafe { slot_at(self.base, number) };
-        let untimed = slot.untimed.load(Relaxed).wrapping_add(1);
-        slot.untimed.store(untimed, Relaxed);
+        let untimed = slot.untimed.load(Relaxed);
         if untimed >= FULL {
+            return false;
+        }
+        slot.untimed.store(untimed + 1, Relaxed);
+        true
+    }
+
+    /// Counts such a call in any case. A full slot is to be replaced then.
+    #[cold]
+    pub(super) fn count_anyway(&mut self, number: u32) {
+        // SAFETY: the slot is one of this recording.
+        let slot = unsafe { slot_at(self.base, number) };
+        add!(slot.untimed, 1);
+        if slot.untimed.load(Relaxed) >= FULL {
             self.full = Some(number);
         }
-        untimed < FULL
     }
 }
 
-/// The same, told of crossings. Without `EVENTS` they are not among the events, and so there must be none.
+/// The same, told of crossings. Without `EVENTS` they are not among the events. With `GROWS` the operating system may be asked for
+/// room; that is for who is called in preemptive mode.
 #[derive(Debug)]
 #[repr(transparent)]
-pub(super) struct Told<const EVENTS: bool>(MappedAccount);
+pub(super) struct Told<const EVENTS: bool, const GROWS: bool>(MappedAccount);
 
-impl<const EVENTS: bool> Told<EVENTS> {
+impl<const EVENTS: bool, const GROWS: bool> Told<EVENTS, GROWS> {
     /// The account in that role.
     #[inline(always)]
     pub(super) fn of(account: &mut MappedAccount) -> &mut Self {
-        debug_assert!(EVENTS || !account.wants_events);
+        debug_assert!(EVENTS || !account.wants_events || account.is_over());
         // SAFETY: transparent, so one is laid out as the other.
         unsafe { &mut *std::ptr::from_mut(account).cast::<Self>() }
     }
+
+    fn wants_events(&self) -> bool {
+        EVENTS && self.0.wants_events
+    }
+
+    fn make_room(&mut self) {
+        if GROWS {
+            self.0.make_room();
+        }
+    }
+
+    /// An event that is none of the usual crossings; `false`: it is not among the events.
+    fn rare(&mut self, tell: impl FnOnce(&mut MappedEvents) -> bool) -> bool {
+        self.make_room();
+        self.wants_events() && tell(&mut self.0.events)
+    }
+
+    /// The same for a crossing.
+    fn rare_crossing(&mut self, which: u32, at: u64) {
+        if !self.rare(|events| events.rare_at(which, at, None)) && self.wants_events() {
+            self.0.drop_event();
+        }
+    }
+
+    /// The target's number, if a layer is opened.
+    #[inline(always)]
+    fn target(&self, crossing: Crossing, slot: u32) -> u32 {
+        if !crossing.opens() {
+            return 0;
+        }
+        // SAFETY: an opening crossing carries a slot of this recording.
+        unsafe { slot_at(self.0.base, slot) }.target.load(Relaxed)
+    }
 }
 
-impl<const EVENTS: bool> Account for Told<EVENTS> {
+impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
     #[inline(always)]
     fn is_ready(&self, at: u64) -> bool {
-        let of = &self.0;
-        !EVENTS
-            || !of.wants_events
-            || (of.words <= of.limit && at.wrapping_sub(of.last) >> TICK_BITS == 0)
+        !self.wants_events() || self.0.events.is_ready(at)
     }
 
     #[cold]
     fn make_ready(&mut self, at: u64) {
-        self.0.later(at);
-        self.0.make_room();
+        self.make_room();
+        if self.wants_events() {
+            self.0.events.later(at);
+        }
+        self.make_room();
     }
 
     #[inline(always)]
+    fn opens_plainly(&mut self, crossing: Crossing, who: Who, at: u64) {
+        if self.wants_events() {
+            let target = self.target(crossing, who.slot);
+            self.0.events.crossing_with_room(crossing, target, at);
+        }
+    }
+
     fn crossed(&mut self, crossing: Crossing, who: Who, at: u64) {
-        if EVENTS && self.0.wants_events {
-            self.0.event(crossing, who.slot, at);
+        let target = self.target(crossing, who.slot);
+        if self.wants_events() && !self.0.events.crossing(crossing, target, at) {
+            self.0.drop_event();
         }
     }
 
@@ -358,7 +257,9 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         if ended.cast_signed() <= 0 || took.wrapping_sub(SHORT) >= self.0.usual {
             return false;
         }
-        self.crossed(crossing, Who::default(), at);
+        if self.wants_events() {
+            self.0.events.crossing_with_room(crossing, 0, at);
+        }
         // SAFETY: from [`SHORT`] to [`LONG`], which is the most that `usual` reaches to.
         unsafe {
             returned(
@@ -403,13 +304,13 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
     #[cold]
     fn unmatched(&mut self, crossing: Crossing, _function: u64, at: u64) {
         add!(self.0.record.unmatched[crossing as usize - 1], 1);
-        self.0.rare_crossing(crossing as u32, at);
+        self.rare_crossing(crossing as u32, at);
     }
 
     #[cold]
     fn unwound(&mut self, count: u32) {
         if count != 0 {
-            self.0.rare(&[UNWOUND | count << KIND_BITS]);
+            self.rare(|events| events.rare(&[UNWOUND | count << KIND_BITS]));
         }
     }
 
@@ -424,7 +325,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
 
     #[cold]
     fn untimed(&mut self, slot: u32) {
-        self.0.count(slot);
+        self.0.count_anyway(slot);
     }
 
     #[cold]
@@ -434,7 +335,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
 
     #[cold]
     fn crossed_failing(&mut self, _crossing: Crossing, _who: Who, at: u64) {
-        self.0.rare_crossing(FAILED, at);
+        self.rare_crossing(FAILED, at);
     }
 
     #[cold]
@@ -451,7 +352,7 @@ impl<const EVENTS: bool> Account for Told<EVENTS> {
         // SAFETY: the slot is one of this recording.
         let of_target = unsafe { slot_at(self.0.base, slot) };
         let target = of_target.target.load(Relaxed);
-        self.0.rare_at(REFUSED, at, Some(target));
+        self.rare(|events| events.rare_at(REFUSED, at, Some(target)));
         add!(of_target.refused, 1);
     }
 

@@ -83,9 +83,15 @@ impl MappedLayers {
         true
     }
 
+    /// Where a segment begins, and how many layers it has.
+    fn of_segment(&self, segment: usize) -> (*mut Layer, usize) {
+        // SAFETY: `self.segment` and those before it were made. Without a panic, for hooks of quick crossings come here.
+        unsafe { *self.segments.get_unchecked(segment) }
+    }
+
     /// One past the last layer of the segment.
     fn end(&self) -> *mut Layer {
-        let (begin, capacity) = self.segments[self.segment];
+        let (begin, capacity) = self.of_segment(self.segment);
         begin.wrapping_add(capacity)
     }
 
@@ -96,7 +102,7 @@ impl MappedLayers {
     }
 
     fn enter(&mut self, segment: usize, used: usize) {
-        let (begin, capacity) = self.segments[segment];
+        let (begin, capacity) = self.of_segment(segment);
         self.segment = segment;
         self.begin = begin;
         self.set_sealed(false);
@@ -240,9 +246,9 @@ impl Layers for MappedLayers {
             return false;
         };
         self.set_next(next);
-        let (_, capacity) = self.segments[self.segment - 1];
-        self.enter(self.segment - 1, capacity);
-        // SAFETY: the segment before is full.
+        // All but the last segment are full.
+        self.enter(self.segment.saturating_sub(1), usize::MAX);
+        // SAFETY: not the outermost layer, so there was a segment before, and it is full.
         let outer = unsafe { &mut *self.next.sub(1) };
         outer.inner = outer.inner.wrapping_add(took);
         true

@@ -18,6 +18,7 @@ pub mod events;
 pub mod format;
 pub mod log;
 mod mapped_account;
+mod mapped_events;
 mod mapped_layers;
 pub mod names;
 pub mod open_layers;

@@ -1,6 +1,8 @@
 //! One live task: the state machine over layers in the mapping, its account, and its events.
 //!
-//! [`TaskWriter::cross`] is the hot path: no lock, no allocation, no system call, unless a chunk is full.
+//! Crossings are told in two ways. [`TaskWriter::cross`] takes any crossing, and asks the operating system for room where there is none.
+//! [`TaskWriter::cross_at_once`] is for hooks that the collector waits for: no lock, no allocation, no system call, whatever the crossing.
+//! What takes more it leaves to a twin, which is called when the collector waits no more, and which makes room ahead of need.
 #![allow(
     unsafe_code,
     reason = "layers, slots and events lie in the mapped file"
@@ -17,7 +19,7 @@ use super::{
     mapped_account::{MappedAccount, Told},
     mapped_layers::MappedLayers,
     slots::{Slots, slot_at},
-    writer::{Level, Recording},
+    writer::Recording,
 };
 use crate::{
     account::Account,
@@ -36,9 +38,10 @@ use crate::{
 pub enum Then {
     /// Nothing.
     GoOn = 0,
-    /// Somebody should look into this return ([`TaskWriter::recall`]), because it is the first of a native call of its target on this
-    /// task, or was slow.
-    LookInto = 1,
+    /// What takes more than a few stores. An opening crossing that was told at once was not taken: it is to be told again, by
+    /// [`TaskWriter::cross`]. Any other was taken: [`TaskWriter::settle`] comes next, and the return should be looked into
+    /// ([`TaskWriter::recall`]) if it is the first of a native call of its target on this task, or was slow.
+    More = 1,
 }
 
 /// A task of this process, written by its own thread.
@@ -71,15 +74,15 @@ impl TaskWriter {
         let account = MappedAccount::new(recording, of_task, now);
         let slots = Slots::new(recording, chunk, number);
         recording.publish(chunk);
+        let is_quick = TickSource::selected() == TickSource::Counter && !account.wants_events();
         let mut writer = Box::new(Self {
             task: Task::new(layers),
             account,
             slots,
-            is_quick: TickSource::selected() == TickSource::Counter
-                && recording.level() != Level::Events,
+            is_quick,
             generation: 0,
         });
-        writer.account.begin();
+        writer.prepare();
         Some(writer)
     }
 
@@ -108,20 +111,113 @@ impl TaskWriter {
     }
 
     /// The time now; `None`: crossings of this task take a call, to know the time or to write events. Then [`time::now`](crate::time::now)
-    /// has it, and [`TaskWriter::cross`] is what to call; else [`TaskWriter::cross_quietly`] may be.
+    /// has it, and [`TaskWriter::cross_at_once`] is what to call; else [`TaskWriter::cross_quietly`] may be.
     #[inline(always)]
     pub fn stamp(&self) -> Option<u64> {
         self.is_quick.then(time::counter)
     }
 
-    /// [`TaskWriter::cross`] without events, for those who have got the time from [`TaskWriter::stamp`].
+    /// [`TaskWriter::cross_at_once`] without events, for those who have got the time from [`TaskWriter::stamp`].
+    /// Inlined where the crossing is a constant, half of the state machine falls away. What it calls is called last and as from C, which
+    /// does not unwind: so a caller who is called from C, and calls this last, needs no frame.
     #[inline(always)]
-    pub fn cross_quietly(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) -> Then {
-        let account = Told::<false>::of(&mut self.account);
-        if self.task.crosses_plainly(crossing, who, at, mark, account) {
+    pub fn cross_quietly(&mut self, crossing: Crossing, who: Who, at: u64) -> Then {
+        let account = Told::<false, false>::of(&mut self.account);
+        if self.task.crosses_plainly(crossing, who, at, 0, account) {
             return Then::GoOn;
         }
-        self.cross_otherwise(crossing, who.function, who.slot, at, mark)
+        if crossing.opens() {
+            return Then::More;
+        }
+        self.close_otherwise(crossing, who.function, at)
+    }
+
+    /// Takes one crossing without asking the operating system for anything: see [`Then`]. `who` as for [`TaskWriter::cross`].
+    #[inline(always)]
+    pub fn cross_at_once(&mut self, crossing: Crossing, who: Who, at: u64) -> Then {
+        if self.account.wants_events() {
+            return match crossing {
+                Crossing::LeaveRuntime => self.tell_at_once::<1>(who.function, who.slot, at),
+                Crossing::EnterRuntime => self.tell_at_once::<2>(who.function, 0, at),
+                Crossing::ReverseEnterRuntime => self.tell_at_once::<3>(who.function, who.slot, at),
+                Crossing::ReverseLeaveRuntime => self.tell_at_once::<4>(who.function, 0, at),
+            };
+        }
+        self.cross_quietly(crossing, who, at)
+    }
+
+    /// Out of line, so that those who want no events do not pay for them.
+    #[inline(never)]
+    extern "C" fn tell_at_once<const CROSSING: usize>(
+        &mut self,
+        function: u64,
+        slot: u32,
+        at: u64,
+    ) -> Then {
+        let (crossing, who) = (Crossing::ALL[CROSSING - 1], Who { function, slot });
+        let account = Told::<true, false>::of(&mut self.account);
+        if self.task.crosses_plainly(crossing, who, at, 0, account) {
+            return Then::GoOn;
+        }
+        self.tell_otherwise(crossing, function, slot, at)
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn tell_otherwise(
+        &mut self,
+        crossing: Crossing,
+        function: u64,
+        slot: u32,
+        at: u64,
+    ) -> Then {
+        if self.account.is_over() {
+            let (who, account) = (
+                Who { function, slot },
+                Told::<false, false>::of(&mut self.account),
+            );
+            if self.task.crosses_plainly(crossing, who, at, 0, account) {
+                self.account.drop_event();
+                return Then::GoOn;
+            }
+        }
+        if crossing.opens() {
+            return Then::More;
+        }
+        self.close_otherwise(crossing, function, at)
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn close_otherwise(&mut self, crossing: Crossing, function: u64, at: u64) -> Then {
+        let account = Told::<true, false>::of(&mut self.account);
+        self.task.closes_otherwise(crossing, function, at, account);
+        self.then()
+    }
+
+    fn then(&self) -> Then {
+        if self.account.has_more_to_do() {
+            Then::More
+        } else {
+            Then::GoOn
+        }
+    }
+
+    /// Does what crossings that were told at once have left: makes room for events, replaces counters that are nearly full. Asks the
+    /// operating system.
+    #[cold]
+    pub fn settle(&mut self) {
+        if let Some(slot) = self.account.take_full() {
+            self.slots.replace(slot);
+        }
+        self.account.make_room();
+    }
+
+    /// Makes room for a crossing that opens a layer, before its time is taken. Asks the operating system.
+    #[cold]
+    pub fn prepare(&mut self) {
+        self.account.make_room();
+        self.task.make_room();
     }
 
     /// The slot of a function that was called lately. `generation`: how many modules were unloaded so far.
@@ -157,10 +253,8 @@ impl TaskWriter {
             .learn(self.account.recording(), function, side, target)
     }
 
-    /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or [`TaskWriter::learn`].
-    /// Inlined where the crossing is a constant, half of the state machine falls away. What it calls is called last and as from C, which
-    /// does not unwind: so a caller who is called from C, and calls this last, needs no frame.
-    ///
+    /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or [`TaskWriter::learn`]. Asks the operating system
+    /// where there is no room.
     #[inline(always)]
     pub fn cross(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) -> Then {
         if self.account.wants_events() {
@@ -177,7 +271,11 @@ impl TaskWriter {
                 }
             };
         }
-        self.cross_quietly(crossing, who, at, mark)
+        let account = Told::<false, true>::of(&mut self.account);
+        if self.task.crosses_plainly(crossing, who, at, mark, account) {
+            return Then::GoOn;
+        }
+        self.cross_otherwise(crossing, who.function, who.slot, at, mark)
     }
 
     /// Out of line, so that those who want no events do not pay for them.
@@ -190,7 +288,7 @@ impl TaskWriter {
         mark: u64,
     ) -> Then {
         let (crossing, who) = (Crossing::ALL[CROSSING - 1], Who { function, slot });
-        let account = Told::<true>::of(&mut self.account);
+        let account = Told::<true, true>::of(&mut self.account);
         if self.task.crosses_plainly(crossing, who, at, mark, account) {
             return Then::GoOn;
         }
@@ -208,46 +306,44 @@ impl TaskWriter {
         mark: u64,
     ) -> Then {
         let who = Who { function, slot };
-        let account = Told::<true>::of(&mut self.account);
+        let account = Told::<true, true>::of(&mut self.account);
         self.task
             .crosses_otherwise(crossing, who, at, mark, account);
-        self.replace_full();
-        if self.account.has_noted() {
-            Then::LookInto
-        } else {
-            Then::GoOn
-        }
+        self.settle();
+        self.then()
     }
 
     /// Takes the return, by an exception, of the innermost open call of this function: see [`Task::fail`].
     #[cold]
     pub fn fail(&mut self, function: u64, at: u64) {
-        self.task
-            .fail(function, at, Told::<true>::of(&mut self.account));
+        let account = Told::<true, true>::of(&mut self.account);
+        self.task.fail(function, at, account);
+        self.settle();
     }
 
     /// Counts a call that a policy did not let happen. `slot` as for [`TaskWriter::cross`].
     #[cold]
     pub fn refuse(&mut self, slot: u32, at: u64) {
-        Told::<true>::of(&mut self.account).refused(slot, at);
+        Told::<true, true>::of(&mut self.account).refused(slot, at);
+        self.settle();
     }
 
-    /// Counts a call that is not timed, where only counting was asked for. `slot` as for [`TaskWriter::cross`].
+    /// Counts a call that is not timed, where only counting was asked for. `slot` as for [`TaskWriter::cross`]. If there is [`Then::More`] to
+    /// do, it was not counted: that is left to [`TaskWriter::count_anyway`].
     #[inline(always)]
     pub fn count(&mut self, slot: u32) -> Then {
         if self.account.count(slot) {
-            return Then::GoOn;
+            Then::GoOn
+        } else {
+            Then::More
         }
-        self.replace_full()
     }
 
+    /// Counts such a call in any case. If the slot is full, its target gets a new one at its next call.
     #[cold]
-    #[inline(never)]
-    extern "C" fn replace_full(&mut self) -> Then {
-        if let Some(slot) = self.account.take_full() {
-            self.slots.replace(slot);
-        }
-        Then::GoOn
+    pub fn count_anyway(&mut self, slot: u32) {
+        self.account.count_anyway(slot);
+        self.settle();
     }
 
     /// The return that should be looked into, once.
@@ -257,7 +353,7 @@ impl TaskWriter {
 
     /// Counts a fault that the state machine cannot see.
     pub fn fault(&mut self, fault: Fault) {
-        Told::<true>::of(&mut self.account).fault(fault);
+        Told::<true, true>::of(&mut self.account).fault(fault);
     }
 
     /// The task's thread ends. Its memory goes back to the operating system; its bytes are in the file.
@@ -278,8 +374,9 @@ impl TaskWriter {
         if record.os_thread.swap(os_thread, Relaxed) != os_thread {
             record.threads.fetch_add(1, Relaxed);
             // What the former thread left open will not come back.
-            let account = Told::<true>::of(&mut self.account);
+            let account = Told::<true, true>::of(&mut self.account);
             self.task.unwind(u32::MAX, account);
+            self.settle();
         }
     }
 }

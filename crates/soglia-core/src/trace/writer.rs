@@ -453,6 +453,9 @@ impl Recording {
         head.blocks.store(blocks, Relaxed);
         head.task.store(task, Relaxed);
         head.sequence.store(sequence, Relaxed);
+        if kind != ChunkKind::Log {
+            self.populate(chunk.cast(), bytes);
+        }
         Some(chunk)
     }
 
@@ -462,9 +465,9 @@ impl Recording {
         unsafe { chunk.as_ref() }.magic.store(CHUNK_MAGIC, Release);
     }
 
-    /// Makes pages resident that are about to be written: one call is cheaper than a page fault for each. Kernels before 5.14
-    /// do not know it: no harm.
-    pub(super) fn populate(&self, at: NonNull<u8>, bytes: usize) {
+    /// Makes pages resident that are about to be written: one call is cheaper than a page fault for each, and who writes may be waited
+    /// for. Kernels before 5.14 do not know it: no harm.
+    fn populate(&self, at: NonNull<u8>, bytes: usize) {
         // SAFETY: called with a part of a chunk, which is part of our own mapping.
         unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) };
     }

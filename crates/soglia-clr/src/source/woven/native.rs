@@ -1,29 +1,26 @@
 //! Hooks for native code of ours that stands between native code and a delegate ([`super::super::delegates`]). It calls them in preemptive
 //! mode, or on a thread that the CLR does not know yet.
 
-use soglia_core::crossing::Crossing;
-
 use super::{
-    Callee, SLOW, close, count, count_one_slow, count_slow, enter, enter_slow, function, leave,
-    leave_slow, only_counts, open, open_slow, reverse_count,
+    SLOW, count, count_slow, enter, enter_slow, leave, leave_slow, only_counts, reverse_count,
+    reverse_count_slow, reverse_enter, reverse_enter_slow, reverse_leave, reverse_leave_slow,
 };
 
 /// When native code calls a delegate.
 pub extern "C" fn callback_enter(id: i64) {
-    let crossing = Crossing::ReverseEnterRuntime;
     if only_counts() {
         if reverse_count(id) == SLOW {
-            count_one_slow(crossing, Callee::Woven(id));
+            reverse_count_slow(id);
         }
-    } else if open(crossing, id) == SLOW {
-        open_slow(crossing, Callee::Woven(id));
+    } else if reverse_enter(id) == SLOW {
+        reverse_enter_slow(id);
     }
 }
 
 /// Before the delegate returns to native code.
 pub extern "C" fn callback_leave(id: i64) {
-    if !only_counts() {
-        close(Crossing::ReverseLeaveRuntime, function(id));
+    if !only_counts() && reverse_leave(id) == SLOW {
+        reverse_leave_slow(id);
     }
 }
 

@@ -34,7 +34,7 @@ pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
     let function = by_pointer(pointer as u64);
     known(function).map_or(SLOW, |(task, slot)| {
         let who = Who { function, slot };
-        then(task.cross(Crossing::LeaveRuntime, who, time::now(), 0))
+        then(task.cross_at_once(Crossing::LeaveRuntime, who, time::now()))
     })
 }
 

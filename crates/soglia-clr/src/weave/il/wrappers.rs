@@ -94,6 +94,17 @@ impl Code {
         self.place(done);
     }
 
+    /// Calls a hook that takes the id, and if it does not answer 0, a method with the id.
+    pub fn hook_and(&mut self, id: u32, hook: Hook, method: MdToken) {
+        let done = self.label();
+        self.hook(id, hook);
+        self.brfalse(done);
+        self.ldc_i4(id.cast_signed());
+        self.conv_u8();
+        self.call(method, 1, false);
+        self.place(done);
+    }
+
     /// If the `int32` in `local` is an HRESULT that has failed, it is thrown.
     pub fn throw_if_failed(&mut self, local: u16, throw: MdToken) {
         let go = self.label();
