@@ -3,7 +3,10 @@
 //! On x86-64 a tick is one of the time stamp counter, if the CPU says that it runs at one rate always and the kernel
 //! itself keeps time by it; elsewhere a tick is a nanosecond of `CLOCK_MONOTONIC`. A recording holds pairs of (ticks, clock), its *anchors*.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::{
+    mem::MaybeUninit,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
 
 /// What ticks are counted by. The numbers are part of the recording's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +92,11 @@ pub fn counter() -> u64 {
     slow_now()
 }
 
-/// Out of line, so that the fast way needs neither room on the stack nor registers to be saved.
+/// Out of line, so that the fast way needs neither room on the stack nor registers to be saved. As from C, which does not unwind: so
+/// its callers need nothing for that either.
 #[cold]
 #[inline(never)]
-fn slow_now() -> u64 {
+extern "C" fn slow_now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
 }
 
@@ -108,12 +112,14 @@ pub fn wall_ns() -> u64 {
 
 #[allow(unsafe_code, reason = "the OS clock")]
 fn clock(id: libc::clockid_t) -> u64 {
-    let mut at = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    // Zeros would be stored by a vector register, which managed code may have left in use (see `bucket_of_usual`).
+    let mut at = MaybeUninit::<libc::timespec>::uninit();
     // SAFETY: `at` is valid for writing; both clocks that are asked for here always exist.
-    unsafe { libc::clock_gettime(id, &raw mut at) };
+    if unsafe { libc::clock_gettime(id, at.as_mut_ptr()) } != 0 {
+        return 0;
+    }
+    // SAFETY: the time was written there.
+    let at = unsafe { at.assume_init() };
     at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64
 }
 
