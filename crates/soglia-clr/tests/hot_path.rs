@@ -36,7 +36,7 @@ const KNOWN: [&str; 1] = ["clock_gettime"];
 fn main() {
     let args = Arguments::from_args();
     let library = library();
-    let stale = library.as_deref().is_none_or(|library| is_stale(library));
+    let stale = library.as_deref().is_none_or(is_stale);
     let trial = Trial::test("the_hot_path_of_the_release_build", move || {
         let library = library.ok_or("there is no release build: run make first")?;
         if is_stale(&library) {

@@ -81,7 +81,7 @@ struct Steps {
 impl Steps {
     fn new(number: u64) -> Self {
         Self {
-            how: if number % 2 == 0 {
+            how: if number.is_multiple_of(2) {
                 How::Crossed
             } else {
                 How::CrossedAtOnce
