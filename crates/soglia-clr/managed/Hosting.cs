@@ -36,6 +36,7 @@ internal static unsafe class Managed
     {
         public readonly Thread Thread = Thread.CurrentThread;
         public volatile bool WasInterrupted;
+        public bool IsOver;
     }
 
     // ExecuteInDefaultAppDomain. CoreCLR's own ends the process when the method throws, from .NET 9 on; this gives the HRESULT.
@@ -73,17 +74,40 @@ internal static unsafe class Managed
 
     private static int Waits(nint execution) => (Find(execution).Thread.ThreadState & ThreadState.WaitSleepJoin) != 0 ? 1 : 0;
 
-    private static void Interrupt(nint execution)
+    // Not told to the host: the thread that calls this is none of its tasks.
+    private static int Interrupt(nint execution)
     {
         Execution interrupted = Find(execution);
-        interrupted.WasInterrupted = true;
-        interrupted.Thread.Interrupt();
+        lock (interrupted)
+        {
+            if (interrupted.IsOver)
+            {
+                return 0;
+            }
+
+            interrupted.WasInterrupted = true;
+            interrupted.Thread.Interrupt();
+            return 1;
+        }
     }
 
     private static void End(nint execution)
     {
         Execution over = Find(execution);
-        GCHandle.FromIntPtr(execution).Free();
+        while (!over.IsOver)
+        {
+            try
+            {
+                lock (over)
+                {
+                    over.IsOver = true;
+                }
+            }
+            catch (ThreadInterruptedException)
+            {
+            }
+        }
+
         if (over.WasInterrupted)
         {
             // It may have come when the wait was over; then it is still to come.
@@ -97,6 +121,8 @@ internal static unsafe class Managed
             }
         }
     }
+
+    private static void ForgetExecution(nint execution) => GCHandle.FromIntPtr(execution).Free();
 
     private static void Collect(int generation)
     {

@@ -4,6 +4,7 @@
 //! CLR refuses (`CORPROF_E_UNSUPPORTED_CALL_SEQUENCE`). So they have the clerk ask, and wait; in preemptive mode, which holds up nobody else.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc, Condvar, Mutex, OnceLock, PoisonError,
         mpsc::{Sender, channel},
@@ -83,14 +84,36 @@ fn hire() -> Option<Sender<Question>> {
     thread("soglia", work).then_some(clerk)
 }
 
+thread_local! {
+    /// The engine has made this thread.
+    static OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the engine has made the running thread: then it is no task, and a host does not hear of it.
+pub fn is_own_thread() -> bool {
+    OWN.get()
+}
+
 /// Makes a thread of our own; `false`: it could not be made. What it does is not fenced.
 pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    thread_with(name, 256 << 10, work)
+}
+
+/// The same for work that calls the host or managed code, which need more of a stack. It is fenced.
+pub fn thread_for_others(work: impl FnOnce() + Send + 'static) -> bool {
+    thread_with("soglia", 2 << 20, || crate::boundary::fence((), work))
+}
+
+fn thread_with(name: &str, stack: usize, work: impl FnOnce() + Send + 'static) -> bool {
     // A new thread has the signal mask of its maker, and the program's signals are none of its business.
     let before = block_signals();
     let made = thread::Builder::new()
         .name(name.into())
-        .stack_size(256 << 10)
-        .spawn(work);
+        .stack_size(stack)
+        .spawn(|| {
+            OWN.set(true);
+            work();
+        });
     restore_signals(&before);
     made.is_ok()
 }

@@ -16,11 +16,11 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
-            AtomicIsize, AtomicU64,
+            AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -31,7 +31,7 @@ use soglia_abi::{
 };
 
 use super::{events, host, managed, tasks};
-use crate::boundary::fence;
+use crate::{clerk, tell::occasions};
 
 /// The task runs something that can be aborted.
 const CONTROLLED: u64 = 1 << 63;
@@ -48,19 +48,63 @@ const INSIDE: u64 = PREVENTED - 1;
 /// How often a task that is to be aborted is looked at, whether it waits.
 const LOOKS: Duration = Duration::from_millis(5);
 
+/// Something that can be aborted, as managed code knows it.
+struct Execution {
+    handle: isize,
+    /// The CLR's number of its thread.
+    thread: usize,
+}
+
+impl Execution {
+    /// Whether its thread waits, by .NET or by its host.
+    fn waits(&self) -> Result<bool, HRESULT> {
+        Ok(managed::waits(self.handle)? || occasions::waits(self.thread))
+    }
+
+    /// Ends a wait of its thread, unless it is over; then the host hears of that.
+    fn interrupt(&self) {
+        if managed::interrupt(self.handle) == Ok(true) {
+            occasions::interrupted(self.thread);
+        }
+    }
+}
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        managed::forget_execution(self.handle);
+    }
+}
+
+/// What runs now.
+#[derive(Default)]
+struct Current {
+    execution: Option<Arc<Execution>>,
+    /// There is a thread that ends its waits while it is due.
+    wakes: bool,
+}
+
+impl Current {
+    fn is(&self, execution: &Arc<Execution>) -> bool {
+        let own = self.execution.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, execution))
+    }
+}
+
 /// What aborts a task, and what keeps that from happening.
+///
+/// A host may hold its locks while it calls any of this, so the host is not called in here, and no
+/// thread waits for another one: what takes longer is done by a thread of the engine's own.
 #[derive(Default)]
 pub struct Abort {
     state: AtomicU64,
-    /// The execution, as managed code knows it.
-    execution: AtomicIsize,
-    /// The thread that ends a wait. Its lock is held where the state gets or loses [`CONTROLLED`], and gets [`DUE`].
-    waker: Mutex<Option<JoinHandle<()>>>,
+    /// Locked where the state gets or loses [`CONTROLLED`], and gets [`DUE`]. The thread that holds
+    /// this lock calls neither the host nor the runtime.
+    current: Mutex<Current>,
 }
 
 impl Abort {
-    fn waker(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `ICLRTask::Abort`. On any thread; does not wait.
@@ -77,14 +121,8 @@ impl Abort {
 
     /// Lets it come, if it is asked for and nothing holds it back.
     fn go(self: &Arc<Self>) {
-        {
-            let mut waker = self.waker();
-            if !self.is_due()
-                && let Some(earlier) = waker.take()
-            {
-                // Of an abort that was thrown: it is about to see that.
-                let _ = earlier.join();
-            }
+        let unattended = {
+            let mut current = self.current();
             let free = |state: u64| {
                 let now = state & (CONTROLLED | ASKED | DUE | PREVENTIONS | INSIDE);
                 (now == CONTROLLED | ASKED).then_some(state | DUE)
@@ -92,26 +130,53 @@ impl Abort {
             if self.state.fetch_update(AcqRel, Acquire, free).is_err() {
                 return;
             }
-            let abort = self.clone();
-            let named = thread::Builder::new().name("soglia".into());
-            // Without it the abort comes all the same, at the next crossing.
-            *waker = named.spawn(move || fence((), || abort.wake())).ok();
+            let attended = std::mem::replace(&mut current.wakes, true);
+            current.execution.clone().filter(|_| !attended)
+        };
+        if host::policy_manager().is_some() {
+            clerk::thread_for_others(|| events::takes_action(OPR_ThreadAbort, eAbortThread));
         }
-        // The host may ask for another one in there.
-        events::takes_action(OPR_ThreadAbort, eAbortThread);
+        if let Some(execution) = unattended {
+            let (abort, own) = (self.clone(), execution.clone());
+            // Without it the abort comes all the same, at the next crossing.
+            if !clerk::thread_for_others(move || abort.wake(&own)) {
+                self.stop_waking(&execution);
+            }
+        }
     }
 
     /// On a thread of its own: ends a wait of the task, unless a crossing has thrown before.
-    fn wake(&self) {
-        let execution = self.execution.load(Relaxed);
-        while self.is_due() {
-            match managed::waits(execution) {
-                Ok(true) if self.take() => {
-                    let _ = managed::interrupt(execution);
+    fn wake(&self, execution: &Arc<Execution>) {
+        while self.shall_wake(execution, false) {
+            match execution.waits() {
+                Ok(true) => {
+                    if self.shall_wake(execution, true) {
+                        execution.interrupt();
+                        return;
+                    }
                 }
-                Ok(_) => thread::sleep(LOOKS),
-                Err(_) => return,
+                Ok(false) => thread::sleep(LOOKS),
+                Err(_) => return self.stop_waking(execution),
             }
+        }
+    }
+
+    /// Whether an abort of this is due. The thread that asks is done with it if not, or if it is the
+    /// one to `take` it now.
+    fn shall_wake(&self, execution: &Arc<Execution>, take: bool) -> bool {
+        let mut current = self.current();
+        if !current.is(execution) {
+            return false;
+        }
+        let due = if take { self.take() } else { self.is_due() };
+        current.wakes = due && !take;
+        due
+    }
+
+    fn stop_waking(&self, execution: &Arc<Execution>) {
+        let mut current = self.current();
+        if current.is(execution) {
+            current.wakes = false;
         }
     }
 
@@ -135,22 +200,24 @@ impl Abort {
     }
 
     /// On the task's thread, as the others from here on: something begins that can be aborted. Answers what [`end`](Self::end) wants.
-    fn begin(&self, execution: isize) -> u64 {
-        let _waker = self.waker();
-        self.execution.store(execution, Relaxed);
+    fn begin(&self, execution: Arc<Execution>) -> u64 {
+        let mut current = self.current();
+        *current = Current {
+            execution: Some(execution),
+            wakes: false,
+        };
         let fresh = |state: u64| Some(state & PREVENTIONS | CONTROLLED);
         let before = self.state.fetch_update(AcqRel, Acquire, fresh);
         before.unwrap_or_else(|state| state) & INSIDE
     }
 
-    /// It has ended. Waits for the thread that ends waits, if there is one.
+    /// It has ended.
     fn end(&self, inside: u64) {
-        let mut waker = self.waker();
+        let mut current = self.current();
         let outer = |state: u64| Some(state & PREVENTIONS | inside);
         let _ = self.state.fetch_update(AcqRel, Acquire, outer);
-        if let Some(thread) = waker.take() {
-            let _ = thread.join();
-        }
+        // The caller has another reference: nothing is let go under the lock.
+        *current = Current::default();
     }
 
     fn enter(&self) -> Result<(), HRESULT> {
@@ -201,15 +268,17 @@ pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Resul
         let _inside = inside()?;
         return in_managed(|| managed(0));
     }
-    let execution = managed::begin()?;
+    let execution = Arc::new(Execution {
+        handle: managed::begin()?,
+        thread: occasions::number(),
+    });
     let Some(task) = tasks::make() else {
-        managed::end(execution);
         return in_managed(|| managed(0));
     };
-    let before = task.abort.begin(execution);
-    let result = in_managed(|| managed(execution));
+    let before = task.abort.begin(execution.clone());
+    let result = in_managed(|| managed(execution.handle));
     task.abort.end(before);
-    managed::end(execution);
+    managed::end(execution.handle);
     result
 }
 

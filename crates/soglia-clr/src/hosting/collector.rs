@@ -6,7 +6,6 @@ use std::{
         OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    thread,
 };
 
 use soglia_abi::{
@@ -33,6 +32,7 @@ use super::{
     giving, managed, method,
     runtime_host::started,
 };
+use crate::clerk;
 
 /// Generations are 0 to this.
 const HIGHEST: i32 = 2;
@@ -234,9 +234,9 @@ impl ICLRMemoryNotificationCallback_Impl for Memory_Impl {
             let due = last == 0 || now.saturating_sub(last) >= BETWEEN_COLLECTIONS_NS;
             if due && LAST.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
                 // The host may be in the middle of anything, so not on its thread. If there is no thread, the garbage stays.
-                let _ = thread::Builder::new()
-                    .name("soglia".into())
-                    .spawn(|| method(|| answer(managed::collect(-1))));
+                clerk::thread_for_others(|| {
+                    let _ = method(|| answer(managed::collect(-1)));
+                });
             }
             S_OK
         })

@@ -55,8 +55,9 @@ struct Functions {
     ) -> HRESULT,
     begin: unsafe extern "system" fn() -> isize,
     waits: unsafe extern "system" fn(isize) -> i32,
-    interrupt: unsafe extern "system" fn(isize),
+    interrupt: unsafe extern "system" fn(isize) -> i32,
     end: unsafe extern "system" fn(isize),
+    forget_execution: unsafe extern "system" fn(isize),
     collect: unsafe extern "system" fn(i32),
     statistics: unsafe extern "system" fn(*mut Statistics),
     used: unsafe extern "system" fn(*mut Used),
@@ -122,6 +123,7 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             waits: clr.function(assembly, class, "Waits")?,
             interrupt: clr.function(assembly, class, "Interrupt")?,
             end: clr.function(assembly, class, "End")?,
+            forget_execution: clr.function(assembly, class, "ForgetExecution")?,
             collect: clr.function(assembly, class, "Collect")?,
             statistics: clr.function(assembly, class, "Statistics")?,
             used: clr.function(assembly, class, "Used")?,
@@ -179,23 +181,30 @@ pub fn begin() -> Result<isize, HRESULT> {
 
 /// Whether its thread waits, sleeps or joins.
 pub fn waits(execution: isize) -> Result<bool, HRESULT> {
-    // SAFETY: of Hosting.cs; what `begin` gave, before its `end`.
+    // SAFETY: of Hosting.cs; what `begin` gave, before its `forget_execution`.
     Ok(unsafe { (functions()?.waits)(execution) } != 0)
 }
 
-/// Ends that wait, or the next one.
-pub fn interrupt(execution: isize) -> Result<(), HRESULT> {
+/// Ends that wait, or the next one. False if the execution is over.
+pub fn interrupt(execution: isize) -> Result<bool, HRESULT> {
     // SAFETY: as above.
-    unsafe { (functions()?.interrupt)(execution) };
-    Ok(())
+    Ok(unsafe { (functions()?.interrupt)(execution) } != 0)
 }
 
 /// It is over, and nobody interrupts it any more. On its thread.
 pub fn end(execution: isize) {
     // The host may have stopped the runtime meanwhile, which goes on all the same.
     if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), abort::inside()) {
-        // SAFETY: of Hosting.cs; what `begin` gave, once.
+        // SAFETY: of Hosting.cs; what `begin` gave.
         unsafe { (functions.end)(execution) };
+    }
+}
+
+/// Nobody asks about it any more. On any thread; nothing in there waits.
+pub fn forget_execution(execution: isize) {
+    if let Some(functions) = FUNCTIONS.get() {
+        // SAFETY: of Hosting.cs; what `begin` gave, once.
+        unsafe { (functions.forget_execution)(execution) };
     }
 }
 

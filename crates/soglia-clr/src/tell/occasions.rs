@@ -30,6 +30,7 @@ use soglia_abi::{
 use super::thread::{self, Known, Thread};
 use crate::{
     boundary::keeping_errno,
+    clerk,
     hosting::{self, heed},
 };
 
@@ -119,7 +120,9 @@ fn waiting(
     if words.until == 0 && time > 0 {
         words.until = now() + 1_000_000 * u64::from(time.cast_unsigned());
     }
+    own.waits.store(true, Release);
     let answer = heed(wait(time.cast_unsigned()));
+    own.waits.store(false, Release);
     if answer != HOST_E_INTERRUPTED {
         return done(answer);
     }
@@ -220,13 +223,33 @@ pub extern "C" fn interrupt(words: *mut Words) -> isize {
     // SAFETY: as in `sleep`.
     let words = unsafe { &*words };
     keeping_errno(|| {
-        if let Some(other) = other(words) {
-            other.interrupted.store(true, Release);
-            // SAFETY: a live task. If it cannot be woken, it looks before it sleeps again.
-            let _ = heed(unsafe { other.task().Alert() });
+        // Of what our own threads do, the host hears when they have done it: `interrupted`.
+        if !clerk::is_own_thread() {
+            // It may be the running one, which may not have asked for its task yet.
+            let _ = task();
+            interrupted(words.thread);
         }
     });
     0
+}
+
+/// The CLR's number of the running thread, for [`interrupted`]; 0: it has none.
+pub fn number() -> usize {
+    thread::number().unwrap_or(0)
+}
+
+/// Whether the thread with this number of the CLR's sleeps or waits by its host.
+pub fn waits(number: usize) -> bool {
+    thread::known(number).is_some_and(|of| of.waits.load(Acquire))
+}
+
+/// The thread with this number of the CLR's has been interrupted: its task's `Alert`.
+pub fn interrupted(number: usize) {
+    if let Some(other) = thread::known(number) {
+        other.interrupted.store(true, Release);
+        // SAFETY: a live task. If it cannot be woken, it looks before it sleeps again.
+        let _ = heed(unsafe { other.task().Alert() });
+    }
 }
 
 /// A thread that .NET has made begins, with that priority: the host gives its task.

@@ -26,7 +26,7 @@ use soglia_abi::{
 use windows_core::Interface;
 
 use crate::{
-    boundary, engine,
+    boundary, clerk, engine,
     hosting::{self, heed},
     tls::{self, AtEnd, thread_pointer},
 };
@@ -45,6 +45,8 @@ pub(super) struct Known {
     task: ManuallyDrop<IHostTask>,
     /// `Thread.Interrupt` was called for it, or may have been before it was listed, and it has not looked since.
     pub(super) interrupted: AtomicBool,
+    /// It waits in a method of the host's, of which .NET does not know.
+    pub(super) waits: AtomicBool,
 }
 
 // SAFETY: a host's task may be called from any thread, as the hosting API has it; the rest synchronises itself.
@@ -83,6 +85,11 @@ static DELAYING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 pub fn delays_abort(os_thread: u32) -> bool {
     let delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
     delaying.contains(&os_thread)
+}
+
+fn forget_delay(os_thread: u32) {
+    let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
+    delaying.remove(&os_thread);
 }
 
 /// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
@@ -127,7 +134,13 @@ pub(super) fn current() -> Option<&'static Thread> {
 
 #[cold]
 fn make() -> Option<&'static Thread> {
+    // The host may hold locks for which such a thread would wait here.
+    if clerk::is_own_thread() {
+        return None;
+    }
     boundary::fence(None, || {
+        // Of an earlier thread with this number, which has died without its end.
+        forget_delay(tls::os_thread());
         let thread = Box::into_raw(Box::new(Thread {
             known: OnceCell::new(),
             paired: Cell::new(false),
@@ -173,11 +186,11 @@ impl Thread {
         let before = self.delays.replace(delays);
         if before != delays {
             let os_thread = tls::os_thread();
-            let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
             if delays {
+                let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
                 delaying.insert(os_thread);
             } else {
-                delaying.remove(&os_thread);
+                forget_delay(os_thread);
             }
         }
         before
@@ -296,6 +309,7 @@ impl Thread {
                 // SAFETY: a task, with a reference for us, until the last of those who have this is gone.
                 task: ManuallyDrop::new(unsafe { hosting::stand_in(task) }),
                 interrupted: AtomicBool::new(true),
+                waits: AtomicBool::new(false),
             };
             // If the host has led here again, that was faster, and this task is released.
             let _ = self.known.set(Arc::new(known));
@@ -305,18 +319,21 @@ impl Thread {
 
     fn list(&self, known: &Arc<Known>) {
         boundary::fence((), || {
-            let mut id = ThreadId::NULL;
-            let Some(engine) = engine::get() else { return };
-            // SAFETY: a pointer to a local. The CLR answers this anywhere.
-            if unsafe { engine.info.GetCurrentThreadID(&raw mut id) }.is_err() {
-                return;
-            }
-            self.id.set(id.0);
+            let Some(id) = number() else { return };
+            self.id.set(id);
             let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = all.insert(id.0, known.clone());
+            let before = all.insert(id, known.clone());
             drop(all);
             // It may be the last that holds its task: then its release is the host's code.
             drop(before);
         });
     }
+}
+
+/// The CLR's number of the running thread, if it knows it.
+pub(super) fn number() -> Option<usize> {
+    let mut id = ThreadId::NULL;
+    // SAFETY: a pointer to a local. The CLR answers this anywhere.
+    let answer = unsafe { engine::get()?.info.GetCurrentThreadID(&raw mut id) };
+    answer.is_ok().then_some(id.0)
 }

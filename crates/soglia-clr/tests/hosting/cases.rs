@@ -2,7 +2,7 @@
 
 use crate::{
     aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
-    lasting::*, managers::*, occasions::*, programs::*, runs::*, scarcity::*, slots::*,
+    lasting::*, locked::*, managers::*, occasions::*, programs::*, runs::*, scarcity::*, slots::*,
 };
 
 /// One process.
@@ -122,6 +122,14 @@ pub const ALL: &[Case] = &[
         who_runs_managed_code_needs_to_run,
     ),
     case("aborts_lose_no_pair", aborts_lose_no_pair),
+    case(
+        "aborts_come_back_while_the_host_holds_its_lock",
+        aborts_come_back_while_the_host_holds_its_lock,
+    ),
+    case(
+        "a_sleep_of_the_hosts_own_is_ended",
+        a_sleep_of_the_hosts_own_is_ended,
+    ),
     case(
         "flags_and_properties_reach_the_runtime",
         flags_and_properties_reach_the_runtime,

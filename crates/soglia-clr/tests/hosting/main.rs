@@ -18,6 +18,7 @@ mod endings;
 mod faults;
 mod host;
 mod lasting;
+mod locked;
 mod managers;
 mod occasions;
 mod programs;
