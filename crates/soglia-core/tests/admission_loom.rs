@@ -5,7 +5,7 @@
 
 use std::{num::NonZeroU16, sync::atomic::AtomicUsize, sync::atomic::Ordering::SeqCst};
 
-use admission::{Doing, Refusal, Slots, Task};
+use admission::{Doing, Refusal, Slots, Task, Thread};
 use loom::{
     model::Builder,
     sync::{Arc, Condvar, Mutex, atomic::AtomicU32},
@@ -46,7 +46,7 @@ mod sync {
     }
 }
 
-type Look = Box<dyn Fn(u32) -> Doing + Send + Sync>;
+type Look = Box<dyn Fn(Thread) -> Doing + Send + Sync>;
 
 fn slots(count: u16, limit: Option<u64>, look: Look) -> Arc<Slots<Look>> {
     let limit = limit.map(std::time::Duration::from_millis);
@@ -59,7 +59,7 @@ fn nobody_sleeps() -> Look {
 
 /// This thread does this, and all others run.
 fn only(thread: u32, doing: Doing) -> Look {
-    Box::new(move |other| match other == thread {
+    Box::new(move |other| match other.number == thread {
         true => doing,
         false => Doing::Runs,
     })
@@ -92,7 +92,7 @@ fn spawn(
     body: impl FnOnce(&Slots<Look>, &mut Task) + 'static,
 ) -> thread::JoinHandle<()> {
     let slots = slots.clone();
-    thread::spawn(move || body(&slots, &mut Task::new(number)))
+    thread::spawn(move || body(&slots, &mut Task::new(number.into())))
 }
 
 fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
@@ -258,7 +258,11 @@ impl Monitor {
 /// Tells of those who sleep there.
 fn sleepers_of<const N: usize>(monitors: [&Arc<Monitor>; N]) -> Look {
     let monitors = monitors.map(Arc::clone);
-    let sleeps = move |thread| monitors.iter().any(|m| m.sleeper.load(SeqCst) == thread);
+    let sleeps = move |thread: Thread| {
+        monitors
+            .iter()
+            .any(|m| m.sleeper.load(SeqCst) == thread.number)
+    };
     Box::new(move |thread| match sleeps(thread) {
         true => Doing::Sleeps(0),
         false => Doing::Runs,
@@ -271,7 +275,7 @@ fn the_slot_of_a_sleeper_is_lent() {
     check(0, || {
         let monitor = Monitor::new();
         let slots = slots(1, None, sleepers_of([&monitor]));
-        let mut first = Task::new(1);
+        let mut first = Task::new(1.into());
         slots.enter(&mut first).unwrap();
         let waker = {
             let monitor = monitor.clone();
@@ -295,7 +299,7 @@ fn sleepers_wait_for_sleepers() {
     check(2, || {
         let (monitor, second) = (Monitor::new(), Monitor::new());
         let slots = slots(1, None, sleepers_of([&monitor, &second]));
-        let mut first = Task::new(1);
+        let mut first = Task::new(1.into());
         slots.enter(&mut first).unwrap();
         let came = Arc::new(AtomicUsize::new(0));
         let each = |number| {
@@ -325,7 +329,7 @@ fn a_slot_is_lent_or_given_not_both() {
     check(3, || {
         let slots = slots(1, None, only(1, Doing::Sleeps(0)));
         let running = Arc::new(Running::default());
-        let mut first = Task::new(1);
+        let mut first = Task::new(1.into());
         slots.enter(&mut first).unwrap();
         let each = |number| {
             let running = running.clone();
@@ -366,7 +370,7 @@ fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
 fn of_a_dead_owner_one_is_told() {
     check(3, || {
         let slots = slots(1, None, only(1, Doing::Gone));
-        slots.reverse_enter(&mut Task::new(1)).unwrap();
+        slots.reverse_enter(&mut Task::new(1.into())).unwrap();
         let told = Arc::new(AtomicUsize::new(0));
         let running = Arc::new(Running::default());
         let each = |number| {
@@ -391,7 +395,7 @@ fn of_a_dead_owner_one_is_told() {
 fn lifting_the_bound_lets_all_go_on() {
     check(3, || {
         let slots = slots(1, None, nobody_sleeps());
-        let mut holder = Task::new(1);
+        let mut holder = Task::new(1.into());
         slots.enter(&mut holder).unwrap();
         let each = |number| {
             spawn(number, &slots, |slots, task| {
@@ -403,6 +407,64 @@ fn lifting_the_bound_lets_all_go_on() {
         slots.lift();
         join(others);
         slots.leave(&mut holder).unwrap();
+        all_free(&slots, 1);
+    });
+}
+
+/// A task has the only slot, and looks until another one has had it.
+#[test]
+fn who_looks_gives_way() {
+    check(3, || {
+        let slots = slots(1, None, nobody_sleeps());
+        let running = Arc::new(Running::default());
+        let seen = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let looks = {
+            let (running, seen) = (running.clone(), seen.clone());
+            spawn(1, &slots, move |slots, task| {
+                slots.enter(task).unwrap();
+                while !seen.load(SeqCst) {
+                    running.managed(1);
+                    if !slots.give_way(task) {
+                        thread::yield_now();
+                    }
+                }
+                running.managed(1);
+                slots.leave(task).unwrap();
+            })
+        };
+        let does = spawn(2, &slots, move |slots, task| {
+            slots.enter(task).unwrap();
+            running.managed(1);
+            seen.store(true, SeqCst);
+            slots.leave(task).unwrap();
+        });
+        join([looks, does]);
+        all_free(&slots, 1);
+    });
+}
+
+/// Two give way to each other and to a third one, and sleep, in all orders.
+#[test]
+fn giving_way_and_resting_lose_no_slot() {
+    check(2, || {
+        let slots = slots(1, None, nobody_sleeps());
+        let running = Arc::new(Running::default());
+        let each = |number| {
+            let running = running.clone();
+            spawn(number, &slots, move |slots, task| {
+                slots.enter(task).unwrap();
+                running.managed(1);
+                if number == 1 {
+                    slots.rest(task);
+                    slots.wake(task);
+                } else {
+                    slots.give_way(task);
+                }
+                running.managed(1);
+                slots.leave(task).unwrap();
+            })
+        };
+        join([1, 2].map(each));
         all_free(&slots, 1);
     });
 }

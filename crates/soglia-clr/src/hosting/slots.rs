@@ -25,20 +25,21 @@ use soglia_abi::{
         types::{INFINITE, LPTHREAD_START_ROUTINE},
     },
     hresult::{
-        E_INVALIDARG, E_NOTIMPL, E_POINTER, E_UNEXPECTED, HOST_E_ABANDONED, HOST_E_NOT_OWNER,
-        HOST_E_TIMEOUT, S_OK,
+        E_INVALIDARG, E_NOTIMPL, E_POINTER, E_UNEXPECTED, HOST_E_ABANDONED, HOST_E_INTERRUPTED,
+        HOST_E_NOT_OWNER, HOST_E_TIMEOUT, S_OK,
     },
 };
-use soglia_core::admission::{self, Bound, Doing, Refusal, Task};
+use soglia_core::admission::{self, Bound, Doing, Refusal, Task, Thread};
 use windows_core::{ComObject, Interface, implement};
 
 use super::{fenced::stand_in, host, suspension};
 use crate::boundary::fence;
 
 pub use figures::{shut_down, write_down};
+pub use soglia_core::admission::waiting;
 
 /// Slots, and who knows what threads do.
-type Slots = admission::Slots<fn(u32) -> Doing>;
+type Slots = admission::Slots<fn(Thread) -> Doing>;
 
 /// Those of all managers that there are.
 static ALL: Mutex<Vec<Weak<Slots>>> = Mutex::new(Vec::new());
@@ -63,16 +64,27 @@ pub fn alone() -> bool {
 }
 
 /// Threads that wait for the collector sleep too, and will run managed code as soon as they are let.
-fn look_at(thread: u32) -> Doing {
+fn look_at(thread: Thread) -> Doing {
     match admission::look_at(thread) {
         Doing::Sleeps(_) if suspension::is_on() => Doing::Runs,
         doing => doing,
     }
 }
 
+/// The calling thread has nothing to do but to look for what others do: its slots go to those who wait.
+pub fn give_way() {
+    fence((), || threads::all(|slots, task| _ = slots.give_way(task)));
+}
+
+/// The calling thread has slept, by .NET.
+pub fn slept() {
+    fence((), || threads::all(Slots::wake));
+}
+
 fn new_slots(bound: Bound) -> Arc<Slots> {
     let slots: Arc<Slots> = Arc::new(Slots::new(bound.slots, bound.limit, look_at));
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|slots| slots.strong_count() > 0);
     all.push(Arc::downgrade(&slots));
     slots
 }
@@ -166,6 +178,16 @@ impl Manager {
         })
     }
 
+    /// Hands the calling thread's slot to whoever waits for one. Whether anybody did.
+    fn gives_way(&self) -> bool {
+        let mut gave = false;
+        let _ = self.own(|slots, task| {
+            gave = slots.give_way(task);
+            Ok(())
+        });
+        gave
+    }
+
     /// Asks the manager behind, if there is one.
     fn inner(&self, otherwise: HRESULT, ask: impl FnOnce(&IHostTaskManager) -> HRESULT) -> HRESULT {
         self.inner.as_ref().map_or(otherwise, ask)
@@ -201,7 +223,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
             if task.is_null() {
                 return E_POINTER;
             }
-            let own: IHostTask = ComObject::new(Thread).into_interface();
+            let own: IHostTask = ComObject::new(PlainTask).into_interface();
             // SAFETY: not null, and valid by COM's rules.
             unsafe { *task = own.into_raw() };
             S_OK
@@ -222,15 +244,33 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn Sleep(&self, milliseconds: u32, option: u32) -> HRESULT {
+        if milliseconds == 0 {
+            self.gives_way();
+        } else {
+            let _ = self.own(|slots, task| {
+                slots.rest(task);
+                Ok(())
+            });
+        }
         // SAFETY: as above.
-        self.inner(E_NOTIMPL, |inner| unsafe {
+        let slept = self.inner(E_NOTIMPL, |inner| unsafe {
             inner.Sleep(milliseconds, option)
-        })
+        });
+        // Otherwise .NET sleeps now, and tells when it has (`slept`).
+        if [S_OK, HOST_E_INTERRUPTED].contains(&slept) {
+            let _ = self.own(|slots, task| {
+                slots.wake(task);
+                Ok(())
+            });
+        }
+        slept
     }
 
     unsafe fn SwitchToTask(&self, option: u32) -> HRESULT {
+        let gave = self.gives_way();
         // SAFETY: as above.
-        self.inner(E_NOTIMPL, |inner| unsafe { inner.SwitchToTask(option) })
+        let inner = self.inner(E_NOTIMPL, |inner| unsafe { inner.SwitchToTask(option) });
+        if gave { S_OK } else { inner }
     }
 
     unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
@@ -374,9 +414,9 @@ impl Manager {
 
 /// A task where there is no host behind to have one. It is the thread that runs, and nothing can be done to it.
 #[implement(IHostTask)]
-struct Thread;
+struct PlainTask;
 
-impl IHostTask_Impl for Thread_Impl {
+impl IHostTask_Impl for PlainTask_Impl {
     unsafe fn Start(&self) -> HRESULT {
         E_NOTIMPL
     }

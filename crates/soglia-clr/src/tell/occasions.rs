@@ -31,7 +31,7 @@ use super::thread::{self, Known, Thread};
 use crate::{
     boundary::keeping_errno,
     clerk,
-    hosting::{self, heed},
+    hosting::{self, heed, slots},
 };
 
 /// What is asked, and where the asker finds the answer. Only what the question needs is filled in.
@@ -168,6 +168,9 @@ pub extern "C" fn join(words: *mut Words) -> isize {
     // SAFETY: as in `sleep`.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {
+        if words.value == 0 {
+            slots::give_way();
+        }
         let (Some((_, own)), Some(other)) = (task(), other(words)) else {
             return OWN;
         };
@@ -215,6 +218,18 @@ pub extern "C" fn switch(words: *mut Words) -> isize {
             _ => OWN,
         }
     });
+    0
+}
+
+/// The running thread has nothing to do but to look for what others do: who waits for its slot gets it. Told where somebody waits.
+pub extern "C" fn give_way(_: *mut Words) -> isize {
+    keeping_errno(slots::give_way);
+    0
+}
+
+/// `Thread.Sleep`, which .NET has done.
+pub extern "C" fn slept(_: *mut Words) -> isize {
+    keeping_errno(slots::slept);
     0
 }
 

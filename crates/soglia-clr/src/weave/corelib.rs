@@ -242,8 +242,8 @@ impl<'a> CoreLib<'a> {
         })
     }
 
-    /// The body of a method, in the CLR's memory.
-    pub(super) fn body(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
+    /// The body of a method, in the CLR's memory. `None`: it has no code.
+    pub(super) fn whole_body(&self, method: MdToken) -> Option<&[u8]> {
         let (mut code, mut size) = (std::ptr::null(), 0);
         // SAFETY: a method of this module, pointers to locals.
         let answer = unsafe {
@@ -251,17 +251,20 @@ impl<'a> CoreLib<'a> {
                 .info
                 .GetILFunctionBody(self.module, method, &raw mut code, &raw mut size)
         };
-        let plain = if answer.is_ok() && !code.is_null() {
-            // SAFETY: CoreLib is never unloaded, and its image is that long there.
-            body::plain(unsafe { std::slice::from_raw_parts(code, size as usize) })
-        } else {
-            None
-        };
-        plain.ok_or_else(|| {
-            let name = self.before(method).map(|before| before.name);
-            let name = String::from_utf16_lossy(&name.unwrap_or_default());
-            format!("{name} in System.Private.CoreLib has no code, or code of an unknown shape")
-        })
+        let there = answer.is_ok() && !code.is_null();
+        // SAFETY: CoreLib is never unloaded, and its image is that long there.
+        there.then(|| unsafe { std::slice::from_raw_parts(code, size as usize) })
+    }
+
+    /// The same taken apart, if it is plain.
+    pub(super) fn body(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
+        self.whole_body(method)
+            .and_then(body::plain)
+            .ok_or_else(|| {
+                let name = self.before(method).map(|before| before.name);
+                let name = String::from_utf16_lossy(&name.unwrap_or_default());
+                format!("{name} in System.Private.CoreLib has no code, or code of an unknown shape")
+            })
     }
 
     pub(super) fn set_body(&self, method: MdToken, body: &[u8]) -> Result<(), String> {

@@ -49,6 +49,7 @@ pub mod r2r;
 mod ruled;
 pub mod sig;
 mod told;
+mod turns;
 
 pub use around::{Method, Refusal};
 

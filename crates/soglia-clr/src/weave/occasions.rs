@@ -33,8 +33,12 @@ use super::{
     emit::{Emitter, NewMethod},
     il::{Code, Label},
     sig::{self, MethodSig},
+    turns,
 };
-use crate::tell::occasions::{self, LOOK, NOT_DONE, Words};
+use crate::{
+    hosting::slots,
+    tell::occasions::{self, LOOK, NOT_DONE, Words},
+};
 
 const THREAD: &str = "System.Threading.Thread";
 const CULTURE: &str = "System.Globalization.CultureInfo";
@@ -181,6 +185,9 @@ pub(super) fn take_over(corelib: &CoreLib) -> Done {
             }
         }
     }
+    if slots::any() {
+        turns::take_over(corelib, &mut done);
+    }
     done
 }
 
@@ -306,7 +313,12 @@ fn sleep(corelib: &CoreLib, before: Plain) -> Written {
     code.ret(false);
     code.place(own);
     wait_on(&mut code, 0);
-    as_before(code, before, false)
+    code.inlined(before.code, before.stack, 0);
+    if slots::any() {
+        tell(corelib, &mut code, occasions::slept)?;
+    }
+    code.ret(false);
+    finish(code, before.locals)
 }
 
 fn join(corelib: &CoreLib, before: Plain) -> Written {
@@ -421,10 +433,19 @@ fn culture(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Writt
 /// Tells, and nothing comes of it.
 fn told(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Written {
     let mut code = Code::new();
+    tell(corelib, &mut code, function)?;
+    as_before(code, before, false)
+}
+
+/// Calls a function that needs no words.
+pub(super) fn tell(
+    corelib: &CoreLib,
+    code: &mut Code,
+    function: Function<Words>,
+) -> Result<(), String> {
     code.ldc_i4(0);
     code.conv_i();
-    corelib.call(&mut code, function)?;
-    as_before(code, before, false)
+    corelib.call(code, function)
 }
 
 #[cfg(test)]

@@ -233,6 +233,14 @@ pub const ALL: &[Case] = &[
         a_refused_callback_holds_no_slot,
     ),
     case("many_threads_share_few_slots", many_threads_share_few_slots),
+    case(
+        "whoever_looks_lets_others_go_on",
+        whoever_looks_lets_others_go_on,
+    ),
+    case(
+        "whoever_looks_lets_others_go_on_with_a_manager_behind",
+        whoever_looks_lets_others_go_on_with_a_manager_behind,
+    ),
     case("stopping_while_tasks_are_out", stopping_while_tasks_are_out),
     case(
         "the_first_of_two_hosts_is_told",

@@ -86,7 +86,11 @@ impl IHostControl_Impl for Control_Impl {
             }
             _ => null_mut(),
         };
-        if object.is_null() { E_NOINTERFACE } else { S_OK }
+        if object.is_null() {
+            E_NOINTERFACE
+        } else {
+            S_OK
+        }
     }
 
     unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {

@@ -347,23 +347,24 @@ impl Acting {
 
     /// Where the runtime runs already.
     pub fn joined(library: &Library, host: ICLRRuntimeHost4, script: Arc<Script>) -> Self {
-        let folder = library.folder();
-        let load = |name: &str| {
-            let path = folder.join(name).into_os_string().into_string().unwrap();
-            let path = CString::new(path).unwrap();
-            // SAFETY: a C string; a library of ours. Whoever asks for its name from now on gets this one.
-            let native = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-            assert!(!native.is_null(), "{path:?}");
-            native
-        };
-        load("libacting_other.so");
-        let native = load("libacting.so");
-        Self {
+        let mut acting = Self {
             host,
             script,
-            native,
-            folder,
-        }
+            native: null_mut(),
+            folder: library.folder(),
+        };
+        acting.load("libacting_other.so");
+        acting.native = acting.load("libacting.so");
+        acting
+    }
+
+    /// Loads a native library of the fixtures: whoever asks for its name from now on gets this one.
+    pub fn load(&self, name: &str) -> *mut c_void {
+        let path = CString::new(self.file(name)).unwrap();
+        // SAFETY: a C string; a library of ours.
+        let native = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+        assert!(!native.is_null(), "{path:?}");
+        native
     }
 
     /// A file of the folder with the native libraries.

@@ -268,3 +268,43 @@ pub fn many_threads_share_few_slots(library: &Library, version: &str) {
     assert_eq!(acting.get("EndThread", ""), 1);
     assert_eq!(acting.get("Call", "plain"), 2);
 }
+
+/// Tasks of a host that give way, sleep and try: others get on, whether a manager is behind or not.
+pub fn whoever_looks_lets_others_go_on(library: &Library, version: &str) {
+    looks(library, version, None);
+}
+
+pub fn whoever_looks_lets_others_go_on_with_a_manager_behind(library: &Library, version: &str) {
+    // It sleeps and switches itself.
+    let script = script::script(|_, _| S_OK);
+    looks(library, version, Some(&script::manager(&script)));
+}
+
+fn looks(library: &Library, version: &str, inner: Option<&IHostTaskManager>) {
+    let bound = manager(library, 1, INFINITE, inner);
+    let acting = under(library, version, &bound, script::script(|_, _| S_OK));
+    acting.load("libsemantics.so");
+    let path = crate::api::assembly();
+    let path = path.to_str().unwrap().replace("hosted", "turns");
+    let words = "look yield sleep0 sleep1 sleepspan spinwait spinuntil spinlock taskyield tryenter tryenter0 waitone join";
+    let words: Vec<Vec<u16>> = words.split(' ').map(crate::api::wide).collect();
+    let words: Vec<*const u16> = words.iter().map(|word| word.as_ptr()).collect();
+    let mut code = 99;
+    // SAFETY: zero-terminated texts, and a place for the answer.
+    let answer = unsafe {
+        let path = crate::api::wide(&path);
+        acting.host.ExecuteAssembly(
+            1,
+            path.as_ptr(),
+            words.len() as i32,
+            words.as_ptr(),
+            &raw mut code,
+        )
+    };
+    assert_eq!((answer, code), (S_OK, 0));
+    assert_eq!(figures(&bound).TimedOut, 0);
+    // A host may ask for it by itself; nobody waits now, and there is nobody behind.
+    // SAFETY: no pointers.
+    let switched = unsafe { bound.SwitchToTask(0) };
+    assert_eq!(switched, if inner.is_some() { S_OK } else { E_NOTIMPL });
+}

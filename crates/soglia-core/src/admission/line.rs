@@ -1,8 +1,20 @@
 //! Who waits for a slot, in the order in which they came.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::sync::{self, Arc, Condvar, Mutex, PoisonError};
+
+/// All who wait in a line of this process.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many tasks of this process wait for a slot: a hint, for those who would give way to them.
+pub const fn waiting() -> &'static AtomicUsize {
+    &WAITING
+}
 
 /// What somebody in line is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +103,7 @@ impl Line {
         // Left over from a wait that was given up.
         *signal.news.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.waiting.push_back(Waiting { token, signal });
+        WAITING.fetch_add(1, Relaxed);
         if self.looker == 0 {
             self.looker = token;
         }
@@ -114,6 +127,7 @@ impl Line {
         self.is_lifted = true;
         self.looker = 0;
         for waiting in self.waiting.drain(..) {
+            WAITING.fetch_sub(1, Relaxed);
             waiting.tell(News::Lifted);
         }
     }
@@ -130,6 +144,7 @@ impl Line {
 
     /// Finds another one who looks, if it was this.
     fn has_left(&mut self, token: u64) {
+        WAITING.fetch_sub(1, Relaxed);
         if self.looker == token {
             let last = self.waiting.back();
             self.looker = last.map_or(0, |last| last.token);

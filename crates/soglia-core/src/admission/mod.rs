@@ -5,10 +5,10 @@
 //! free it waits in line; a slot that is given back goes to the first in line, so nobody is overtaken.
 //!
 //! ```
-//! use soglia_core::admission::{Slots, Task, look_at};
+//! use soglia_core::admission::{Slots, Task, Thread, look_at};
 //!
 //! let slots = Slots::new(2.try_into().unwrap(), None, look_at);
-//! let mut task = Task::new(std::process::id());
+//! let mut task = Task::new(Thread::current());
 //! slots.leave(&mut task)?; // nothing to give yet: its thread has begun in managed code without a slot
 //! slots.enter(&mut task)?; // the native call has returned
 //! assert_eq!(slots.free(), 1);
@@ -23,6 +23,13 @@
 //! line for its slot. Therefore one of those in line looks at the holders' threads every few milliseconds. Whose thread sleeps, and has slept without a break
 //! since the last look, is not running managed code: its slot is *lent*, to the first in line. When the sleeper wakes, it goes on without a slot, so that more than N tasks may
 //! run until its next crossing, and there it has nothing to give. So nobody waits for ever for a slot unless N tasks run managed code for ever.
+//!
+//! # Who gives way
+//!
+//! A task may look again and again whether another one has done something, and let others run meanwhile
+//! (`Thread.Yield`, `Thread.Sleep(0)`). The other one may need its slot. So there it hands its slot to the first in line,
+//! if anybody is in line, and waits at the end of the line itself ([`Slots::give_way`]). A task that sleeps for a time of its own choice
+//! gives its slot back to the line for as long ([`Slots::rest`], [`Slots::wake`]).
 //!
 //! # What a task is told
 //!
@@ -42,7 +49,8 @@ mod slots;
 mod task;
 
 pub use bound::Bound;
-pub use proc::look_at;
+pub use line::waiting;
+pub use proc::{Thread, look_at};
 pub use slots::{Figures, Slots};
 pub use task::Task;
 

@@ -4,15 +4,71 @@ use std::fs;
 
 use super::Doing;
 
+/// A thread of the process.
+///
+/// Linux gives the number of a thread that has ended to another one, sooner or later. When it began
+/// tells the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// The operating system's number (`gettid`).
+    pub number: u32,
+    /// When it began, in ticks of the kernel's clock, of which [`Thread::TIMES`] are told apart; 0:
+    /// that is not known.
+    pub began: u32,
+}
+
+impl Thread {
+    /// So many beginnings are told apart: of threads with one number, those that began up to three
+    /// hours one after the other.
+    pub const TIMES: u32 = 1 << 20;
+
+    /// The running thread.
+    pub fn current() -> Self {
+        let stat = fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+        let number = stat
+            .split(' ')
+            .next()
+            .and_then(|number| number.parse().ok());
+        Self {
+            number: number.unwrap_or(0),
+            began: began(&stat).unwrap_or(0),
+        }
+    }
+}
+
+/// A thread of which it is not known when it began.
+impl From<u32> for Thread {
+    fn from(number: u32) -> Self {
+        Self { number, began: 0 }
+    }
+}
+
+/// The 22nd field, which is the 20th behind the name in parentheses; never 0.
+fn began(stat: &str) -> Option<u32> {
+    let (_, behind) = stat.rsplit_once(") ")?;
+    let ticks: u64 = behind.split(' ').nth(19)?.parse().ok()?;
+    Some(((ticks % u64::from(Thread::TIMES)) as u32).max(1))
+}
+
 /// What this thread of the process does. If /proc cannot tell, it sleeps: better that too many tasks run than none.
 ///
 /// A thread that the garbage collector or anybody else has made wait sleeps as well; who knows better, says so.
-pub fn look_at(thread: u32) -> Doing {
-    match fs::read_to_string(format!("/proc/self/task/{thread}/status")) {
-        Ok(status) => read(&status).unwrap_or(UNKNOWN),
-        Err(_) if fs::exists("/proc/self/status").is_ok_and(|there| there) => Doing::Gone,
-        Err(_) => UNKNOWN,
+pub fn look_at(thread: Thread) -> Doing {
+    let folder = format!("/proc/self/task/{}", thread.number);
+    let Ok(status) = fs::read_to_string(format!("{folder}/status")) else {
+        return match fs::exists("/proc/self/status") {
+            Ok(true) => Doing::Gone,
+            _ => UNKNOWN,
+        };
+    };
+    // Read after the status: who has begun by now may be another one, and then that status is void.
+    if thread.began != 0
+        && let Ok(stat) = fs::read_to_string(format!("{folder}/stat"))
+        && began(&stat).is_some_and(|began| began != thread.began)
+    {
+        return Doing::Gone;
     }
+    read(&status).unwrap_or(UNKNOWN)
 }
 
 const UNKNOWN: Doing = Doing::Sleeps(u64::MAX);
@@ -58,10 +114,23 @@ mod tests {
 
     #[test]
     fn a_running_thread_runs_and_others_are_gone() {
-        // SAFETY: has no precondition.
-        #[allow(unsafe_code, reason = "the OS's number of this thread")]
-        let own = unsafe { libc::gettid() };
-        assert_eq!(look_at(own.unsigned_abs()), Doing::Runs);
-        assert_eq!(look_at(u32::MAX), Doing::Gone);
+        let own = Thread::current();
+        assert_eq!(look_at(own), Doing::Runs);
+        assert_eq!(look_at(Thread::from(own.number)), Doing::Runs);
+        assert_eq!(look_at(Thread::from(u32::MAX)), Doing::Gone);
+        // Its number was another thread's, once.
+        let began = own.began ^ 1;
+        assert_eq!(look_at(Thread { began, ..own }), Doing::Gone);
+    }
+
+    #[test]
+    fn a_beginning_is_found_behind_any_name() {
+        let stat = |ticks: u64| {
+            format!("7 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 {ticks} 20 21\n")
+        };
+        assert_eq!(began(&stat(1234)), Some(1234));
+        assert_eq!(began(&stat(u64::from(Thread::TIMES) + 5)), Some(5));
+        assert_eq!(began(&stat(u64::from(Thread::TIMES))), Some(1));
+        assert_eq!(began("7 (a"), None);
     }
 }

@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    Doing, Refusal, Task,
-    line::{Line, News},
+    Doing, Refusal, Task, Thread,
+    line::{Line, News, Signal},
     task::{
         Callback,
         token::{self, FREE, WAITED_FOR},
     },
+    waiting,
 };
 use crate::sync::{
     AtomicU64, Mutex, MutexGuard,
@@ -74,7 +75,7 @@ struct Counters {
     abandoned: Counter,
 }
 
-/// A fixed number of slots. `L` tells of a thread, by its number, what it does: [`look_at`](super::look_at), or something that knows more.
+/// A fixed number of slots. `L` tells of a thread what it does: [`look_at`](super::look_at), or something that knows more.
 #[derive(Debug)]
 pub struct Slots<L> {
     cells: Box<[Cell]>,
@@ -92,7 +93,7 @@ struct Sleeper {
     sleep: u64,
 }
 
-impl<L: Fn(u32) -> Doing> Slots<L> {
+impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// So many slots, all free. A task waits for one at most for `limit`; without a limit, until it gets one.
     pub fn new(count: NonZeroU16, limit: Option<Duration>, look_at: L) -> Self {
         let cell = |_| Cell(AtomicU64::new(FREE));
@@ -176,6 +177,61 @@ impl<L: Fn(u32) -> Doing> Slots<L> {
         }
         task.is_out = callback.was_out;
         Ok(())
+    }
+
+    /// Hands the task's slot to the first in line, if anybody is there, and waits at the end of the line until the task has
+    /// one again, at most for the limit: then it goes on without. Answers whether others have run. One load where nobody waits. May block.
+    ///
+    /// To be called where a task lets others run, since it waits for what they do.
+    #[inline]
+    pub fn give_way(&self, task: &mut Task) -> bool {
+        waiting().load(Loosely) != 0 && self.give_way_in_line(task)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_way_in_line(&self, task: &mut Task) -> bool {
+        let mut line = self.line();
+        if line.is_empty() || !self.holds(task) {
+            return false;
+        }
+        let (token, signal) = (task.next_token(), task.signal());
+        // In line before the slot is handed on: so all slots stay marked.
+        let looks = line.join(token, signal.clone());
+        task.token = FREE;
+        self.hand_on(&mut line, task.cell, false);
+        drop(line);
+        // Where it goes on without a slot, and where its slot's owner died, nobody is there to be told.
+        let _ = self.wait(task, token, &signal, looks);
+        true
+    }
+
+    /// The task is going to sleep for some time: gives its slot to the first in line, if anybody is there. One load where nobody waits.
+    #[inline]
+    pub fn rest(&self, task: &mut Task) {
+        if waiting().load(Loosely) != 0 {
+            self.rest_for_others(task);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rest_for_others(&self, task: &mut Task) {
+        let mut line = self.line();
+        // Those who wait may be in another line.
+        if !line.is_empty() && !task.is_out && self.holds(task) {
+            task.rests = true;
+            task.token = FREE;
+            self.hand_on(&mut line, task.cell, false);
+        }
+    }
+
+    /// It has slept: takes a slot again, if it has given one for that. May block, at most for the limit: then the task goes on without.
+    #[inline]
+    pub fn wake(&self, task: &mut Task) {
+        if std::mem::take(&mut task.rests) && !task.is_out && !self.holds(task) {
+            let _ = self.take(task);
+        }
     }
 
     /// The task's thread comes to its end, or nothing is asked of it any more: its slot comes back. Crossings that come later all the same begin anew.
@@ -305,7 +361,6 @@ impl<L: Fn(u32) -> Doing> Slots<L> {
 
     fn take_by_line(&self, task: &mut Task, token: u64) -> Result<(), Refusal> {
         let signal = task.signal();
-        let mut limit = self.limit.filter(|_| !task.delays_abort());
         let mut line = self.line();
         if line.is_lifted() {
             return Ok(());
@@ -315,9 +370,20 @@ impl<L: Fn(u32) -> Doing> Slots<L> {
         {
             return Self::taken(task, token, at, false);
         }
-        let mut looks = line.join(token, signal.clone());
+        let looks = line.join(token, signal.clone());
         drop(line);
+        self.wait(task, token, &signal, looks)
+    }
 
+    /// Waits in line, which the task has joined with this token; `looks`: it is the one who looks.
+    fn wait(
+        &self,
+        task: &mut Task,
+        token: u64,
+        signal: &Signal,
+        mut looks: bool,
+    ) -> Result<(), Refusal> {
+        let mut limit = self.limit.filter(|_| !task.delays_abort());
         let (mut waited, mut sleepers, mut pause) = (Duration::ZERO, Vec::new(), LOOK_EVERY);
         let outcome = loop {
             let left = limit.map(|limit| limit.saturating_sub(waited));

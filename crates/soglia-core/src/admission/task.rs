@@ -1,6 +1,6 @@
 //! What one task has to do with slots.
 
-use super::{Refusal, line::Signal};
+use super::{Refusal, Thread, line::Signal};
 use crate::sync::Arc;
 
 /// Open callbacks of which it is kept how they began; those above are taken as the plain kind.
@@ -31,9 +31,11 @@ pub struct Task {
     is_exempt: bool,
     delays_abort: bool,
     affinity: u32,
+    /// It has given its slot back for the time of a sleep.
+    pub(super) rests: bool,
     /// Goes up with each token, so that no two of a task are alike.
     takes: u32,
-    thread: u32,
+    thread: Thread,
     callbacks: u32,
     begun: [u64; WORDS],
     /// Made for the task's first wait.
@@ -41,17 +43,21 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task that holds nothing, of the thread with this number of the operating system (`gettid`).
-    pub const fn new(thread: u32) -> Self {
+    /// A task that holds nothing, of this thread: [`Thread::current`].
+    pub const fn new(thread: Thread) -> Self {
         Self::made(thread, false)
     }
 
     /// A task that never takes a slot and never waits: for threads of the runtime's own, like the finalizer's.
     pub const fn exempt() -> Self {
-        Self::made(0, true)
+        let nobody = Thread {
+            number: 0,
+            began: 0,
+        };
+        Self::made(nobody, true)
     }
 
-    const fn made(thread: u32, is_exempt: bool) -> Self {
+    const fn made(thread: Thread, is_exempt: bool) -> Self {
         Self {
             token: 0,
             cell: 0,
@@ -59,6 +65,7 @@ impl Task {
             is_exempt,
             delays_abort: false,
             affinity: 0,
+            rests: false,
             takes: 0,
             thread,
             callbacks: 0,
@@ -174,29 +181,48 @@ impl Task {
     pub(super) const fn close_all(&mut self) {
         self.callbacks = 0;
         self.is_out = false;
+        self.rests = false;
         self.delays_abort = false;
         self.affinity = 0;
     }
 }
 
 /// What is in the cell of a slot: who holds it.
+///
+/// | bits | 63 to 42 | 41 to 22 | 21 to 1 | 0 |
+/// | --- | --- | --- | --- | --- |
+/// | | the thread's number | when it began | which of its takes | [`WAITED_FOR`](token::WAITED_FOR) |
 pub(super) mod token {
+    use super::Thread;
+
     /// Nobody.
     pub const FREE: u64 = 0;
     /// Beside a task's: somebody waits in line, so that the slot must be given to the first there.
     pub const WAITED_FOR: u64 = 1;
 
+    const NUMBER: u32 = 42;
+    const BEGAN: u32 = 22;
+    /// Linux has no number of 23 bits.
+    const NUMBERS: u64 = (1 << 22) - 1;
+    const TIMES: u64 = Thread::TIMES as u64 - 1;
+    const TAKES: u64 = (1 << 21) - 1;
+
     /// A task's; of no two slots at a time the same, unless one of them was lent.
     #[inline]
-    pub const fn of(thread: u32, take: u32) -> u64 {
-        (thread as u64) << 32 | ((take << 1) as u64)
+    pub const fn of(thread: Thread, take: u32) -> u64 {
+        (thread.number as u64 & NUMBERS) << NUMBER
+            | (thread.began as u64 & TIMES) << BEGAN
+            | (take as u64 & TAKES) << 1
     }
 
     /// The thread of the task whose this is, with or without the mark. `None`: nobody's.
-    pub const fn thread(word: u64) -> Option<u32> {
-        match (word >> 32) as u32 {
+    pub const fn thread(word: u64) -> Option<Thread> {
+        match word >> NUMBER {
             0 => None,
-            thread => Some(thread),
+            number => Some(Thread {
+                number: number as u32,
+                began: (word >> BEGAN & TIMES) as u32,
+            }),
         }
     }
 }
@@ -207,7 +233,7 @@ mod tests {
 
     #[test]
     fn callbacks_come_back_in_order_and_the_deepest_as_plain_ones() {
-        let mut task = Task::new(1);
+        let mut task = Task::new(1.into());
         let of = |n: u32| Callback {
             kept: n.is_multiple_of(3),
             was_out: n.is_multiple_of(2),
@@ -228,14 +254,18 @@ mod tests {
 
     #[test]
     fn tokens_name_their_thread_and_are_never_marks() {
-        let mut task = Task::new(7);
+        let thread = Thread {
+            number: (1 << 22) - 1,
+            began: Thread::TIMES - 1,
+        };
+        let mut task = Task::new(thread);
         task.takes = u32::MAX - 1;
         let mut last = 0;
         for _ in 0..4 {
             let token = task.next_token();
             assert_ne!(token, last);
             assert_eq!(token & token::WAITED_FOR, 0);
-            assert_eq!(token::thread(token | token::WAITED_FOR), Some(7));
+            assert_eq!(token::thread(token | token::WAITED_FOR), Some(thread));
             last = token;
         }
         assert_eq!(token::thread(token::FREE), None);
@@ -243,7 +273,7 @@ mod tests {
 
     #[test]
     fn regions_are_counted_and_unbalanced_ends_unexpected() {
-        let mut task = Task::new(1);
+        let mut task = Task::new(1.into());
         assert_eq!(task.end_thread_affinity(), Err(Refusal::Unexpected));
         task.begin_thread_affinity();
         task.begin_thread_affinity();

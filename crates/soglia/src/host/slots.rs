@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
-use soglia_core::admission::{self, Doing, Refusal, look_at};
+use soglia_core::admission::{self, Doing, Refusal, Thread, look_at, waiting};
 
-use super::watch::thread_number;
-use super::{Answer, ClrTaskManager, HResult, HostTask, HostTaskManager, Target, TaskType};
+use super::{
+    Answer, ClrTaskManager, HResult, HostTask, HostTaskManager, Target, TaskType, WaitOptions,
+};
 
 pub use soglia_core::admission::Figures;
 
@@ -42,7 +44,7 @@ pub use soglia_core::admission::Figures;
 pub struct Slots(Arc<Shared>);
 
 struct Shared {
-    slots: admission::Slots<fn(u32) -> Doing>,
+    slots: admission::Slots<fn(Thread) -> Doing>,
     clr: OnceLock<ClrTaskManager>,
 }
 
@@ -51,13 +53,46 @@ struct Task {
     of: Slots,
     /// For its own thread alone: locked, it is in use further out, where a signal's handler has come in between.
     task: Mutex<admission::Task>,
+    /// Somebody has woken it while it slept, or before.
+    alerted: Mutex<bool>,
+    alert: Condvar,
 }
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Task>>> = const { RefCell::new(None) };
 }
 
-impl HostTask for Task {}
+impl HostTask for Task {
+    fn alert(&self) -> Answer {
+        *self.alerted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.alert.notify_all();
+        Ok(())
+    }
+}
+
+impl Task {
+    /// Sleeps for so long, `None`: for ever.
+    fn sleep(&self, time: Option<Duration>) -> Answer {
+        let mut alerted = self.alerted.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        while !*alerted {
+            let left = time.map(|time| time.saturating_sub(begun.elapsed()));
+            alerted = match left {
+                Some(Duration::ZERO) => return Ok(()),
+                Some(left) => {
+                    let woken = self.alert.wait_timeout(alerted, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.alert.wait(alerted);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+        *alerted = false;
+        Err(HResult::INTERRUPTED)
+    }
+}
 
 impl Drop for Task {
     // When its thread has ended.
@@ -100,7 +135,7 @@ impl Slots {
     fn with(
         &self,
         act: impl FnOnce(
-            &admission::Slots<fn(u32) -> Doing>,
+            &admission::Slots<fn(Thread) -> Doing>,
             &mut admission::Task,
         ) -> Result<(), Refusal>,
     ) -> Answer {
@@ -139,11 +174,13 @@ impl HostTaskManager for Slots {
         let task = if self.is_of_runtime() {
             admission::Task::exempt()
         } else {
-            admission::Task::new(thread_number())
+            admission::Task::new(Thread::current())
         };
         let task = Arc::new(Task {
             of: self.clone(),
             task: Mutex::new(task),
+            alerted: Mutex::default(),
+            alert: Condvar::new(),
         });
         let before = CURRENT.try_with(|current| current.replace(Some(task.clone())));
         drop(before);
@@ -164,6 +201,37 @@ impl HostTaskManager for Slots {
 
     fn reverse_leave_runtime(&self) -> Answer {
         self.with(admission::Slots::reverse_leave)
+    }
+
+    /// While others wait for its slot, the task sleeps here, without it.
+    fn sleep(&self, time: Option<Duration>, _options: WaitOptions) -> Answer {
+        if time == Some(Duration::ZERO) {
+            self.switch_to_task();
+            return Err(HResult::NOT_IMPLEMENTED);
+        }
+        let current = CURRENT.try_with(|current| current.try_borrow().ok()?.clone());
+        let (Ok(Some(current)), true) = (current, waiting().load(Relaxed) != 0) else {
+            return Err(HResult::NOT_IMPLEMENTED);
+        };
+        self.with(|slots, task| {
+            slots.rest(task);
+            Ok(())
+        })?;
+        let slept = current.sleep(time);
+        self.with(|slots, task| {
+            slots.wake(task);
+            Ok(())
+        })?;
+        slept
+    }
+
+    fn switch_to_task(&self) -> bool {
+        let mut gave = false;
+        let _ = self.with(|slots, task| {
+            gave = slots.give_way(task);
+            Ok(())
+        });
+        gave
     }
 
     fn begin_delay_abort(&self) -> Answer {

@@ -26,5 +26,6 @@ mod slots;
 mod sources;
 mod support;
 mod threads;
+mod turns;
 mod verify;
 mod woven;

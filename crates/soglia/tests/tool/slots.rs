@@ -6,9 +6,14 @@ use crate::support::{Live, Space, refusal, signal, text};
 
 /// What `slots.dll ARGS` prints under these options, and what the report says of slots.
 fn under(options: &str, args: &str) -> (String, Value) {
+    program_under(options, "slots.dll", args)
+}
+
+/// The same of any program.
+pub fn program_under(options: &str, program: &str, args: &str) -> (String, Value) {
     let space = Space::new();
     let options = format!("--quiet -o a.soglia {options}");
-    let output = space.run(&options, "slots.dll", args).output().unwrap();
+    let output = space.run(&options, program, args).output().unwrap();
     let (printed, errors) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{options} {args}: {errors}");
     let report = space.recording("a.soglia").json("");
@@ -19,17 +24,14 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value}"))
 }
 
-/// Sixty-four threads, each with calls that call back up to four deep.
+/// Sixty-four threads, each with calls that call back up to four deep, and that give way in the middle of managed code.
 #[test]
-fn so_many_run_managed_code_at_a_time() {
+fn many_threads_share_few_slots() {
     for slots in [1, 2, 4] {
         let (printed, report) = under(&format!("--slots {slots}"), "storm 64 20");
-        let (times, most) = printed.split_once('\n').unwrap();
+        let (times, _) = printed.split_once('\n').unwrap();
         assert_eq!(times, "7680 times");
-        let most: u64 = most.strip_suffix(" at a time\n").unwrap().parse().unwrap();
         assert_eq!(number(&report["count"]), slots);
-        let lent = number(&report["lent"]);
-        assert!(most <= slots + lent, "{most} at a time, {report}");
         assert!(number(&report["waits"]) > 0, "{report}");
         assert_eq!(
             (number(&report["timed_out"]), number(&report["abandoned"])),
@@ -48,7 +50,9 @@ fn locks_and_slots_do_not_make_a_circle() {
         assert_eq!(printed, "no deadlock\n", "{options}");
         assert_eq!(number(&report["timed_out"]), 0);
     }
-    let (printed, report) = under("--slots 1", "wait");
+    let (printed, _) = under("--slots 1", "wait");
+    assert_eq!(printed, "back\n");
+    let (printed, report) = program_under("--slots 1", "turns.dll", "lend");
     assert_eq!(printed, "back\n");
     assert!(number(&report["lent"]) > 0);
 }

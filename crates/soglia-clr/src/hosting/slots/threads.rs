@@ -3,10 +3,10 @@
 use std::{cell::RefCell, sync::Arc};
 
 use soglia_abi::{HRESULT, hresult::S_OK};
-use soglia_core::admission::Task;
+use soglia_core::admission::{Task, Thread};
 
 use super::Slots;
-use crate::{threads::is_of_the_runtime, tls::os_thread};
+use crate::threads::is_of_the_runtime;
 
 /// The thread's task of one manager.
 struct Held {
@@ -41,6 +41,18 @@ pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Task) -> HRESULT) -> HRES
     done.unwrap_or(S_OK)
 }
 
+/// Does something with all tasks of the thread: one of each manager that has met it.
+pub fn all(mut body: impl FnMut(&Slots, &mut Task)) {
+    // A thread in its last moments has none.
+    let _ = HELD.try_with(|held| {
+        if let Ok(mut held) = held.try_borrow_mut() {
+            for Held { slots, task } in held.iter_mut() {
+                body(slots, task);
+            }
+        }
+    });
+}
+
 #[cold]
 fn add(held: &mut Vec<Held>, slots: &Arc<Slots>) -> usize {
     held.retain(|held| Arc::strong_count(&held.slots) > 1);
@@ -55,5 +67,5 @@ fn task() -> Task {
     if is_of_the_runtime() {
         return Task::exempt();
     }
-    Task::new(os_thread())
+    Task::new(Thread::current())
 }
