@@ -120,7 +120,7 @@ impl IHostTaskManager_Impl for Tasks_Impl {
         told("CreateTask")
     }
     unsafe fn Sleep(&self, _milliseconds: u32, _option: u32) -> HRESULT {
-        told("Sleep");
+        let _ = told("Sleep");
         E_NOTIMPL
     }
     unsafe fn SwitchToTask(&self, _option: u32) -> HRESULT {
@@ -188,14 +188,14 @@ impl IHostTask_Impl for Task_Impl {
         S_OK
     }
     unsafe fn Join(&self, _milliseconds: u32, _option: u32) -> HRESULT {
-        told("Join");
+        let _ = told("Join");
         E_NOTIMPL
     }
     unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
         told("SetPriority")
     }
     unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
-        told("GetPriority");
+        let _ = told("GetPriority");
         E_NOTIMPL
     }
 }
