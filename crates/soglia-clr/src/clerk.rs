@@ -7,15 +7,27 @@ use std::{
     cell::Cell,
     sync::{
         Arc, Condvar, Mutex, OnceLock, PoisonError,
-        mpsc::{Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
 };
+
+use soglia_core::trace::{life::SIGN_EVERY, writer::Recording};
 
 type Question = Box<dyn FnOnce() + Send>;
 
 /// `None`: the thread could not be made.
 static CLERK: OnceLock<Option<Sender<Question>>> = OnceLock::new();
+
+/// The recording in which the clerk signs that the process lives, while it waits for questions.
+static SIGNED: OnceLock<&'static Recording> = OnceLock::new();
+
+/// Has the clerk sign that the process lives, for want of anybody else. To be called before there are questions.
+pub fn sign(recording: &'static Recording) {
+    if SIGNED.set(recording).is_ok() {
+        prepare();
+    }
+}
 
 /// Has the thread made, for when there will be questions. It would be made with the first one.
 pub fn prepare() {
@@ -77,8 +89,10 @@ impl<T> Drop for Promise<T> {
 fn hire() -> Option<Sender<Question>> {
     let (clerk, questions) = channel::<Question>();
     let work = move || {
-        for question in questions {
-            crate::boundary::fence((), question);
+        while let Ok(question) = next(&questions) {
+            if let Some(question) = question {
+                crate::boundary::fence((), question);
+            }
         }
     };
     thread("soglia", work).then_some(clerk)
@@ -92,6 +106,22 @@ thread_local! {
 /// Whether the engine has made the running thread: then it is no task, and a host does not hear of it.
 pub fn is_own_thread() -> bool {
     OWN.get()
+}
+
+/// The next question, or none yet: only the clerk that signs wakes up without one.
+fn next(questions: &Receiver<Question>) -> Result<Option<Question>, RecvTimeoutError> {
+    let Some(recording) = SIGNED.get() else {
+        return Ok(Some(
+            questions
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected)?,
+        ));
+    };
+    recording.sign();
+    match questions.recv_timeout(SIGN_EVERY) {
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        question => question.map(Some),
+    }
 }
 
 /// Makes a thread of our own; `false`: it could not be made. What it does is not fenced.

@@ -29,7 +29,8 @@ use soglia_core::{
 use windows_core::{HRESULT, Interface};
 
 use crate::{
-    deadline, hosting, modules::Modules, names::Names, policy::Rules, profiler::events_of, tell,
+    deadline, hosting, life, modules::Modules, names::Names, policy::Rules, profiler::events_of,
+    tell,
 };
 
 pub mod variables;
@@ -221,6 +222,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     let header = recording.header();
     if header.slow_ns != 0 {
         SLOW_TICKS.store(recording.slow_ticks(), Relaxed);
+    }
+    if asked_for.is_some() {
+        life::begin(recording);
     }
     recording.log(&Record::Program {
         args: command_line(),

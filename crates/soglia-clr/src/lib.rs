@@ -32,6 +32,7 @@ mod clerk;
 mod deadline;
 mod engine;
 mod hosting;
+mod life;
 mod memory;
 mod metadata;
 mod modules;

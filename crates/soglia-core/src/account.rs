@@ -104,6 +104,7 @@ impl Total {
 
     /// Adds another account to this one.
     pub fn add(&mut self, other: &Self) {
+        // None of these can become too large: they are sums of counters of 32 bits.
         self.open += other.open;
         self.ended += other.ended;
         self.abandoned += other.abandoned;
@@ -138,6 +139,10 @@ impl Default for Total {
     }
 }
 
+/// The most targets that are told apart when a recording is read; what is more is at target 0. No program has so many, but a
+/// recording may say so, and an account takes more memory than the bytes that ask for it.
+pub const MOST_TARGETS: usize = 1 << 14;
+
 /// Targets that are kept by index.
 const DENSE: usize = 1 << 16;
 
@@ -148,6 +153,7 @@ pub struct Totals {
     targets: Vec<Option<Box<Total>>>,
     /// What a broken recording may name.
     strays: HashMap<u32, Box<Total>>,
+    known: usize,
     /// Crossings by [`Crossing`] number minus one, faulty ones included.
     pub crossings: [u64; 4],
     /// Faults by number.
@@ -173,16 +179,35 @@ impl Totals {
         dense.chain(self.strays.iter().map(|(n, total)| (*n, &**total)))
     }
 
-    /// The account of this target, made at its first call.
+    /// The account of this target, made at its first call; of target 0, if there are too many.
+    #[inline]
     pub fn entry(&mut self, target: u32) -> &mut Total {
         let index = target as usize;
+        if index < self.targets.len() && self.targets[index].is_some() {
+            return self.targets[index].get_or_insert_default();
+        }
+        self.other_entry(target)
+    }
+
+    #[cold]
+    fn other_entry(&mut self, mut target: u32) -> &mut Total {
+        if self.known >= MOST_TARGETS && !self.strays.contains_key(&target) {
+            target = 0;
+        }
+        let index = target as usize;
         if index >= DENSE {
-            return self.strays.entry(target).or_default();
+            return self.strays.entry(target).or_insert_with(|| {
+                self.known += 1;
+                Box::default()
+            });
         }
         if index >= self.targets.len() {
             self.targets.resize(index + 1, None);
         }
-        self.targets[index].get_or_insert_default()
+        self.targets[index].get_or_insert_with(|| {
+            self.known += 1;
+            Box::default()
+        })
     }
 }
 

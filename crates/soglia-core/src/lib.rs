@@ -39,6 +39,8 @@ pub mod fault;
 pub mod histogram;
 pub mod layer;
 pub mod policy;
+pub mod process;
+pub mod regular;
 mod sync;
 pub mod task;
 pub mod time;

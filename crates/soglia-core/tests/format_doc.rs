@@ -67,8 +67,8 @@ macro_rules! check_structure {
 fn offsets_and_sizes() {
     check_structure!(Anchor: ticks monotonic_ns);
     check_structure!(Header: magic version level tick_source max_blocks event_blocks next_block boot slow_ns wall_ns
-        made start last ended end_kind end_code state pid pid_started tasks turned_away reserved_blocks reserved
-        dropped_crossings dropped_records);
+        made start last ended end_kind end_code state pid pid_started tasks turned_away reserved_blocks pid_namespace
+        dropped_crossings dropped_records alive exited exit_code time_namespace inode locked reserved);
     check_structure!(ChunkHeader: magic kind blocks task sequence used base_ticks os_thread);
     check_structure!(TaskRecord: depth max_depth number os_thread kind threads faults name_bytes first ended unmatched
         untimed dropped name);

@@ -218,7 +218,10 @@ fn a_reader_may_look_at_any_time() {
     assert_eq!(numbers, (1..=THREADS * TASKS).collect::<Vec<_>>());
     for task in &tasks {
         assert_eq!(task.crossings.iter().sum::<u64>(), CROSSINGS);
-        assert_eq!((task.open.len(), task.ended, task.threads), (0, true, 1));
+        assert_eq!(
+            (task.open.len(), task.ended.is_some(), task.threads),
+            (0, true, 1)
+        );
         assert_eq!(task.name, "é".repeat((task.os_thread as usize).min(32)));
         let again = totals(&reader, task.number);
         assert_eq!(again.crossings, task.crossings);

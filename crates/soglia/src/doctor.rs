@@ -13,6 +13,7 @@ use object::read::elf::{Dyn, FileHeader};
 
 use crate::dotnet::{self, Lookup, Outcome, Root, Search};
 use crate::program::Program;
+use crate::text::plain;
 use crate::{fxr, launch};
 
 /// How bad it is.
@@ -122,14 +123,21 @@ pub fn print(findings: &[Finding], out: &mut impl Write, color: bool) -> io::Res
             Level::Warn => ("warn", "\x1b[33m"),
             Level::Fail => ("FAIL", "\x1b[1;31m"),
         };
-        let (paint, plain) = if color { (paint, "\x1b[0m") } else { ("", "") };
+        let (paint, reset) = if color { (paint, "\x1b[0m") } else { ("", "") };
         writeln!(
             out,
-            "{paint}{word:<4}{plain}  {:<width$}  {}",
-            finding.title, finding.detail
+            "{paint}{word:<4}{reset}  {:<width$}  {}",
+            finding.title,
+            plain(&finding.detail)
         )?;
         if !finding.advice.is_empty() {
-            writeln!(out, "{:<6}{:<width$}  -> {}", "", "", finding.advice)?;
+            writeln!(
+                out,
+                "{:<6}{:<width$}  -> {}",
+                "",
+                "",
+                plain(&finding.advice)
+            )?;
         }
     }
     Ok(())

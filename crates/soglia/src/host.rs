@@ -44,7 +44,6 @@ mod text;
 mod watch;
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,6 +58,7 @@ use soglia_abi::hresult::{
 
 use crate::assembly;
 use clr::Shared;
+use soglia_core::regular;
 use text::{unicode, wide};
 use watch::Watch;
 
@@ -116,7 +116,7 @@ impl Host {
         let path = self.assembly(program.as_ref())?;
         let text = wide(unicode(&path)?)?;
         // The runtime ends the process for what is no program.
-        let file = File::open(&path).map_err(|_| Error::AssemblyNotFound(path.clone()))?;
+        let file = regular::open(&path).map_err(|_| Error::AssemblyNotFound(path.clone()))?;
         assembly::check(&path, &ReadCache::new(file))?;
         let arguments: Vec<_> = arguments
             .into_iter()

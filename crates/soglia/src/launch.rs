@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use soglia_core::trace::life::SIGN_EVERY;
+
 use crate::dotnet::Root;
 use crate::fxr;
 use crate::program::{Kind, Program};
@@ -208,7 +210,7 @@ pub struct Running {
 }
 
 /// How often the caller of [`Running::wait`] gets its turn.
-pub const TICK: Duration = Duration::from_secs(1);
+pub const TICK: Duration = SIGN_EVERY;
 
 /// What people and supervisors send to a program that shall end.
 const ASK_TO_END: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
@@ -219,7 +221,7 @@ impl Running {
         self.pid.cast_unsigned()
     }
 
-    /// Waits for the end of the program, passing signals on to it, and calls `tick` once a second.
+    /// Waits for the end of the program, passing signals on to it, and calls `tick` every [`TICK`].
     ///
     /// A signal that somebody sent to the tool goes on to the program; one that the terminal sent, it sent to the
     /// program as well. When the program is stopped by job control (ctrl-Z), the tool stops too, so that its shell

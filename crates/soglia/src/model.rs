@@ -3,11 +3,14 @@
 //! The fields are the JSON of `soglia report --format json`; `docs/report.schema.json` describes it.
 
 mod build;
+mod lists;
 pub(crate) mod overdue;
+mod room;
+mod targets;
 
-pub use build::target_infos;
 pub use overdue::{Deadlines, OverdueReport, OverdueRow};
 use serde::Serialize;
+pub use targets::target_infos;
 
 /// All that a report can tell.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -20,16 +23,20 @@ pub struct Model {
     pub pid: u32,
     /// The runtime in it.
     pub runtime: Runtime,
-    /// `exit`, `signal`, `killed` or `running`.
+    /// `exit`, `signal`, `killed`, `running` or `unknown`.
     pub ended: &'static str,
-    /// If it exited and somebody saw it.
+    /// If it exited and that is known.
     pub exit_code: Option<i32>,
     /// If a signal ended it.
     pub signal: Option<i32>,
     /// From the start of the runtime.
     pub duration_ns: u64,
+    /// Nobody saw the end: the process ran at least so long.
+    pub duration_at_least: bool,
     /// `counts`, `summary` or `events`.
     pub level: &'static str,
+    /// Crossings, targets and tasks are made anew from the events, not read from the counters.
+    pub replayed: bool,
     /// Where the crossings come from: `transitions` or `woven`; none if the recording does not tell.
     pub source: Option<&'static str>,
     /// Whose crossings are watched: `user`, `framework`, `corelib` or `all`.
@@ -66,8 +73,27 @@ pub struct Model {
     pub overdue: Vec<OverdueRow>,
     /// Calls that had not returned when the recording was read, or when the process ended.
     pub open: Vec<OpenRow>,
+    /// What is not in these lists, because the report would be too large.
+    pub left_out: LeftOut,
     /// What a reader should know.
     pub remarks: Vec<String>,
+}
+
+/// Rows that a report leaves out: how many of each list. None of a recording that a program has made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Names, stacks and other records.
+    pub records: u64,
+    /// Of `targets`.
+    pub targets: u64,
+    /// Of `tasks`.
+    pub tasks: u64,
+    /// Of `slow`: the shortest.
+    pub slow: u64,
+    /// Of `overdue`.
+    pub overdue: u64,
+    /// Of `open`.
+    pub open: u64,
 }
 
 /// A policy that the process was under.
@@ -131,18 +157,18 @@ pub struct Runtime {
 pub struct Crossings {
     /// `LeaveRuntime`.
     pub leave: u64,
-    /// `EnterRuntime`.
-    pub enter: u64,
+    /// `EnterRuntime`; none: calls were only counted, and their returns were not told.
+    pub enter: Option<u64>,
     /// `ReverseEnterRuntime`.
     pub reverse_enter: u64,
-    /// `ReverseLeaveRuntime`.
-    pub reverse_leave: u64,
+    /// `ReverseLeaveRuntime`; none likewise.
+    pub reverse_leave: Option<u64>,
 }
 
 impl Crossings {
-    /// All together.
-    pub const fn all(&self) -> u64 {
-        self.leave + self.enter + self.reverse_enter + self.reverse_leave
+    /// All together, if all are known.
+    pub fn all(&self) -> Option<u64> {
+        Some(self.leave + self.enter? + self.reverse_enter + self.reverse_leave?)
     }
 }
 
@@ -188,6 +214,10 @@ pub struct TargetRow {
     pub returned: u64,
     /// Of these: not returned yet.
     pub open: u64,
+    /// How long the longest of those that are open has lasted.
+    pub open_max_ns: Option<u64>,
+    /// It lasted at least so long: nobody saw the process end.
+    pub open_at_least: bool,
     /// Of these: unwound past.
     pub abandoned: u64,
     /// Of these: ended by an exception.
@@ -226,11 +256,19 @@ pub const FUNCTION_POINTER: &str = "[function pointer]";
 impl TargetRow {
     /// `library!entry` where there is one, else the method, else what it is.
     pub fn name(&self) -> String {
-        match (&self.library, &self.entry, &self.method) {
-            (Some(library), Some(entry), _) => format!("{library}!{entry}"),
-            (_, _, Some(method)) => method.clone(),
-            _ => FUNCTION_POINTER.into(),
-        }
+        name_of(
+            self.library.as_deref(),
+            self.entry.as_deref(),
+            self.method.as_deref(),
+        )
+    }
+}
+
+fn name_of(library: Option<&str>, entry: Option<&str>, method: Option<&str>) -> String {
+    match (library, entry, method) {
+        (Some(library), Some(entry), _) => format!("{library}!{entry}"),
+        (_, _, Some(method)) => method.into(),
+        _ => FUNCTION_POINTER.into(),
     }
 }
 
@@ -245,16 +283,22 @@ pub struct TaskRow {
     pub name: Option<String>,
     /// What it is.
     pub kind: &'static str,
-    /// Crossings of all kinds.
+    /// Crossings of all kinds that are told: where calls are only counted, their returns are not.
     pub crossings: u64,
-    /// Deepest nesting.
-    pub max_depth: u32,
-    /// Time in native code, without callbacks, in calls that returned.
-    pub unmanaged_ns: u64,
+    /// Deepest nesting; none: calls were only counted.
+    pub max_depth: Option<u32>,
+    /// Time in native code, without callbacks, in calls that returned; none: calls were only counted.
+    pub unmanaged_ns: Option<u64>,
     /// Threads that were recorded as this one.
     pub threads: u32,
+    /// When it crossed first, since the start.
+    pub began: u64,
     /// Whether its thread has ended.
     pub ended: bool,
+    /// When its thread or the process ended, or when the recording was read, since the start.
+    pub until: u64,
+    /// Its end was not seen: it lasted at least until then.
+    pub until_at_least: bool,
 }
 
 /// One slow call.
@@ -264,8 +308,12 @@ pub struct SlowRow {
     pub target: String,
     /// One of the runtime's own.
     pub runtime_internal: bool,
-    /// When it returned, since the start.
+    /// The same as `returned`.
     pub t: u64,
+    /// When it began, since the start.
+    pub began: u64,
+    /// When it returned, since the start.
+    pub returned: u64,
     /// The task.
     pub task: u32,
     /// How long it took.
@@ -287,10 +335,14 @@ pub struct OpenRow {
     pub target: String,
     /// One of the runtime's own.
     pub runtime_internal: bool,
-    /// When it began, since the start.
+    /// The same as `began`.
     pub t: u64,
+    /// When it began, since the start.
+    pub began: u64,
     /// Until when the recording was read, or the process ended.
     pub duration_ns: u64,
+    /// Nobody saw the process end: the call lasted at least so long.
+    pub duration_at_least: bool,
     /// The managed stack, innermost frame first, where it is known: if this is the target's first call.
     pub stack: Vec<String>,
 }

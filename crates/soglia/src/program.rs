@@ -8,12 +8,13 @@ mod elf;
 mod runtimeconfig;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use object::read::ReadCache;
 use semver::Version;
+use soglia_core::regular;
 
 use crate::assembly::{self, AssemblyError};
 use crate::dotnet::{Lookup, Root, is_executable};
@@ -199,7 +200,7 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
     if metadata.is_dir() {
         return Err(ProgramError::Directory { path: owned() });
     }
-    let mut file = match File::open(path) {
+    let mut file = match regular::open(path) {
         // What may be executed but not read is the system's business.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_executable(path) => {
             return Ok(Kind::Native);

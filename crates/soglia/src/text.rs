@@ -1,7 +1,9 @@
 //! Reports for people.
 
+mod calls;
 mod notes;
 mod overdue;
+mod plain;
 mod slots;
 mod verdict;
 
@@ -14,6 +16,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::{Model, TargetRow};
 pub use overdue::news;
+pub use plain::{Plain, cell, plain, plain_path};
 pub use verdict::verdict;
 
 /// What the targets are sorted by.
@@ -102,6 +105,15 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// A time that may be a lower bound.
+fn time_of(ns: u64, at_least: bool) -> String {
+    if at_least {
+        format!("at least {}", time(ns))
+    } else {
+        time(ns)
+    }
+}
+
 fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
@@ -113,17 +125,18 @@ fn plural(n: u64, one: &str, many: &str) -> String {
 pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
     head(model, out)?;
     targets(model, shown, out)?;
-    tasks(model, out)?;
+    tasks(model, shown, out)?;
     slots::section(model, out)?;
     overdue::section(model, out)?;
-    slow(model, shown, out)?;
-    open(model, shown, out)?;
+    calls::slow(model, shown, out)?;
+    calls::open(model, shown, out)?;
     notes::unwatched(model, out)?;
     notes::notes(model, out)
 }
 
 fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    let program = model.command_line.join(" ");
+    let args = model.command_line.iter().map(|arg| plain(arg).to_string());
+    let program = args.collect::<Vec<_>>().join(" ");
     let ended = match (model.ended, model.exit_code, model.signal) {
         ("exit", Some(code), _) => format!("exit code {code}"),
         ("exit", ..) => "exited".into(),
@@ -131,35 +144,29 @@ fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
             format!("ended by signal {signal} ({})", signal_name(signal))
         }
         ("killed", ..) => "killed".into(),
+        ("unknown", ..) => "end unknown".into(),
         (other, ..) => other.into(),
     };
     let runtime = &model.runtime;
     writeln!(
         out,
         "{HEAD}soglia: {program}{HEAD:#}\n{} {}, process {}, {ended}, {}{}",
-        runtime.name,
-        runtime.version,
+        plain(&runtime.name),
+        plain(&runtime.version),
         model.pid,
-        time(model.duration_ns),
+        time_of(model.duration_ns, model.duration_at_least),
         source(model),
     )?;
     let crossings = &model.crossings;
-    let deepest = model
-        .tasks
-        .iter()
-        .map(|task| task.max_depth)
-        .max()
-        .unwrap_or(0);
     let refused = model.targets.iter().map(|row| row.refused).sum();
-    // Returns are not told of calls that are only counted, so their number would be wrong.
-    let sum = if model.level == "counts" && crossings.enter == 0 {
-        "counted".into()
-    } else {
-        plural(crossings.all(), "crossing", "crossings")
-    };
+    // Returns are not told of calls that are only counted: neither their number is known, nor how deep calls were nested.
+    let sum = crossings.all();
+    let sum = sum.map_or_else(|| "counted".into(), |n| plural(n, "crossing", "crossings"));
+    let deepest = model.tasks.iter().filter_map(|task| task.max_depth).max();
+    let deepest = deepest.unwrap_or(0);
     writeln!(
         out,
-        "{sum}: {} to native code, {} from it{}, on {}, up to {} deep\n",
+        "{sum}: {} to native code, {} from it{}, on {}{}\n",
         plural(crossings.leave, "call", "calls"),
         plural(crossings.reverse_enter, "callback", "callbacks"),
         if refused == 0 {
@@ -167,8 +174,15 @@ fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
         } else {
             format!(", {} {}", plural(refused, "call", "calls"), refusal(model))
         },
-        plural(model.tasks.len() as u64, "task", "tasks"),
-        plural(u64::from(deepest), "layer", "layers"),
+        plural(
+            model.tasks.len() as u64 + model.left_out.tasks,
+            "task",
+            "tasks"
+        ),
+        match deepest {
+            0 => String::new(),
+            n => format!(", up to {} deep", plural(n.into(), "layer", "layers")),
+        },
     )
 }
 
@@ -237,13 +251,13 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         let calls = own.iter().map(|row| row.calls).sum();
         let total = own.iter().map(|row| row.self_ns).sum();
         if calls > 0 {
+            write!(out, "{:>11}", count(calls))?;
+            if timed {
+                write!(out, " {:>8} {:>8} {:>35}", "", time(total), "")?;
+            }
             writeln!(
                 out,
-                "{:>11} {:>8} {:>8} {:>35}  {DIM}{} of the runtime's own (--all shows them){DIM:#}",
-                count(calls),
-                "",
-                time(total),
-                "",
+                "  {DIM}{} of the runtime's own (--all shows them){DIM:#}",
                 plural(own.len() as u64, "target", "targets"),
             )?;
         }
@@ -253,7 +267,7 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         (Some("woven"), Some("framework")) => Some(("the core library's own calls", "--corelib")),
         _ => None,
     };
-    if model.crossings.all() == 0 && all.is_empty() {
+    if model.targets.is_empty() && model.crossings.leave + model.crossings.reverse_enter == 0 {
         let whose = unseen.map_or("", |_| " that is watched");
         writeln!(
             out,
@@ -302,16 +316,30 @@ fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io
     } else {
         "->"
     };
-    write!(out, "{mark} {arrow} {}", row.name())?;
+    write!(out, "{mark} {arrow} {}", plain(&row.name()))?;
     let mut notes = Vec::new();
     notes.extend(declared_as(row));
     notes.extend(
         row.redirected_to
             .as_ref()
-            .map(|to| format!("redirected to {to}")),
+            .map(|to| format!("redirected to {}", plain(to))),
     );
+    if row.open > 0 {
+        let longest = row.open_max_ns.filter(|_| timed);
+        let longest = longest.map(|ns| format!(" for {}", time_of(ns, row.open_at_least)));
+        // What the events do not tell of is not open for that.
+        let where_ = if model.replayed && model.dropped_events > 0 {
+            " where its events end"
+        } else {
+            ""
+        };
+        notes.push(format!(
+            "{} open{}{where_}",
+            count(row.open),
+            longest.unwrap_or_default()
+        ));
+    }
     for (n, what) in [
-        (row.open, "open"),
         (row.abandoned, "abandoned"),
         (row.failed, "failed"),
         (row.refused, refusal(model)),
@@ -337,142 +365,70 @@ fn declared_as(row: &TargetRow) -> Option<String> {
         .strip_suffix(entry.as_str())
         .is_some_and(|rest| rest.ends_with('.'));
     Some(if same {
-        assembly.clone()
+        plain(assembly).to_string()
     } else {
-        format!("{assembly}, {method}")
+        format!("{}, {}", plain(assembly), plain(method))
     })
 }
 
-fn tasks(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    if model.tasks.len() < 2 {
+/// The tasks, by number in front: the rest of the report refers to them so.
+fn tasks(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+    let named = calls::tasks_named(model, shown);
+    if model.tasks.len() < 2 && named.is_empty() {
         return Ok(());
     }
-    writeln!(
-        out,
-        "\n{HEAD}{:>11} {:>8} {:>6} {:>10}  task{HEAD:#}",
-        "crossings", "native", "deep", "thread"
-    )?;
+    // Of calls that were only counted there is nothing to say in these columns.
+    let timed = model.tasks.iter().any(|task| task.max_depth.is_some());
+    let counted = if model.crossings.all().is_some() {
+        "crossings"
+    } else {
+        "calls"
+    };
+    write!(out, "\n{HEAD}{:>11} {counted:>11}", "task")?;
+    if timed {
+        write!(out, " {:>8} {:>6}", "native", "deep")?;
+    }
+    writeln!(out, " {:>10}  kind{HEAD:#}", "thread")?;
     let mut rows: Vec<_> = model.tasks.iter().collect();
     rows.sort_by_key(|task| std::cmp::Reverse(task.crossings));
-    for task in rows.iter().take(MOST_ROWS) {
+    let mut left = 0;
+    for (n, task) in rows.iter().enumerate() {
+        if n >= MOST_ROWS && !named.contains(&task.task) {
+            left += 1;
+            continue;
+        }
         let mut what = task.kind.to_owned();
         if let Some(name) = &task.name {
-            let _ = write!(what, " \"{name}\"");
+            let _ = write!(what, " \"{}\"", plain(name));
         }
         if task.threads > 1 {
             let _ = write!(what, ", {} threads one after the other", task.threads);
         }
-        writeln!(
-            out,
-            "{:>11} {:>8} {:>6} {:>10}  {what}",
-            count(task.crossings),
-            time(task.unmanaged_ns),
-            task.max_depth,
-            task.os_thread,
-        )?;
+        write!(out, "{:>11} {:>11}", task.task, count(task.crossings))?;
+        if timed {
+            let optional = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+            write!(
+                out,
+                " {:>8} {:>6}",
+                optional(task.unmanaged_ns.map(time)),
+                optional(task.max_depth.map(|depth| depth.to_string())),
+            )?;
+        }
+        writeln!(out, " {:>10}  {what}", task.os_thread)?;
     }
-    if rows.len() > MOST_ROWS {
-        writeln!(
-            out,
-            "{:>11} more (--format json has all)",
-            rows.len() - MOST_ROWS
-        )?;
-    }
-    Ok(())
+    more(left + model.left_out.tasks, model.left_out.tasks, out)
 }
 
-fn slow(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
-    let mut rows: Vec<_> = model
-        .slow
-        .iter()
-        .filter(|row| shown.all || !row.runtime_internal)
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.duration_ns));
-    let threshold = time(model.slow_threshold_ns);
-    writeln!(
-        out,
-        "\n{HEAD}{} of at least {threshold}{HEAD:#}",
-        plural(rows.len() as u64, "call", "calls")
-    )?;
-    for row in rows.iter().take(MOST_ROWS) {
-        writeln!(
-            out,
-            "{:>11}  {} {DIM}at {}, task {}{DIM:#}",
-            time(row.duration_ns),
-            row.target,
-            time(row.t),
-            row.task
-        )?;
-        stack(&row.stack, out)?;
-    }
-    if rows.len() > MOST_ROWS {
-        writeln!(
-            out,
-            "{:>11} more (--format json has all)",
-            rows.len() - MOST_ROWS
-        )?;
-    }
-    Ok(())
-}
-
-fn stack(frames: &[String], out: &mut impl Write) -> io::Result<()> {
-    for frame in frames.iter().take(MOST_FRAMES) {
-        writeln!(out, "{:>13}{DIM}{frame}{DIM:#}", "")?;
-    }
-    if frames.len() > MOST_FRAMES {
-        let more = frames.len() - MOST_FRAMES;
-        writeln!(out, "{:>13}{DIM}... {more} more{DIM:#}", "")?;
-    }
-    Ok(())
-}
-
-fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<_> = model
-        .open
-        .iter()
-        .filter(|row| shown.all || !row.runtime_internal)
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let when = if model.ended == "running" {
-        "now"
-    } else {
-        "at the end"
+/// Says how many rows of a list are not shown, and how many of these not even other formats have.
+fn more(n: u64, left_out: u64, out: &mut impl Write) -> io::Result<()> {
+    let all = match left_out {
+        0 => "--format json has all".into(),
+        left_out => format!("--format json has all but {}", count(left_out)),
     };
-    writeln!(
-        out,
-        "\n{HEAD}{} open {when}{HEAD:#}",
-        plural(rows.len() as u64, "call", "calls")
-    )?;
-    for row in rows.iter().take(2 * MOST_ROWS) {
-        let arrow = if row.direction == "reverse" {
-            "<-"
-        } else {
-            "->"
-        };
-        let indent = (row.depth as usize).min(20) * 2;
-        writeln!(
-            out,
-            "{:>11}  {:indent$}{arrow} {} {DIM}task {}{DIM:#}",
-            time(row.duration_ns),
-            "",
-            row.target,
-            row.task
-        )?;
-        stack(&row.stack, out)?;
+    match n {
+        0 => Ok(()),
+        n => writeln!(out, "{:>11} more ({all})", count(n)),
     }
-    if rows.len() > 2 * MOST_ROWS {
-        writeln!(
-            out,
-            "{:>11} more (--format json has all)",
-            rows.len() - 2 * MOST_ROWS
-        )?;
-    }
-    Ok(())
 }
 
 /// The usual name of a signal.

@@ -437,7 +437,11 @@ fn output(runs: &[Run]) -> &'static str {
 
 fn crossings(targets: &[Target]) -> Both<Crossings> {
     let of = |counts: fn(&Target) -> Counts| {
-        let mut sum = Crossings::default();
+        let mut sum = Crossings {
+            enter: Some(0),
+            reverse_leave: Some(0),
+            ..Crossings::default()
+        };
         for target in targets
             .iter()
             .filter(|t| t.outcome != Outcome::RuntimeInternal)
@@ -454,7 +458,7 @@ fn crossings(targets: &[Target]) -> Both<Crossings> {
                 (&mut sum.reverse_enter, &mut sum.reverse_leave)
             };
             *open += calls;
-            *close += returned + failed;
+            *close.get_or_insert(0) += returned + failed;
         }
         sum
     };

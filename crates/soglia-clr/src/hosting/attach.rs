@@ -10,7 +10,7 @@ use std::{
 
 use soglia_abi::{HRESULT, hresult};
 use soglia_core::trace::{
-    reader::Reader,
+    reader::note_of,
     writer::{self, Level},
 };
 
@@ -27,7 +27,7 @@ pub fn recording() -> Option<PathBuf> {
 
 /// Why the engine would not record while a host started the runtime, if it said so.
 pub fn why_not() -> Option<String> {
-    Reader::open_partial(&recording()?).ok()?.note()
+    note_of(&recording()?)
 }
 
 /// The variables that bring the engine into the runtime, for as long as this lives.

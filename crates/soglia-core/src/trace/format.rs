@@ -14,7 +14,7 @@ use crate::{fault::Fault, histogram::BUCKETS, layer::Layer, time::Anchor};
 /// The first eight bytes. The last two catch transfers as text and `cat` on a terminal.
 pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
 /// The version of this format.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The unit of allocation, in bytes; chunks and the header are aligned to it.
 pub const BLOCK: usize = 4096;
 /// The first four bytes of a chunk: `SGCK`. Stored last, when the rest of its header stands.
@@ -92,12 +92,26 @@ pub struct Header {
     pub turned_away: AtomicU32,
     /// The file holds at least this many blocks, unless it was cut afterwards. Raised by any thread.
     pub reserved_blocks: AtomicU32,
-    /// Unused.
-    pub reserved: AtomicU32,
+    /// The process's pid namespace, in which `pid` is its number; 0: not known.
+    pub pid_namespace: AtomicU32,
     /// Crossings of threads for which there was no room at all: not in any account.
     pub dropped_crossings: AtomicU64,
     /// Slow calls and stacks for which there was no room.
     pub dropped_records: AtomicU64,
+    /// Taken now and then while the process lives: by its starter, or where it has none by the engine. Zero before the first.
+    pub alive: [AtomicU64; 2],
+    /// Taken by the process when it exits; zero before.
+    pub exited: [AtomicU64; 2],
+    /// The exit code that the process has exited with, if there is such an anchor.
+    pub exit_code: AtomicI32,
+    /// The time namespace of the process, whose clock its anchors are of; 0: not known.
+    pub time_namespace: AtomicU32,
+    /// The file's own inode number: of a copy it is another one; 0: not known.
+    pub inode: AtomicU64,
+    /// 1: the process holds a lock on the file until it is gone.
+    pub locked: AtomicU32,
+    /// Unused.
+    pub reserved: AtomicU32,
 }
 
 /// What a chunk holds.

@@ -234,6 +234,9 @@ const OVERDUE_END: u32 = 17;
 const OVERDUE_ACTION: u32 = 18;
 const SLOTS: u32 = 19;
 
+/// Bytes of a text that are kept. Names of generated code can be absurdly long; nobody reads more than this of one.
+const MOST_TEXT: usize = 16 << 10;
+
 #[derive(Default)]
 pub(super) struct Encoder(Vec<u32>);
 
@@ -248,8 +251,7 @@ impl Encoder {
     }
 
     fn string(&mut self, text: &str) -> &mut Self {
-        // Names of generated code can be absurdly long; nobody reads more than this of one.
-        let mut end = text.len().min(16 << 10);
+        let mut end = text.len().min(MOST_TEXT);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
@@ -292,6 +294,7 @@ impl Decoder<'_> {
         let words = (bytes as usize).div_ceil(4);
         let (text, rest) = self.0.split_at_checked(words)?;
         self.0 = rest;
+        let text = &text[..words.min(MOST_TEXT / 4)];
         let mut text: Vec<u8> = text.iter().flat_map(|w| w.to_le_bytes()).collect();
         text.truncate(bytes as usize);
         Some(Some(String::from_utf8_lossy(&text).into_owned()))

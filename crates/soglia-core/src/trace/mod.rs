@@ -14,8 +14,12 @@
 //! ```
 
 mod by_id;
+mod bytes;
+mod ending;
 pub mod events;
 pub mod format;
+mod guard;
+pub mod life;
 pub mod log;
 mod mapped_account;
 mod mapped_events;

@@ -1,7 +1,7 @@
 //! What the log tells, gathered: names, places, stacks, slow calls.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     mem::size_of,
 };
 
@@ -61,9 +61,22 @@ pub struct Names {
     pub slots: Option<(Bound, Figures)>,
     /// What a reader of a report should know.
     pub remarks: Vec<String>,
+    /// Records that were left out, because there are more than can be kept.
+    pub left_out: u64,
     texts: HashMap<u32, String>,
     stacks: HashMap<u32, Vec<u32>>,
+    told_unwatched: HashSet<Unwatched>,
+    bytes: usize,
 }
+
+/// What is kept of the log takes about so many bytes at most. No program has such a log, but a recording may be anything.
+const MOST_BYTES: usize = 64 << 20;
+/// Frames of a stack that are told; no more are ever recorded.
+const MOST_FRAMES: usize = 1 << 10;
+/// What a record takes beside its texts.
+const RECORD: usize = 160;
+/// What a slow call takes, of which there may be very many.
+const SLOW: usize = size_of::<SlowCall>();
 
 impl Names {
     /// The frames of a stack, innermost first.
@@ -73,12 +86,21 @@ impl Names {
             0 => "[unmanaged]",
             n => self.texts.get(n).map_or("?", String::as_str),
         };
-        frames.iter().map(text).collect()
+        frames.iter().take(MOST_FRAMES).map(text).collect()
     }
 }
 
 impl Names {
-    fn take(&mut self, record: Record) {
+    fn take(&mut self, record: Record, payload: usize) {
+        // Text that is no UTF-8 becomes up to three times as long.
+        self.bytes += match record {
+            Record::Slow { .. } => SLOW,
+            _ => RECORD + payload * 2,
+        };
+        if self.bytes > MOST_BYTES {
+            self.left_out += 1;
+            return;
+        }
         match record {
             Record::Target(names) => {
                 self.targets.insert(names.target, names);
@@ -136,7 +158,7 @@ impl Names {
                 self.rules_that_apply.insert(rule);
             }
             Record::Unwatched(what) => {
-                if !self.unwatched.contains(&what) {
+                if self.told_unwatched.insert(what.clone()) {
                     self.unwatched.push(what);
                 }
             }
@@ -148,6 +170,16 @@ impl Reader {
     /// All that the log tells now.
     pub fn names(&self) -> Names {
         let mut names = Names::default();
+        self.each_record_sized(|record, payload| names.take(record, payload));
+        names
+    }
+
+    /// Each record of the log.
+    pub(super) fn each_record(&self, mut take: impl FnMut(Record)) {
+        self.each_record_sized(|record, _| take(record));
+    }
+
+    fn each_record_sized(&self, mut take: impl FnMut(Record, usize)) {
         // Scanned anew: a process that still runs may have told more since the tasks were read.
         for chunk in self.scan().iter().filter(|c| c.kind == ChunkKind::Log) {
             let mut at = chunk.at + size_of::<ChunkHeader>();
@@ -162,11 +194,10 @@ impl Reader {
                     .map(|n| self.bytes.word(at + 4 + n * 4))
                     .collect();
                 if let Some(record) = Record::decode(head & 0xff, &words) {
-                    names.take(record);
+                    take(record, payload * 4);
                 }
                 at += 4 + payload * 4;
             }
         }
-        names
     }
 }

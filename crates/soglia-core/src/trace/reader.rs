@@ -1,30 +1,26 @@
 //! The reading end of a recording: at any time, of any process, alive or dead.
 //!
-//! Nothing that a file says is believed: it may be cut, foreign, or still be written. What makes no sense is left out.
-#![allow(
-    unsafe_code,
-    reason = "reads a mapped file that another process may be writing"
-)]
+//! Nothing that a file says is believed: it may be cut, foreign, hostile, or still be written. What makes no sense is left out. No count,
+//! length or place that a file holds decides how much memory or time it takes to read: the size of what is really in the file does.
 
 use std::{
-    fs::File,
     io,
     mem::offset_of,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use memmap2::{MmapOptions, MmapRaw};
-
+pub use super::ending::{Ended, Ending};
 use super::{
+    bytes::Bytes,
     events::Words,
     format::{
         BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, NOTE_BYTES, NOTE_OFFSET,
-        VERSION, end, state,
+        VERSION, state,
     },
-    writer::{Level, boot_id, process_started},
+    writer::{Level, MOST_BLOCKS},
 };
-use crate::time::{Anchor, Scale, TickSource};
+use crate::{regular, time::Scale};
 
 /// Why a file could not be read as a recording.
 #[derive(Debug, thiserror::Error)]
@@ -61,64 +57,9 @@ pub enum ReadError {
         /// Bytes that there were.
         should: u64,
     },
-}
-
-/// Words of the mapped file, as they are at the moment of reading.
-#[derive(Debug)]
-pub(super) struct Bytes {
-    map: MmapRaw,
-    file: File,
-}
-
-impl Bytes {
-    /// The head of the chunk that may begin here.
-    ///
-    /// Not by the mapping: to touch a hole of a file in memory takes room, and is answered by a signal if there is none.
-    fn head(&self, at: usize) -> impl Fn(usize) -> u32 {
-        let mut head = [0; size_of::<ChunkHeader>()];
-        if self.file.read_exact_at(&mut head, at as u64).is_err() {
-            head.fill(0);
-        }
-        move |offset| {
-            let word = head.get(offset..offset + 4).and_then(|w| w.try_into().ok());
-            u32::from_le_bytes(word.unwrap_or_default())
-        }
-    }
-
-    #[inline]
-    pub(super) fn word(&self, at: usize) -> u32 {
-        if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.map.len()) {
-            // SAFETY: within the mapping, aligned; another process may store to it, hence volatile.
-            u32::from_le(unsafe { self.map.as_ptr().add(at).cast::<u32>().read_volatile() })
-        } else {
-            0
-        }
-    }
-
-    #[inline]
-    pub(super) fn long(&self, at: usize) -> u64 {
-        if at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.map.len()) {
-            // SAFETY: as in `word`. In one piece: of two halves, one could be from before a carry.
-            u64::from_le(unsafe { self.map.as_ptr().add(at).cast::<u64>().read_volatile() })
-        } else {
-            0
-        }
-    }
-
-    fn anchor(&self, at: usize) -> Anchor {
-        Anchor {
-            ticks: self.long(at),
-            monotonic_ns: self.long(at + 8),
-        }
-    }
-
-    pub(super) fn text(&self, at: usize, bytes: usize) -> String {
-        let words = (at..at + bytes)
-            .step_by(4)
-            .flat_map(|at| self.word(at).to_le_bytes());
-        let text: Vec<u8> = words.take(bytes).take_while(|byte| *byte != 0).collect();
-        String::from_utf8_lossy(&text).into_owned()
-    }
+    /// It became shorter meanwhile.
+    #[error("{} was cut while it was read: copy it again, or read what is left with --partial", .0.display())]
+    Cut(PathBuf),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,28 +68,30 @@ pub(super) struct Chunk {
     pub(super) kind: ChunkKind,
     pub(super) bytes: usize,
     pub(super) task: u32,
-    sequence: u32,
-}
-
-/// How the recorded process ended, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It has not.
-    Running,
-    /// It exited; with this code, if anybody saw it.
-    Exit(Option<i32>),
-    /// This signal ended it.
-    Signal(i32),
-    /// It is gone, and nobody saw how.
-    Killed,
+    pub(super) sequence: u32,
 }
 
 /// An open recording.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) bytes: Bytes,
+    /// By kind, task and sequence.
     pub(super) chunks: Vec<Chunk>,
-    scale: Scale,
+    pub(super) scale: Scale,
+    path: PathBuf,
+}
+
+/// How often a recording that grows is opened anew.
+const MOST_TRIES: u32 = 20;
+
+/// Why the engine would not record into this file, if it said so. Reads no more than that.
+pub fn note_of(path: &Path) -> Option<String> {
+    let mut note = [0; NOTE_BYTES];
+    let file = regular::open(path).ok()?;
+    file.read_exact_at(&mut note, NOTE_OFFSET as u64).ok()?;
+    let end = note.iter().position(|byte| *byte == 0);
+    let text = &note[..end.unwrap_or(NOTE_BYTES)];
+    Some(String::from_utf8_lossy(text).into_owned()).filter(|note| !note.is_empty())
 }
 
 impl Reader {
@@ -157,22 +100,26 @@ impl Reader {
     /// # Errors
     /// See [`ReadError`].
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let reader = Self::open_partial(path)?;
-        let have = reader.bytes.map.len() as u64;
-        let should =
-            u64::from(reader.bytes.word(offset_of!(Header, reserved_blocks))) * BLOCK as u64;
-        if have < should {
-            // A recording that is still written may just have grown.
-            if std::fs::metadata(path).is_ok_and(|about| about.len() > have) {
-                return Self::open(path);
+        let mut tries = 0;
+        loop {
+            let reader = Self::open_partial(path)?;
+            let have = reader.bytes.file_len();
+            let should =
+                u64::from(reader.bytes.word(offset_of!(Header, reserved_blocks))) * BLOCK as u64;
+            if have >= should {
+                return Ok(reader);
             }
-            return Err(ReadError::Truncated {
-                path: path.to_owned(),
-                have,
-                should,
-            });
+            // A recording that is still written may just have grown.
+            tries += 1;
+            let grown = std::fs::metadata(path).is_ok_and(|about| about.len() > have);
+            if !grown || tries == MOST_TRIES {
+                return Err(ReadError::Truncated {
+                    path: path.to_owned(),
+                    have,
+                    should,
+                });
+            }
         }
-        Ok(reader)
     }
 
     /// Opens a recording even if its end is missing.
@@ -184,53 +131,74 @@ impl Reader {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(os)?;
-        let about = file.metadata().map_err(os)?;
-        if !about.is_file() {
-            return Err(os(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is not a regular file",
-            )));
-        }
-        let len = about.len() as usize;
-        let mut head = [0; 12];
-        if len < 12 || file.read_exact_at(&mut head, 0).is_err() || head[..8] != MAGIC {
+        let file = regular::open(path).map_err(os)?;
+        let len = file.metadata().map_err(os)?.len();
+        let mut head = [0; offset_of!(Header, reserved_blocks) + 4];
+        let read = head.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+        if read < 12 || file.read_exact_at(&mut head[..read], 0).is_err() || head[..8] != MAGIC {
             return Err(ReadError::Foreign(path.to_owned()));
         }
-        let found = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+        let word =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let found = word(8);
         if found != VERSION {
             return Err(ReadError::Version {
                 path: path.to_owned(),
                 found,
             });
         }
-        if len < BLOCK {
+        if len < BLOCK as u64 {
             return Err(ReadError::Headless(path.to_owned()));
         }
-        let map = MmapOptions::new()
-            .len(len)
-            .map_raw_read_only(&file)
-            .map_err(os)?;
+        let [claimed, reserved] = [
+            offset_of!(Header, next_block),
+            offset_of!(Header, reserved_blocks),
+        ]
+        .map(word);
+        let blocks = claimed.max(reserved).clamp(1, MOST_BLOCKS);
+        let bytes = Bytes::map(file, len, len.min(u64::from(blocks) * BLOCK as u64));
         let mut reader = Self {
-            bytes: Bytes { map, file },
+            bytes: bytes.map_err(os)?,
             chunks: Vec::new(),
             scale: Scale::IDENTITY,
+            path: path.to_owned(),
         };
         reader.chunks = reader.scan();
         reader.scale = reader.rate();
         Ok(reader)
     }
 
+    /// Whether the file is still as long as when it was opened: asked when all is read that shall be. What is beyond the end of a file
+    /// that was cut meanwhile reads as zeros.
+    ///
+    /// # Errors
+    /// [`ReadError::Cut`].
+    pub fn check_whole(&self) -> Result<(), ReadError> {
+        if self.bytes.is_cut() {
+            return Err(ReadError::Cut(self.path.clone()));
+        }
+        Ok(())
+    }
+
     pub(super) fn scan(&self) -> Vec<Chunk> {
-        let blocks = self.bytes.map.len() / BLOCK;
+        let blocks = self.bytes.len() / BLOCK;
         let claimed = self.bytes.word(offset_of!(Header, next_block)) as usize;
+        let blocks_to_scan = blocks.min(claimed);
         let mut chunks = Vec::new();
         let mut block = 1;
-        while block < blocks.min(claimed) {
+        while block < blocks_to_scan {
             let at = block * BLOCK;
             let field = self.bytes.head(at);
             block += 1;
-            if field(offset_of!(ChunkHeader, magic)) != CHUNK_MAGIC {
+            let magic = field(offset_of!(ChunkHeader, magic));
+            if magic == 0 {
+                // A file can have a hole of terabytes.
+                block = match self.bytes.next_data(at) {
+                    Some(data) => block.max(data / BLOCK),
+                    None => break,
+                };
+            }
+            if magic != CHUNK_MAGIC {
                 continue;
             }
             let size = field(offset_of!(ChunkHeader, blocks)) as usize;
@@ -249,48 +217,18 @@ impl Reader {
             }
             block = after;
         }
-        chunks.sort_by_key(|c| c.sequence);
+        chunks.sort_by_key(|c| (c.kind as u32, c.task, c.sequence));
         chunks
     }
 
+    /// The chunks of a kind and a task, by sequence.
     pub(super) fn chunks(&self, kind: ChunkKind, task: u32) -> impl Iterator<Item = &Chunk> {
-        self.chunks
-            .iter()
-            .filter(move |c| c.kind == kind && c.task == task)
-    }
-
-    fn rate(&self) -> Scale {
-        if TickSource::from_number(self.bytes.word(offset_of!(Header, tick_source)))
-            != Some(TickSource::Counter)
-        {
-            return Scale::IDENTITY;
-        }
-        let made = self.bytes.anchor(offset_of!(Header, made));
-        let mut last = offset_of!(Header, last);
-        let mut latest = self.bytes.anchor(offset_of!(Header, start));
-        let ended = self.bytes.anchor(offset_of!(Header, ended));
-        for _ in 0..2 {
-            latest = [latest, self.bytes.anchor(last)]
-                .into_iter()
-                .max_by_key(|a| a.ticks)
-                .unwrap_or(latest);
-            last += size_of::<Anchor>();
-        }
-        if ended.ticks > latest.ticks {
-            latest = ended;
-        } else if self.same_boot() {
-            // The counter runs at one rate until the machine is started anew: now is as good an anchor as any.
-            TickSource::Counter.select();
-            latest = Anchor::take();
-        }
-        Scale::between(made, latest).unwrap_or(Scale::IDENTITY)
-    }
-
-    fn same_boot(&self) -> bool {
-        let at = offset_of!(Header, boot);
-        let boot = boot_id();
-        boot != [0; 16]
-            && (0..4).all(|n| self.bytes.word(at + n * 4).to_le_bytes() == boot[n * 4..n * 4 + 4])
+        let wanted = (kind as u32, task);
+        let first = self
+            .chunks
+            .partition_point(|c| (c.kind as u32, c.task) < wanted);
+        let from_first = self.chunks[first..].iter();
+        from_first.take_while(move |c| c.kind == kind && c.task == task)
     }
 
     /// Ticks to nanoseconds.
@@ -353,47 +291,17 @@ impl Reader {
         self.bytes.long(offset_of!(Header, dropped_records))
     }
 
-    /// How the process ended.
-    pub fn ended(&self) -> Ended {
-        let code = self.bytes.word(offset_of!(Header, end_code)).cast_signed();
-        match self.bytes.word(offset_of!(Header, end_kind)) {
-            end::EXITED => return Ended::Exit(Some(code)),
-            end::SIGNALLED => return Ended::Signal(code),
-            _ => {}
-        }
-        let pid = self.pid();
-        let started = self.bytes.long(offset_of!(Header, pid_started));
-        if self.same_boot() && pid != 0 && process_started(pid) == Some(started) {
-            Ended::Running
-        } else if self.bytes.word(offset_of!(Header, state)) == state::SHUTDOWN {
-            Ended::Exit(None)
-        } else {
-            Ended::Killed
-        }
-    }
-
-    /// Nanoseconds from the start to the end, or to now, or to the last sign of life.
-    pub fn duration_ns(&self) -> u64 {
-        let start = self.bytes.anchor(offset_of!(Header, start));
-        let ended = self.bytes.anchor(offset_of!(Header, ended));
-        let last = offset_of!(Header, last);
-        let until = if ended.ticks != 0 {
-            ended.monotonic_ns
-        } else if self.ended() == Ended::Running {
-            crate::time::monotonic_ns()
-        } else {
-            let seen = [0, size_of::<Anchor>()].map(|n| self.bytes.anchor(last + n).monotonic_ns);
-            seen.into_iter().max().unwrap_or(0)
-        };
-        until.saturating_sub(start.monotonic_ns)
-    }
-
     /// The events of a task, chunk by chunk, in order, each with the number of the thread that wrote it. Ends at the first gap.
     pub fn events(&self, task: u32) -> impl Iterator<Item = (u32, Words<impl Fn(usize) -> u32>)> {
         let in_order = self.chunks(ChunkKind::Events, task).enumerate();
+        let mut before: Option<&Chunk> = None;
         in_order
             .take_while(|(n, c)| *n as u32 == c.sequence)
             .map(move |(_, chunk)| {
+                // However much there is to read, little of it is in memory.
+                if let Some(read) = before.replace(chunk) {
+                    self.bytes.let_go(read.at, read.bytes);
+                }
                 let first = chunk.at + size_of::<ChunkHeader>();
                 let end = chunk.at + chunk.bytes;
                 let base = self

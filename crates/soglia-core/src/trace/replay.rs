@@ -46,10 +46,13 @@ pub fn apply(
     account: &mut impl Account,
 ) -> Option<(Crossing, How, Option<u32>, u32)> {
     let depth = task.depth();
-    // The recorder has matched returns already: they close what is open.
-    let innermost = |task: &Task<VecLayers>| {
+    // The recorder has matched returns already: they close what is open. A broken recording may have others, and to search the layers
+    // for each would take long.
+    let is_too_deep = depth > task.layers().depth();
+    let innermost = |task: &Task<VecLayers>, side| {
         let top = task.layers().below_top(0);
-        top.map(|layer| (layer.function >> 1, layer.slot))
+        let fits = top.filter(|layer| is_too_deep || layer.side() == side);
+        fits.map(|layer| (layer.function >> 1, layer.slot))
     };
     match event {
         Event::Open(crossing, target) => {
@@ -57,41 +60,51 @@ pub fn apply(
             Some((crossing, How::Crossed, Some(target), depth))
         }
         Event::Failed => {
-            let top = innermost(task);
-            task.fail(top.map_or(0, |(function, _)| function), at, account);
-            let target = top.map(|(_, target)| target);
-            Some((Crossing::EnterRuntime, How::Failed, target, depth))
+            let crossing = Crossing::EnterRuntime;
+            let Some((function, target)) = innermost(task, crossing.side()) else {
+                return Some(unmatched(crossing, depth, at, account));
+            };
+            task.fail(function, at, account);
+            Some((crossing, How::Failed, Some(target), depth))
         }
         Event::Refused(target) => {
             account.refused(target, at);
             Some((Crossing::LeaveRuntime, How::Refused, Some(target), depth))
         }
         Event::Close(crossing) => {
-            let top = innermost(task);
-            let function = top.map_or(0, |(function, _)| function);
+            let Some((function, target)) = innermost(task, crossing.side()) else {
+                return Some(unmatched(crossing, depth, at, account));
+            };
             task.cross(crossing, Who { function, slot: 0 }, at, 0, account);
-            let target = top.map(|(_, target)| target);
-            Some((crossing, How::Crossed, target, depth))
+            Some((crossing, How::Crossed, Some(target), depth))
         }
         Event::Unwound(count) => {
             task.unwind(count, account);
             None
         }
-        Event::Unmatched(crossing) => {
-            account.unmatched(crossing, 0, at);
-            account.fault(Fault::Unmatched);
-            Some((crossing, How::Crossed, None, depth))
-        }
+        Event::Unmatched(crossing) => Some(unmatched(crossing, depth, at, account)),
     }
 }
 
-/// Replays all events of a task; `tell` hears of each crossing, and of each that was refused, and answers whether to go on.
+fn unmatched(
+    crossing: Crossing,
+    depth: u32,
+    at: u64,
+    account: &mut impl Account,
+) -> (Crossing, How, Option<u32>, u32) {
+    account.unmatched(crossing, 0, at);
+    account.fault(Fault::Unmatched);
+    (crossing, How::Crossed, None, depth)
+}
+
+/// Replays all events of a task; `tell` hears of each crossing, and of each that was refused, and answers whether to go on. Returns the
+/// task as it was then.
 pub fn replay(
     reader: &Reader,
     task: u32,
     account: &mut impl Account,
     mut tell: impl FnMut(Replayed) -> bool,
-) {
+) -> Task<VecLayers> {
     let mut machine = Task::new(VecLayers::default());
     for (os_thread, mut words) in reader.events(task) {
         while let Some(event) = words.next() {
@@ -106,10 +119,11 @@ pub fn replay(
                     os_thread,
                 })
             {
-                return;
+                return machine;
             }
         }
     }
+    machine
 }
 
 /// The account of a task, made anew from its events.

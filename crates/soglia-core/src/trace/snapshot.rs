@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     format::{
-        CHUNK_LAYERS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAYERS_OFFSET, NAME_BYTES, Slot,
-        TASK_SLOTS_OFFSET, TaskKind, TaskRecord,
+        CHUNK_LAYERS, CHUNK_SLOTS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAYERS_OFFSET, NAME_BYTES,
+        Slot, TASK_SLOTS, TASK_SLOTS_OFFSET, TaskKind, TaskRecord,
     },
     reader::{Chunk, Reader},
 };
 use crate::{
-    account::Total,
+    account::{MOST_TARGETS, Total},
     crossing::Side,
     fault::Fault,
     histogram::BUCKETS,
@@ -42,25 +42,46 @@ pub struct TaskSnapshot {
     pub crossings: [u64; 4],
     /// Crossings that are not among the events.
     pub dropped: u64,
-    /// Whether its thread has ended.
-    pub ended: bool,
+    /// Ticks at its first crossing.
+    pub first: u64,
+    /// Ticks at the end of its thread, if that has ended.
+    pub ended: Option<u64>,
     /// Its account.
     pub targets: HashMap<(u32, Side), Total>,
     /// Calls open when it was read, outermost first; `slot` is the target's number.
     pub open: Vec<Layer>,
 }
 
+impl TaskSnapshot {
+    /// The account of a target. Those of which there can be no so many are one.
+    fn account(&mut self, target: u32, side: Side) -> &mut Total {
+        let known = self.targets.len() < MOST_TARGETS || self.targets.contains_key(&(target, side));
+        let target = if known { target } else { 0 };
+        self.targets.entry((target, side)).or_default()
+    }
+}
+
 impl Reader {
     /// All tasks, by number.
     pub fn tasks(&self) -> Vec<TaskSnapshot> {
-        let mut tasks: Vec<_> = self
+        self.each_task().collect()
+    }
+
+    /// All tasks, by number, each read when it is asked for: together they may take more memory than the recording.
+    pub fn each_task(&self) -> impl Iterator<Item = TaskSnapshot> {
+        self.task_chunks().map(|chunk| self.task(chunk))
+    }
+
+    /// The chunks of tasks, one of each number, by number.
+    pub(super) fn task_chunks(&self) -> impl Iterator<Item = &Chunk> {
+        let kind = ChunkKind::Task;
+        let first = self
             .chunks
-            .iter()
-            .filter(|c| c.kind == ChunkKind::Task)
-            .map(|c| self.task(c))
-            .collect();
-        tasks.sort_by_key(|t| t.number);
-        tasks
+            .partition_point(|c| (c.kind as u32) < kind as u32);
+        let all = self.chunks[first..].iter();
+        let mut last = None;
+        all.take_while(move |c| c.kind == kind)
+            .filter(move |c| last.replace(c.task) != Some(c.task))
     }
 
     fn task(&self, chunk: &Chunk) -> TaskSnapshot {
@@ -77,13 +98,15 @@ impl Reader {
             max_depth: field(offset_of!(TaskRecord, max_depth)),
             faults: std::array::from_fn(|n| array(offset_of!(TaskRecord, faults), n)),
             dropped: self.bytes.long(record + offset_of!(TaskRecord, dropped)),
-            ended: self.bytes.long(record + offset_of!(TaskRecord, ended)) != 0,
+            first: self.bytes.long(record + offset_of!(TaskRecord, first)),
+            ended: Some(self.bytes.long(record + offset_of!(TaskRecord, ended)))
+                .filter(|ticks| *ticks != 0),
             ..TaskSnapshot::default()
         };
         for chunk in self.chunks(ChunkKind::Slots, chunk.task) {
-            self.slots(chunk.at, size_of::<ChunkHeader>(), chunk.bytes, &mut task);
+            self.slots(chunk, size_of::<ChunkHeader>(), CHUNK_SLOTS, &mut task);
         }
-        self.slots(chunk.at, TASK_SLOTS_OFFSET, chunk.bytes, &mut task);
+        self.slots(chunk, TASK_SLOTS_OFFSET, TASK_SLOTS, &mut task);
         let depth = field(offset_of!(TaskRecord, depth)).min(MAX_DEPTH);
         // The writer stores the depth first, and a live one may have gone deeper since.
         task.max_depth = task.max_depth.max(depth);
@@ -104,11 +127,11 @@ impl Reader {
         task
     }
 
-    fn slots(&self, chunk: usize, offset: usize, bytes: usize, task: &mut TaskSnapshot) {
-        let used = self.bytes.word(chunk + offset_of!(ChunkHeader, used)) as usize;
-        let room = bytes.saturating_sub(offset) / size_of::<Slot>();
-        for n in 0..used.min(room) {
-            let at = chunk + offset + n * size_of::<Slot>();
+    fn slots(&self, chunk: &Chunk, offset: usize, most: u32, task: &mut TaskSnapshot) {
+        let used = self.bytes.word(chunk.at + offset_of!(ChunkHeader, used));
+        let room = chunk.bytes.saturating_sub(offset) / size_of::<Slot>();
+        for n in 0..room.min(used.min(most) as usize) {
+            let at = chunk.at + offset + n * size_of::<Slot>();
             let field = |offset: usize| self.bytes.word(at + offset);
             let long = |offset: usize| self.bytes.long(at + offset);
             let mut total = Total {
@@ -128,22 +151,42 @@ impl Reader {
             for (n, bucket) in total.histogram.iter_mut().enumerate() {
                 *bucket = u64::from(field(offset_of!(Slot, histogram) + n * 4));
             }
-            let key = (
-                field(offset_of!(Slot, target)),
-                Side::from_number(field(offset_of!(Slot, side))),
-            );
-            task.targets.entry(key).or_default().add(&total);
+            let side = Side::from_number(field(offset_of!(Slot, side)));
+            let of = task.account(field(offset_of!(Slot, target)), side);
+            of.add(&total);
         }
     }
 
-    fn open_layers(&self, chunk: &Chunk, depth: u32, task: &mut TaskSnapshot) {
-        let first = (chunk.at + LAYERS_OFFSET, FIRST_LAYERS);
+    /// Where the open layers of a task lie, outermost first.
+    fn layers(&self, chunk: &Chunk, depth: u32) -> impl Iterator<Item = usize> {
+        let room = |c: &Chunk, offset: usize, most: usize| {
+            most.min(c.bytes.saturating_sub(offset) / size_of::<Layer>())
+        };
+        let first = (
+            chunk.at + LAYERS_OFFSET,
+            room(chunk, LAYERS_OFFSET, FIRST_LAYERS),
+        );
         let more = self.chunks(ChunkKind::Layers, chunk.task);
-        let more = more.map(|c| (c.at + size_of::<ChunkHeader>(), CHUNK_LAYERS));
-        let places = std::iter::once(first)
+        let more = more.map(move |c| {
+            let offset = size_of::<ChunkHeader>();
+            (c.at + offset, room(c, offset, CHUNK_LAYERS))
+        });
+        std::iter::once(first)
             .chain(more)
-            .flat_map(|(at, count)| (0..count).map(move |n| at + n * size_of::<Layer>()));
-        for at in places.take(depth as usize) {
+            .flat_map(|(at, count)| (0..count).map(move |n| at + n * size_of::<Layer>()))
+            .take(depth as usize)
+    }
+
+    /// Ticks when the open calls of a task began.
+    pub(super) fn open_since(&self, chunk: &Chunk) -> impl Iterator<Item = u64> {
+        let record = chunk.at + size_of::<ChunkHeader>();
+        let depth = self.bytes.word(record + offset_of!(TaskRecord, depth));
+        self.layers(chunk, depth.min(MAX_DEPTH))
+            .map(|at| self.bytes.long(at + offset_of!(Layer, since)))
+    }
+
+    fn open_layers(&self, chunk: &Chunk, depth: u32, task: &mut TaskSnapshot) {
+        for at in self.layers(chunk, depth) {
             let slot = self.bytes.word(at + offset_of!(Layer, slot)) as usize * align_of::<Slot>();
             let mut layer = Layer {
                 since: self.bytes.long(at + offset_of!(Layer, since)),
@@ -163,10 +206,7 @@ impl Reader {
             }
             // The slot's side, not the layer's: of a live task the layer may be half another one.
             layer.bits = self.bytes.word(slot + offset_of!(Slot, side)) & 1;
-            task.targets
-                .entry((layer.slot, layer.side()))
-                .or_default()
-                .open += 1;
+            task.account(layer.slot, layer.side()).open += 1;
             task.open.push(layer);
         }
     }

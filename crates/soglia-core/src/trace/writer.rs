@@ -33,7 +33,10 @@ use super::{
     log::Record,
     open_layers::MoreLayers,
 };
-use crate::time::{Anchor, Scale, TickSource, wall_ns};
+use crate::{
+    process, regular,
+    time::{Anchor, Scale, TickSource, wall_ns},
+};
 
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +74,7 @@ pub struct Options {
 }
 
 /// Layers refer to slots by 32 bits in units of 64 bytes.
-const MOST_BLOCKS: u32 = 1 << 26;
+pub(super) const MOST_BLOCKS: u32 = 1 << 26;
 
 /// The smallest limit that makes sense: the header, some tasks, their names.
 pub const MIN_BYTES: u64 = 1 << 20;
@@ -86,18 +89,18 @@ impl Default for Options {
     }
 }
 
-/// Makes a new recording at `path`, for a process to claim. What was there before is unlinked, not overwritten: it may
-/// be the recording of a program that still runs.
+/// Makes a new recording at `path`, for a process to claim. A recording that was there before is unlinked, not overwritten: it may
+/// be of a program that still runs.
 ///
 /// # Errors
-/// `path` is something else than a regular file, cannot be written, or there is no room on its disk.
+/// There is something at `path` that is neither a recording nor an empty file, it cannot be written, or there is no room on its disk.
 pub fn create(path: &Path, options: &Options) -> io::Result<File> {
-    match fs::symlink_metadata(path) {
-        Ok(there) if there.is_file() => fs::remove_file(path)?,
+    match regular::open_no_link(path) {
+        Ok(there) if may_be_replaced(&there)? => fs::remove_file(path)?,
         Ok(_) => {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
-                "it is not a regular file",
+                "there is a file that is no recording, which would be lost",
             ));
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -107,13 +110,26 @@ pub fn create(path: &Path, options: &Options) -> io::Result<File> {
         .read(true)
         .write(true)
         .create_new(true)
-        .mode(0o644)
+        // Command lines and stacks are of interest to their owner alone.
+        .mode(0o600)
         .open(path)?;
     initialise(&file, options).inspect_err(|_| {
         // The error is about the disk; that the empty file stays would only add to it.
         let _ = fs::remove_file(path);
     })?;
     Ok(file)
+}
+
+/// Whether nothing is lost with this file but a recording.
+fn may_be_replaced(file: &File) -> io::Result<bool> {
+    let mut magic = [0; MAGIC.len()];
+    match file.read_exact_at(&mut magic, 0) {
+        Ok(()) => Ok(magic == MAGIC),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Ok(file.metadata()?.len() == 0)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a new recording without a name: it is gone with the last process that has it open. Others open it by the path
@@ -145,7 +161,7 @@ pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
 /// Those of reading the file.
 pub fn options_of(path: &Path) -> io::Result<Options> {
     let mut head = [0; offset_of!(Header, slow_ns) + 8];
-    File::open(path)?.read_exact_at(&mut head, 0)?;
+    regular::open(path)?.read_exact_at(&mut head, 0)?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let slow = offset_of!(Header, slow_ns);
     Ok(Options {
@@ -185,7 +201,7 @@ fn initialise(file: &File, options: &Options) -> io::Result<()> {
         offset_of!(Header, reserved_blocks),
         &((MIN_BYTES / 4 / BLOCK as u64) as u32).to_le_bytes(),
     );
-    put(offset_of!(Header, boot), &boot_id());
+    put(offset_of!(Header, boot), &process::boot_id());
     put(offset_of!(Header, slow_ns), &options.slow_ns.to_le_bytes());
     put(offset_of!(Header, wall_ns), &wall_ns().to_le_bytes());
     put(offset_of!(Header, made), &anchor.ticks.to_le_bytes());
@@ -194,25 +210,6 @@ fn initialise(file: &File, options: &Options) -> io::Result<()> {
         &anchor.monotonic_ns.to_le_bytes(),
     );
     file.write_all_at(&header, 0)
-}
-
-/// The kernel's id of this boot; zeros where it cannot be read.
-pub fn boot_id() -> [u8; 16] {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let mut id = [0; 16];
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    for (byte, two) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(str::from_utf8(two).unwrap_or("0"), 16).unwrap_or(0);
-    }
-    id
-}
-
-/// When a process started, in clock ticks since boot.
-pub fn process_started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses, and may itself hold spaces and parentheses.
-    let (_, after) = stat.rsplit_once(')')?;
-    after.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Takes room in the file, for good: later stores to it cannot fail for want of disk.
@@ -328,7 +325,13 @@ impl Recording {
         }
         header
             .pid_started
-            .store(process_started(pid).unwrap_or(0), Relaxed);
+            .store(process::started(pid).unwrap_or(0), Relaxed);
+        let spaces = (process::pid_namespace(), process::time_namespace());
+        header.pid_namespace.store(spaces.0, Relaxed);
+        header.time_namespace.store(spaces.1, Relaxed);
+        header.inode.store(recording.identity.1, Relaxed);
+        let locked = process::lock(&recording.file).is_ok();
+        header.locked.store(u32::from(locked), Relaxed);
         store_anchor(&header.start, Anchor::take());
         header.state.store(state::RECORDING, Release);
         Ok(recording)

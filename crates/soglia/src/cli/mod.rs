@@ -20,7 +20,10 @@ use std::{
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use soglia::{doctor, fxr, text::Sort};
+use soglia::{
+    doctor, fxr,
+    text::{Sort, plain},
+};
 use soglia_core::trace::{reader::Reader, writer::MIN_BYTES};
 
 /// Exit code for wrong usage and for an environment in which soglia cannot work.
@@ -426,8 +429,8 @@ fn assembly(args: Vec<OsString>) -> i32 {
 
 /// One line on standard error.
 fn complain(what: &dyn std::fmt::Display) {
-    // If standard error is gone, there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "soglia: {what}");
+    // Whatever it quotes. If standard error is gone, there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "soglia: {}", plain(&what.to_string()));
 }
 
 /// Whoever read the output has seen enough.

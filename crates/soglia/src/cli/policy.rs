@@ -9,12 +9,16 @@ use clap::Args;
 use soglia_core::{
     deadline::{Action, Deadline, decode, encode},
     policy::{Destination, Glob, Policy, Rule, Thrown},
+    regular,
 };
 
 use super::deadline::{self, repeated as repeated_deadline};
 
 /// What goes through an environment variable is limited by the system to 128 KiB, its name included.
 const MOST_BYTES: usize = 100 << 10;
+
+/// No file with more can be handed over, however many comments are in it.
+const MOST_FILE_BYTES: u64 = 4 << 20;
 
 #[derive(Debug, Default, Args)]
 #[command(
@@ -90,7 +94,7 @@ impl PolicyOptions {
             );
         }
         if let Some(path) = &self.policy {
-            let text = std::fs::read_to_string(path)
+            let text = regular::read_to_string(path, MOST_FILE_BYTES)
                 .with_context(|| format!("cannot read the policy {}", path.display()))?;
             let more = file::parse(&text).map_err(|e| anyhow::anyhow!("{}:{e}", path.display()))?;
             policy.rules.extend(more.policy.rules);

@@ -20,6 +20,7 @@ pub fn report(options: &Report) -> anyhow::Result<()> {
         );
     }
     let mut model = Model::of(&reader, options.replay);
+    reader.check_whole()?;
     text::sort(&mut model, options.sort);
     match options.format {
         ReportFormat::Text => {
@@ -68,17 +69,19 @@ fn csv_error(error: csv::Error) -> anyhow::Error {
 #[derive(Serialize)]
 struct CsvRow<'a> {
     direction: &'a str,
-    method: Option<&'a str>,
-    assembly: Option<&'a str>,
-    library: Option<&'a str>,
-    entry: Option<&'a str>,
-    redirected_to: Option<&'a str>,
+    method: Option<String>,
+    assembly: Option<String>,
+    library: Option<String>,
+    entry: Option<String>,
+    redirected_to: Option<String>,
     address: Option<&'a str>,
-    file: Option<&'a str>,
+    file: Option<String>,
     runtime_internal: bool,
     calls: u64,
     returned: u64,
     open: u64,
+    open_max_ns: Option<u64>,
+    open_at_least: bool,
     abandoned: u64,
     failed: u64,
     refused: u64,
@@ -99,17 +102,19 @@ impl<'a> CsvRow<'a> {
     fn of(row: &'a TargetRow) -> Self {
         Self {
             direction: row.direction,
-            method: row.method.as_deref(),
-            assembly: row.assembly.as_deref(),
-            library: row.library.as_deref(),
-            entry: row.entry.as_deref(),
-            redirected_to: row.redirected_to.as_deref(),
+            method: row.method.as_deref().map(text::cell),
+            assembly: row.assembly.as_deref().map(text::cell),
+            library: row.library.as_deref().map(text::cell),
+            entry: row.entry.as_deref().map(text::cell),
+            redirected_to: row.redirected_to.as_deref().map(text::cell),
             address: row.address.as_deref(),
-            file: row.file.as_deref(),
+            file: row.file.as_deref().map(text::cell),
             runtime_internal: row.runtime_internal,
             calls: row.calls,
             returned: row.returned,
             open: row.open,
+            open_max_ns: row.open_max_ns,
+            open_at_least: row.open_at_least,
             abandoned: row.abandoned,
             failed: row.failed,
             refused: row.refused,

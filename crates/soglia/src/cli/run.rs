@@ -17,6 +17,7 @@ use soglia::{
 use soglia_core::{
     admission::Bound,
     trace::{
+        life,
         reader::Reader,
         writer::{self, Level, Options},
     },
@@ -28,6 +29,9 @@ use super::{
     policy::Told,
     start::{Ready, check_weaving, nothing_recorded},
 };
+
+/// Every how many signs of life the recording is looked into for calls that miss their deadlines: once a second.
+const TURNS_A_LOOK: u32 = 10;
 
 /// Runs a program under the engine. Returns only if that was impossible: otherwise ends as the program ended.
 pub fn run(options: &Run) -> anyhow::Result<i32> {
@@ -71,6 +75,7 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
         .map(|slots| bound(slots, options.slot_timeout));
     let slots = slots.transpose()?;
     let (file, path) = recording(options)?;
+    life::begin_signing(&file).context("cannot write the recording")?;
     let mut launch = ready.launch(&path, source.name(), &options.watched)?;
     if options.follow {
         launch = launch.env("SOGLIA_FOLLOW", "1");
@@ -102,15 +107,20 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     // Whoever wants JSON gets that and nothing else.
     let mut live =
         (deadlines.is_some() && options.format == RunFormat::Text).then(|| Live::new(&path));
-    let mut tell = || {
-        if let Some(live) = &mut live {
-            live.tell();
-        }
-    };
+    let mut turns = 0;
     let ended = running
-        .wait(&mut tell)
+        .wait(|| {
+            // Without it, less is known of the end if nobody sees it.
+            let _ = life::sign(&file, child);
+            turns += 1;
+            if let Some(live) = live.as_mut().filter(|_| turns % TURNS_A_LOOK == 0) {
+                live.tell();
+            }
+        })
         .context("cannot wait for the program")?;
-    tell();
+    if let Some(live) = &mut live {
+        live.tell();
+    }
     if let Some(loose) = guard.and_then(Guard::finish) {
         if options.output.is_some() {
             fs::remove_file(&path).ok();
@@ -193,7 +203,9 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
             },
         )?;
     }
-    let mut model = Model::of(&Reader::open(path)?, false);
+    let reader = Reader::open(path)?;
+    let mut model = Model::of(&reader, false);
+    reader.check_whole()?;
     if options.quiet {
         // Whoever reads no account should still know why it was slow.
         if let Some(because) = &model.fallback {
@@ -241,7 +253,7 @@ fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> 
     writeln!(
         out,
         "\nrecording: {} (soglia report, soglia events)",
-        output.display()
+        text::plain_path(output)
     )?;
     if options.follow {
         let mut prefix = output.file_name().unwrap_or_default().to_owned();
@@ -256,7 +268,8 @@ fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> 
                 .as_encoded_bytes()
                 .strip_prefix(prefix.as_encoded_bytes());
             if pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit)) {
-                writeln!(out, "           {}", folder.join(&name).display())?;
+                let path = folder.join(&name);
+                writeln!(out, "           {}", text::plain_path(&path))?;
             }
         }
     }

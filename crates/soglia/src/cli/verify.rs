@@ -14,6 +14,7 @@ use soglia::{
     verify::{self, Run, Verdict},
 };
 use soglia_core::trace::{
+    life,
     reader::Reader,
     writer::{self, Options},
 };
@@ -119,7 +120,10 @@ fn recording() -> anyhow::Result<(File, PathBuf)> {
         slow_ns: 0,
         ..Options::default()
     };
-    writer::create_unnamed(&with).context("cannot make a recording in memory")
+    let made = writer::create_unnamed(&with).context("cannot make a recording in memory")?;
+    // We see the end: the engine needs to do nothing for that.
+    life::begin_signing(&made.0).context("cannot write the recording")?;
+    Ok(made)
 }
 
 fn print(options: &Verify, verdict: &Verdict) -> io::Result<()> {

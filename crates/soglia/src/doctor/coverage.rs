@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
+use soglia_core::regular;
 
 use super::{Finding, Level};
 use crate::dotnet::Lookup;
@@ -54,7 +55,9 @@ pub(super) fn of_program(program: &Program) -> Vec<Finding> {
     };
     let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for file in assemblies(folder) {
-        let Ok(bytes) = fs::read(&file) else { continue };
+        let Ok(bytes) = regular::read(&file, MOST_BYTES) else {
+            continue;
+        };
         for (name, what) in UNSEEN {
             if refers_to(&bytes, name) {
                 let assembly = file.file_stem().unwrap_or_default().to_string_lossy();

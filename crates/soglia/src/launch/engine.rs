@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use object::read::elf::ElfFile64;
 use object::read::{Object, ObjectSymbol, ReadCache};
 use object::{Architecture, Endianness};
+use soglia_core::regular;
 
 use crate::dotnet::Lookup;
 
@@ -127,7 +128,7 @@ pub fn check_engine(path: &Path) -> Result<(), EngineError> {
         path: path.to_owned(),
         reason,
     };
-    let data = ReadCache::new(fs::File::open(path).map_err(|error| wrong(error.to_string()))?);
+    let data = ReadCache::new(regular::open(path).map_err(|error| wrong(error.to_string()))?);
     let file =
         ElfFile64::<Endianness, _>::parse(&data).map_err(|error| wrong(error.to_string()))?;
     if file.architecture() != Architecture::X86_64 {

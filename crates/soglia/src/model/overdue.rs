@@ -1,19 +1,26 @@
 //! Calls that missed their deadlines, as reports see them.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 use soglia_core::{
-    crossing::Side,
     policy::Glob,
     time::Scale,
     trace::{
         log::Record,
         names::Names,
         overdue::{Done, HowEnded, Overdue},
-        snapshot::TaskSnapshot,
     },
 };
 
-use super::build::{callers, target_row};
+use super::{
+    build::Clock,
+    room::Room,
+    targets::{callers, is_internal, target_name},
+};
+
+/// Comparisons of deadlines with what was called that are made at most. No command line has so many deadlines.
+const MOST_COMPARISONS: usize = 1 << 20;
 
 /// The deadlines of native calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,12 +40,18 @@ pub struct OverdueRow {
     pub runtime_internal: bool,
     /// The task.
     pub task: u32,
-    /// When it began, since the start.
+    /// The same as `began`.
     pub t: u64,
+    /// When it began, since the start.
+    pub began: u64,
+    /// When it ended, since the start, if it has ended and that is known; if it is gone: at the latest.
+    pub returned: Option<u64>,
     /// `open`, `returned`, `failed` (it ended by an exception) or `gone` (nobody told how it ended).
     pub outcome: &'static str,
     /// How long it took, or has taken up to when the recording was read or the process ended. If it is gone: at most that.
     pub duration_ns: u64,
+    /// It is open, and nobody saw the process end; or it is gone, and nobody saw when: it took at least so long.
+    pub duration_at_least: bool,
     /// Each time it was found to have missed one.
     pub reports: Vec<OverdueReport>,
     /// A core dump that was written because of it.
@@ -54,8 +67,10 @@ pub struct OverdueRow {
 pub struct OverdueReport {
     /// Which, as it was written.
     pub deadline: String,
-    /// When, since the start.
+    /// The same as `found`.
     pub t: u64,
+    /// When, since the start.
+    pub found: u64,
     /// How long the call had taken then.
     pub duration_ns: u64,
     /// The operating system's number of the thread.
@@ -88,22 +103,26 @@ pub(super) fn deadlines(names: &Names) -> Option<Deadlines> {
             .and_then(|(glob, _)| glob.parse().ok());
         glob.is_some_and(|glob| !called(&glob))
     };
+    let comparisons = names.deadlines.len().saturating_mul(names.targets.len());
+    let idle_rules = match comparisons {
+        0..=MOST_COMPARISONS => names.deadlines.iter().filter(idle).cloned().collect(),
+        _ => Vec::new(),
+    };
     (!names.deadlines.is_empty()).then(|| Deadlines {
         rules: names.deadlines.clone(),
-        idle_rules: names.deadlines.iter().filter(idle).cloned().collect(),
+        idle_rules,
     })
 }
 
-/// The calls of a recording that missed one, in the order in which that was found. `since_start`: from ticks; `until`: when the recording was
-/// read, or the process ended, both in nanoseconds since the start.
+/// The calls of a recording that missed one, in the order in which that was found. `open`: task and begin of all calls that are open.
 pub(super) fn rows(
     names: &Names,
-    tasks: &[TaskSnapshot],
-    scale: Scale,
-    since_start: impl Fn(u64) -> u64,
-    until: u64,
+    open: &HashSet<(u32, u64)>,
+    clock: &Clock,
+    room: &mut Room,
 ) -> Vec<OverdueRow> {
     let mut rows: Vec<((u32, u64), OverdueRow)> = Vec::new();
+    let mut places: HashMap<(u32, u64), usize> = HashMap::new();
     for record in &names.overdue {
         let call = match record {
             Record::Overdue(overdue) => (overdue.task, overdue.since),
@@ -111,57 +130,80 @@ pub(super) fn rows(
             Record::OverdueAction(action) => (action.task, action.since),
             _ => continue,
         };
-        let place = rows.iter().position(|(known, _)| *known == call);
-        let row = match (place, record) {
-            (Some(place), _) => &mut rows[place].1,
-            (None, Record::Overdue(overdue)) => {
-                let target = target_row(names, overdue.target, Side::Unmanaged);
-                rows.push((
-                    call,
-                    OverdueRow {
-                        target: target.name(),
-                        runtime_internal: target.runtime_internal,
-                        task: overdue.task,
-                        t: since_start(overdue.since),
-                        ..OverdueRow::default()
-                    },
-                ));
-                let (_, row) = rows.last_mut().unwrap_or_else(|| unreachable!());
-                row
+        if let Record::Overdue(overdue) = record {
+            if !room.takes(texts(names, overdue)) {
+                continue;
             }
-            // The report itself had no room.
-            (None, _) => continue,
-        };
-        match record {
-            Record::Overdue(overdue) => {
-                let report = report(names, overdue, scale, since_start(overdue.at));
-                row.duration_ns = report.duration_ns;
-                row.reports.push(report);
-            }
-            Record::OverdueEnd(end) => {
-                row.outcome = end.how.name();
-                row.duration_ns = scale.ns(end.at.saturating_sub(end.since));
-            }
-            Record::OverdueAction(action) => match &action.what {
-                Done::Dumped(path) => row.dump = Some(path.clone()),
-                Done::NotDumped(why) => row.no_dump = Some(why.clone()),
-                Done::Killed => row.killed = true,
-                Done::NotKilled(_) => {}
-            },
-            _ => {}
+            places.entry(call).or_insert_with(|| {
+                rows.push((call, row(names, overdue, clock)));
+                rows.len() - 1
+            });
+        }
+        // Else the report itself had no room.
+        if let Some(place) = places.get(&call) {
+            take(record, names, clock, &mut rows[*place].1);
         }
     }
-    for ((task, since), row) in rows.iter_mut().filter(|(_, row)| row.outcome.is_empty()) {
-        let of_task = tasks.iter().filter(|t| t.number == *task);
-        let mut open = of_task.flat_map(|t| &t.open);
-        if open.any(|layer| layer.since == *since) {
+    for (call, row) in rows.iter_mut().filter(|(_, row)| row.outcome.is_empty()) {
+        if open.contains(call) {
             row.outcome = "open";
-            row.duration_ns = until.saturating_sub(row.t).max(row.duration_ns);
+            row.duration_ns = clock.until.saturating_sub(row.began).max(row.duration_ns);
         } else {
             row.outcome = HowEnded::Gone.name();
         }
+        // One that is gone was there at its last report, and nothing was found of it later.
+        row.duration_at_least = row.outcome != "open" || clock.at_least;
     }
     rows.into_iter().map(|(_, row)| row).collect()
+}
+
+fn row(names: &Names, overdue: &Overdue, clock: &Clock) -> OverdueRow {
+    let began = clock.since_start(overdue.since);
+    OverdueRow {
+        target: target_name(names, overdue.target),
+        runtime_internal: is_internal(names, overdue.target),
+        task: overdue.task,
+        t: began,
+        began,
+        ..OverdueRow::default()
+    }
+}
+
+/// All that a report of a call says, for the room that it takes.
+fn texts<'a>(names: &'a Names, overdue: &'a Overdue) -> impl Iterator<Item = &'a str> {
+    let own = [&overdue.thread, &overdue.no_stack, &overdue.native_ends];
+    let target = names.targets.get(&overdue.target);
+    let target = target.map(|of| [&of.library, &of.entry, &of.method]);
+    let deadline = names.deadlines.get(overdue.deadline as usize);
+    own.into_iter()
+        .chain(target.into_iter().flatten())
+        .flatten()
+        .chain(deadline)
+        .map(String::as_str)
+        .chain(names.stack(overdue.stack))
+        .chain(names.stack(overdue.native))
+}
+
+fn take(record: &Record, names: &Names, clock: &Clock, row: &mut OverdueRow) {
+    match record {
+        Record::Overdue(overdue) => {
+            let report = report(names, overdue, clock.scale, clock.since_start(overdue.at));
+            row.duration_ns = report.duration_ns;
+            row.reports.push(report);
+        }
+        Record::OverdueEnd(end) => {
+            row.outcome = end.how.name();
+            row.duration_ns = clock.scale.ns(end.at.saturating_sub(end.since));
+            row.returned = Some(clock.since_start(end.at));
+        }
+        Record::OverdueAction(action) => match &action.what {
+            Done::Dumped(path) => row.dump = Some(path.clone()),
+            Done::NotDumped(why) => row.no_dump = Some(why.clone()),
+            Done::Killed => row.killed = true,
+            Done::NotKilled(_) => {}
+        },
+        _ => {}
+    }
 }
 
 /// One time that a call was found to have missed its deadline.
@@ -170,6 +212,7 @@ pub(crate) fn report(names: &Names, overdue: &Overdue, scale: Scale, t: u64) -> 
     OverdueReport {
         deadline: deadline(names, overdue.deadline),
         t,
+        found: t,
         duration_ns: scale.ns(overdue.at.saturating_sub(overdue.since)),
         os_thread: overdue.os_thread,
         nested: overdue.nested,

@@ -4,14 +4,17 @@
 //! that cannot succeed under any reading of the file, because here the answer can name the way out.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 
 use semver::Version;
 use serde_json::Value;
+use soglia_core::regular;
 
 use super::ProgramError;
 use crate::dotnet::{CORE_FRAMEWORK, Lookup, OLDEST_MAJOR, Root};
+
+/// No configuration is larger.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// A framework that a program asks for, or brings along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,8 @@ impl RuntimeConfig {
             path: path.to_owned(),
             reason,
         };
-        let text = fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
+        let text =
+            regular::read_to_string(path, MOST_BYTES).map_err(|error| broken(error.to_string()))?;
         Self::parse(&text).map_err(broken)
     }
 

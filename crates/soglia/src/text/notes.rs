@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{HEAD, MOST_ROWS, WARN, count, plural};
+use super::{HEAD, MOST_ROWS, WARN, count, more, plain, plural};
 use crate::model::Model;
 
 /// What crosses and was not seen.
@@ -16,16 +16,9 @@ pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
         "\n{HEAD}not watched (--source transitions sees it){HEAD:#}"
     )?;
     for row in rows.iter().take(MOST_ROWS) {
-        writeln!(out, "{:>11}  {}", "-", row.what)?;
+        writeln!(out, "{:>11}  {}", "-", plain(&row.what))?;
     }
-    if rows.len() > MOST_ROWS {
-        writeln!(
-            out,
-            "{:>11} more (--format json has all)",
-            rows.len() - MOST_ROWS
-        )?;
-    }
-    Ok(())
+    more(rows.len().saturating_sub(MOST_ROWS) as u64, 0, out)
 }
 
 /// Rules that may be misspelt.
@@ -40,9 +33,16 @@ fn idle(rules: &[String], nothing: &str) -> Option<String> {
     Some(format!("{nothing} {some}{more}"))
 }
 
+/// Remarks that are shown.
+const MOST_REMARKS: usize = 100;
+
 /// What a reader should know beside the numbers.
 pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
-    let mut lines: Vec<String> = model.remarks.clone();
+    let mut lines: Vec<String> = model.remarks.iter().take(MOST_REMARKS).cloned().collect();
+    if model.remarks.len() > MOST_REMARKS {
+        let more = count((model.remarks.len() - MOST_REMARKS) as u64);
+        lines.push(format!("{more} more of these (--format json has all)"));
+    }
     if let Some(because) = &model.fallback {
         lines.push(format!(
             "recorded from the runtime's own callbacks, which makes programs slower: {because}"
@@ -70,30 +70,61 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
             fault.meaning
         ));
     }
-    if model.dropped_events > 0 {
-        lines.push(format!(
-            "{} are not among the events: the recording was full (--max-size makes it larger); the account is complete",
-            plural(model.dropped_events, "crossing", "crossings")
-        ));
-    }
-    if model.dropped_crossings > 0 {
-        lines.push(format!(
-            "{} were not recorded at all: no room on the disk, or --max-size too small",
-            plural(model.dropped_crossings, "crossing", "crossings")
-        ));
-    }
-    let records = model.dropped - model.dropped_events - model.dropped_crossings;
+    lines.extend(dropped(model));
+    let crossings = model.dropped_events.saturating_add(model.dropped_crossings);
+    let records = model.dropped.saturating_sub(crossings);
     if records > 0 {
         lines.push(format!(
             "{} or stacks were counted but not kept",
             plural(records, "slow or late call", "slow or late calls")
         ));
     }
+    if model.left_out.records > 0 {
+        lines.push(format!(
+            "{} of names, stacks and slow calls were left out: there are too many to be read",
+            plural(model.left_out.records, "record", "records")
+        ));
+    }
+    if model.left_out.targets > 0 {
+        lines.push(format!(
+            "{} were left out: with them the report would be too large",
+            plural(model.left_out.targets, "target", "targets")
+        ));
+    }
     if !lines.is_empty() {
         writeln!(out)?;
     }
     for line in lines {
-        writeln!(out, "{WARN}note:{WARN:#} {line}")?;
+        writeln!(out, "{WARN}note:{WARN:#} {}", plain(&line))?;
     }
     Ok(())
+}
+
+/// Crossings for which there was no room, and of what this account is therefore not one.
+fn dropped(model: &Model) -> Option<String> {
+    let crossings = |n| plural(n, "crossing", "crossings");
+    let are = |n| if n == 1 { "is" } else { "are" };
+    let (events, all) = (model.dropped_events, model.dropped_crossings);
+    let way_out = "the recording was full (--max-size makes it larger)";
+    // Threads for which there was no room have no task, and neither an account nor events.
+    let in_none = format!(
+        "{} of threads that began when it was full {} not in this account",
+        crossings(all),
+        are(all)
+    );
+    let not_listed = format!("{} {} not among the events", crossings(events), are(events));
+    let counted = if model.replayed {
+        "and this account is made of the events: without --replay they are in it"
+    } else {
+        "but in this account"
+    };
+    match (events, all) {
+        (0, 0) => None,
+        (0, _) => Some(format!("{way_out}: {in_none}; what else is here is exact")),
+        (_, 0) if model.replayed => Some(format!("{way_out}: {not_listed}, {counted}")),
+        (_, 0) => Some(format!(
+            "{way_out}: {not_listed}, {counted}, which is complete"
+        )),
+        _ => Some(format!("{way_out}: {not_listed}, {counted}; {in_none}")),
+    }
 }

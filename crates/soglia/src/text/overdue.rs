@@ -9,7 +9,7 @@ use soglia_core::trace::{
     reader::Reader,
 };
 
-use super::{DIM, HEAD, MOST_ROWS, plural, stack, time};
+use super::{DIM, HEAD, MOST_ROWS, calls::stack, more, plain, plural, time, time_of};
 use crate::model::{
     self, Model, OverdueReport, OverdueRow,
     overdue::{deadline, report},
@@ -25,19 +25,14 @@ pub(super) fn section(model: &Model, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "\n{HEAD}{} past a deadline{HEAD:#} {DIM}(arguments are not recorded){DIM:#}",
-        plural(rows.len() as u64, "call", "calls")
+        plural(rows.len() as u64 + model.left_out.overdue, "call", "calls")
     )?;
     for row in rows.iter().take(MOST_ROWS) {
         one(row, model.ended == "running", out)?;
     }
-    if rows.len() > MOST_ROWS {
-        writeln!(
-            out,
-            "{:>11} more (--format json has all)",
-            rows.len() - MOST_ROWS
-        )?;
-    }
-    Ok(())
+    let hidden = rows.len().saturating_sub(MOST_ROWS) as u64;
+    let left_out = model.left_out.overdue;
+    more(hidden + left_out, left_out, out)
 }
 
 fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> {
@@ -51,6 +46,12 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
         "open" => "open at the end",
         _ => "gone, nobody told how",
     };
+    let ended = if row.outcome == "returned" {
+        "returned at"
+    } else {
+        "ended at"
+    };
+    let returned = row.returned.map(|at| format!(", {ended} {}", time(at)));
     let killed = if row.killed {
         ", so the process was killed"
     } else {
@@ -58,12 +59,13 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
     };
     writeln!(
         out,
-        "{:>11}  {}, {outcome}{killed} {DIM}(began at {}, task {}, deadline '{}', reported {}){DIM:#}",
-        time(row.duration_ns),
-        row.target,
-        time(row.t),
+        "{:>11}  {}, {outcome}{killed} {DIM}(began at {}{}, task {}, deadline '{}', reported {}){DIM:#}",
+        time_of(row.duration_ns, row.duration_at_least),
+        plain(&row.target),
+        time(row.began),
+        returned.unwrap_or_default(),
         row.task,
-        last.deadline,
+        plain(&last.deadline),
         times(row.reports.len()),
     )?;
     // Of several reports, the last one that could see.
@@ -81,8 +83,9 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
         let number = last.os_thread;
         writeln!(
             out,
-            "{:>13}{DIM}thread {number}: {thread}{nested}{DIM:#}",
-            ""
+            "{:>13}{DIM}thread {number}: {}{nested}{DIM:#}",
+            "",
+            plain(thread)
         )?;
     }
     stack(&native.native_stack, out)?;
@@ -102,8 +105,8 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
         out,
     )?;
     match (&row.dump, &row.no_dump) {
-        (Some(path), _) => writeln!(out, "{:>13}core dump: {path}", ""),
-        (_, Some(why)) => writeln!(out, "{:>13}no core dump: {why}", ""),
+        (Some(path), _) => writeln!(out, "{:>13}core dump: {}", "", plain(path)),
+        (_, Some(why)) => writeln!(out, "{:>13}no core dump: {}", "", plain(why)),
         _ => Ok(()),
     }
 }
@@ -117,7 +120,7 @@ fn missing(
 ) -> io::Result<()> {
     let what = if frames.is_empty() { none } else { no_more };
     match why.filter(|_| !what.is_empty()) {
-        Some(why) => writeln!(out, "{:>13}{DIM}({what}: {why}){DIM:#}", ""),
+        Some(why) => writeln!(out, "{:>13}{DIM}({what}: {}){DIM:#}", "", plain(why)),
         None => Ok(()),
     }
 }
@@ -130,7 +133,8 @@ fn times(n: usize) -> String {
     }
 }
 
-/// What became known of calls that missed their deadlines, a line for each record, without the first so many.
+/// What became known of calls that missed their deadlines, a line for each record, without the first so many. Names in it are as they
+/// are: the lines are to be made [`plain`].
 pub fn news(reader: &Reader, after: usize) -> Vec<String> {
     let names = reader.names();
     if names.overdue.len() <= after {

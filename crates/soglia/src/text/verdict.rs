@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{DIM, HEAD, MOST_ROWS, WARN, count, plural, signal_name};
+use super::{DIM, HEAD, MOST_ROWS, WARN, count, plain, plural, signal_name};
 use crate::verify::{Both, Outcome, Run, Target, Verdict};
 
 /// Writes the outcome of a comparison.
@@ -19,7 +19,9 @@ pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{HEAD}soglia verify: {}{HEAD:#}\n{} {}{ending}",
-        verdict.program, runtime.name, runtime.version,
+        plain(&verdict.program),
+        plain(&runtime.name),
+        plain(&runtime.version),
     )?;
     if verdict.output == "differs" {
         for run in &verdict.runs {
@@ -35,8 +37,8 @@ pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
             difference.line
         )?;
         let Both { transitions, woven } = &difference.text;
-        writeln!(out, "{:>12}  {}", "transitions", transitions.escape_debug())?;
-        writeln!(out, "{:>12}  {}", "woven", woven.escape_debug())?;
+        writeln!(out, "{:>12}  {}", "transitions", plain(transitions))?;
+        writeln!(out, "{:>12}  {}", "woven", plain(woven))?;
     }
     table(verdict, Outcome::Differs, "they differ", out)?;
     table(
@@ -79,9 +81,9 @@ fn table(verdict: &Verdict, outcome: Outcome, title: &str, out: &mut impl Write)
         } else {
             "->"
         };
-        let mut name = format!("{arrow} {}", row.name());
+        let mut name = format!("{arrow} {}", plain(&row.name()));
         if let Some(assembly) = &row.assembly {
-            name += &format!("  {DIM}{assembly}{DIM:#}");
+            name += &format!("  {DIM}{}{DIM:#}", plain(assembly));
         }
         for (what, told, seen) in row.counts.differences(row.direction) {
             writeln!(
@@ -127,7 +129,7 @@ fn notes(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     for line in lines {
-        writeln!(out, "{DIM}note:{DIM:#} {line}")?;
+        writeln!(out, "{DIM}note:{DIM:#} {}", plain(&line))?;
     }
     Ok(())
 }

@@ -67,11 +67,11 @@ fn the_same_accounts_agree() {
     let verdict = of(std::slice::from_ref(&rows), rows.clone());
     assert!(verdict.agree && verdict.targets.len() == 3);
     let crossings = verdict.crossings;
-    assert_eq!(crossings.transitions.all(), 18);
-    assert_eq!(crossings.woven.all(), 18);
+    assert_eq!(crossings.transitions.all(), Some(18));
+    assert_eq!(crossings.woven.all(), Some(18));
     assert_eq!(
         (crossings.woven.reverse_enter, crossings.woven.enter),
-        (2, 7)
+        (2, Some(7))
     );
 }
 

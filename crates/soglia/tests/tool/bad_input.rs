@@ -213,16 +213,16 @@ fn recordings_that_cannot_be_written() {
     let space = Space::new();
     fs::create_dir(space.path("folder")).unwrap();
     std::os::unix::fs::symlink("/dev/null", space.path("link")).unwrap();
-    let (absent, other) = (
+    let (absent, device) = (
         "No such file or directory (os error 2)",
-        "it is not a regular file",
+        "it is a device, not a regular file",
     );
     for (file, why) in [
         ("absent/a.soglia", absent),
-        ("folder", other),
-        ("link", other),
-        ("/dev/full", other),
-        ("/dev/null", other),
+        ("folder", "it is a directory"),
+        ("link", "it is a symbolic link"),
+        ("/dev/full", device),
+        ("/dev/null", device),
         ("/proc/a.soglia", absent),
     ] {
         let message = refusal(&mut space.run(&format!("-o {file}"), "hello.dll", ""));

@@ -49,13 +49,10 @@ fn files_that_are_no_recordings() {
             refused("absent"),
             "cannot read absent: No such file or directory (os error 2)"
         );
-        assert_eq!(
-            refused("folder"),
-            "cannot read folder: it is not a regular file"
-        );
+        assert_eq!(refused("folder"), "cannot read folder: it is a directory");
         assert_eq!(
             refused("/dev/full"),
-            "cannot read /dev/full: it is not a regular file"
+            "cannot read /dev/full: it is a device, not a regular file"
         );
         for file in ["empty", "text"] {
             assert_eq!(refused(file), format!("{file} {foreign}"));

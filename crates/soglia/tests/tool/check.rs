@@ -202,7 +202,12 @@ pub fn agree(report: &Report, lines: &[Line]) -> Sums {
     let tasks: BTreeMap<_, _> = report
         .tasks
         .iter()
-        .map(|task| (task.task, (task.crossings, task.max_depth, task.os_thread)))
+        .map(|task| {
+            (
+                task.task,
+                (task.crossings, task.max_depth.unwrap_or(0), task.os_thread),
+            )
+        })
         .collect();
     assert_eq!(tasks, sums.tasks, "crossings, depth and thread by task");
     let mut open: Vec<_> = report

@@ -11,6 +11,7 @@ mod check;
 mod deadline;
 mod delegates;
 mod endings;
+mod last_seen;
 mod modules;
 mod outputs;
 mod passing;

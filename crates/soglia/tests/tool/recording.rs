@@ -84,11 +84,14 @@ pub struct Report {
     pub ended: String,
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
+    pub duration_ns: u64,
+    pub duration_at_least: bool,
     pub level: String,
     pub source: Option<String>,
     pub scope: Option<String>,
     pub fallback: Option<String>,
     pub not_watched: Vec<NotWatched>,
+    #[serde(deserialize_with = "those_that_are_told")]
     pub crossings: BTreeMap<String, u64>,
     pub faults: Vec<FaultRow>,
     pub dropped: u64,
@@ -98,6 +101,15 @@ pub struct Report {
     pub slow_threshold_ns: u64,
     pub overdue: Vec<Overdue>,
     pub open: Vec<Open>,
+}
+
+/// Without those that are null.
+fn those_that_are_told<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, u64>, D::Error> {
+    let all = BTreeMap::<String, Option<u64>>::deserialize(from)?;
+    let told = all.into_iter().filter_map(|(name, n)| Some((name, n?)));
+    Ok(told.collect())
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,7 +184,8 @@ pub struct Task {
     pub name: Option<String>,
     pub kind: String,
     pub crossings: u64,
-    pub max_depth: usize,
+    #[serde(default)]
+    pub max_depth: Option<usize>,
     pub threads: u64,
 }
 
@@ -180,6 +193,9 @@ pub struct Task {
 pub struct Slow {
     pub target: String,
     pub runtime_internal: bool,
+    pub began: u64,
+    pub returned: u64,
+    pub task: u32,
     pub duration_ns: u64,
     pub stack: Vec<String>,
 }
@@ -191,6 +207,9 @@ pub struct Open {
     pub direction: String,
     pub target: String,
     pub runtime_internal: bool,
+    pub began: u64,
+    pub duration_ns: u64,
+    pub duration_at_least: bool,
 }
 
 impl Report {

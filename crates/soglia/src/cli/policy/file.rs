@@ -307,7 +307,7 @@ impl File<'_> {
     fn glob(&self, value: &Spanned<DeValue>, key: &str) -> Result<Glob, Error> {
         let text = self.text_of(value, key)?;
         text.parse().map_err(|error| {
-            let message = format!("'{}' is no glob: {error}", text.escape_debug());
+            let message = format!("'{text}' is no glob: {error}");
             self.error(&value.span(), key, message)
         })
     }
@@ -330,7 +330,7 @@ impl File<'_> {
             let given = self.text_of(value, &key)?;
             exception = Some(Exception::named(given).ok_or_else(|| {
                 let names = Exception::ALL.map(Exception::name).join(", ");
-                let message = format!("'{}' is none of {names}", given.escape_debug());
+                let message = format!("'{given}' is none of {names}");
                 self.error(&value.span(), &key, message)
             })?);
         }

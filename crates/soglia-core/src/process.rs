@@ -1,0 +1,148 @@
+//! The process that a recording is about, as another process finds it: whether it lives, and whose clocks and numbers are whose.
+#![allow(unsafe_code, reason = "file locks, which std has no means for")]
+
+use std::{
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
+};
+
+/// The kernel's id of this boot; zeros where it cannot be read.
+pub fn boot_id() -> [u8; 16] {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut id = [0; 16];
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    for (byte, two) in id.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(two).unwrap_or("0"), 16).unwrap_or(0);
+    }
+    id
+}
+
+/// The state letter of a process and when it started, in clock ticks since boot; `None`: there is no such process.
+fn stat(pid: u32) -> Option<(u8, u64)> {
+    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Fields 3 and 22. Field 2 is the name in parentheses, and may itself hold spaces, parentheses and bytes that are no text.
+fn parse_stat(stat: &[u8]) -> Option<(u8, u64)> {
+    let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
+    let after = str::from_utf8(&stat[name_ends + 1..]).ok()?;
+    let mut fields = after.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+
+/// When a process started, in clock ticks since boot.
+pub fn started(pid: u32) -> Option<u64> {
+    stat(pid).map(|(_, started)| started)
+}
+
+/// Whether the process with this number lives and is the one that started then. A zombie has ended.
+pub fn lives(pid: u32, started: u64) -> bool {
+    pid != 0
+        && stat(pid).is_some_and(|(state, then)| then == started && !matches!(state, b'Z' | b'X'))
+}
+
+/// The namespace in which this process has its number; 0 where that cannot be told.
+pub fn pid_namespace() -> u32 {
+    namespace("pid")
+}
+
+/// The namespace whose monotonic clock this process reads; 0 where that cannot be told.
+pub fn time_namespace() -> u32 {
+    namespace("time")
+}
+
+/// The kernel numbers all namespaces of a machine in one row, in 32 bits.
+fn namespace(kind: &str) -> u32 {
+    let about = fs::metadata(format!("/proc/self/ns/{kind}"));
+    about.map_or(0, |about| about.ino() as u32)
+}
+
+/// Locks a file for as long as this process has it open or mapped, or until it ends: then [`is_locked`] by any process that sees the
+/// file, in whatever namespace. Many may lock it at once.
+///
+/// # Errors
+/// Those of the operating system: not all file systems have locks.
+pub fn lock(file: &File) -> io::Result<()> {
+    let mut lock = whole(libc::F_RDLCK);
+    // SAFETY: an open descriptor, and a lock that is valid for reading; the call does not wait.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether somebody holds a [`lock`].
+pub fn is_locked(file: &File) -> bool {
+    let mut lock = whole(libc::F_WRLCK);
+    // SAFETY: an open descriptor, and a lock that is valid for reading and writing.
+    let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+    asked == 0 && i32::from(lock.l_type) != libc::F_UNLCK
+}
+
+fn whole(kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        // As locks of open files want it.
+        l_pid: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn stat_is_read_past_any_name() {
+        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        for name in ["a", "a) Z 1", "(()", "a b\n)"] {
+            let stat = format!("12 ({name}) {rest}");
+            assert_eq!(parse_stat(stat.as_bytes()), Some((b'S', 4711)), "{name}");
+        }
+        assert_eq!(
+            parse_stat(b"12 (\xff\xfe) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 5"),
+            Some((b'Z', 5))
+        );
+        for bad in ["", "12 (a", "12 (a)", "12 (a) S 1 2"] {
+            assert_eq!(parse_stat(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_zombie_does_not_live() {
+        let own = std::process::id();
+        let since = started(own).unwrap();
+        assert!(lives(own, since) && !lives(own, since + 1) && !lives(0, 0));
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let since = started(child.id()).unwrap();
+        assert!(lives(child.id(), since));
+        child.kill().unwrap();
+        // It stays one until it is waited for.
+        while stat(child.id()).is_some_and(|(state, _)| state != b'Z') {
+            std::thread::yield_now();
+        }
+        assert_eq!(started(child.id()), Some(since));
+        assert!(!lives(child.id(), since));
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_lock_lasts_as_long_as_somebody_has_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = || File::open(file.path()).unwrap();
+        let (one, other, reader) = (open(), open(), open());
+        assert!(!is_locked(&reader));
+        lock(&one).unwrap();
+        lock(&other).unwrap();
+        assert!(is_locked(&reader));
+        drop(one);
+        assert!(is_locked(&reader));
+        drop(other);
+        assert!(!is_locked(&reader));
+    }
+}

@@ -1,0 +1,139 @@
+//! The bytes of a recording that is read, as they are at the moment of reading.
+#![allow(
+    unsafe_code,
+    reason = "reads a mapped file that another process may be writing"
+)]
+
+use std::{
+    fs::File,
+    io,
+    os::{fd::AsRawFd, unix::fs::FileExt},
+};
+
+use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
+
+use super::{format::ChunkHeader, guard::Guard};
+use crate::time::Anchor;
+
+/// A mapped file. What does not lie in it, or not aligned, is 0.
+#[derive(Debug)]
+pub(super) struct Bytes {
+    // Goes first.
+    _guard: Guard,
+    map: MmapRaw,
+    file: File,
+    file_len: u64,
+}
+
+impl Bytes {
+    /// Maps the first so many bytes of a file of `file_len`.
+    pub(super) fn map(file: File, file_len: u64, bytes: u64) -> io::Result<Self> {
+        let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+        let map = MmapOptions::new().len(bytes).map_raw_read_only(&file)?;
+        Ok(Self {
+            _guard: Guard::of(map.as_ptr(), map.len()),
+            map,
+            file,
+            file_len,
+        })
+    }
+
+    /// Bytes that are mapped.
+    pub(super) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Bytes of the file when it was opened.
+    pub(super) const fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
+    /// The open file.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether the file is shorter than when it was opened.
+    pub(super) fn is_cut(&self) -> bool {
+        let about = self.file.metadata();
+        about.is_ok_and(|about| about.len() < self.file_len)
+    }
+
+    /// Where the file has something from here on, holes left out; `None`: nowhere.
+    pub(super) fn next_data(&self, at: usize) -> Option<usize> {
+        // SAFETY: a plain system call on an open descriptor, whose position is not used.
+        let found =
+            unsafe { libc::lseek(self.file.as_raw_fd(), at as libc::off_t, libc::SEEK_DATA) };
+        match usize::try_from(found) {
+            Ok(found) => Some(found),
+            // Without an answer, holes are read like the rest.
+            Err(_) if io::Error::last_os_error().raw_os_error() != Some(libc::ENXIO) => Some(at),
+            Err(_) => None,
+        }
+    }
+
+    /// Gives the memory of what was read back; it can be read again.
+    pub(super) fn let_go(&self, at: usize, bytes: usize) {
+        if at
+            .checked_add(bytes)
+            .is_some_and(|end| end <= self.map.len())
+        {
+            // SAFETY: the mapping is shared and only read: its pages come back from the file when they are touched. If they do not,
+            // it only takes more memory.
+            let _ = unsafe {
+                self.map
+                    .unchecked_advise_range(UncheckedAdvice::DontNeed, at, bytes)
+            };
+        }
+    }
+
+    /// The head of the chunk that may begin here.
+    ///
+    /// Not by the mapping: to touch a hole of a file in memory takes room, and is answered by a signal if there is none.
+    pub(super) fn head(&self, at: usize) -> impl Fn(usize) -> u32 {
+        let mut head = [0; size_of::<ChunkHeader>()];
+        if self.file.read_exact_at(&mut head, at as u64).is_err() {
+            head.fill(0);
+        }
+        move |offset| {
+            let word = head.get(offset..offset + 4).and_then(|w| w.try_into().ok());
+            u32::from_le_bytes(word.unwrap_or_default())
+        }
+    }
+
+    #[inline]
+    pub(super) fn word(&self, at: usize) -> u32 {
+        if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.map.len()) {
+            // SAFETY: within the mapping, aligned; another process may store to it, hence volatile.
+            u32::from_le(unsafe { self.map.as_ptr().add(at).cast::<u32>().read_volatile() })
+        } else {
+            0
+        }
+    }
+
+    #[inline]
+    pub(super) fn long(&self, at: usize) -> u64 {
+        if at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.map.len()) {
+            // SAFETY: as in `word`. In one piece: of two halves, one could be from before a carry.
+            u64::from_le(unsafe { self.map.as_ptr().add(at).cast::<u64>().read_volatile() })
+        } else {
+            0
+        }
+    }
+
+    pub(super) fn anchor(&self, at: usize) -> Anchor {
+        Anchor {
+            ticks: self.long(at),
+            monotonic_ns: self.long(at + 8),
+        }
+    }
+
+    /// Text of at most so many bytes, up to the first zero.
+    pub(super) fn text(&self, at: usize, bytes: usize) -> String {
+        let words = (at..at + bytes)
+            .step_by(4)
+            .flat_map(|at| self.word(at).to_le_bytes());
+        let text: Vec<u8> = words.take(bytes).take_while(|byte| *byte != 0).collect();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}

@@ -1,0 +1,257 @@
+//! How and when the recorded process ended, as far as a recording tells.
+//!
+//! If its starter saw the end, that is in the header. If nobody did, the process may live, and if it does not, the latest time that is
+//! anywhere in the recording is all that is known: it lasted at least so long.
+
+use std::{mem::offset_of, mem::size_of};
+
+use super::{
+    format::{ChunkHeader, ChunkKind, Header, TaskRecord, end, state},
+    log::Record,
+    reader::Reader,
+};
+use crate::{
+    process,
+    time::{Anchor, Scale, TickSource, monotonic_ns},
+};
+
+/// How the recorded process ended, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It has not.
+    Running,
+    /// It exited; with this code, if that is known.
+    Exit(Option<i32>),
+    /// This signal ended it.
+    Signal(i32),
+    /// It is gone, and nobody saw how.
+    Killed,
+    /// It ran on another machine, or on this one before it was started anew, or in another container: nobody here can tell.
+    Unknown,
+}
+
+/// How the recorded process ended, and how long it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// How.
+    pub how: Ended,
+    /// Nanoseconds from the start to the end, or to now.
+    pub ns: u64,
+    /// Nobody saw the end: it ran at least so long.
+    pub at_least: bool,
+}
+
+/// Words of a chunk of events that are looked at for the time of the last one; no more were ever in one.
+const MOST_WORDS: usize = 1 << 16;
+
+impl Reader {
+    /// How the process ended, and when. Looks at it anew each time.
+    pub fn ending(&self) -> Ending {
+        let start = self.header_anchor(offset_of!(Header, start));
+        let since_start = |anchor: Anchor| anchor.monotonic_ns.saturating_sub(start.monotonic_ns);
+        let code = self.bytes.word(offset_of!(Header, end_code)).cast_signed();
+        let seen = match self.bytes.word(offset_of!(Header, end_kind)) {
+            end::EXITED => Some(Ended::Exit(Some(code))),
+            end::SIGNALLED => Some(Ended::Signal(code)),
+            _ => None,
+        };
+        if let Some(how) = seen {
+            let ended = self.header_anchor(offset_of!(Header, ended));
+            return Ending {
+                how,
+                ns: since_start(ended),
+                at_least: false,
+            };
+        }
+        let how = self.unseen();
+        if how == Ended::Running && self.clocks_are_ours() {
+            return Ending {
+                how,
+                ns: monotonic_ns().saturating_sub(start.monotonic_ns),
+                at_least: false,
+            };
+        }
+        let exited = self.header_anchor(offset_of!(Header, exited));
+        if let Ended::Exit(Some(_)) = how {
+            return Ending {
+                how,
+                ns: since_start(exited),
+                at_least: false,
+            };
+        }
+        Ending {
+            how,
+            ns: self.latest_ns(start),
+            at_least: true,
+        }
+    }
+
+    /// How the process ended.
+    pub fn ended(&self) -> Ended {
+        self.ending().how
+    }
+
+    /// Nanoseconds from the start to the end, or to now, or at least.
+    pub fn duration_ns(&self) -> u64 {
+        self.ending().ns
+    }
+
+    /// What can be found out of an end that nobody saw.
+    fn unseen(&self) -> Ended {
+        let process = if self.same_boot() {
+            self.process()
+        } else {
+            Process::Unknown
+        };
+        if process == Process::Lives {
+            return Ended::Running;
+        }
+        let has_exited = self.bytes.long(offset_of!(Header, exited)) != 0;
+        let code = self.bytes.word(offset_of!(Header, exit_code)).cast_signed();
+        if has_exited {
+            Ended::Exit(Some(code))
+        } else if self.bytes.word(offset_of!(Header, state)) == state::SHUTDOWN {
+            Ended::Exit(None)
+        } else if process == Process::Gone {
+            Ended::Killed
+        } else {
+            Ended::Unknown
+        }
+    }
+
+    /// The process, on the boot that it ran on.
+    fn process(&self) -> Process {
+        let number = |offset| self.bytes.word(offset);
+        let namespace = number(offset_of!(Header, pid_namespace));
+        if namespace != 0 && namespace == process::pid_namespace() {
+            let started = self.bytes.long(offset_of!(Header, pid_started));
+            return match process::lives(self.pid(), started) {
+                true => Process::Lives,
+                false => Process::Gone,
+            };
+        }
+        // Its number is another process here. But a lock is one wherever the file is seen, and a copy has none.
+        match (number(offset_of!(Header, locked)), self.is_copy()) {
+            (1, false) if process::is_locked(self.bytes.file()) => Process::Lives,
+            (1, false) => Process::Gone,
+            _ => Process::Unknown,
+        }
+    }
+
+    /// Whether this is another file than the one that the process has written.
+    fn is_copy(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let own = self.bytes.file().metadata().map_or(0, |about| about.ino());
+        own != self.bytes.long(offset_of!(Header, inode))
+    }
+
+    /// Whether the time now, as this process reads it, can be compared with the recording's.
+    fn clocks_are_ours(&self) -> bool {
+        let namespace = self.bytes.word(offset_of!(Header, time_namespace));
+        self.same_boot() && namespace == process::time_namespace() && !self.is_copy()
+    }
+
+    fn same_boot(&self) -> bool {
+        let at = offset_of!(Header, boot);
+        let boot = process::boot_id();
+        boot != [0; 16]
+            && (0..4).all(|n| self.bytes.word(at + n * 4).to_le_bytes() == boot[n * 4..n * 4 + 4])
+    }
+
+    fn header_anchor(&self, offset: usize) -> Anchor {
+        self.bytes.anchor(offset)
+    }
+
+    /// All anchors that are there.
+    fn anchors(&self) -> impl Iterator<Item = Anchor> {
+        let last = offset_of!(Header, last);
+        let places = [
+            offset_of!(Header, start),
+            last,
+            last + size_of::<Anchor>(),
+            offset_of!(Header, alive),
+            offset_of!(Header, exited),
+            offset_of!(Header, ended),
+        ];
+        let anchors = places.map(|at| self.bytes.anchor(at));
+        anchors.into_iter().filter(|anchor| anchor.ticks != 0)
+    }
+
+    pub(super) fn rate(&self) -> Scale {
+        if TickSource::from_number(self.bytes.word(offset_of!(Header, tick_source)))
+            != Some(TickSource::Counter)
+        {
+            return Scale::IDENTITY;
+        }
+        let made = self.bytes.anchor(offset_of!(Header, made));
+        let ended = self.bytes.anchor(offset_of!(Header, ended));
+        let latest = if ended.ticks == 0 && self.clocks_are_ours() {
+            // The counter runs at one rate until the machine is started anew: now is as good an anchor as any.
+            TickSource::Counter.select();
+            Some(Anchor::take())
+        } else {
+            self.anchors().max_by_key(|anchor| anchor.ticks)
+        };
+        latest
+            .and_then(|latest| Scale::between(made, latest))
+            .unwrap_or(Scale::IDENTITY)
+    }
+
+    /// The latest time that is anywhere in the recording, in nanoseconds since the start.
+    fn latest_ns(&self, start: Anchor) -> u64 {
+        let anchored = self.anchors().map(|anchor| anchor.monotonic_ns).max();
+        let anchored = anchored.unwrap_or(0).saturating_sub(start.monotonic_ns);
+        let ticks = self.latest_ticks().saturating_sub(start.ticks);
+        self.scale().ns(ticks).max(anchored)
+    }
+
+    /// The latest ticks that are anywhere but in anchors.
+    fn latest_ticks(&self) -> u64 {
+        let of_log = self.latest_of_log();
+        let tasks = self.task_chunks().map(|chunk| {
+            let record = chunk.at + size_of::<ChunkHeader>();
+            let long = |offset| self.bytes.long(record + offset);
+            let of_thread =
+                long(offset_of!(TaskRecord, first)).max(long(offset_of!(TaskRecord, ended)));
+            let open = self.open_since(chunk).max().unwrap_or(0);
+            of_thread.max(open).max(self.latest_event(chunk.task))
+        });
+        tasks.max().unwrap_or(0).max(of_log)
+    }
+
+    /// The ticks of a task's last event.
+    fn latest_event(&self, task: u32) -> u64 {
+        let in_order = self.chunks(ChunkKind::Events, task).enumerate();
+        let Some((n, _)) = in_order.take_while(|(n, c)| *n as u32 == c.sequence).last() else {
+            return 0;
+        };
+        self.events(task).nth(n).map_or(0, |(_, mut words)| {
+            let mut taken = 0;
+            while taken < MOST_WORDS && words.next().is_some() {
+                taken += 1;
+            }
+            words.ticks
+        })
+    }
+
+    fn latest_of_log(&self) -> u64 {
+        let mut latest = 0;
+        self.each_record(|record| {
+            latest = latest.max(match record {
+                Record::Slow { at, .. } => at,
+                Record::Overdue(overdue) => overdue.at,
+                Record::OverdueEnd(end) => end.at,
+                _ => 0,
+            });
+        });
+        latest
+    }
+}
+
+/// The recorded process, as it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    Lives,
+    Gone,
+    Unknown,
+}

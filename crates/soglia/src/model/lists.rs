@@ -1,0 +1,89 @@
+//! Calls one by one: those that were slow, and those that are open.
+
+use std::cmp::Reverse;
+
+use soglia_core::{
+    layer::Layer,
+    trace::names::{Names, SlowCall},
+};
+
+use super::{
+    OpenRow, SlowRow,
+    build::Clock,
+    room::Room,
+    targets::{Sums, callers, is_internal, target_name},
+};
+
+/// Slow calls, in the order of their ends. If there is no room for all, the longest are kept.
+pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow> {
+    let mut all: Vec<(usize, &SlowCall)> = names.slow.iter().enumerate().collect();
+    all.sort_by_key(|(n, call)| (Reverse(call.took), *n));
+    let mut kept: Vec<(usize, SlowRow)> = Vec::new();
+    for (n, call) in &all {
+        let target = target_name(names, call.target);
+        if !room.takes(names.stack(call.stack).into_iter().chain([&*target])) {
+            room.left_out = (all.len() - kept.len()) as u64;
+            break;
+        }
+        let returned = clock.since_start(call.at);
+        kept.push((
+            *n,
+            SlowRow {
+                target,
+                runtime_internal: is_internal(names, call.target),
+                t: returned,
+                began: clock.since_start(call.at.saturating_sub(call.took)),
+                returned,
+                task: call.task,
+                duration_ns: clock.scale.ns(call.took),
+                stack: callers(names, call.target, call.stack),
+            },
+        ));
+    }
+    kept.sort_by_key(|(n, _)| *n);
+    kept.into_iter().map(|(_, row)| row).collect()
+}
+
+/// A call that is open.
+pub(super) struct Open {
+    pub(super) task: u32,
+    pub(super) depth: u32,
+    pub(super) layer: Layer,
+}
+
+/// Open calls, by task, outermost first.
+pub(super) fn open(
+    all: &[Open],
+    names: &Names,
+    sums: &Sums,
+    clock: &Clock,
+    room: &mut Room,
+) -> Vec<OpenRow> {
+    let mut rows = Vec::new();
+    for open in all {
+        let (number, side) = (open.layer.slot, open.layer.side());
+        let target = target_name(names, number);
+        // The first caller of a target that was called just once: then any open call is that one.
+        let stack = names.first_calls.get(&number);
+        let stack = stack.filter(|_| sums.calls(number, side) == 1);
+        let frames = stack.map_or_else(Vec::new, |stack| names.stack(*stack));
+        if !room.takes(frames.into_iter().chain([&*target])) {
+            room.left_out = (all.len() - rows.len()) as u64;
+            break;
+        }
+        let began = clock.since_start(open.layer.since);
+        rows.push(OpenRow {
+            task: open.task,
+            depth: open.depth,
+            direction: side.direction(),
+            target,
+            runtime_internal: is_internal(names, number),
+            t: began,
+            began,
+            duration_ns: clock.until.saturating_sub(began),
+            duration_at_least: clock.at_least,
+            stack: stack.map_or_else(Vec::new, |stack| callers(names, number, *stack)),
+        });
+    }
+    rows
+}

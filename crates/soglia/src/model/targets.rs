@@ -1,0 +1,268 @@
+//! Targets: their names, and what their calls add up to.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
+
+use soglia_core::{
+    account::{MOST_TARGETS, Total},
+    crossing::Side,
+    histogram::midpoint,
+    time::Scale,
+    trace::{log::TargetNames, names::Names, reader::Reader},
+};
+
+use super::{TargetInfo, TargetRow, build::Account, room::Room};
+
+/// What is said of those for which there was no room.
+pub(super) const NO_ROOM: &str = "[no room in the recording]";
+
+/// The accounts of all tasks, added up by target.
+#[derive(Default)]
+pub(super) struct Sums {
+    targets: HashMap<(u32, Side), (Total, u64)>,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, account: &Account) {
+        for (key, total) in &account.targets {
+            if total.calls() + total.refused == 0 {
+                continue;
+            }
+            let known = self.targets.len() < MOST_TARGETS || self.targets.contains_key(key);
+            let key = if known { *key } else { (0, key.1) };
+            let (sum, tasks) = self.targets.entry(key).or_default();
+            sum.add(total);
+            *tasks += 1;
+        }
+    }
+
+    /// Calls of a target.
+    pub(super) fn calls(&self, target: u32, side: Side) -> u64 {
+        let sum = self.targets.get(&(target, side));
+        sum.map_or(0, |(total, _)| total.calls())
+    }
+
+    /// One row per target, longest total first. `open`: how long the longest open call of each target has lasted, and whether that is only
+    /// a lower bound.
+    pub(super) fn rows(
+        self,
+        names: &Names,
+        scale: Scale,
+        (open, at_least): (&HashMap<(u32, Side), u64>, bool),
+        room: &mut Room,
+    ) -> Vec<TargetRow> {
+        let mut sums: Vec<_> = self.targets.into_iter().collect();
+        // By name within the same time, so that two reports of one recording are the same.
+        sums.sort_by_key(|(key, (total, _))| (Reverse(scale.ns(total.total)), *key));
+        let mut rows = Vec::new();
+        for ((target, side), (total, tasks)) in sums {
+            if !room.takes(texts(names, target)) {
+                continue;
+            }
+            let open = open
+                .get(&(target, side))
+                .filter(|_| total.open > 0)
+                .copied();
+            rows.push(TargetRow {
+                tasks,
+                first_call_ns: names.first_returns.get(&target).map(|took| scale.ns(*took)),
+                open_max_ns: open,
+                open_at_least: open.is_some() && at_least,
+                ..measured(target_row(names, target, side), &total, scale)
+            });
+        }
+        rows
+    }
+}
+
+/// All that a row says of a target.
+fn texts(names: &Names, target: u32) -> impl Iterator<Item = &str> {
+    let of = names.targets.get(&target);
+    let own = of.into_iter().flat_map(|of| {
+        let all = [
+            &of.method,
+            &of.assembly,
+            &of.library,
+            &of.entry,
+            &of.redirected_to,
+        ];
+        all.into_iter().flatten()
+    });
+    let place = names.addresses.get(&target);
+    let place = place
+        .into_iter()
+        .flat_map(|(_, file, symbol)| file.iter().chain(symbol));
+    let stack = names.first_calls.get(&target).copied().unwrap_or(0);
+    own.chain(place)
+        .map(String::as_str)
+        .chain(names.stack(stack))
+}
+
+pub(super) fn is_internal(names: &Names, target: u32) -> bool {
+    names
+        .targets
+        .get(&target)
+        .is_some_and(|names| names.runtime_internal)
+}
+
+pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
+    if target == 0 {
+        return TargetRow {
+            direction: side.direction(),
+            method: Some(NO_ROOM.to_owned()),
+            ..TargetRow::default()
+        };
+    }
+    let TargetNames {
+        method,
+        assembly,
+        library,
+        entry,
+        redirected_to,
+        runtime_internal,
+        ..
+    } = names.targets.get(&target).cloned().unwrap_or_default();
+    let place = names.addresses.get(&target);
+    let first = names
+        .first_calls
+        .get(&target)
+        .map_or_else(Vec::new, |stack| callers(names, target, *stack));
+    TargetRow {
+        direction: side.direction(),
+        method,
+        assembly,
+        library,
+        entry,
+        redirected_to,
+        address: place.map(|(address, ..)| format!("{address:#x}")),
+        file: place.and_then(|(_, file, _)| file.clone()),
+        symbol: place.and_then(|(_, _, symbol)| symbol.clone()),
+        runtime_internal,
+        first_caller: first,
+        ..TargetRow::default()
+    }
+}
+
+/// A stack without the called method itself: its wrapper, which calls the native function, is no caller of it.
+pub(super) fn callers(names: &Names, target: u32, stack: u32) -> Vec<String> {
+    let called = names.targets.get(&target).and_then(|n| n.method.as_deref());
+    let frames = names.stack(stack).into_iter().enumerate();
+    let frames = frames.filter(|(n, frame)| *n > 0 || Some(*frame) != called);
+    frames.map(|(_, frame)| frame.to_owned()).collect()
+}
+
+/// The name of a target: the same as [`TargetRow::name`], made of nothing else.
+pub(super) fn target_name(names: &Names, target: u32) -> String {
+    if target == 0 {
+        return NO_ROOM.to_owned();
+    }
+    let of = names.targets.get(&target);
+    super::name_of(
+        of.and_then(|of| of.library.as_deref()),
+        of.and_then(|of| of.entry.as_deref()),
+        of.and_then(|of| of.method.as_deref()),
+    )
+}
+
+fn measured(row: TargetRow, total: &Total, scale: Scale) -> TargetRow {
+    let returned = total.ended > 0;
+    let percentile = percentiles(total, scale);
+    TargetRow {
+        calls: total.calls(),
+        returned: total.ended,
+        untimed: total.untimed,
+        open: total.open,
+        abandoned: total.abandoned,
+        failed: total.failed,
+        refused: total.refused,
+        total_ns: scale.ns(total.total),
+        self_ns: scale.ns(total.own),
+        min_ns: returned.then(|| scale.ns(total.min)),
+        mean_ns: returned.then(|| scale.ns(total.total) / total.ended),
+        p50_ns: percentile.map(|p| p[0]),
+        p90_ns: percentile.map(|p| p[1]),
+        p99_ns: percentile.map(|p| p[2]),
+        max_ns: returned.then(|| scale.ns(total.max)),
+        ..row
+    }
+}
+
+/// The 50th, 90th and 99th percentile, as exact as the recording's buckets: to about 6 %.
+fn percentiles(total: &Total, scale: Scale) -> Option<[u64; 3]> {
+    let calls: u64 = total.histogram.iter().sum();
+    if calls == 0 {
+        return None;
+    }
+    let (min, max) = (scale.ns(total.min), scale.ns(total.max));
+    let value = |percent: u64| {
+        // The bucket of the first call that so many in a hundred are not longer than.
+        let wanted = (u128::from(calls) * u128::from(percent)).div_ceil(100) as u64;
+        let mut so_far = 0;
+        let bucket = total.histogram.iter().position(|count| {
+            so_far += count;
+            so_far >= wanted
+        });
+        let middle = scale.ns(midpoint(bucket.unwrap_or(0)));
+        middle.max(min).min(max.max(min))
+    };
+    Some([50, 90, 99].map(value))
+}
+
+/// The targets of a recording, for its events.
+pub fn target_infos(reader: &Reader) -> BTreeMap<u32, TargetInfo> {
+    let names = reader.names();
+    let info = |target: &u32| {
+        let named = names.targets.get(target).cloned().unwrap_or_default();
+        let place = names.addresses.get(target);
+        let info = TargetInfo {
+            name: target_name(&names, *target),
+            method: match target {
+                0 => Some(NO_ROOM.to_owned()),
+                _ => named.method,
+            },
+            assembly: named.assembly,
+            library: named.library,
+            entry: named.entry,
+            address: place.map(|(address, ..)| format!("{address:#x}")),
+            runtime_internal: named.runtime_internal,
+        };
+        (*target, info)
+    };
+    names.targets.keys().chain([&0]).map(info).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soglia_core::histogram::{bucket, lower_bound};
+
+    #[test]
+    fn percentiles_are_those_of_the_buckets() {
+        let mut total = Total::default();
+        assert_eq!(percentiles(&total, Scale::IDENTITY), None);
+        let mut add = |ticks: u64, times: u64| {
+            total.histogram[bucket(ticks)] += times;
+            total.min = total.min.min(ticks);
+            total.max = total.max.max(ticks);
+        };
+        add(100, 50);
+        add(1000, 40);
+        add(10_000, 9);
+        add(1_000_000, 1);
+        let found = percentiles(&total, Scale::IDENTITY).unwrap();
+        for (found, exact) in found.into_iter().zip([100, 1000, 10_000]) {
+            let of = bucket(exact);
+            assert!(
+                (lower_bound(of)..lower_bound(of + 1)).contains(&found),
+                "{found}"
+            );
+        }
+        // No value is shorter than the shortest, nor longer than the longest.
+        let mut one = Total::default();
+        one.histogram[bucket(1001)] = 1;
+        (one.min, one.max) = (1001, 1001);
+        assert_eq!(percentiles(&one, Scale::IDENTITY), Some([1001; 3]));
+    }
+}
