@@ -15,6 +15,11 @@ impl Error {
         call: "writing a signature or a body",
         code: soglia_abi::hresult::E_INVALIDARG,
     };
+    /// System.Private.CoreLib has no such method.
+    pub const MISSING: Self = Self {
+        call: "finding a method of System.Private.CoreLib",
+        code: soglia_abi::hresult::COR_E_MISSINGMETHOD,
+    };
 }
 
 impl std::fmt::Display for Error {

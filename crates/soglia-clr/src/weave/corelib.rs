@@ -3,7 +3,11 @@
 //! Its metadata stay as they are wherever that is possible, for to open them for writing takes longer than all else at the start: code that is
 //! put in has no local variables but those that were there, and calls us by a signature that CoreLib has for purposes of its own.
 
-use std::{cell::OnceCell, collections::HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
 
 use soglia_abi::{
     ids::{MdToken, ModuleId},
@@ -58,6 +62,25 @@ pub(super) fn patch(
 fn read<T>(engine: &Engine, module: ModuleId, read: impl FnOnce(&CoreLib) -> T) -> Option<T> {
     let scope = Scope::of_module(&engine.info, module)?;
     Some(read(&CoreLib::new(engine, module, scope.itself())))
+}
+
+/// Whether CoreLib has no such method: a program that was trimmed has what it uses. By its name, and how many parameters it has.
+pub(super) fn lacks(engine: &Engine, class: &'static str, name: &str, signature: &[u8]) -> bool {
+    static KNOWN: Mutex<BTreeMap<(&str, String), bool>> = Mutex::new(BTreeMap::new());
+    let key = (class, name.to_owned());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(key).or_insert_with(|| {
+        let corelib = super::corelib();
+        let there = corelib.and_then(|module| {
+            read(engine, module, |corelib| {
+                let methods = corelib
+                    .class(class)
+                    .map(|class| corelib.methods(class, name));
+                methods.is_ok_and(|all| all.iter().any(|(_, s)| s[..2] == signature[..2]))
+            })
+        });
+        there == Some(false)
+    })
 }
 
 /// Has methods that are in native code called by code, so that they can be changed.
@@ -219,9 +242,20 @@ impl<'a> CoreLib<'a> {
             let blob = answer.is_ok().then(|| unsafe { bytes(blob, size) })?;
             Some((token, sig::takes_pointer(&blob)?))
         });
-        found.ok_or_else(|| {
-            "System.Private.CoreLib calls no function that takes a pointer".to_owned()
-        })
+        found.map_or_else(|| self.new_signature(), Ok)
+    }
+
+    /// A signature of our own, in a CoreLib that was trimmed of all that fit. Takes longer.
+    fn new_signature(&self) -> Result<Ask, String> {
+        let signature =
+            sig::hook_signature(sig::Unmanaged::Cdecl, &[sig::VOID], &[&[sig::NATIVE_INT]]);
+        let token = signature.ok_or(Error::UNWRITABLE).and_then(|signature| {
+            let emitter = Emitter::open(self.engine, self.module, true)?;
+            emitter.stand_alone(&signature)
+        });
+        let token =
+            token.map_err(|error| format!("System.Private.CoreLib calls nothing: {error}"))?;
+        Ok((token, false))
     }
 
     /// The token of the first type parameter of a method, for instructions.

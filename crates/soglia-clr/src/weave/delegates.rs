@@ -32,8 +32,9 @@ use crate::source::delegates::{pointer_for, pointer_of, show_faces};
 const WORDS: i32 = 16;
 const HANDLE: i32 = 8;
 
-/// A generic method's signature begins so.
+/// Signatures of generic methods begin so, and those of methods that have a `this`.
 const GENERIC: u8 = 0x10;
+const THIS: u8 = 0x20;
 
 /// Changes both methods. Rows of all methods whose precompiled code must not be used any more.
 ///
@@ -51,16 +52,25 @@ pub(super) fn take_over(corelib: &CoreLib) -> Result<HashSet<u32>, String> {
             1 => corelib.to_pointer(method, generic),
             _ => corelib.to_delegate(method, generic),
         };
-        let [plain, generic] = pair(methods, params)?;
-        let inner = within.iter().find(|(_, s)| s.starts_with(&[0, params]));
-        let inner = inner.map(|(token, _)| *token);
+        let inner = only(&within, &[0, params])?;
         if let Some(inner) = inner.filter(|inner| corelib.body(*inner).is_ok()) {
             bodies.push((inner, change(inner, None)?));
             continue;
         }
-        bodies.push((plain, change(plain, None)?));
+        let (plain, generic) = (
+            only(methods, &[0, params])?,
+            only(methods, &[GENERIC, 1, 1])?,
+        );
+        if plain.is_none() && generic.is_none() {
+            return Err("System.Private.CoreLib marshals no delegates".to_owned());
+        }
+        if let Some(plain) = plain {
+            bodies.push((plain, change(plain, None)?));
+        }
+        let Some(generic) = generic else { continue };
+        let body = corelib.body(generic)?;
         // Either leads to the other, or it goes past it.
-        if !corelib.body(generic)?.calls(plain) {
+        if !plain.is_some_and(|plain| body.calls(plain)) {
             let of = parameter.ok_or("System.Private.CoreLib names no type parameter")?;
             bodies.push((generic, change(generic, Some(of))?));
         }
@@ -79,30 +89,76 @@ pub(super) fn take_over(corelib: &CoreLib) -> Result<HashSet<u32>, String> {
     Ok(all.map(|(token, _)| token.row()).collect())
 }
 
-/// The method with so many parameters, and the generic one.
-fn pair(methods: &[(MdToken, Vec<u8>)], params: u8) -> Result<[MdToken; 2], String> {
-    let only = |beginning: &[u8]| {
-        let mut fitting = methods.iter().filter(|(_, s)| s.starts_with(beginning));
-        match (fitting.next(), fitting.next()) {
-            (Some((token, _)), None) => Ok(*token),
-            _ => Err("System.Private.CoreLib marshals delegates in an unknown way".to_owned()),
-        }
-    };
-    Ok([only(&[0, params])?, only(&[GENERIC, 1, 1])?])
+/// The method whose signature begins so, if there is one: a program that was trimmed has what it uses.
+fn only(methods: &[(MdToken, Vec<u8>)], beginning: &[u8]) -> Result<Option<MdToken>, String> {
+    let mut fitting = methods.iter().filter(|(_, s)| s.starts_with(beginning));
+    match (fitting.next(), fitting.next()) {
+        (first, None) => Ok(first.map(|(token, _)| *token)),
+        _ => Err("System.Private.CoreLib marshals delegates in an unknown way".to_owned()),
+    }
+}
+
+/// What is on the stack, whose type's handle is wanted.
+enum Of {
+    /// An object of that type.
+    Object,
+    /// The type as an object.
+    Type,
+    /// The type's handle, as `ldtoken` gives it.
+    Token,
 }
 
 impl CoreLib<'_> {
-    /// `native int` of the handle of a type that is on the stack.
-    fn number_of_handle(&self, code: &mut Code) -> Result<(), String> {
-        let class = "System.RuntimeTypeHandle";
-        let number = self.method(class, "ToIntPtr", &[0, 1, sig::NATIVE_INT])?;
+    /// Puts the number in the place of what is on the stack by which the runtime knows the type.
+    ///
+    /// First of all by the field of `RuntimeType` that the runtime itself reads and writes: that is in every CoreLib, whatever else a program was
+    /// trimmed of.
+    fn type_number(&self, code: &mut Code, of: &Of) -> Result<(), String> {
+        let by_field = |code: &mut Code| {
+            let number = self.field("System.RuntimeType", "m_handle", sig::NATIVE_INT)?;
+            match of {
+                Of::Object => {
+                    let type_of = [THIS, 0, sig::CLASS];
+                    let type_of = self.method("System.Object", "GetType", &type_of)?;
+                    code.callvirt(type_of, 1, true);
+                }
+                Of::Type => {}
+                Of::Token => {
+                    let from = [0, 1, sig::CLASS];
+                    let from = self.method("System.Type", "GetTypeFromHandle", &from)?;
+                    code.call(from, 1, true);
+                }
+            }
+            code.ldfld(number);
+            Ok(())
+        };
+        let Err(why) = by_field(code) else {
+            return Ok(());
+        };
+        self.type_number_otherwise(code, of)
+            .map_err(|_: String| why)
+    }
+
+    fn type_number_otherwise(&self, code: &mut Code, of: &Of) -> Result<(), String> {
+        if let Of::Object = of {
+            let helpers = "System.Runtime.CompilerServices.RuntimeHelpers";
+            let table = self.method(helpers, "GetMethodTable", &[0, 1, sig::POINTER])?;
+            code.call(table, 1, true);
+            return Ok(());
+        }
+        let number = [0, 1, sig::NATIVE_INT];
+        let number = self.method("System.RuntimeTypeHandle", "ToIntPtr", &number)?;
+        if let Of::Type = of {
+            let handle_of = [THIS, 0, sig::VALUE_TYPE];
+            let handle_of = self.method("System.Type", "get_TypeHandle", &handle_of)?;
+            code.callvirt(handle_of, 1, true);
+        }
         code.call(number, 1, true);
         Ok(())
     }
 
     fn to_pointer(&self, method: MdToken, generic: Option<MdToken>) -> Result<Vec<u8>, String> {
         let before = self.body(method)?;
-        let handle_of = self.method("System.Type", "GetTypeHandle", &[0, 1, sig::VALUE_TYPE])?;
         let mut code = Code::new();
         code.localloc(WORDS);
         // The address is wanted four times, and there is nowhere to keep it but here.
@@ -117,8 +173,7 @@ impl CoreLib<'_> {
         if let Some(of) = generic {
             code.boxed(of);
         }
-        code.call(handle_of, 1, true);
-        self.number_of_handle(&mut code)?;
+        self.type_number(&mut code, &Of::Object)?;
         code.stind_i();
         self.call(&mut code, pointer_of)?;
         code.ldind_i();
@@ -146,15 +201,15 @@ impl CoreLib<'_> {
         code.ldc_i4(HANDLE);
         code.add();
         match generic {
-            Some(of) => code.ldtoken(of),
+            Some(of) => {
+                code.ldtoken(of);
+                self.type_number(&mut code, &Of::Token)?;
+            }
             None => {
-                let handle_of = [0x20, 0, sig::VALUE_TYPE];
-                let handle_of = self.method("System.Type", "get_TypeHandle", &handle_of)?;
                 code.ldarg(1);
-                code.callvirt(handle_of, 1, true);
+                self.type_number(&mut code, &Of::Type)?;
             }
         }
-        self.number_of_handle(&mut code)?;
         code.stind_i();
         code.dup();
         self.call(&mut code, pointer_for)?;

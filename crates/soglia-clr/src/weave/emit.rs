@@ -23,7 +23,7 @@ use super::{
     before::{
         Error, Import, Parameter, attributes, bytes, check, marshalling, parameters, some_rva, wide,
     },
-    sig,
+    corelib, sig,
 };
 use crate::engine::Engine;
 
@@ -108,7 +108,7 @@ impl<'a> Emitter<'a> {
             corelib: if is_corelib {
                 CoreLib::Itself
             } else {
-                CoreLib::Reference(corelib(engine, &assembly)?)
+                CoreLib::Reference(reference(engine, &assembly)?)
             },
             any_rva: some_rva(&import).unwrap_or(0x2050),
             types: HashMap::new(),
@@ -157,6 +157,10 @@ impl<'a> Emitter<'a> {
         name: &str,
         signature: &[u8],
     ) -> Result<MdToken, Error> {
+        // A reference to what is not there would be found out by the program, at its first call.
+        if corelib::lacks(self.engine, class, name, signature) {
+            return Err(Error::MISSING);
+        }
         let class = self.type_of_corelib(class)?;
         let name = wide(name);
         let mut token = MdToken::default();
@@ -454,7 +458,7 @@ impl<'a> Emitter<'a> {
 }
 
 /// A reference to System.Private.CoreLib, which every module may refer to, of a version that is never too new.
-fn corelib(engine: &Engine, assembly: &IMetaDataAssemblyEmit) -> Result<MdToken, Error> {
+fn reference(engine: &Engine, assembly: &IMetaDataAssemblyEmit) -> Result<MdToken, Error> {
     let about = ASSEMBLYMETADATA {
         usMajorVersion: engine.major,
         usMinorVersion: 0,

@@ -52,28 +52,48 @@ const HELPERS: &str = "System.Runtime.CompilerServices.RuntimeHelpers";
 type Written = Result<(MdToken, Vec<u8>), String>;
 type Write = fn(&CoreLib) -> Written;
 
-/// What is changed, and what is lost where that is not possible.
-const CHANGES: &[(Write, &str)] = &[
-    (
-        thrown,
-        "calls without PreserveSig that return a failed HRESULT are counted as failed",
-    ),
-    (prelink, "Marshal.Prelink does nothing to wrapped methods"),
-    (
-        prepare,
-        "RuntimeHelpers.PrepareMethod does not link wrapped methods",
-    ),
+/// A method that is changed.
+struct Change {
+    class: &'static str,
+    method: &'static str,
+    write: Write,
+    /// What is lost where that is not possible.
+    loss: &'static str,
+}
+
+const CHANGES: &[Change] = &[
+    Change {
+        class: "System.StubHelpers.StubHelpers",
+        method: "GetHRExceptionObject",
+        write: thrown,
+        loss: "calls without PreserveSig that return a failed HRESULT are counted as failed",
+    },
+    Change {
+        class: MARSHAL,
+        method: "PrelinkCore",
+        write: prelink,
+        loss: "Marshal.Prelink does nothing to wrapped methods",
+    },
+    Change {
+        class: HELPERS,
+        method: "PrepareMethod",
+        write: prepare,
+        loss: "RuntimeHelpers.PrepareMethod does not link wrapped methods",
+    },
 ];
 
 /// Changes what can be changed. Rows of the methods.
 pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
     let mut changed = HashSet::new();
-    for (write, loss) in CHANGES {
+    for change in CHANGES {
         // Wrappers of calls that a host is told of have the runtime prepare methods themselves, at their first call.
-        if engine.tells && std::ptr::fn_addr_eq(*write, prepare as Write) {
+        let keeps = engine.tells && change.class == HELPERS;
+        // A program that was trimmed has what it uses.
+        let class = corelib.class(change.class);
+        if keeps || class.is_ok_and(|class| corelib.methods(class, change.method).is_empty()) {
             continue;
         }
-        let written = write(corelib).and_then(|(method, body)| {
+        let written = (change.write)(corelib).and_then(|(method, body)| {
             corelib.set_body(method, &body)?;
             Ok(method.row())
         });
@@ -82,7 +102,7 @@ pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
                 changed.insert(row);
             }
             Err(why) => {
-                let text = format!("{loss}: {why}");
+                let text = format!("{}: {why}", change.loss);
                 engine.recording.log(&Record::Remark { text });
             }
         }

@@ -153,6 +153,12 @@ pub fn add(names: TargetNames) -> u32 {
     weave.calls.len() as u32 - 1
 }
 
+/// CoreLib, once it is loaded.
+fn corelib() -> Option<ModuleId> {
+    let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
+    weave.patched.as_ref().map(|(module, _)| *module)
+}
+
 /// A module was loaded: weaves around what crosses in it.
 pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(loaded) = Loaded::look(engine, module) else {

@@ -64,9 +64,13 @@ impl Weaver<'_> {
         const INSTANCE: u8 = 0x20;
         let message = self.emitter.user_string(&refusal.message)?;
         let takes_string = [INSTANCE, 1, sig::VOID, sig::STRING];
-        let constructor =
+        let mut constructor = |class| {
             self.emitter
-                .method_of_corelib(refusal.exception, ".ctor", &takes_string)?;
+                .method_of_corelib(class, ".ctor", &takes_string)
+        };
+        // A program that was trimmed may have no such exception.
+        let constructor =
+            constructor(refusal.exception).or_else(|_| constructor("System.Exception"))?;
         if refusal.fatal {
             let signature = [0, 1, sig::VOID, sig::STRING];
             let fail =

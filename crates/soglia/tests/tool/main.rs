@@ -27,6 +27,7 @@ mod slots;
 mod sources;
 mod support;
 mod threads;
+mod trimmed;
 mod turns;
 mod verify;
 mod woven;
