@@ -13,9 +13,8 @@ use std::{
 use soglia_abi::{
     hresult,
     profiler::{
-        info::{ICorProfilerInfo, ICorProfilerInfo2, ICorProfilerInfo3},
+        info::{ICorProfilerInfo, ICorProfilerInfo2},
         info_later::{ICorProfilerInfo5, ICorProfilerInfo11},
-        types::COR_PRF_CORE_CLR,
     },
 };
 use soglia_core::{
@@ -30,7 +29,7 @@ use windows_core::{HRESULT, Interface};
 
 use crate::{
     deadline, hosting, life, modules::Modules, names::Names, policy::Rules, profiler::events_of,
-    tell,
+    tell, version,
 };
 
 pub mod variables;
@@ -142,10 +141,11 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         writer::note(&path, &why);
         Declined::because(why)
     };
-    let [major, ..] = version_of(info).unwrap_or([OLDEST, 0, 0]);
+    let told @ [major, ..] = version::told(info).unwrap_or([OLDEST, 0, 0]);
     if major < OLDEST {
         return Err(declined(format!(
-            "its runtime is .NET {major}; soglia needs .NET {OLDEST} or later"
+            "its runtime is {}; soglia needs .NET {OLDEST} or later",
+            version::name(told, version::of_folder().as_deref())
         )));
     }
     let mut rules = Rules::of_environment(variables::POLICY)
@@ -397,44 +397,13 @@ impl Engine {
 
     /// Writes down which runtime this is.
     pub fn tell_runtime(&self) {
-        // A shared framework lies in a folder named after its version, which is exact.
-        let folder = crate::objects::runtime_folder();
-        let named = folder.and_then(|f| {
-            let version = f.file_name()?.to_str()?.to_owned();
-            version
-                .starts_with(|c: char| c.is_ascii_digit())
-                .then_some(version)
-        });
-        let version = named.unwrap_or_else(|| {
-            let told = version_of(&self.info).unwrap_or_default();
+        let version = version::of_folder().unwrap_or_else(|| {
+            let told = version::told(&self.info).unwrap_or_default();
             told.map(|n| n.to_string()).join(".")
         });
         let name = ".NET".into();
         self.recording.log(&Record::Runtime { name, version });
     }
-}
-
-/// Major, minor and build number of the runtime, as it tells them itself.
-fn version_of(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
-    let (mut kind, mut version) = (COR_PRF_CORE_CLR, [0; 3]);
-    let [major, minor, build] = &mut version;
-    let nothing = std::ptr::null_mut();
-    let info = info.cast::<ICorProfilerInfo3>().ok()?;
-    // SAFETY: pointers to locals; null where nothing is asked.
-    let answer = unsafe {
-        info.GetRuntimeInformation(
-            nothing,
-            &raw mut kind,
-            major,
-            minor,
-            build,
-            nothing,
-            0,
-            nothing.cast(),
-            nothing,
-        )
-    };
-    answer.is_ok().then_some(version)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
+//! | [`version`] | which runtime this is | start |
 //! | [`hosting`] | starts .NET for a host, as mscoree.dll did | the host asks |
 //! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
 //!
@@ -48,6 +49,7 @@ mod threads;
 mod tls;
 mod trampolines;
 mod types;
+mod version;
 mod weave;
 
 use std::ffi::c_void;

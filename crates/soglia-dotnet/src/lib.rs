@@ -26,6 +26,15 @@ pub fn process_env(name: &str) -> Option<OsString> {
 /// The oldest major version of .NET that the engine works with.
 pub const OLDEST_MAJOR: u64 = 8;
 
+/// What a runtime of this version is called: it was .NET Core before .NET 5.
+pub fn product(version: &Version) -> &'static str {
+    if version.major < 5 {
+        ".NET Core"
+    } else {
+        ".NET"
+    }
+}
+
 /// The framework that every .NET program stands on.
 pub const CORE_FRAMEWORK: &str = "Microsoft.NETCore.App";
 

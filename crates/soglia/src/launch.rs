@@ -17,6 +17,7 @@ mod engine;
 mod guard;
 mod signals;
 mod startup;
+mod switches;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -34,6 +35,7 @@ pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, 
 pub use guard::{Guard, Loose, end, runs_as_another};
 use signals::{Blocked, Received, State};
 pub(crate) use startup::become_as_started;
+pub use switches::{Switch, find_switch};
 
 /// Why a program could not be started, or could not be waited for.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! and may be an apphost, a single-file program, `dotnet`, or something that starts one of these later, like a shell
 //! script. What cannot work is refused before anything is started, with the way out in the message.
 
+mod bundle;
 mod elf;
 mod runtimeconfig;
 
@@ -17,7 +18,7 @@ use semver::Version;
 use soglia_core::regular;
 
 use crate::assembly::{self, AssemblyError};
-use crate::dotnet::{Lookup, Root, is_executable};
+use crate::dotnet::{self, Lookup, Root, is_executable};
 pub use runtimeconfig::{Asked, RuntimeConfig};
 
 /// A program that can be started.
@@ -42,7 +43,10 @@ pub enum Kind {
         config: Option<RuntimeConfig>,
     },
     /// An apphost with the assemblies in the same file.
-    SingleFile,
+    SingleFile {
+        /// Its `NAME.runtimeconfig.json`, if that is in the file.
+        config: Option<RuntimeConfig>,
+    },
     /// The `dotnet` command.
     Muxer,
     /// A script; it may start .NET.
@@ -60,7 +64,7 @@ impl Kind {
                 config: Some(config),
             } if !config.included.is_empty() => "a self-contained .NET program",
             Self::Apphost { .. } => "a .NET apphost",
-            Self::SingleFile => "a single-file .NET program",
+            Self::SingleFile { .. } => "a single-file .NET program",
             Self::Muxer => "the dotnet command",
             Self::Script => "a script",
             Self::Native => "a native executable",
@@ -113,7 +117,7 @@ pub enum ProgramError {
         root: PathBuf,
         found: String,
     },
-    #[error("{} runs on .NET {version}, which is too old: soglia needs .NET 8 or later; build the program for a later one, or set DOTNET_ROLL_FORWARD=Major if it is framework-dependent", path.display())]
+    #[error("{} runs on {} {version}, which is too old: soglia needs .NET 8 or later; build the program for a later one, or set DOTNET_ROLL_FORWARD=Major if it is framework-dependent", path.display(), dotnet::product(version))]
     FrameworkTooOld { path: PathBuf, version: Version },
 }
 
@@ -131,6 +135,11 @@ impl Program {
     pub fn inspect(given: &OsStr, env: Lookup<'_>) -> Result<Self, ProgramError> {
         let path = locate(given, env)?;
         let kind = kind_of(&path)?;
+        if let Kind::Apphost { config } | Kind::SingleFile { config } = &kind {
+            config
+                .iter()
+                .try_for_each(|config| config.check_bound(&path, env))?;
+        }
         Ok(Self {
             given: given.to_owned(),
             path,
@@ -143,14 +152,20 @@ impl Program {
         matches!(self.kind, Kind::Assembly(_))
     }
 
-    /// Refuses if the frameworks that the program asks for are surely not in `root`. Only for an assembly: the others
-    /// find their runtime themselves.
+    /// Refuses if the frameworks that the program asks for are surely not in `root`. An apphost finds its root itself, so
+    /// for one the answer is right only if that is `root`.
     ///
     /// # Errors
     /// [`ProgramError::FrameworkMissing`] or [`ProgramError::FrameworkTooOld`].
     pub fn check_frameworks(&self, root: &Root, env: Lookup<'_>) -> Result<(), ProgramError> {
         match &self.kind {
-            Kind::Assembly(config) => config.check(&self.path, root, env),
+            Kind::Assembly(config)
+            | Kind::Apphost {
+                config: Some(config),
+            }
+            | Kind::SingleFile {
+                config: Some(config),
+            } => config.check(&self.path, root, env),
             _ => Ok(()),
         }
     }
@@ -231,9 +246,15 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
     if start != b"\x7fELF" {
         return Ok(Kind::Script);
     }
-    match elf::check(path, &ReadCache::new(file))? {
+    let file = ReadCache::new(file);
+    match elf::check(path, &file)? {
         elf::Host::Apphost => apphost(path),
-        elf::Host::SingleFile => Ok(Kind::SingleFile),
+        elf::Host::SingleFile(list) => {
+            // hostfxr says what it does not like about the one inside.
+            let config = bundle::runtime_config(&file, list)
+                .and_then(|text| RuntimeConfig::parse(text).ok());
+            Ok(Kind::SingleFile { config })
+        }
         elf::Host::None => Ok(if is_muxer(path) {
             Kind::Muxer
         } else {
@@ -260,18 +281,31 @@ fn kind_of_assembly(path: &Path) -> Result<Kind, ProgramError> {
 }
 
 fn apphost(path: &Path) -> Result<Kind, ProgramError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".runtimeconfig.json");
     // A renamed or linked apphost has its files elsewhere; it knows where.
-    let config = fs::canonicalize(path)
-        .ok()
-        .map(|real| real.with_file_name(&name))
-        .filter(|file| file.exists());
-    let config = config.map(|file| RuntimeConfig::read(&file)).transpose()?;
-    if let Some(config) = &config {
-        config.check_included(path)?;
+    let real = fs::canonicalize(path).ok();
+    let beside = |ending: &str| {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        let file = real.as_ref().map(|real| real.with_file_name(&name));
+        file.filter(|file| file.exists())
+    };
+    let config = beside(".runtimeconfig.json");
+    let mut config = config.map(|file| RuntimeConfig::read(&file)).transpose()?;
+    let names_none =
+        |config: &RuntimeConfig| config.frameworks.is_empty() && config.included.is_empty();
+    // Self-contained programs before .NET Core 3.1 do not name their framework there.
+    if let (Some(config), true) = (&mut config, beside_runtime(real.as_deref()))
+        && names_none(config)
+    {
+        let included = beside(".deps.json").and_then(|file| runtimeconfig::of_deps(&file));
+        config.included.extend(included);
     }
     Ok(Kind::Apphost { config })
+}
+
+/// Whether a runtime lies beside this file.
+fn beside_runtime(real: Option<&Path>) -> bool {
+    real.is_some_and(|real| real.with_file_name("libcoreclr.so").exists())
 }
 
 fn is_muxer(path: &Path) -> bool {
@@ -359,6 +393,59 @@ mod tests {
         let kind = inspect(&apphost).unwrap();
         assert_eq!(kind.describe(), "a self-contained .NET program");
         assert!(inspect(&dll).unwrap_err().ends_with("a.b instead"));
+    }
+
+    #[test]
+    fn a_bundle_tells_what_runtime_is_in_it() {
+        let directory = Directory::new();
+        let single_file = |name: &str, version: u32, config: &str| {
+            let mut file = elf::tests::executable(2, 62, "/lib64/ld-linux-x86-64.so.2", Some(0));
+            let (bundle, list) = bundle::tests::bundle(version, config, file.len() as u64);
+            file[0x248..0x250].copy_from_slice(&list.to_le_bytes());
+            file.extend(bundle);
+            directory.file(name, &file, 0o755)
+        };
+        let with = |what: &str| format!(r#"{{"runtimeOptions": {{{what}}}}}"#);
+        let core = |version: &str| {
+            format!(r#"{{"name": "Microsoft.NETCore.App", "version": "{version}"}}"#)
+        };
+        let included =
+            |version: &str| with(&format!(r#""includedFrameworks": [{}]"#, core(version)));
+        let asks = |version: &str| with(&format!(r#""framework": {}"#, core(version)));
+        let old = single_file("old6", 6, &included("6.0.36"));
+        refused(&old, "runs on .NET 6.0.36, which is too old");
+        let old = single_file("old3", 1, &included("3.1.32"));
+        refused(&old, "runs on .NET Core 3.1.32, which is too old");
+        refused(&single_file("asks6", 6, &asks("6.0.0")), "too old");
+        let rolls =
+            asks("6.0.0").replace("{\"framework", "{\"rollForward\": \"Major\", \"framework");
+        for (name, config) in [
+            ("new", included("8.0.31")),
+            ("asks", asks("8.0.0")),
+            ("rolls", rolls),
+        ] {
+            let kind = inspect(&single_file(name, 6, &config)).unwrap();
+            assert!(
+                matches!(&kind, Kind::SingleFile { config: Some(_) }),
+                "{name}: {kind:?}"
+            );
+        }
+        let kind = inspect(&single_file("odd", 6, "no json")).unwrap();
+        assert_eq!(kind, Kind::SingleFile { config: None });
+    }
+
+    #[test]
+    fn an_old_self_contained_folder_is_known_by_its_deps() {
+        let directory = Directory::new();
+        let host = elf::tests::executable(2, 62, "/lib64/ld-linux-x86-64.so.2", Some(0));
+        let apphost = directory.file("a", &host, 0o755);
+        directory.file("a.runtimeconfig.json", br#"{"runtimeOptions": {}}"#, 0o644);
+        let deps = br#"{"runtimeTarget": {"name": ".NETCoreApp,Version=v2.2/linux-x64"}}"#;
+        directory.file("a.deps.json", deps, 0o644);
+        // Without a runtime beside it, it asks for one that is installed.
+        assert!(inspect(&apphost).is_ok());
+        directory.file("libcoreclr.so", b"", 0o644);
+        refused(&apphost, "runs on .NET Core 2.2.0, which is too old");
     }
 
     #[test]

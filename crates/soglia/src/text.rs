@@ -263,8 +263,13 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         }
     }
     let unseen = match (model.source, model.scope) {
-        (Some("woven"), Some("user")) => Some(("the framework's own calls", "--framework")),
-        (Some("woven"), Some("framework")) => Some(("the core library's own calls", "--corelib")),
+        (Some("woven"), Some("user")) => Some((
+            "the framework's own calls",
+            "--framework watches them, --corelib the core library's as well",
+        )),
+        (Some("woven"), Some("framework")) => {
+            Some(("the core library's own calls", "--corelib watches them"))
+        }
         _ => None,
     };
     if model.targets.is_empty() && model.crossings.leave + model.crossings.reverse_enter == 0 {
@@ -277,7 +282,7 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
     if let Some((what, option)) = unseen {
         writeln!(
             out,
-            "{:>11} {DIM}{what} were not watched ({option} watches them){DIM:#}",
+            "{:>11} {DIM}{what} were not watched ({option}){DIM:#}",
             "-"
         )?;
     }

@@ -241,6 +241,9 @@ impl Both<Counts> {
     }
 }
 
+/// The assembly whose calls take `--corelib` to be watched.
+pub const CORELIB: &str = "System.Private.CoreLib";
+
 /// What tells one target from another; without a method, it stands for all function pointers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -413,11 +416,45 @@ pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
     }
 }
 
+impl Verdict {
+    /// Compares what the program wrote with two runs without soglia, with precompiled code and without it. `transitions` turns that off, and
+    /// code that is compiled as it runs may load more assemblies, for one: a program whose output shows it varies by itself.
+    pub fn weigh(&mut self, precompiled: &Run, compiled: &Run) {
+        let alone = [precompiled, compiled];
+        let known = |run: &Run| alone.into_iter().any(|other| other.is_like(run));
+        let both_known = self.runs.iter().take(2).all(known);
+        if self.output != "differs" || precompiled.is_like(compiled) || !both_known {
+            return;
+        }
+        self.output = "varies";
+        self.agree = !self.targets.iter().any(|t| t.outcome == Outcome::Differs);
+        self.remarks.push(
+            "what the program writes depends on precompiled code, which transitions turns off: with DOTNET_ReadyToRun=0 and without soglia it \
+             writes the same"
+                .into(),
+        );
+    }
+
+    /// Calls or callbacks, of targets that agree, which both sources saw; and those that only wrappers saw, since they failed before they
+    /// were on the other side.
+    pub fn seen(&self, direction: &str) -> (u64, u64) {
+        let same = self
+            .targets
+            .iter()
+            .filter(|target| target.outcome == Outcome::Same && target.direction == direction);
+        same.fold((0, 0), |(both, early), target| {
+            let Both { transitions, woven } = target.counts;
+            let calls = transitions.calls.min(woven.calls);
+            (both + calls, early + woven.calls - calls)
+        })
+    }
+}
+
 /// Whether one of the runtime's own targets is watched.
 fn is_in_scope(assembly: Option<&str>, scope: &str) -> bool {
     match scope {
         "user" => false,
-        "framework" => assembly != Some("System.Private.CoreLib"),
+        "framework" => assembly != Some(CORELIB),
         _ => true,
     }
 }

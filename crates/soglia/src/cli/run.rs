@@ -191,7 +191,7 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
         if options.output.is_some() {
             fs::remove_file(path).ok();
         }
-        return Err(nothing_recorded(&options.command[0], reader.note()));
+        return Err(nothing_recorded(&options.command, reader.note()));
     }
     // A script may have started the runtime in a child of its own, whose end nobody here has seen.
     if reader.pid() == child {

@@ -2,14 +2,14 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use soglia::{
     dotnet::{Root, Search, process_env},
-    launch::{self, Launch},
+    launch::{self, Launch, Switch},
     program::Program,
 };
 
@@ -62,6 +62,11 @@ impl<'a> Ready<'a> {
         Ok(())
     }
 
+    /// The program as it runs without soglia.
+    pub fn launch_alone(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(&self.program, self.root.as_ref(), self.args)?)
+    }
+
     /// The program under the engine, which records into the file at this path.
     pub fn launch(
         &self,
@@ -69,7 +74,8 @@ impl<'a> Ready<'a> {
         source: &str,
         watched: &Watched,
     ) -> anyhow::Result<Launch> {
-        Ok(Launch::new(&self.program, self.root.as_ref(), self.args)?
+        Ok(self
+            .launch_alone()?
             .engine(&self.engine)
             .env("SOGLIA_RECORDING", recording)
             .env("SOGLIA_SOURCE", source)
@@ -90,12 +96,24 @@ pub fn check_weaving() -> anyhow::Result<()> {
 }
 
 /// Why there is nothing in the recording of a program that has ended.
-pub fn nothing_recorded(program: &OsStr, note: Option<String>) -> anyhow::Error {
-    let program = Path::new(program).display();
-    match note {
-        Some(note) => anyhow::anyhow!("nothing was recorded: {note}"),
-        None => anyhow::anyhow!(
-            "nothing was recorded: {program} started no .NET runtime, or its runtime did not take the engine (`soglia doctor {program}` may tell)"
-        ),
+pub fn nothing_recorded(command: &[OsString], note: Option<String>) -> anyhow::Error {
+    if let Some(note) = note {
+        return anyhow::anyhow!("nothing was recorded: {note}");
     }
+    let Some((given, args)) = command.split_first() else {
+        return anyhow::anyhow!("nothing was recorded");
+    };
+    let program = Path::new(given).display();
+    let path = Program::inspect(given, &process_env).map(|program| program.path);
+    let path = path.unwrap_or_else(|_| given.into());
+    if let Some(Switch { variable, file }) = launch::find_switch(&path, args) {
+        let file = file.map_or("its command line".into(), |file| file.display().to_string());
+        return anyhow::anyhow!(
+            "nothing was recorded: {program} started no .NET runtime, or one that may not load the engine: {file} names {variable}, which \
+             can keep a runtime from loading any profiler; do not have it changed"
+        );
+    }
+    anyhow::anyhow!(
+        "nothing was recorded: {program} started no .NET runtime, or its runtime did not take the engine (`soglia doctor {program}` may tell)"
+    )
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use soglia::{
-    launch::Ended,
+    launch::{Ended, Launch},
     model::Model,
     text,
     verify::{self, Run, Verdict},
@@ -43,6 +43,10 @@ pub fn verify(options: &Verify) -> anyhow::Result<i32> {
         reference.push(lab.run("transitions", false)?);
         verdict = verify::compare(&reference, &woven, lab.runs.clone());
     }
+    if verdict.output == "differs" {
+        let [precompiled, compiled] = [lab.run_alone(true)?, lab.run_alone(false)?];
+        verdict.weigh(&precompiled, &compiled);
+    }
     if let Some(why) = lab.input.cut() {
         verdict.remarks.push(why);
     }
@@ -58,42 +62,19 @@ struct Lab<'a> {
 }
 
 impl Lab<'_> {
-    /// Runs the program once.
+    /// Runs the program once under the engine.
     fn run(&mut self, source: &'static str, pass_on: bool) -> anyhow::Result<Model> {
         let (file, path) = recording()?;
         let launch = self
             .ready
             .launch(&path, source, &self.options.watched)?
-            .env("SOGLIA_CALLERS", "1")
-            .stdin(self.input.for_a_run()?)
-            .stdout(Output::pipe())
-            .stderr(Output::error(pass_on));
-        let mut running = launch.spawn()?;
-        let child = running.pid();
-        self.input.feed(running.stdin.take());
-        let output = Output::read(running.stdout.take(), pass_on);
-        let (ended, asked) = running
-            .wait_asked(|| {})
-            .context("cannot wait for the program")?;
-        let wrote = output.finish();
-        if let Some(signal) = asked {
-            anyhow::bail!("interrupted by {}", text::signal_name(signal));
-        }
-        let (exit_code, signal) = match ended {
-            Ended::Exited(code) => (Some(code), None),
-            Ended::Killed(signal) => (None, Some(signal)),
-        };
-        self.runs.push(Run {
-            source,
-            exit_code,
-            signal,
-            output_bytes: wrote.bytes,
-            digest: wrote.digest(),
-            beginning: wrote.beginning,
-        });
+            .env("SOGLIA_CALLERS", "1");
+        let (run, child) = self.start(launch, source, pass_on)?;
+        let (exit_code, signal) = (run.exit_code, run.signal);
+        self.runs.push(run);
         let reader = Reader::open(&path)?;
         if !reader.is_claimed() {
-            let error = nothing_recorded(&self.options.command[0], reader.note());
+            let error = nothing_recorded(&self.options.command, reader.note());
             return Err(error.context(format!("under --source {source}")));
         }
         if reader.pid() == child {
@@ -112,6 +93,54 @@ impl Lab<'_> {
             ));
         }
         Ok(model)
+    }
+
+    /// Runs the program once without the engine.
+    fn run_alone(&mut self, precompiled: bool) -> anyhow::Result<Run> {
+        let launch = self.ready.launch_alone()?;
+        let launch = if precompiled {
+            launch
+        } else {
+            launch.env("DOTNET_ReadyToRun", "0")
+        };
+        Ok(self.start(launch, "none", false)?.0)
+    }
+
+    /// What came of a run, and which process it was.
+    fn start(
+        &mut self,
+        launch: Launch,
+        source: &'static str,
+        pass_on: bool,
+    ) -> anyhow::Result<(Run, u32)> {
+        let launch = launch
+            .stdin(self.input.for_a_run()?)
+            .stdout(Output::pipe())
+            .stderr(Output::error(pass_on));
+        let mut running = launch.spawn()?;
+        let child = running.pid();
+        self.input.feed(running.stdin.take());
+        let output = Output::read(running.stdout.take(), pass_on);
+        let (ended, asked) = running
+            .wait_asked(|| {})
+            .context("cannot wait for the program")?;
+        let wrote = output.finish();
+        if let Some(signal) = asked {
+            anyhow::bail!("interrupted by {}", text::signal_name(signal));
+        }
+        let (exit_code, signal) = match ended {
+            Ended::Exited(code) => (Some(code), None),
+            Ended::Killed(signal) => (None, Some(signal)),
+        };
+        let run = Run {
+            source,
+            exit_code,
+            signal,
+            output_bytes: wrote.bytes,
+            digest: wrote.digest(),
+            beginning: wrote.beginning,
+        };
+        Ok((run, child))
     }
 }
 

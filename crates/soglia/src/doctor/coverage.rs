@@ -39,7 +39,7 @@ pub(super) fn general(env: Lookup<'_>) -> Finding {
         title: "woven",
         detail: "sees the calls and callbacks of the program and its libraries, not those of code made at run time"
             .into(),
-        advice: "--framework sees the framework's own too; `soglia verify PROGRAM` tells what is missing".into(),
+        advice: "--framework sees the framework's own too, --corelib the core library's as well; `soglia verify PROGRAM` tells what is missing".into(),
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn of_program(program: &Program) -> Vec<Finding> {
     let folder = match program.kind {
         Kind::Assembly(_) | Kind::Apphost { .. } => program.path.parent(),
         // What others start, or have inside, is not looked for.
-        Kind::SingleFile | Kind::Muxer | Kind::Script | Kind::Native => None,
+        Kind::SingleFile { .. } | Kind::Muxer | Kind::Script | Kind::Native => None,
     };
     let Some(folder) = folder else {
         return Vec::new();
@@ -150,7 +150,7 @@ mod tests {
                 "not seen in app, lib: function pointers that are called by code made at run time"
             ]
         );
-        assert_eq!(of_program(&program(Kind::SingleFile)), []);
+        assert_eq!(of_program(&program(Kind::SingleFile { config: None })), []);
     }
 
     #[test]

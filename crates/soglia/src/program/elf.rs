@@ -21,8 +21,8 @@ const BUNDLE_MARKER: [u8; 32] = [
 pub(super) enum Host {
     /// An apphost: starts the CLR for the assembly beside it.
     Apphost,
-    /// An apphost with the assemblies in the same file.
-    SingleFile,
+    /// An apphost with the assemblies in the same file, whose list begins at this offset.
+    SingleFile(u64),
     /// Nothing that can be seen from here.
     None,
 }
@@ -90,9 +90,12 @@ fn bundle_in(segment: &[u8]) -> Host {
     let Some(at) = memmem::find(segment, &BUNDLE_MARKER) else {
         return Host::None;
     };
-    match at.checked_sub(8).map(|from| &segment[from..at]) {
-        Some([0, 0, 0, 0, 0, 0, 0, 0]) | None => Host::Apphost,
-        Some(_) => Host::SingleFile,
+    let before = at
+        .checked_sub(8)
+        .and_then(|from| segment[from..at].try_into().ok());
+    match before.map_or(0, u64::from_le_bytes) {
+        0 => Host::Apphost,
+        list => Host::SingleFile(list),
     }
 }
 
@@ -165,7 +168,7 @@ pub(super) mod tests {
         );
         assert_eq!(
             check(path, executable(2, 62, GLIBC, Some(0x8_0000)).as_slice()).unwrap(),
-            Host::SingleFile
+            Host::SingleFile(0x8_0000)
         );
     }
 

@@ -52,7 +52,7 @@ impl RuntimeConfig {
     }
 
     /// Reads as leniently as hostfxr does: a byte order mark, comments and text after the object do not matter.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = without_comments(text.trim_start_matches('\u{feff}'));
         let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
         let value = match values.next() {
@@ -122,14 +122,17 @@ impl RuntimeConfig {
         Ok(())
     }
 
-    /// Refuses a self-contained program whose own runtime is too old.
+    /// Refuses a program that runs on a runtime which is too old, whatever is installed: it brings that one along, or takes no later one.
     ///
     /// # Errors
     /// [`ProgramError::FrameworkTooOld`].
-    pub fn check_included(&self, program: &Path) -> Result<(), ProgramError> {
+    pub fn check_bound(&self, program: &Path, env: Lookup<'_>) -> Result<(), ProgramError> {
+        let rolls_to_major = self.rolls_to_major || env_allows_major(env);
+        let asked = self.frameworks.iter().filter(|_| !rolls_to_major);
         let core = self
             .included
             .iter()
+            .chain(asked)
             .find(|framework| framework.name == CORE_FRAMEWORK);
         match core.and_then(|framework| framework.version.as_ref()) {
             Some(version) if version.major < OLDEST_MAJOR => Err(ProgramError::FrameworkTooOld {
@@ -139,6 +142,21 @@ impl RuntimeConfig {
             _ => Ok(()),
         }
     }
+}
+
+/// The framework that a `NAME.deps.json` was made for.
+pub(super) fn of_deps(path: &Path) -> Option<Asked> {
+    let deps: Value =
+        serde_json::from_str(&regular::read_to_string(path, MOST_BYTES).ok()?).ok()?;
+    // `.NETCoreApp,Version=v2.2/linux-x64`
+    let (_, version) = deps["runtimeTarget"]["name"]
+        .as_str()?
+        .split_once(",Version=v")?;
+    let version = version.split('/').next()?;
+    Some(Asked {
+        name: CORE_FRAMEWORK.into(),
+        version: Version::parse(&format!("{version}.0")).ok(),
+    })
 }
 
 fn list(value: &Value) -> Vec<Asked> {
@@ -383,7 +401,7 @@ mod tests {
         assert_eq!(config.included.len(), 1);
         assert!(
             config
-                .check_included(Path::new("a"))
+                .check_bound(Path::new("a"), &none)
                 .unwrap_err()
                 .to_string()
                 .contains("too old")

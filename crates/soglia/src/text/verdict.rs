@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{DIM, HEAD, MOST_ROWS, WARN, count, plain, plural, signal_name};
-use crate::verify::{Both, Outcome, Run, Target, Verdict};
+use crate::verify::{Both, CORELIB, Outcome, Run, Target, Verdict};
 
 /// Writes the outcome of a comparison.
 ///
@@ -115,10 +115,9 @@ fn notes(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         .collect();
     let own = of(verdict, Outcome::RuntimeInternal);
     if own > 0 {
-        let option = if verdict.scope == "user" {
-            "--framework"
-        } else {
-            "--corelib"
+        let option = match verdict.scope {
+            "user" if own > of_corelib(verdict) => "--framework",
+            _ => "--corelib",
         };
         lines.push(format!(
             "{} of the runtime's own not compared ({option} compares more)",
@@ -137,6 +136,16 @@ fn notes(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
 fn of(verdict: &Verdict, outcome: Outcome) -> u64 {
     let of = verdict.targets.iter().filter(|t| t.outcome == outcome);
     of.count() as u64
+}
+
+/// The runtime's own targets that are the core library's.
+fn of_corelib(verdict: &Verdict) -> u64 {
+    let own = verdict
+        .targets
+        .iter()
+        .filter(|t| t.outcome == Outcome::RuntimeInternal);
+    own.filter(|t| t.assembly.as_deref() == Some(CORELIB))
+        .count() as u64
 }
 
 fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
@@ -160,25 +169,63 @@ fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
             plural(differ, "target", "targets")
         );
     }
-    let same = verdict
-        .targets
-        .iter()
-        .filter(|target| target.outcome == Outcome::Same);
-    let (mut targets, mut calls, mut callbacks) = (0, 0, 0);
-    for target in same {
-        targets += 1;
-        let n = target.counts.woven.calls;
-        *(if target.direction == "forward" {
-            &mut calls
-        } else {
-            &mut callbacks
-        }) += n;
-    }
+    let (calls, calls_early) = verdict.seen("forward");
+    let (callbacks, callbacks_early) = verdict.seen("reverse");
     writeln!(
         out,
         "{HEAD}both saw the same:{HEAD:#} {}, {}, {}",
-        plural(targets, "target", "targets"),
+        plural(of(verdict, Outcome::Same), "target", "targets"),
         plural(calls, "call to native code", "calls to native code"),
         plural(callbacks, "callback", "callbacks"),
-    )
+    )?;
+    for (n, one, many) in [
+        (calls_early, "call", "calls"),
+        (callbacks_early, "callback", "callbacks"),
+    ] {
+        if n > 0 {
+            writeln!(
+                out,
+                "{} more failed on the way, which woven counts and transitions does not",
+                plural(n, one, many)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Model, TargetRow},
+        verify::compare,
+    };
+
+    #[test]
+    fn the_option_is_named_that_compares_more() {
+        let row = |assembly: &str| TargetRow {
+            direction: "forward",
+            method: Some("Interop.Call".into()),
+            assembly: Some(assembly.into()),
+            runtime_internal: true,
+            calls: 1,
+            ..TargetRow::default()
+        };
+        for (scope, assemblies, option) in [
+            ("user", vec!["System.Console", CORELIB], "(--framework "),
+            ("user", vec![CORELIB], "(--corelib "),
+            ("framework", vec![CORELIB], "(--corelib "),
+        ] {
+            let model = Model {
+                scope: Some(scope),
+                targets: assemblies.into_iter().map(row).collect(),
+                ..Model::default()
+            };
+            let outcome = compare(std::slice::from_ref(&model), &model, Vec::new());
+            let mut text = Vec::new();
+            verdict(&outcome, &mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.contains(option), "{text}");
+        }
+    }
 }

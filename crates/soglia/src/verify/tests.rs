@@ -325,3 +325,30 @@ fn exit_codes_are_compared() {
     let runs = vec![run("transitions", ""), crashed];
     assert!(!compare(&[model(vec![])], &model(vec![]), runs).agree);
 }
+
+#[test]
+fn what_precompiled_code_makes_is_no_difference() {
+    let verdict = |told: &str, seen: &str, precompiled: &str, compiled: &str| {
+        let runs = vec![run("transitions", told), run("woven", seen)];
+        let mut verdict = compare(&[model(vec![])], &model(vec![]), runs);
+        verdict.weigh(&run("none", precompiled), &run("none", compiled));
+        (verdict.output, verdict.agree)
+    };
+    assert_eq!(verdict("ab", "a", "a", "ab"), ("varies", true));
+    // The wrappers' doing, whatever is precompiled.
+    assert_eq!(verdict("ab", "x", "a", "ab"), ("differs", false));
+    assert_eq!(verdict("a", "x", "a", "a"), ("differs", false));
+    // Without soglia it is always the same, as under woven.
+    assert_eq!(verdict("ab", "a", "a", "a"), ("differs", false));
+    assert_eq!(verdict("a", "a", "a", "ab"), ("same", true));
+}
+
+#[test]
+fn calls_that_only_one_saw_are_counted_apart() {
+    let mut failing = forward("f", 3);
+    (failing.returned, failing.failed) = (1, 2);
+    let verdict = of(&[vec![forward("f", 1)]], vec![failing]);
+    assert!(verdict.agree);
+    assert_eq!(verdict.seen("forward"), (1, 2));
+    assert_eq!(verdict.seen("reverse"), (0, 0));
+}

@@ -7,6 +7,7 @@
 mod bad_input;
 mod bad_recordings;
 mod case;
+mod causes;
 mod check;
 mod deadline;
 mod delegates;
