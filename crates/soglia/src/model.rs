@@ -287,7 +287,7 @@ pub struct TaskRow {
     pub crossings: u64,
     /// Deepest nesting; none: calls were only counted.
     pub max_depth: Option<u32>,
-    /// Time in native code, without callbacks, in calls that returned; none: calls were only counted.
+    /// Time in native code, without callbacks, in calls that returned; none: none has, or calls were only counted.
     pub unmanaged_ns: Option<u64>,
     /// Threads that were recorded as this one.
     pub threads: u32,

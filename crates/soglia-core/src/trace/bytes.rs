@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io,
     os::{fd::AsRawFd, unix::fs::FileExt},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
@@ -23,7 +24,14 @@ pub(super) struct Bytes {
     map: MmapRaw,
     file: File,
     file_len: u64,
+    /// Bytes that were read since memory was given back.
+    read: AtomicUsize,
 }
+
+/// What is read stays in memory, up to so many bytes, about.
+const MOST_READ: usize = 64 << 20;
+/// The kernel brings that much of a file into memory for one byte.
+const AROUND: usize = 64 << 10;
 
 impl Bytes {
     /// Maps the first so many bytes of a file of `file_len`.
@@ -35,6 +43,7 @@ impl Bytes {
             map,
             file,
             file_len,
+            read: AtomicUsize::new(0),
         })
     }
 
@@ -72,19 +81,17 @@ impl Bytes {
         }
     }
 
-    /// Gives the memory of what was read back; it can be read again.
-    pub(super) fn let_go(&self, at: usize, bytes: usize) {
-        if at
-            .checked_add(bytes)
-            .is_some_and(|end| end <= self.map.len())
-        {
-            // SAFETY: the mapping is shared and only read: its pages come back from the file when they are touched. If they do not,
-            // it only takes more memory.
-            let _ = unsafe {
-                self.map
-                    .unchecked_advise_range(UncheckedAdvice::DontNeed, at, bytes)
-            };
+    /// Says that so many bytes were read in a row. Now and then the memory of all that was read is given back: it can be read again.
+    pub(super) fn has_read(&self, bytes: usize) {
+        let read = self.read.load(Relaxed).saturating_add(bytes.max(AROUND));
+        if read < MOST_READ {
+            self.read.store(read, Relaxed);
+            return;
         }
+        self.read.store(0, Relaxed);
+        // SAFETY: the mapping is shared and only read: its pages come back from the file when they are touched. If they do not go, it
+        // only takes more memory.
+        let _ = unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
     /// The head of the chunk that may begin here.

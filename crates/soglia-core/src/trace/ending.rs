@@ -214,6 +214,7 @@ impl Reader {
             let of_thread =
                 long(offset_of!(TaskRecord, first)).max(long(offset_of!(TaskRecord, ended)));
             let open = self.open_since(chunk).max().unwrap_or(0);
+            self.bytes.has_read(chunk.bytes);
             of_thread.max(open).max(self.latest_event(chunk.task))
         });
         tasks.max().unwrap_or(0).max(of_log)

@@ -180,6 +180,9 @@ impl Reader {
     }
 
     fn each_record_sized(&self, mut take: impl FnMut(Record, usize)) {
+        /// Bytes of which the memory is not given back before.
+        const IN_A_ROW: usize = 64 << 10;
+        let mut in_a_row = 0;
         // Scanned anew: a process that still runs may have told more since the tasks were read.
         for chunk in self.scan().iter().filter(|c| c.kind == ChunkKind::Log) {
             let mut at = chunk.at + size_of::<ChunkHeader>();
@@ -197,6 +200,10 @@ impl Reader {
                     take(record, payload * 4);
                 }
                 at += 4 + payload * 4;
+                in_a_row += 4 + payload * 4;
+                if in_a_row > IN_A_ROW {
+                    self.bytes.has_read(std::mem::take(&mut in_a_row));
+                }
             }
         }
     }

@@ -294,14 +294,9 @@ impl Reader {
     /// The events of a task, chunk by chunk, in order, each with the number of the thread that wrote it. Ends at the first gap.
     pub fn events(&self, task: u32) -> impl Iterator<Item = (u32, Words<impl Fn(usize) -> u32>)> {
         let in_order = self.chunks(ChunkKind::Events, task).enumerate();
-        let mut before: Option<&Chunk> = None;
         in_order
             .take_while(|(n, c)| *n as u32 == c.sequence)
             .map(move |(_, chunk)| {
-                // However much there is to read, little of it is in memory.
-                if let Some(read) = before.replace(chunk) {
-                    self.bytes.let_go(read.at, read.bytes);
-                }
                 let first = chunk.at + size_of::<ChunkHeader>();
                 let end = chunk.at + chunk.bytes;
                 let base = self

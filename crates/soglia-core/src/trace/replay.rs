@@ -105,9 +105,17 @@ pub fn replay(
     account: &mut impl Account,
     mut tell: impl FnMut(Replayed) -> bool,
 ) -> Task<VecLayers> {
+    // Events of which the memory is not given back before.
+    const IN_A_ROW: u32 = 1 << 14;
     let mut machine = Task::new(VecLayers::default());
     for (os_thread, mut words) in reader.events(task) {
+        let mut events = 0_u32;
         while let Some(event) = words.next() {
+            events += 1;
+            if events == IN_A_ROW {
+                events = 0;
+                reader.bytes.has_read(IN_A_ROW as usize * 8);
+            }
             let at = words.ticks;
             if let Some((crossing, how, target, depth)) = apply(&mut machine, event, at, account)
                 && !tell(Replayed {
@@ -122,6 +130,7 @@ pub fn replay(
                 return machine;
             }
         }
+        reader.bytes.has_read(events as usize * 8);
     }
     machine
 }

@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     format::{
-        CHUNK_LAYERS, CHUNK_SLOTS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAYERS_OFFSET, NAME_BYTES,
-        Slot, TASK_SLOTS, TASK_SLOTS_OFFSET, TaskKind, TaskRecord,
+        BLOCK, CHUNK_LAYERS, CHUNK_SLOTS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAYERS_OFFSET,
+        NAME_BYTES, Slot, TASK_BLOCKS, TASK_SLOTS, TASK_SLOTS_OFFSET, TaskKind, TaskRecord,
     },
     reader::{Chunk, Reader},
 };
@@ -105,12 +105,17 @@ impl Reader {
         };
         for chunk in self.chunks(ChunkKind::Slots, chunk.task) {
             self.slots(chunk, size_of::<ChunkHeader>(), CHUNK_SLOTS, &mut task);
+            self.bytes
+                .has_read(size_of::<Slot>() * CHUNK_SLOTS as usize);
         }
         self.slots(chunk, TASK_SLOTS_OFFSET, TASK_SLOTS, &mut task);
         let depth = field(offset_of!(TaskRecord, depth)).min(MAX_DEPTH);
         // The writer stores the depth first, and a live one may have gone deeper since.
         task.max_depth = task.max_depth.max(depth);
         self.open_layers(chunk, depth, &mut task);
+        self.bytes.has_read(
+            chunk.bytes.min(BLOCK * TASK_BLOCKS as usize) + task.open.len() * size_of::<Layer>(),
+        );
         // Which crossings there were follows from what became of the calls.
         for ((_, side), total) in &task.targets {
             let (open, close) = match side {
@@ -123,6 +128,10 @@ impl Reader {
         for n in 0..4 {
             task.crossings[n] += u64::from(array(offset_of!(TaskRecord, unmatched), n))
                 + u64::from(array(offset_of!(TaskRecord, untimed), n));
+        }
+        // Room is made for a layer before it is known that there will be one.
+        if task.crossings[0] + task.crossings[2] == 0 {
+            task.max_depth = 0;
         }
         task
     }

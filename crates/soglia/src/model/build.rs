@@ -320,20 +320,24 @@ fn fault_rows(faults: &[(u64, u64); Fault::ALL.len()]) -> Vec<FaultRow> {
 }
 
 fn task_row(task: &TaskSnapshot, account: &Account, reader: &Reader) -> TaskRow {
-    let counts = reader.level() == Level::Counts;
-    let unmanaged = account
-        .targets
-        .iter()
-        .filter(|((_, side), _)| *side == Side::Unmanaged)
-        .fold(0_u64, |sum, (_, total)| sum.saturating_add(total.own));
+    // Where calls are only counted, nothing is known of layers, but of those that the runtime itself tells.
+    let [_, returned, _, left] = account.crossings;
+    let told = reader.level() != Level::Counts || returned + left > 0 || !task.open.is_empty();
+    let mut unmanaged = None;
+    for ((_, side), total) in &account.targets {
+        if *side == Side::Unmanaged && total.ended > 0 {
+            let sum: &mut u64 = unmanaged.get_or_insert(0);
+            *sum = sum.saturating_add(total.own);
+        }
+    }
     TaskRow {
         task: task.number,
         os_thread: task.os_thread,
         name: Some(task.name.clone()).filter(|name| !name.is_empty()),
         kind: task.kind.name(),
         crossings: account.crossings.iter().sum(),
-        max_depth: Some(task.max_depth).filter(|depth| !counts || *depth > 0),
-        unmanaged_ns: Some(reader.scale().ns(unmanaged)).filter(|ns| !counts || *ns > 0),
+        max_depth: told.then_some(task.max_depth),
+        unmanaged_ns: unmanaged.map(|ticks| reader.scale().ns(ticks)),
         threads: task.threads,
         began: 0,
         ended: task.ended.is_some(),
