@@ -6,7 +6,10 @@
 
 use std::{env, io::Write};
 
-use soglia_core::deadline::{Action, decode};
+use soglia_core::{
+    deadline::{Action, decode},
+    plain::plain,
+};
 
 use crate::engine::variables;
 
@@ -39,7 +42,10 @@ fn kills() -> bool {
 
 /// Ends the process: nothing of it has run yet, or what runs must not go on.
 pub fn end(what: &str, why: &str) -> ! {
-    let text = format!("soglia: {what} does not hold here, so this process ends: {why}\n");
+    let text = format!(
+        "soglia: {what} does not hold here, so this process ends: {}\n",
+        plain(why)
+    );
     // One write, so that lines of several processes do not mix. If it fails, the exit code still tells.
     let _ = std::io::stderr().write_all(text.as_bytes());
     // SAFETY: ends the process at once. Handlers at exit are for programs that have run.

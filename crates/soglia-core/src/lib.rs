@@ -38,6 +38,7 @@ pub mod deadline;
 pub mod fault;
 pub mod histogram;
 pub mod layer;
+pub mod plain;
 pub mod policy;
 pub mod process;
 pub mod regular;

@@ -1,9 +1,9 @@
 //! Reports for people.
 
 mod calls;
+mod cell;
 mod notes;
 mod overdue;
-mod plain;
 mod slots;
 mod verdict;
 
@@ -15,8 +15,9 @@ use std::{
 use anstyle::{AnsiColor, Style};
 
 use crate::model::{Model, TargetRow};
+pub use cell::cell;
 pub use overdue::news;
-pub use plain::{Plain, cell, plain, plain_path};
+pub use soglia_core::plain::{Plain, plain, plain_path};
 pub use verdict::verdict;
 
 /// What the targets are sorted by.

@@ -242,6 +242,7 @@ fn start_fresh(wanted: &Runtime, settings: &Settings) -> Result<(), HRESULT> {
                 .into()
         });
         // As hostfxr says there what it does not like: an HRESULT has no words.
+        let why = soglia_core::plain::plain(&why);
         eprintln!("soglia: this host cannot be told what .NET does: {why}");
         return Err(hresult::E_FAIL);
     }

@@ -4,11 +4,7 @@
 //! [`plain`] or [`plain_path`] on its way to people, to a terminal or not. What they put for a character can be turned back: a backslash
 //! in a name is doubled.
 
-use std::{
-    fmt::{self, Write},
-    os::unix::ffi::OsStrExt,
-    path::Path,
-};
+use std::{fmt, os::unix::ffi::OsStrExt, path::Path};
 
 /// A text without characters that control a terminal, break a line, or are not seen: `\x1b`, `\n`, `\u{202e}`.
 pub fn plain(text: &str) -> Plain<'_> {
@@ -91,22 +87,6 @@ fn is_format(c: char) -> bool {
         | 0xe0000..=0xe0fff)
 }
 
-/// A text as a cell of CSV: plain, and with an apostrophe before it where a spreadsheet would take it for a formula.
-pub fn cell(text: &str) -> String {
-    let mut cell = String::new();
-    let formula = text
-        .trim_start_matches(|c: char| c.is_whitespace() || "\"'`".contains(c))
-        .starts_with([
-            '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-        ]);
-    if formula || text.starts_with(['\t', '\r', '\n']) {
-        cell.push('\'');
-    }
-    // Writing to a String cannot fail.
-    let _ = write!(cell, "{}", plain(text));
-    cell
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,26 +151,5 @@ mod tests {
         let shown = plain(&all).to_string();
         assert!(!shown.contains(|c: char| c.is_control()));
         assert_eq!(back(&shown), all);
-    }
-
-    #[test]
-    fn cells_are_no_formulas() {
-        for (text, expected) in [
-            ("read", "read"),
-            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
-            ("@SUM(1)", "'@SUM(1)"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("  =1", "'  =1"),
-            ("\"=1", "'\"=1"),
-            ("'=1", "''=1"),
-            ("\t=1", "'\\t=1"),
-            ("\r", "'\\r"),
-            ("a=b", "a=b"),
-            ("0x7f", "0x7f"),
-            ("", ""),
-        ] {
-            assert_eq!(cell(text), expected, "{text:?}");
-        }
     }
 }
