@@ -35,7 +35,9 @@ pub struct Model {
     pub duration_at_least: bool,
     /// `counts`, `summary` or `events`.
     pub level: &'static str,
-    /// Crossings, targets and tasks are made anew from the events, not read from the counters.
+    /// Crossings, targets and tasks are made anew from the events, not read from the counters. Not in JSON, so that the two can be
+    /// compared.
+    #[serde(skip)]
     pub replayed: bool,
     /// Where the crossings come from: `transitions` or `woven`; none if the recording does not tell.
     pub source: Option<&'static str>,
