@@ -13,23 +13,24 @@ use soglia_abi::{
     hosting::{
         gc::{
             COR_GC_COUNTS, COR_GC_MEMORYUSAGE, COR_GC_STATS, ICLRAppDomainResourceMonitor,
-            ICLRAppDomainResourceMonitor_Impl, ICLRGCManager_Impl, ICLRGCManager2,
-            ICLRGCManager2_Impl,
+            ICLRAppDomainResourceMonitor_Impl, ICLRAppDomainResourceMonitor_Vtbl,
+            ICLRGCManager_Impl, ICLRGCManager2, ICLRGCManager2_Impl, ICLRGCManager2_Vtbl,
         },
         memory::{
             EMemoryAvailable, ICLRMemoryNotificationCallback, ICLRMemoryNotificationCallback_Impl,
-            eMemoryAvailableLow,
+            ICLRMemoryNotificationCallback_Vtbl, eMemoryAvailableLow,
         },
     },
     hresult::{COR_E_APPDOMAINUNLOADED, E_INVALIDARG, E_NOTIMPL, E_POINTER, S_OK},
 };
 use soglia_core::time::Anchor;
-use windows_core::{ComObject, Interface, implement};
+use windows_core::IUnknownImpl;
 
 use super::{
-    Shared, answer,
+    answer,
     clr::{self, DOMAIN},
     giving, managed, method,
+    object::{Object, class},
     runtime_host::started,
 };
 use crate::clerk;
@@ -46,15 +47,22 @@ static EXPLICIT: AtomicUsize = AtomicUsize::new(0);
 
 /// The interface of that IID, with a reference for the caller; null if it is another.
 pub fn manager(id: &GUID) -> *mut c_void {
-    let manager: ICLRGCManager2 = ComObject::new(GcManager).into_interface();
+    static MANAGER: OnceLock<&Object<GcManager>> = OnceLock::new();
+    let manager = MANAGER.get_or_init(|| Object::forever(GcManager));
     let mut object = std::ptr::null_mut();
-    // SAFETY: a live object, an IID and a place for the answer, which stays null if there is none.
-    let _ = unsafe { manager.query(id, &raw mut object) };
+    // SAFETY: an IID and a place for the answer, which stays null if there is none.
+    let _ = unsafe { manager.QueryInterface(id, &raw mut object) };
     object
 }
 
-#[implement(ICLRGCManager2)]
 struct GcManager;
+
+class!(
+    GcManager,
+    GcManager_Impl,
+    ICLRGCManager2,
+    ICLRGCManager2_Vtbl
+);
 
 impl ICLRGCManager_Impl for GcManager_Impl {
     unsafe fn Collect(&self, generation: i32) -> HRESULT {
@@ -142,13 +150,19 @@ fn limit(segment: usize, gen0: usize) -> HRESULT {
 
 /// With a reference for the caller.
 pub fn monitor() -> *mut c_void {
-    let monitor: ICLRAppDomainResourceMonitor = ComObject::new(Monitor).into_interface();
-    monitor.into_raw()
+    static MONITOR: OnceLock<&Object<Monitor>> = OnceLock::new();
+    MONITOR.get_or_init(|| Object::forever(Monitor)).give()
 }
 
 /// There is one domain, so what it uses is what the process uses.
-#[implement(ICLRAppDomainResourceMonitor)]
 struct Monitor;
+
+class!(
+    Monitor,
+    Monitor_Impl,
+    ICLRAppDomainResourceMonitor,
+    ICLRAppDomainResourceMonitor_Vtbl
+);
 
 fn monitored(domain: u32, tell: impl FnOnce() -> Result<(), HRESULT>) -> HRESULT {
     method(|| match started() {
@@ -212,13 +226,18 @@ impl ICLRAppDomainResourceMonitor_Impl for Monitor_Impl {
 
 /// What the host gets by `RegisterMemoryNotificationCallback`: with a reference for the host.
 pub fn memory_callback() -> *mut c_void {
-    static CALLBACK: OnceLock<Shared<ICLRMemoryNotificationCallback>> = OnceLock::new();
-    let callback = CALLBACK.get_or_init(|| Shared(ComObject::new(Memory).into_interface()));
-    callback.0.clone().into_raw()
+    static CALLBACK: OnceLock<&Object<Memory>> = OnceLock::new();
+    CALLBACK.get_or_init(|| Object::forever(Memory)).give()
 }
 
-#[implement(ICLRMemoryNotificationCallback)]
 struct Memory;
+
+class!(
+    Memory,
+    Memory_Impl,
+    ICLRMemoryNotificationCallback,
+    ICLRMemoryNotificationCallback_Vtbl
+);
 
 /// As .NET Framework had it.
 const BETWEEN_COLLECTIONS_NS: u64 = 8_192_000_000;

@@ -1,12 +1,15 @@
 //! `ICLRControl`: hands out the CLR's managers.
 
-use std::ffi::c_void;
+use std::{
+    ffi::c_void,
+    sync::{Mutex, PoisonError},
+};
 
 use soglia_abi::{
     GUID, HRESULT,
     hosting::{
         clr_task::ICLRTaskManager,
-        control::{ICLRControl, ICLRControl_Impl, ICLRDomainManager},
+        control::{ICLRControl, ICLRControl_Impl, ICLRControl_Vtbl, ICLRDomainManager},
         debug::{
             ICLRDebugManager, ICLRErrorReportingManager, ICLRErrorReportingManager2,
             ICLRHostProtectionManager,
@@ -19,18 +22,32 @@ use soglia_abi::{
         S_OK,
     },
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::Interface;
 
-use super::{clr, collector, events, giving, method, others, policy, tasks};
+use super::{
+    clr, collector, events, giving, method,
+    object::{Object, class},
+    others, policy, tasks,
+};
 
 /// A control, with a reference for the caller. One that is made before the runtime runs stays a full one.
 /// `major` is that of the runtime that the host is for.
 pub fn create(limited: bool, major: u64) -> *mut c_void {
-    let control: ICLRControl = ComObject::new(Control { limited, major }).into_interface();
-    control.into_raw()
+    // One full and one limited for each version: few.
+    static ALL: Mutex<Vec<&Object<Control>>> = Mutex::new(Vec::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = |control: &&&Object<Control>| (control.limited, control.major) == (limited, major);
+    let known = all.iter().find(same).copied();
+    let control = known.unwrap_or_else(|| {
+        let control = Object::forever(Control { limited, major });
+        all.push(control);
+        control
+    });
+    control.give()
 }
 
-#[implement(ICLRControl)]
+class!(Control, Control_Impl, ICLRControl, ICLRControl_Vtbl);
+
 struct Control {
     /// Made when the runtime ran: what shapes its start is not given out any more.
     limited: bool,

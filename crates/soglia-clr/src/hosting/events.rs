@@ -15,7 +15,7 @@ use std::{
     mem::ManuallyDrop,
     ptr::{null_mut, without_provenance_mut},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::AcqRel},
     },
 };
@@ -25,27 +25,41 @@ use soglia_abi::{
     hosting::policy::{
         EClrEvent, EClrOperation, EPolicyAction, Event_ClrDisabled, Event_DomainUnload,
         Event_StackOverflow, FAIL_FatalRuntime, IActionOnCLREvent, ICLROnEventManager,
-        ICLROnEventManager_Impl, MaxClrEvent, OPR_ProcessExit, eExitProcess, eRudeExitProcess,
+        ICLROnEventManager_Impl, ICLROnEventManager_Vtbl, MaxClrEvent, OPR_ProcessExit,
+        eExitProcess, eRudeExitProcess,
     },
     hresult::{E_FAIL, E_INVALIDARG, E_NOTIMPL, HOST_E_INVALIDOPERATION, S_OK},
 };
-use windows_core::{ComObject, Interface, implement};
 
 use super::{
     Shared,
     clr::{self, DOMAIN},
-    fenced::{object, stand_in},
+    fenced::{self, release, stand_in},
     giving, heed, host, managed, method,
+    object::{Object, class},
 };
 use crate::{boundary::fence, engine};
 
 /// For [`TOLD`] events.
-static ACTIONS: Mutex<Vec<(EClrEvent, Shared<IActionOnCLREvent>)>> = Mutex::new(Vec::new());
+static ACTIONS: Mutex<Vec<(EClrEvent, Arc<Action>)>> = Mutex::new(Vec::new());
+
+/// An action of the host's, with a reference of ours.
+struct Action(ManuallyDrop<Shared<IActionOnCLREvent>>);
+
+impl Drop for Action {
+    /// The last reference may go with it, and that is the host's code.
+    fn drop(&mut self) {
+        // SAFETY: never used again.
+        let Shared(action) = unsafe { ManuallyDrop::take(&mut self.0) };
+        // SAFETY: made by `stand_in`, and lent only.
+        unsafe { release(action) };
+    }
+}
 
 /// Those that .NET gives occasions for.
 const TOLD: [EClrEvent; 2] = [Event_DomainUnload, Event_ClrDisabled];
 
-fn actions() -> MutexGuard<'static, Vec<(EClrEvent, Shared<IActionOnCLREvent>)>> {
+fn actions() -> MutexGuard<'static, Vec<(EClrEvent, Arc<Action>)>> {
     ACTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -116,25 +130,31 @@ pub fn takes_action(operation: EClrOperation, action: EPolicyAction) {
 
 fn happened(event: EClrEvent, data: *mut c_void) {
     // An action may unregister others, so none is called under the lock.
-    let told: Vec<IActionOnCLREvent> = actions()
+    let told: Vec<Arc<Action>> = actions()
         .iter()
         .filter(|(of, _)| *of == event)
-        .map(|(_, action)| action.0.clone())
+        .map(|(_, action)| action.clone())
         .collect();
     for action in told {
         // SAFETY: a live object of the host's, and what this event comes with.
-        let _ = heed(unsafe { action.OnEvent(event, data) });
+        let _ = heed(unsafe { action.0.0.OnEvent(event, data) });
     }
 }
 
 /// The manager, with a reference for the caller.
 pub fn manager() -> *mut c_void {
-    let manager: ICLROnEventManager = ComObject::new(OnEvents).into_interface();
-    manager.into_raw()
+    static MANAGER: OnceLock<&Object<OnEvents>> = OnceLock::new();
+    MANAGER.get_or_init(|| Object::forever(OnEvents)).give()
 }
 
-#[implement(ICLROnEventManager)]
 struct OnEvents;
+
+class!(
+    OnEvents,
+    OnEvents_Impl,
+    ICLROnEventManager,
+    ICLROnEventManager_Vtbl
+);
 
 impl ICLROnEventManager_Impl for OnEvents_Impl {
     unsafe fn RegisterActionOnEvent(&self, event: EClrEvent, action: *mut c_void) -> HRESULT {
@@ -150,9 +170,10 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 return HOST_E_INVALIDOPERATION;
             }
             // SAFETY: alive, by COM's rules, and never released unless it was counted.
-            let action = ManuallyDrop::new(unsafe { stand_in::<IActionOnCLREvent>(action) });
-            let counted = IActionOnCLREvent::clone(&action);
-            actions().push((event, Shared(counted)));
+            let lent = unsafe { stand_in::<IActionOnCLREvent>(action) };
+            std::mem::forget(lent.clone());
+            let counted = Action(ManuallyDrop::new(Shared(lent)));
+            actions().push((event, Arc::new(counted)));
             S_OK
         })
     }
@@ -166,12 +187,12 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 return HOST_E_INVALIDOPERATION;
             }
             let mut actions = actions();
-            let same = |(of, known): &(EClrEvent, Shared<IActionOnCLREvent>)| {
-                *of == event && object(&known.0) == action
+            let same = |(of, known): &(EClrEvent, Arc<Action>)| {
+                *of == event && fenced::object(&known.0.0) == action
             };
             let removed = actions.iter().position(same).map(|at| actions.remove(at));
+            // Released when nothing is locked any more.
             drop(actions);
-            // The last reference may go with it, and that is the host's code.
             if removed.is_some() {
                 S_OK
             } else {

@@ -17,7 +17,7 @@
 //! The stand-in has the methods of any interface, and takes what is passed in registers: six words, `this` among them. No interface of a host's that
 //! we call has a method with more.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, mem::ManuallyDrop};
 
 use windows_core::Interface;
 
@@ -28,7 +28,7 @@ struct StandIn {
     object: *mut c_void,
 }
 
-/// Puts an object of the host's behind a fence, for good: the few bytes of the stand-in are given back by [`release`] alone. The reference that
+/// Puts an object of the host's behind a fence, for good: the few bytes of the stand-in are given back by [`release`] and [`give_up`] alone. The reference that
 /// comes with the object, if any, is the stand-in's.
 ///
 /// # Safety
@@ -63,6 +63,17 @@ pub unsafe fn release<T: Interface>(stand_in: T) {
     if machine::methods().is_some() {
         // SAFETY: made by `stand_in`, and by the contract nobody uses it any more.
         drop(unsafe { Box::from_raw(raw.cast::<StandIn>()) });
+    }
+}
+
+/// Gives back the stand-in alone, of an object that was lent.
+///
+/// # Safety
+/// As for [`release`].
+pub unsafe fn give_up<T: Interface>(stand_in: ManuallyDrop<T>) {
+    if machine::methods().is_some() {
+        // SAFETY: as in `release`.
+        drop(unsafe { Box::from_raw(stand_in.as_raw().cast::<StandIn>()) });
     }
 }
 

@@ -22,7 +22,7 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{Shared, clr, collector, events, fenced, has_failed, heed, tasks};
+use super::{Shared, clr, collector, events, fenced, has_failed, heed, slots, tasks};
 
 static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
@@ -82,25 +82,29 @@ pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
     }
     // SAFETY: alive, by the contract, and never released unless it was counted.
     let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control) });
-    let control: &IHostControl = &control;
-    CONTROL.get_or_init(|| Shared(control.clone()));
+    let first = CONTROL.get_or_init(|| Shared(IHostControl::clone(&control)));
+    let is_first = first.0.as_raw() == control.as_raw();
     let [threadpool, io, sync, assembly, security] = &OTHERS;
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
-        if let Some(manager) = ask(control, &MEMORY_MANAGER) {
+        if let Some(manager) = ask(&control, &MEMORY_MANAGER) {
             // Only the worst of its answers matters: the host gets a callback to use, or not.
             let _ = heed(manager.RegisterMemoryNotificationCallback(collector::memory_callback()));
         }
-        if let Some(manager) = ask(control, &TASK_MANAGER) {
+        if let Some(manager) = ask(&control, &TASK_MANAGER) {
+            slots::keep(fenced::object(manager));
             let _ = heed(manager.SetCLRTaskManager(tasks::manager()));
         }
-        keep(control, &IHostThreadpoolManager::IID, threadpool);
-        keep(control, &IHostIoCompletionManager::IID, io);
-        keep(control, &IHostSyncManager::IID, sync);
-        keep(control, &IHostAssemblyManager::IID, assembly);
-        ask(control, &GC_MANAGER);
-        keep(control, &IHostSecurityManager::IID, security);
-        ask(control, &POLICY_MANAGER);
+        keep(&control, &IHostThreadpoolManager::IID, threadpool);
+        keep(&control, &IHostIoCompletionManager::IID, io);
+        keep(&control, &IHostSyncManager::IID, sync);
+        keep(&control, &IHostAssemblyManager::IID, assembly);
+        ask(&control, &GC_MANAGER);
+        keep(&control, &IHostSecurityManager::IID, security);
+        ask(&control, &POLICY_MANAGER);
+        if !is_first {
+            fenced::give_up(control);
+        }
     }
     if has_failed() {
         HOST_E_CLRNOTAVAILABLE

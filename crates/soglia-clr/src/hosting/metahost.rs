@@ -5,25 +5,33 @@ use std::{
     fs,
     path::{Path, PathBuf},
     ptr::null_mut,
-    sync::atomic::{
-        AtomicUsize,
-        Ordering::{Acquire, Release},
+    sync::{
+        OnceLock,
+        atomic::{
+            AtomicUsize,
+            Ordering::{Acquire, Release},
+        },
     },
 };
 
 use soglia_abi::{
     GUID, HRESULT,
     hosting::{
-        com::{IEnumUnknown, IEnumUnknown_Impl},
-        metahost::{ICLRMetaHost, ICLRMetaHost_Impl, ICLRRuntimeInfo, RuntimeLoadedCallbackFnPtr},
+        com::{IEnumUnknown, IEnumUnknown_Impl, IEnumUnknown_Vtbl},
+        metahost::{
+            ICLRMetaHost, ICLRMetaHost_Impl, ICLRMetaHost_Vtbl, ICLRRuntimeInfo,
+            RuntimeLoadedCallbackFnPtr,
+        },
         types::HANDLE,
     },
     hresult,
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::{IUnknownImpl, Interface};
 
 use super::{
-    clr, door, has_failed, image, runtime_info,
+    clr, door, has_failed, image,
+    object::{Object, class},
+    runtime_info,
     runtimes::{self, LIBRARY, Runtime},
     wide,
 };
@@ -34,13 +42,15 @@ use crate::boundary::fence;
 /// # Safety
 /// `id` and `object` are valid, as COM asks for.
 pub unsafe fn create(id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-    let host: ICLRMetaHost = ComObject::new(MetaHost).into_interface();
+    static HOST: OnceLock<&Object<MetaHost>> = OnceLock::new();
+    let host = HOST.get_or_init(|| Object::forever(MetaHost));
     // SAFETY: by the contract.
-    unsafe { host.query(id, object) }
+    unsafe { host.QueryInterface(id, object) }
 }
 
-#[implement(ICLRMetaHost)]
 struct MetaHost;
+
+class!(MetaHost, MetaHost_Impl, ICLRMetaHost, ICLRMetaHost_Vtbl);
 
 impl ICLRMetaHost_Impl for MetaHost_Impl {
     unsafe fn GetRuntime(
@@ -172,7 +182,13 @@ unsafe fn enumerate(runtimes: Vec<Runtime>, enumeration: *mut *mut c_void) -> HR
     hresult::S_OK
 }
 
-#[implement(IEnumUnknown)]
+class!(
+    Enumeration,
+    Enumeration_Impl,
+    IEnumUnknown,
+    IEnumUnknown_Vtbl
+);
+
 struct Enumeration {
     runtimes: Vec<ICLRRuntimeInfo>,
     next: AtomicUsize,
@@ -184,12 +200,9 @@ impl Enumeration {
             runtimes,
             next: AtomicUsize::new(next),
         };
-        let enumeration: IEnumUnknown = ComObject::new(enumeration).into_interface();
-        enumeration.into_raw()
+        Object::counted(enumeration).into_raw()
     }
-}
 
-impl Enumeration_Impl {
     /// Moves on, and gives where it was and where it is.
     fn advance(&self, by: u32) -> (usize, usize) {
         let from = self.next.load(Acquire);

@@ -1,20 +1,25 @@
 //! `ICLRMetaHostPolicy`: which runtime a host is to use for a program.
 
-use std::{ffi::c_void, ptr::null_mut};
+use std::{ffi::c_void, ptr::null_mut, sync::OnceLock};
 
 use soglia_abi::{
     GUID, HRESULT,
     hosting::metahost::{
-        ICLRMetaHostPolicy, ICLRMetaHostPolicy_Impl, METAHOST_POLICY_APPLY_UPGRADE_POLICY,
-        METAHOST_POLICY_EMULATE_EXE_LAUNCH, METAHOST_POLICY_ENSURE_SKU_SUPPORTED,
-        METAHOST_POLICY_FLAGS, METAHOST_POLICY_IGNORE_ERROR_MODE,
-        METAHOST_POLICY_SHOW_ERROR_DIALOG, METAHOST_POLICY_USE_PROCESS_IMAGE_PATH,
+        ICLRMetaHostPolicy, ICLRMetaHostPolicy_Impl, ICLRMetaHostPolicy_Vtbl,
+        METAHOST_POLICY_APPLY_UPGRADE_POLICY, METAHOST_POLICY_EMULATE_EXE_LAUNCH,
+        METAHOST_POLICY_ENSURE_SKU_SUPPORTED, METAHOST_POLICY_FLAGS,
+        METAHOST_POLICY_IGNORE_ERROR_MODE, METAHOST_POLICY_SHOW_ERROR_DIALOG,
+        METAHOST_POLICY_USE_PROCESS_IMAGE_PATH,
     },
     hresult::{CLR_E_SHIM_RUNTIMELOAD, E_INVALIDARG, E_POINTER, S_OK},
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::IUnknownImpl;
 
-use super::{answer, door, image, runtime_info, runtimes, wide};
+use super::{
+    answer, door, image,
+    object::{Object, class},
+    runtime_info, runtimes, wide,
+};
 
 /// What may be added to the one policy there is. Of these, upgrading has a meaning here.
 const FLAGS: u32 = METAHOST_POLICY_APPLY_UPGRADE_POLICY.0
@@ -29,13 +34,20 @@ const FLAGS: u32 = METAHOST_POLICY_APPLY_UPGRADE_POLICY.0
 /// # Safety
 /// `id` and `object` are valid, as COM asks for.
 pub unsafe fn create(id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-    let policy: ICLRMetaHostPolicy = ComObject::new(MetaHostPolicy).into_interface();
+    static POLICY: OnceLock<&Object<MetaHostPolicy>> = OnceLock::new();
+    let policy = POLICY.get_or_init(|| Object::forever(MetaHostPolicy));
     // SAFETY: by the contract.
-    unsafe { policy.query(id, object) }
+    unsafe { policy.QueryInterface(id, object) }
 }
 
-#[implement(ICLRMetaHostPolicy)]
 struct MetaHostPolicy;
+
+class!(
+    MetaHostPolicy,
+    MetaHostPolicy_Impl,
+    ICLRMetaHostPolicy,
+    ICLRMetaHostPolicy_Vtbl
+);
 
 /// The text in a buffer that is answered in afterwards. `None` if there is no buffer, or nothing in it.
 ///

@@ -11,6 +11,7 @@
 //! | [`host`] | the host's side: `SetHostControl`, and the managers that the host gave |
 //! | [`fenced`] | what the host's methods throw ends there |
 //! | [`control`] | the CLR's side: `ICLRControl` |
+//! | [`object`] | what hosts get: objects that they may release too often |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | what it hands out |
 //! | [`abort`] | what aborts a task, and what holds that back |
 //! | [`suspension`] | tells the host when threads are suspended |
@@ -33,6 +34,7 @@ mod image;
 mod managed;
 mod metahost;
 mod metahost_policy;
+mod object;
 mod others;
 mod policy;
 mod runtime_host;

@@ -1,34 +1,43 @@
 //! The CLR's managers that have little or nothing left to manage.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, sync::OnceLock};
 
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
-        control::{EInitializeNewDomainFlags, ICLRDomainManager, ICLRDomainManager_Impl},
+        control::{
+            EInitializeNewDomainFlags, ICLRDomainManager, ICLRDomainManager_Impl,
+            ICLRDomainManager_Vtbl,
+        },
         debug::{
             BucketParameters, CustomDumpItem, EApiCategories, ECustomDumpFlavor,
-            ESymbolReadingPolicy, ICLRDebugManager, ICLRDebugManager_Impl,
+            ESymbolReadingPolicy, ICLRDebugManager, ICLRDebugManager_Impl, ICLRDebugManager_Vtbl,
             ICLRErrorReportingManager_Impl, ICLRErrorReportingManager2,
-            ICLRErrorReportingManager2_Impl, ICLRHostProtectionManager,
-            ICLRHostProtectionManager_Impl,
+            ICLRErrorReportingManager2_Impl, ICLRErrorReportingManager2_Vtbl,
+            ICLRHostProtectionManager, ICLRHostProtectionManager_Impl,
+            ICLRHostProtectionManager_Vtbl,
         },
         types::CONNID,
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, HOST_E_INVALIDOPERATION, S_OK},
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::IUnknownImpl;
 
-use super::{clr, giving, managed, method, wide};
+use super::{
+    clr, giving, managed, method,
+    object::{Object, class},
+    wide,
+};
 
 /// With a reference for the caller.
 pub fn debug() -> *mut c_void {
-    let manager: ICLRDebugManager = ComObject::new(Debug).into_interface();
-    manager.into_raw()
+    static MANAGER: OnceLock<&Object<Debug>> = OnceLock::new();
+    MANAGER.get_or_init(|| Object::forever(Debug)).give()
 }
 
-#[implement(ICLRDebugManager)]
 struct Debug;
+
+class!(Debug, Debug_Impl, ICLRDebugManager, ICLRDebugManager_Vtbl);
 
 impl ICLRDebugManager_Impl for Debug_Impl {
     unsafe fn BeginConnection(&self, _id: CONNID, _name: *const u16) -> HRESULT {
@@ -79,16 +88,23 @@ impl ICLRDebugManager_Impl for Debug_Impl {
 
 /// The interface of that IID, with a reference for the caller; null if it is another.
 pub fn error_reporting(id: &GUID) -> *mut c_void {
-    let manager: ICLRErrorReportingManager2 = ComObject::new(ErrorReporting).into_interface();
+    static MANAGER: OnceLock<&Object<ErrorReporting>> = OnceLock::new();
+    let manager = MANAGER.get_or_init(|| Object::forever(ErrorReporting));
     let mut object = std::ptr::null_mut();
-    // SAFETY: a live object, an IID and a place for the answer, which stays null if there is none.
-    let _ = unsafe { manager.query(id, &raw mut object) };
+    // SAFETY: an IID and a place for the answer, which stays null if there is none.
+    let _ = unsafe { manager.QueryInterface(id, &raw mut object) };
     object
 }
 
 /// Windows Error Reporting.
-#[implement(ICLRErrorReportingManager2)]
 struct ErrorReporting;
+
+class!(
+    ErrorReporting,
+    ErrorReporting_Impl,
+    ICLRErrorReportingManager2,
+    ICLRErrorReportingManager2_Vtbl
+);
 
 impl ICLRErrorReportingManager_Impl for ErrorReporting_Impl {
     unsafe fn GetBucketParametersForCurrentException(&self, _: *mut BucketParameters) -> HRESULT {
@@ -126,13 +142,21 @@ impl ICLRErrorReportingManager2_Impl for ErrorReporting_Impl {
 
 /// With a reference for the caller.
 pub fn host_protection() -> *mut c_void {
-    let manager: ICLRHostProtectionManager = ComObject::new(HostProtection).into_interface();
-    manager.into_raw()
+    static MANAGER: OnceLock<&Object<HostProtection>> = OnceLock::new();
+    MANAGER
+        .get_or_init(|| Object::forever(HostProtection))
+        .give()
 }
 
 /// .NET has no partial trust.
-#[implement(ICLRHostProtectionManager)]
 struct HostProtection;
+
+class!(
+    HostProtection,
+    HostProtection_Impl,
+    ICLRHostProtectionManager,
+    ICLRHostProtectionManager_Vtbl
+);
 
 impl ICLRHostProtectionManager_Impl for HostProtection_Impl {
     unsafe fn SetProtectedCategories(&self, _categories: EApiCategories) -> HRESULT {
@@ -146,12 +170,18 @@ impl ICLRHostProtectionManager_Impl for HostProtection_Impl {
 
 /// With a reference for the caller.
 pub fn domain() -> *mut c_void {
-    let manager: ICLRDomainManager = ComObject::new(Domain).into_interface();
-    manager.into_raw()
+    static MANAGER: OnceLock<&Object<Domain>> = OnceLock::new();
+    MANAGER.get_or_init(|| Object::forever(Domain)).give()
 }
 
-#[implement(ICLRDomainManager)]
 struct Domain;
+
+class!(
+    Domain,
+    Domain_Impl,
+    ICLRDomainManager,
+    ICLRDomainManager_Vtbl
+);
 
 impl ICLRDomainManager_Impl for Domain_Impl {
     unsafe fn SetAppDomainManagerType(

@@ -13,16 +13,19 @@ use soglia_abi::{
     hosting::policy::{
         EClrFailure, EClrOperation, EClrUnhandledException, EPolicyAction, FAIL_CriticalResource,
         FAIL_FatalRuntime, FAIL_NonCriticalResource, FAIL_OrphanedLock, FAIL_StackOverflow,
-        ICLRPolicyManager, ICLRPolicyManager_Impl, MaxClrFailure, MaxClrOperation, MaxPolicyAction,
-        OPR_FinalizerRun, OPR_ProcessExit, OPR_ThreadAbort, eAbortThread, eExitProcess,
-        eHostDeterminedPolicy, eNoAction, eRudeExitProcess, eRuntimeDeterminedPolicy,
-        eThrowException,
+        ICLRPolicyManager, ICLRPolicyManager_Impl, ICLRPolicyManager_Vtbl, MaxClrFailure,
+        MaxClrOperation, MaxPolicyAction, OPR_FinalizerRun, OPR_ProcessExit, OPR_ThreadAbort,
+        eAbortThread, eExitProcess, eHostDeterminedPolicy, eNoAction, eRudeExitProcess,
+        eRuntimeDeterminedPolicy, eThrowException,
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, S_OK},
 };
-use windows_core::{ComObject, Interface, implement};
 
-use super::{managed, method, runtime_host};
+use super::{
+    managed, method,
+    object::{Object, class},
+    runtime_host,
+};
 
 /// What .NET does, by operation.
 const BY_DEFAULT: [(EClrOperation, EPolicyAction); 3] = [
@@ -74,14 +77,28 @@ pub fn started() {
 
 /// The manager of a host for that major version, with a reference for the caller.
 pub fn manager(major: u64) -> *mut c_void {
-    let policy: ICLRPolicyManager = ComObject::new(Policy { major }).into_interface();
-    policy.into_raw()
+    // One for each version: few.
+    static ALL: Mutex<Vec<&Object<Policy>>> = Mutex::new(Vec::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = all.iter().find(|policy| policy.major == major).copied();
+    let policy = known.unwrap_or_else(|| {
+        let policy = Object::forever(Policy { major });
+        all.push(policy);
+        policy
+    });
+    policy.give()
 }
 
-#[implement(ICLRPolicyManager)]
 struct Policy {
     major: u64,
 }
+
+class!(
+    Policy,
+    Policy_Impl,
+    ICLRPolicyManager,
+    ICLRPolicyManager_Vtbl
+);
 
 /// The answer, if the arguments are valid, and the wish if it is what happens anyway.
 fn wish(valid: bool, as_it_is: bool) -> HRESULT {

@@ -17,18 +17,21 @@ use soglia_abi::{
     hosting::{
         runtime_host::{
             ICLRRuntimeHost_Impl, ICLRRuntimeHost2_Impl, ICLRRuntimeHost4, ICLRRuntimeHost4_Impl,
+            ICLRRuntimeHost4_Vtbl,
         },
         types::FExecuteInAppDomainCallback,
     },
     hresult,
 };
 use soglia_dotnet::OLDEST_MAJOR;
-use windows_core::{ComObject, Interface, implement};
+use windows_core::Interface;
 
 use super::{
     abort, answer,
     clr::{self, Clr, DOMAIN},
-    control, events, giving, host, managed, method, policy, running, running_with_memory,
+    control, events, giving, host, managed, method,
+    object::{Object, class},
+    policy, running, running_with_memory,
     runtimes::Runtime,
     wide,
 };
@@ -57,16 +60,20 @@ pub unsafe fn create(runtime: Runtime, id: *const GUID, object: *mut *mut c_void
         runtime,
         starts: AtomicU32::new(0),
     };
-    let host: ICLRRuntimeHost4 = ComObject::new(host).into_interface();
     // SAFETY: by the contract.
-    unsafe { host.query(id, object) }
+    unsafe { Object::counted(host).query(id, object) }
 }
 
-#[implement(ICLRRuntimeHost4)]
+class!(
+    RuntimeHost,
+    RuntimeHost_Impl,
+    ICLRRuntimeHost4,
+    ICLRRuntimeHost4_Vtbl
+);
+
 struct RuntimeHost {
     runtime: Runtime,
-    /// By this object.
-    /// Those that `Stop` has not taken back.
+    /// By this object: those that `Stop` has not taken back.
     starts: AtomicU32,
 }
 

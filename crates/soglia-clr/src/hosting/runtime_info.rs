@@ -10,24 +10,26 @@ use std::{
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
-        metahost::{ICLRRuntimeInfo, ICLRRuntimeInfo_Impl},
+        metahost::{ICLRRuntimeInfo, ICLRRuntimeInfo_Impl, ICLRRuntimeInfo_Vtbl},
         runtime_host::CLSID_CLRRuntimeHost,
         types::{HANDLE, STARTUP_CONCURRENT_GC},
     },
     hresult,
 };
 use soglia_dotnet::library::Library;
-use windows_core::{ComObject, Interface, implement};
+use windows_core::Interface;
 
 use super::{
-    clr, door, exports, metahost, runtime_host,
+    clr, door, exports, metahost,
+    object::{Object, class},
+    runtime_host,
     runtimes::{self, LIBRARY, Runtime},
     wide,
 };
 
 /// An object for a runtime.
 pub fn new(runtime: Runtime) -> ICLRRuntimeInfo {
-    ComObject::new(RuntimeInfo(runtime)).into_interface()
+    Object::counted(RuntimeInfo(runtime))
 }
 
 /// Gives out an object for a runtime.
@@ -65,10 +67,16 @@ pub unsafe fn interface(
     }
 }
 
-#[implement(ICLRRuntimeInfo)]
 struct RuntimeInfo(Runtime);
 
-impl RuntimeInfo_Impl {
+class!(
+    RuntimeInfo,
+    RuntimeInfo_Impl,
+    ICLRRuntimeInfo,
+    ICLRRuntimeInfo_Vtbl
+);
+
+impl RuntimeInfo {
     /// Whether it is this one that this process has.
     fn is_here(&self) -> bool {
         runtimes::loaded().is_some_and(|runtime| runtime.directory == self.0.directory)

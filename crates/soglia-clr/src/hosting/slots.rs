@@ -18,10 +18,13 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, HRESULT,
+    BOOL, GUID, HRESULT,
     hosting::{
-        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
-        own::{ISogliaSlots, ISogliaSlots_Impl, SogliaSlotFigures},
+        host_task::{
+            IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl,
+            IHostTaskManager_Vtbl,
+        },
+        own::{ISogliaSlots, ISogliaSlots_Impl, ISogliaSlots_Vtbl, SogliaSlotFigures},
         types::{INFINITE, LPTHREAD_START_ROUTINE},
     },
     hresult::{
@@ -30,9 +33,14 @@ use soglia_abi::{
     },
 };
 use soglia_core::admission::{self, Bound, Doing, Refusal, Task, Thread};
-use windows_core::{ComObject, Interface, implement};
+use windows_core::{ComObject, IUnknown, Interface, implement};
 
-use super::{fenced::stand_in, host, suspension};
+use super::{
+    fenced::{release, stand_in},
+    host,
+    object::{Object, class},
+    suspension,
+};
 use crate::boundary::fence;
 
 pub use figures::{shut_down, write_down};
@@ -100,7 +108,7 @@ pub fn put_in_front(bound: Bound) {
         inner,
         is_kept: true,
     };
-    host::put_in_front(ComObject::new(manager).into_interface());
+    host::put_in_front(Object::counted(manager));
 }
 
 /// Makes a task manager for a host: at most `slots` tasks run managed code at a time, and one that needs a slot waits for at most so many
@@ -130,16 +138,16 @@ pub unsafe extern "system" fn SogliaCreateTaskManager(
         let inner = (!inner.is_null()).then(|| {
             // SAFETY: alive, by the contract, and not released: the reference that it is copied with is ours.
             unsafe {
-                let lent = std::mem::ManuallyDrop::new(stand_in::<IHostTaskManager>(inner));
-                (*lent).clone()
+                let lent = stand_in::<IHostTaskManager>(inner);
+                std::mem::forget(lent.clone());
+                lent
             }
         });
-        let made: IHostTaskManager = ComObject::new(Manager {
+        let made = Object::counted(Manager {
             slots: new_slots(Bound { slots, limit }),
             inner,
             is_kept: false,
-        })
-        .into_interface();
+        });
         // SAFETY: as above.
         unsafe { *manager = made.into_raw() };
         S_OK
@@ -157,7 +165,24 @@ fn answer(result: Result<(), Refusal>) -> HRESULT {
     }
 }
 
-#[implement(IHostTaskManager, ISogliaSlots)]
+class!(
+    Manager,
+    Manager_Impl,
+    IHostTaskManager,
+    IHostTaskManager_Vtbl,
+    fn part(this: &Manager_Impl, id: &GUID) -> Option<*mut c_void> {
+        let part = (*id == ISogliaSlots::IID).then(|| {
+            // SAFETY: alive, and with a reference for the part.
+            let whole = unsafe { IHostTaskManager::from_raw(this.give()) };
+            Object::counted(View {
+                whole,
+                slots: this.slots.clone(),
+            })
+        });
+        part.map(Interface::into_raw)
+    }
+);
+
 struct Manager {
     slots: Arc<Slots>,
     /// Called outside of the fence: a host may end the thread.
@@ -199,7 +224,46 @@ fn first(one: HRESULT, other: HRESULT) -> HRESULT {
     if one == S_OK { other } else { one }
 }
 
-impl ISogliaSlots_Impl for Manager_Impl {
+/// A manager's figures: another interface of the same object.
+struct View {
+    whole: IHostTaskManager,
+    slots: Arc<Slots>,
+}
+
+class!(
+    View,
+    View_Impl,
+    ISogliaSlots,
+    ISogliaSlots_Vtbl,
+    fn part(this: &View_Impl, id: &GUID) -> Option<*mut c_void> {
+        [IUnknown::IID, IHostTaskManager::IID]
+            .contains(id)
+            .then(|| this.whole.clone().into_raw())
+    }
+);
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        // Of a manager in front it is the host's own, which is there for good.
+        if let Some(inner) = self.inner.take().filter(|_| !self.is_kept) {
+            // SAFETY: made by `stand_in` for this manager.
+            unsafe { release(inner) };
+        }
+    }
+}
+
+/// The runtime goes on calling this manager of a host's, if it is one of these: it stays, whatever the host releases.
+///
+/// # Safety
+/// A live object.
+pub unsafe fn keep(manager: *mut c_void) {
+    // SAFETY: by the contract.
+    if let Some(manager) = unsafe { Manager_Impl::of(manager) } {
+        manager.keep();
+    }
+}
+
+impl ISogliaSlots_Impl for View_Impl {
     unsafe fn GetFigures(&self, figures: *mut SogliaSlotFigures) -> HRESULT {
         fence(soglia_abi::hresult::E_FAIL, || {
             if figures.is_null() {

@@ -1,7 +1,7 @@
 //! `ICLRTaskManager` and `ICLRTask`: the CLR's half of a host's tasks.
 //!
 //! A task is a thread that the runtime knows. Its object is made when somebody asks for it, and lives as long as its thread,
-//! or longer if the host holds on to it. What .NET has no way to do answers `E_NOTIMPL`.
+//! or longer if the host has a reference. What .NET has no way to do answers `E_NOTIMPL`.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,7 +17,8 @@ use soglia_abi::{
     BOOL, HRESULT,
     hosting::{
         clr_task::{
-            ICLRTask_Impl, ICLRTask2, ICLRTask2_Impl, ICLRTaskManager, ICLRTaskManager_Impl,
+            ICLRTask_Impl, ICLRTask2, ICLRTask2_Impl, ICLRTask2_Vtbl, ICLRTaskManager,
+            ICLRTaskManager_Impl, ICLRTaskManager_Vtbl,
         },
         types::{
             COR_GC_THREAD_STATS, ETaskType, HANDLE, TASKID, TT_FINALIZER, TT_THREADPOOL_GATE,
@@ -26,14 +27,13 @@ use soglia_abi::{
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, HOST_E_INVALIDOPERATION, S_FALSE, S_OK},
 };
-use windows_core::{ComObject, Interface, implement};
 
 use super::{
-    Shared,
     abort::Abort,
     answer,
     clr::{Clr, DOMAIN},
     giving, host, managed, method,
+    object::{Held, Object, class},
     runtime_host::started,
 };
 use crate::{
@@ -41,11 +41,10 @@ use crate::{
     tls::thread_pointer,
 };
 
-/// The task manager, with a reference for the caller. Hosts are told that they need not count, so it never goes.
+/// The task manager, with a reference for the caller.
 pub fn manager() -> *mut c_void {
-    static MANAGER: OnceLock<Shared<ICLRTaskManager>> = OnceLock::new();
-    let manager = MANAGER.get_or_init(|| Shared(ComObject::new(TaskManager).into_interface()));
-    manager.0.clone().into_raw()
+    static MANAGER: OnceLock<&Object<TaskManager>> = OnceLock::new();
+    MANAGER.get_or_init(|| Object::forever(TaskManager)).give()
 }
 
 /// The calling thread's number among those that were asked for theirs. The standard library's would need memory.
@@ -78,7 +77,7 @@ pub struct State {
 thread_pointer!(state, "soglia_clr_task", State);
 
 /// The object of a thread, and its state for as long as the thread lives.
-struct Own(ICLRTask2);
+struct Own(Held<Task>);
 
 impl Drop for Own {
     fn drop(&mut self) {
@@ -93,7 +92,7 @@ thread_local! {
 /// The state of the calling thread, if it has an `ICLRTask`. Two loads.
 #[inline]
 pub fn here() -> Option<&'static State> {
-    // SAFETY: null, or of the object in CURRENT, which has a reference until `Own` is dropped. Nothing of ours on this thread uses a state after that.
+    // SAFETY: null, or of the object in CURRENT, which is held until `Own` is dropped. Nothing of ours on this thread uses a state after that.
     unsafe { state::get().as_ref() }
 }
 
@@ -128,9 +127,9 @@ pub fn current() -> *mut c_void {
         let mut current = current.borrow_mut();
         current
             .get_or_insert_with(|| {
-                let task = Task::of_this_thread();
-                state::set(Arc::as_ptr(&task.0).cast_mut());
-                Own(ComObject::new(task).into_interface())
+                let task = Object::held(Task::of_this_thread());
+                state::set(std::ptr::from_ref(&task.0).cast_mut());
+                Own(task)
             })
             .0
             .as_raw()
@@ -160,8 +159,14 @@ fn introduce(clr: &Clr) -> Result<(), HRESULT> {
     answer.ok().map_err(|e| e.code())
 }
 
-#[implement(ICLRTaskManager)]
 struct TaskManager;
+
+class!(
+    TaskManager,
+    TaskManager_Impl,
+    ICLRTaskManager,
+    ICLRTaskManager_Vtbl
+);
 
 impl ICLRTaskManager_Impl for TaskManager_Impl {
     unsafe fn CreateTask(&self, task: *mut *mut c_void) -> HRESULT {
@@ -248,12 +253,13 @@ fn kind_of(name: &[u8]) -> ETaskType {
     }
 }
 
-#[implement(ICLRTask2)]
-struct Task(Arc<State>);
+struct Task(State);
+
+class!(Task, Task_Impl, ICLRTask2, ICLRTask2_Vtbl);
 
 impl Task {
     fn of_this_thread() -> Self {
-        Self(Arc::new(State {
+        Self(State {
             thread: own_number(),
             kind: kind_of(&name()),
             identifier: AtomicU64::new(0),
@@ -261,7 +267,7 @@ impl Task {
             shall_yield: AtomicBool::new(false),
             regions: critical_regions(),
             abort: Arc::default(),
-        }))
+        })
     }
 
     fn is_own(&self) -> bool {

@@ -17,19 +17,12 @@ use std::{
     },
 };
 
-use soglia_abi::{
-    HRESULT,
-    hosting::{clr_task::ICLRTask, host_task::IHostTask},
-    hresult::S_OK,
-    ids::ThreadId,
-};
-use windows_core::Interface;
-
 use crate::{
     boundary, clerk, engine,
     hosting::{self, heed},
     tls::{self, AtEnd, thread_pointer},
 };
+use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK, ids::ThreadId};
 
 thread_pointer!(local, "soglia_told", Thread);
 
@@ -281,17 +274,11 @@ impl Thread {
             // The runtime is not up, or down again: the next crossing tries once more.
             return Ok(true);
         }
-        // SAFETY: the CLR's half, which lives as long as the thread.
-        let Some(lent) = (unsafe { ICLRTask::from_raw_borrowed(&of_clr) }) else {
-            return Ok(false);
-        };
-        // With a reference: hosts keep it without counting, and yet release it, after the thread's end too.
-        let given = lent.clone();
+        // Lent: it outlives its thread for a while, for hosts that do not count (`hosting::object`).
         // SAFETY: both are live tasks.
-        heed(unsafe { known.task().SetCLRTask(given.as_raw()) })
+        heed(unsafe { known.task().SetCLRTask(of_clr) })
             .ok()
             .map_err(|e| e.code())?;
-        let _ = given.into_raw();
         self.paired.set(true);
         self.list(known);
         Ok(true)

@@ -2,7 +2,8 @@
 
 use crate::{
     aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
-    lasting::*, locked::*, managers::*, occasions::*, programs::*, runs::*, scarcity::*, slots::*,
+    lasting::*, locked::*, managers::*, occasions::*, programs::*, refs::*, runs::*, scarcity::*,
+    slots::*,
 };
 
 /// One process.
@@ -214,6 +215,18 @@ pub const ALL: &[Case] = &[
     case("errors_are_unharmed", errors_are_unharmed),
     case("a_host_may_block", a_host_may_block),
     case("tasks_end_with_their_threads", tasks_end_with_their_threads),
+    case(
+        "objects_survive_too_many_releases",
+        objects_survive_too_many_releases,
+    ),
+    Case {
+        environment: &[("MALLOC_ARENA_MAX", "1")],
+        ..case("ended_threads_leave_nothing", ended_threads_leave_nothing)
+    },
+    case(
+        "tasks_are_there_as_long_as_they_are_counted",
+        tasks_are_there_as_long_as_they_are_counted,
+    ),
     case("contexts_come_and_go", contexts_come_and_go),
     case("many_threads_lose_no_pair", many_threads_lose_no_pair),
     case(

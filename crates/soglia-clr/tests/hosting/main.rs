@@ -22,6 +22,7 @@ mod locked;
 mod managers;
 mod occasions;
 mod programs;
+mod refs;
 mod runs;
 mod scarcity;
 mod scheduler;

@@ -1,6 +1,7 @@
 //! A host that is told of crossings, writes them down, and answers as its script says.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     ffi::{CStr, CString, c_char, c_void},
     path::{Path, PathBuf},
@@ -18,6 +19,7 @@ use std::{
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
+        clr_task::ICLRTask,
         control::{IHostControl, IHostControl_Impl},
         host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
         runtime_host::ICLRRuntimeHost4,
@@ -54,6 +56,8 @@ pub struct Script {
     pub needs: AtomicBool,
     /// Nothing is written down.
     pub deaf: AtomicBool,
+    /// Tasks have a reference to the CLR's half of theirs.
+    pub counts_clr_tasks: AtomicBool,
     pub made: AtomicUsize,
     pub gone: AtomicUsize,
     /// Crossings of each kind, by `Told`'s order from `Leave`.
@@ -190,7 +194,8 @@ impl IHostTaskManager_Impl for Manager_Impl {
         let answer = self.0.heard(Told::GetTask);
         if self.0.gives.load(Relaxed) {
             self.0.made.fetch_add(1, Relaxed);
-            let own: IHostTask = ComObject::new(Task(self.0.clone(), thread())).into_interface();
+            let own: IHostTask =
+                ComObject::new(Task(self.0.clone(), thread(), OnceCell::new())).into_interface();
             // SAFETY: a valid pointer, from the library under test.
             unsafe { *task = own.into_raw() };
         }
@@ -262,10 +267,11 @@ impl IHostTaskManager_Impl for Manager_Impl {
 
 /// Of one thread.
 #[implement(IHostTask)]
-struct Task(Arc<Script>, i32);
+struct Task(Arc<Script>, i32, OnceCell<ICLRTask>);
 
 impl Drop for Task {
     fn drop(&mut self) {
+        self.0.clr_tasks.lock().unwrap().remove(&self.1);
         self.0.gone.fetch_add(1, Relaxed);
     }
 }
@@ -274,6 +280,13 @@ impl IHostTask_Impl for Task_Impl {
     unsafe fn SetCLRTask(&self, task: *mut c_void) -> HRESULT {
         assert_eq!(thread(), self.1, "on the task's own thread");
         assert!(!task.is_null());
+        if self.0.counts_clr_tasks.load(Relaxed) {
+            // SAFETY: a live task.
+            let counted = unsafe { ICLRTask::from_raw_borrowed(&task) }
+                .unwrap()
+                .clone();
+            let _ = self.2.set(counted);
+        }
         self.0
             .clr_tasks
             .lock()
@@ -319,6 +332,7 @@ pub fn script(answer: impl Fn(&Script, Told) -> HRESULT + Send + Sync + 'static)
         gives: AtomicBool::new(true),
         needs: AtomicBool::new(true),
         deaf: AtomicBool::new(false),
+        counts_clr_tasks: AtomicBool::new(false),
         made: AtomicUsize::new(0),
         gone: AtomicUsize::new(0),
         counts: [const { AtomicUsize::new(0) }; 4],

@@ -8,6 +8,7 @@ use soglia_abi::{
         control::{IHostControl, IHostControl_Impl},
         host_task::{IHostTask, IHostTaskManager},
         own::{ISogliaSlots, SogliaSlotFigures},
+        runtime_host::ICLRRuntimeHost4,
         types::INFINITE,
     },
     hresult::*,
@@ -21,7 +22,7 @@ use crate::{
 
 type Create = unsafe extern "system" fn(u32, u32, *mut c_void, *mut *mut c_void) -> HRESULT;
 
-fn create(library: &Library) -> Create {
+pub fn create(library: &Library) -> Create {
     // SAFETY: its type.
     unsafe { library.function("SogliaCreateTaskManager") }
 }
@@ -41,7 +42,7 @@ fn manager(
     unsafe { IHostTaskManager::from_raw(made) }
 }
 
-fn figures(manager: &IHostTaskManager) -> SogliaSlotFigures {
+pub fn figures(manager: &IHostTaskManager) -> SogliaSlotFigures {
     let slots: ISogliaSlots = manager.cast().unwrap();
     let mut figures = SogliaSlotFigures::default();
     // SAFETY: a place for the answer.
@@ -185,6 +186,13 @@ impl IHostControl_Impl for Gives_Impl {
     }
 }
 
+/// Has a runtime's host give this manager.
+pub fn give(host: &ICLRRuntimeHost4, manager: &IHostTaskManager) {
+    let control: IHostControl = ComObject::new(Gives(manager.clone())).into_interface();
+    // SAFETY: a live control.
+    assert_eq!(unsafe { host.SetHostControl(control.as_raw()) }, S_OK);
+}
+
 /// A runtime whose host has given this manager; and the script, if one is behind it.
 fn under(
     library: &Library,
@@ -193,9 +201,7 @@ fn under(
     script: std::sync::Arc<script::Script>,
 ) -> Acting {
     let host = library.host(version);
-    let control: IHostControl = ComObject::new(Gives(manager.clone())).into_interface();
-    // SAFETY: a live control.
-    assert_eq!(unsafe { host.SetHostControl(control.as_raw()) }, S_OK);
+    give(&host, manager);
     start(&host);
     Acting::joined(library, host, script)
 }
