@@ -21,6 +21,7 @@ use soglia_core::{
     admission::Bound,
     deadline::{Action, Deadline, DecodeError, decode},
     trace::{
+        identity::Identity,
         log::{Record, Unwatched},
         writer::{self, ClaimError, Recording},
     },
@@ -137,8 +138,10 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         .clone()
         .or_else(hosting::recording)
         .ok_or_else(|| Declined::because("there is no recording to write into"))?;
+    let identity = identity().map_err(|error| Declined::because(error.to_string()))?;
+    let identity = identity.filter(|_| asked_for.is_some());
     let declined = |why: String| {
-        writer::note(&path, &why);
+        writer::note(&path, identity.as_ref(), &why);
         Declined::because(why)
     };
     let told @ [major, ..] = version::told(info).unwrap_or([OLDEST, 0, 0]);
@@ -158,7 +161,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     if !rules.is_empty() && env::var_os(variables::SOURCE).is_none_or(|source| source != "woven") {
         return Err(declined("a policy needs crossings to be woven".to_owned()));
     }
-    let (recording, path) = claim(&path, follow).map_err(|error| {
+    let (recording, path) = claim(&path, identity.as_ref(), follow).map_err(|error| {
         Declined::because(match error {
             ClaimError::Taken => {
                 "its recording is that of another process; with --follow each has its own"
@@ -219,10 +222,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         watches: tells || asked_for.is_some(),
         major,
     });
-    let header = recording.header();
-    if header.slow_ns != 0 {
-        SLOW_TICKS.store(recording.slow_ticks(), Relaxed);
-    }
+    SLOW_TICKS.store(recording.slow_ticks(), Relaxed);
     if asked_for.is_some() {
         life::begin(recording);
     }
@@ -295,6 +295,15 @@ fn deadlines() -> Result<Vec<Deadline>, DecodeError> {
     }
 }
 
+/// Which file the recording is, if that is in the environment.
+fn identity() -> Result<Option<Identity>, ClaimError> {
+    match env::var(variables::IDENTITY) {
+        Ok(text) => text.parse().map(Some),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(ClaimError::Replaced),
+    }
+}
+
 /// The bound on tasks in managed code that is in the environment.
 fn bound() -> Result<Option<Bound>, String> {
     match env::var(variables::SLOTS) {
@@ -348,18 +357,23 @@ fn choose(
 }
 
 /// Claims the recording at this path, or one of this process alone; answers with its path, too.
-fn claim(path: &Path, follow: bool) -> Result<(Recording, PathBuf), ClaimError> {
-    match Recording::claim(path) {
+fn claim(
+    path: &Path,
+    identity: Option<&Identity>,
+    follow: bool,
+) -> Result<(Recording, PathBuf), ClaimError> {
+    match Recording::claim_that(path, identity) {
         Err(ClaimError::Taken) if follow => {
             let mut name = path.as_os_str().to_owned();
             name.push(format!(".{}", std::process::id()));
             let own = PathBuf::from(name);
-            writer::create(&own, &writer::options_of(path)?)?;
-            Ok((Recording::claim(&own)?, own))
+            let made = writer::create(&own, &writer::options_of(path)?)?;
+            let identity = Identity::of(&made)?;
+            Ok((Recording::claim_that(&own, Some(&identity))?, own))
         }
         Err(ClaimError::Taken) => Err(ClaimError::Taken),
         Err(error) => {
-            writer::note(path, &error.to_string());
+            writer::note(path, identity, &error.to_string());
             Err(error)
         }
         Ok(recording) => Ok((recording, path.to_owned())),

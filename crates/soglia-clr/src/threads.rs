@@ -72,6 +72,9 @@ pub fn start() {
 unsafe extern "C" fn in_child() {
     STOPPED.store(true, Relaxed);
     local::set(std::ptr::null_mut());
+    if let Some(engine) = engine::get() {
+        engine.recording.leave();
+    }
 }
 
 /// Ends the recording: the running thread stops at once, no thread begins.
@@ -161,7 +164,7 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
 fn adopt(os_thread: u32) -> Option<*mut TaskWriter> {
     let gone = |task: &Owned| {
         // SAFETY: tasks are never freed.
-        let old = unsafe { &*task.0 }.record().os_thread.load(Relaxed);
+        let old = unsafe { &*task.0 }.os_thread();
         // A thread in its last moments may still cross.
         !fs::exists(format!("/proc/self/task/{old}")).unwrap_or(true)
     };
@@ -185,7 +188,7 @@ unsafe extern "C" fn at_end(task: *mut c_void) {
         // SAFETY: set by `attach` for this thread, never freed.
         let writer = unsafe { &mut *task };
         // Before its memory goes: to read it then would bring it back.
-        let os_thread = writer.record().os_thread.load(Relaxed);
+        let os_thread = writer.os_thread();
         writer.end(time::now());
         with(|threads| {
             threads.records.remove(&os_thread);

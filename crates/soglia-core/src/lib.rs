@@ -35,6 +35,7 @@ pub mod account;
 pub mod admission;
 pub mod crossing;
 pub mod deadline;
+pub mod errno;
 pub mod fault;
 pub mod histogram;
 pub mod layer;

@@ -13,7 +13,7 @@ use soglia_core::{
     time::Anchor,
     trace::{
         events, format,
-        format::{ChunkHeader, ChunkKind, Header, Slot, TaskRecord},
+        format::{ChunkHeader, ChunkKind, Header, NoRoom, Slot, TaskRecord},
         log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
         overdue::{Done, HowEnded, Overdue, OverdueAction, OverdueEnd},
     },
@@ -68,7 +68,7 @@ fn offsets_and_sizes() {
     check_structure!(Anchor: ticks monotonic_ns);
     check_structure!(Header: magic version level tick_source max_blocks event_blocks next_block boot slow_ns wall_ns
         made start last ended end_kind end_code state pid pid_started tasks turned_away reserved_blocks pid_namespace
-        dropped_crossings dropped_records alive exited exit_code time_namespace inode locked reserved);
+        dropped_crossings dropped_records alive exited exit_code time_namespace inode locked is_small session no_room reserved);
     check_structure!(ChunkHeader: magic kind blocks task sequence used base_ticks os_thread);
     check_structure!(TaskRecord: depth max_depth number os_thread kind threads faults name_bytes first ended unmatched
         untimed dropped name);
@@ -113,6 +113,16 @@ fn kinds_of_chunks() {
         assert_eq!(row[..2], [(n + 1).to_string(), format!("{kind:?}")]);
     }
     assert_eq!(ChunkKind::from_number(table.len() as u32 + 1), None);
+}
+
+#[test]
+fn reasons_for_no_room() {
+    let table = rows("| number | reason ");
+    for (n, row) in table.iter().enumerate() {
+        let why = NoRoom::ALL[n];
+        assert_eq!(row[..2], [(why as u32).to_string(), why.name().to_owned()]);
+    }
+    assert_eq!(table.len(), NoRoom::ALL.len());
 }
 
 #[test]

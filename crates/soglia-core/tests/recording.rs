@@ -1,6 +1,6 @@
 //! What one end writes, the other reads: live, afterwards, cut, foreign.
 
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use soglia_core::{
     account::Totals,
@@ -8,12 +8,12 @@ use soglia_core::{
     task::Who,
     time,
     trace::{
-        format::BLOCK,
+        format::{BLOCK, NoRoom},
         log::{Record, TargetNames},
         reader::{Ended, ReadError, Reader},
         replay::{replay, totals},
         task_writer::TaskWriter,
-        writer::{Level, Options, Recording, conclude, create},
+        writer::{Level, Options, Recording, conclude, create, trim},
     },
 };
 
@@ -296,7 +296,13 @@ fn a_full_recording_counts_what_it_drops() {
     );
     let again = totals(&reader, 1);
     assert_eq!(again.crossings.iter().sum::<u64>() + seen.dropped, 400_000);
-    assert!(fs::metadata(&fresh.path).unwrap().len() <= 1 << 20);
+    assert_eq!(fs::metadata(&fresh.path).unwrap().len(), 1 << 20);
+    let full = NoRoom::ALL.map(|why| if why == NoRoom::Full { 1 } else { 0 });
+    assert_eq!(
+        NoRoom::ALL.map(|why| reader.no_room(why)),
+        full,
+        "asked once"
+    );
 }
 
 #[test]
@@ -306,7 +312,7 @@ fn events_take_at_most_eight_bytes_each() {
     for _ in 0..500_000 {
         nest(&mut task, 2);
     }
-    let bytes = fs::metadata(&fresh.path).unwrap().len();
+    let bytes = fs::metadata(&fresh.path).unwrap().blocks() * 512;
     assert!(
         bytes <= 2_000_000 * 8,
         "{bytes} bytes for 2,000,000 crossings"
@@ -372,6 +378,7 @@ fn what_is_no_recording_is_said_to_be_none() {
         let fresh = fresh(events());
         let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();
         nest(&mut task, 200);
+        trim(&fresh.file).unwrap();
         fs::read(&fresh.path).unwrap()
     };
     assert!(open(&whole).is_ok());
@@ -407,6 +414,7 @@ fn broken_bytes_are_survived() {
         fresh.recording.log(&Record::Remark {
             text: "hello".into(),
         });
+        trim(&fresh.file).unwrap();
         fs::read(&fresh.path).unwrap()
     };
     let dir = tempfile::tempdir().unwrap();

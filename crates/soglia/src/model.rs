@@ -4,10 +4,12 @@
 
 mod build;
 mod lists;
+pub mod no_room;
 pub(crate) mod overdue;
 mod room;
 mod targets;
 
+pub use no_room::NoRoomRow;
 pub use overdue::{Deadlines, OverdueReport, OverdueRow};
 use serde::Serialize;
 pub use targets::target_infos;
@@ -63,6 +65,8 @@ pub struct Model {
     pub dropped_events: u64,
     /// Of these: crossings that are in no account at all.
     pub dropped_crossings: u64,
+    /// Why there was no room.
+    pub no_room: Vec<NoRoomRow>,
     /// One per target, longest total first.
     pub targets: Vec<TargetRow>,
     /// One per task.

@@ -3,6 +3,8 @@
 
 /// The recording: made by the tool, claimed by the first .NET process that finds this.
 pub const RECORDING: &str = "SOGLIA_RECORDING";
+/// Which file that is ([`soglia_core::trace::identity`]): no other is written to.
+pub const IDENTITY: &str = "SOGLIA_RECORDING_ID";
 /// Set: child processes record too, each into a file of its own, named after this one and their process id.
 pub const FOLLOW: &str = "SOGLIA_FOLLOW";
 /// `woven`: crossings come from wrappers. `auto`: the same if that is possible. Else: from the CLR's transitions.
@@ -31,6 +33,6 @@ pub const OF_THE_CLR: [&str; 4] = [
     "CORECLR_PROFILER_PATH_64",
 ];
 /// All of ours that are removed.
-pub const OURS: [&str; 9] = [
-    RECORDING, FOLLOW, SOURCE, SCOPE, CALLERS, POLICY, DEADLINES, SLOTS, REQUIRED,
+pub const OURS: [&str; 10] = [
+    RECORDING, IDENTITY, FOLLOW, SOURCE, SCOPE, CALLERS, POLICY, DEADLINES, SLOTS, REQUIRED,
 ];

@@ -24,6 +24,55 @@ pub const NOTE_OFFSET: usize = 1024;
 /// Room for that note.
 pub const NOTE_BYTES: usize = 512;
 
+/// Bytes of [`Header::session`].
+pub const SESSION_BYTES: usize = 16;
+
+/// Why there was no room, each with a counter in [`Header::no_room`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum NoRoom {
+    /// The recording had come to the size that was asked for.
+    Full = 0,
+    /// It had come to a smaller size: a limit on the size of files, or of address space, did not let it be as large.
+    Small = 1,
+    /// There was no room on the disk.
+    Disk = 2,
+    /// There was no memory.
+    Memory = 3,
+    /// The file had become shorter: somebody cut it.
+    Cut = 4,
+    /// The descriptor of the file was closed, or had become that of another one.
+    Closed = 5,
+    /// The operating system said no for another reason.
+    Refused = 6,
+}
+
+impl NoRoom {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Full,
+        Self::Small,
+        Self::Disk,
+        Self::Memory,
+        Self::Cut,
+        Self::Closed,
+        Self::Refused,
+    ];
+
+    /// The word for it in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Small => "small",
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+            Self::Cut => "cut",
+            Self::Closed => "closed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What the process does with the recording: [`Header::state`].
 pub mod state {
     /// Made by the tool; no process has begun to record.
@@ -110,6 +159,12 @@ pub struct Header {
     pub inode: AtomicU64,
     /// 1: the process holds a lock on the file until it is gone.
     pub locked: AtomicU32,
+    /// 1: the file could not be made as large as was asked for.
+    pub is_small: u32,
+    /// Random, like that of no other recording: a process that is to record into this one knows it.
+    pub session: [u8; SESSION_BYTES],
+    /// How often there was no room for a chunk, by [`NoRoom`]. Added to by any thread.
+    pub no_room: [AtomicU32; NoRoom::ALL.len()],
     /// Unused.
     pub reserved: AtomicU32,
 }

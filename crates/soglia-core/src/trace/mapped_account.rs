@@ -37,6 +37,8 @@ const FULL: u32 = u32::MAX / 2;
 #[derive(Debug)]
 pub(super) struct MappedAccount {
     base: *mut u8,
+    /// The highest slot of this task. What a layer in the file says is not believed: no slot above this one is its own.
+    highest: u32,
     wants_events: bool,
     events: MappedEvents,
     record: &'static TaskRecord,
@@ -65,6 +67,7 @@ impl MappedAccount {
     ) -> Self {
         Self {
             base: recording.base(),
+            highest: 0,
             wants_events: recording.level() == Level::Events,
             events: MappedEvents::new(record, now),
             record,
@@ -75,16 +78,21 @@ impl MappedAccount {
         }
     }
 
+    /// The task has this slot now.
+    pub(super) fn has_slot(&mut self, slot: u32) {
+        self.highest = self.highest.max(slot);
+    }
+
+    /// A slot of this task, or the highest if it has no such.
+    pub(super) fn slot(&self, number: u32) -> &Slot {
+        // SAFETY: not above a slot of this recording, which is never unmapped.
+        unsafe { slot_at(self.base, number.min(self.highest)) }
+    }
+
     /// Whether there are to be events.
     #[inline(always)]
     pub(super) fn wants_events(&self) -> bool {
         self.wants_events
-    }
-
-    /// Where the recording is mapped.
-    #[inline]
-    pub(super) fn base(&self) -> *mut u8 {
-        self.base
     }
 
     /// The task's own record.
@@ -141,7 +149,7 @@ impl MappedAccount {
     /// Counts a call that is not timed. `false`: its slot is full, and the call was not counted.
     #[inline(always)]
     pub(super) fn count(&mut self, number: u32) -> bool {
-        // SAFETY: the slot is one of this recording.
+        // SAFETY: the caller has the slot from this task's, not from the file.
         let slot = unsafe { slot_at(self.base, number) };
         let untimed = slot.untimed.load(Relaxed);
         if untimed >= FULL {
@@ -154,8 +162,7 @@ impl MappedAccount {
     /// Counts such a call in any case. A full slot is to be replaced then.
     #[cold]
     pub(super) fn count_anyway(&mut self, number: u32) {
-        // SAFETY: the slot is one of this recording.
-        let slot = unsafe { slot_at(self.base, number) };
+        let slot = self.slot(number);
         add!(slot.untimed, 1);
         if slot.untimed.load(Relaxed) >= FULL {
             self.full = Some(number);
@@ -207,7 +214,7 @@ impl<const EVENTS: bool, const GROWS: bool> Told<EVENTS, GROWS> {
         if !crossing.opens() {
             return 0;
         }
-        // SAFETY: an opening crossing carries a slot of this recording.
+        // SAFETY: an opening crossing carries a slot that the caller has from this task's, not from the file.
         unsafe { slot_at(self.0.base, slot) }.target.load(Relaxed)
     }
 }
@@ -242,7 +249,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         }
     }
 
-    /// Not for the first return of a slot, nor for one that is full, nor where the duration is unusual.
+    /// Not for a layer that somebody else has written to, nor for the first return of a slot, nor for one that is full, nor where the duration is unusual.
     #[inline(always)]
     fn closes_plainly(
         &mut self,
@@ -251,7 +258,10 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         at: u64,
         took: u64,
     ) -> bool {
-        // SAFETY: the layer's slot is one of this recording.
+        if layer.slot > self.0.highest {
+            return false;
+        }
+        // SAFETY: not above a slot of this task.
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let ended = slot.ended.load(Relaxed);
         if ended.cast_signed() <= 0 || took.wrapping_sub(SHORT) >= self.0.usual {
@@ -277,9 +287,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
     #[cold]
     fn note(&mut self, layer: &Layer, at: u64, took: u64) -> bool {
         let number = layer.slot;
-        // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.0.base, number) };
-        let ended = slot.ended.load(Relaxed);
+        let ended = self.0.slot(number).ended.load(Relaxed);
         let slow = took >= self.0.recording.noted_ticks();
         let remarkable = layer.side() == Side::Unmanaged && (ended == 0 || slow);
         if remarkable {
@@ -294,8 +302,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
 
     #[inline]
     fn closed(&mut self, layer: &mut Layer, total: u64, _own: u64) {
-        // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.0.base, layer.slot) };
+        let slot = self.0.slot(layer.slot);
         let ended = slot.ended.load(Relaxed);
         // SAFETY: the bucket of any duration.
         unsafe { returned(slot, layer, layer.side(), ended, total, bucket(total)) };
@@ -316,8 +323,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
 
     #[cold]
     fn abandoned(&mut self, layer: &mut Layer) {
-        // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.0.base, layer.slot) };
+        let slot = self.0.slot(layer.slot);
         let abandoned = slot.abandoned.load(Relaxed).wrapping_add(1);
         layer.mark_counted(layer.side(), End::Abandoned, abandoned);
         slot.abandoned.store(abandoned, Release);
@@ -340,8 +346,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
 
     #[cold]
     fn failed(&mut self, layer: &mut Layer) {
-        // SAFETY: the layer's slot is one of this recording.
-        let slot = unsafe { slot_at(self.0.base, layer.slot) };
+        let slot = self.0.slot(layer.slot);
         let failed = slot.failed.load(Relaxed).wrapping_add(1);
         layer.mark_counted(layer.side(), End::Failed, failed);
         slot.failed.store(failed, Release);
@@ -349,10 +354,9 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
 
     #[cold]
     fn refused(&mut self, slot: u32, at: u64) {
-        // SAFETY: the slot is one of this recording.
-        let of_target = unsafe { slot_at(self.0.base, slot) };
-        let target = of_target.target.load(Relaxed);
+        let target = self.0.slot(slot).target.load(Relaxed);
         self.rare(|events| events.rare_at(REFUSED, at, Some(target)));
+        let of_target = self.0.slot(slot);
         add!(of_target.refused, 1);
     }
 

@@ -29,6 +29,8 @@ pub(super) struct MappedLayers {
     floor: *mut Layer,
     /// No layer goes here without more ado: it is the end of the segment, or deeper than the task ever was.
     limit: *mut Layer,
+    /// The record's are for readers: what lies in the file is not believed.
+    depth: u32,
     max_depth: u32,
     record: &'static TaskRecord,
     segment: usize,
@@ -52,6 +54,7 @@ impl MappedLayers {
             begin: first,
             floor: first.wrapping_sub(1),
             limit: first,
+            depth: 0,
             max_depth: 0,
             record,
             segment: 0,
@@ -115,8 +118,8 @@ impl MappedLayers {
     #[inline(always)]
     fn set_next(&mut self, next: *mut Layer) {
         self.next = next;
-        let depth = &self.record.depth;
-        depth.store(depth.load(Relaxed).wrapping_sub(1), Release);
+        self.depth = self.depth.wrapping_sub(1);
+        self.record.depth.store(self.depth, Release);
         // The next layer is written over this one by plain stores: not before it is out of sight.
         compiler_fence(SeqCst);
     }
@@ -138,8 +141,7 @@ impl MappedLayers {
 impl Layers for MappedLayers {
     #[inline]
     fn depth(&self) -> u32 {
-        // Ours alone to store, so it is what we stored.
-        self.record.depth.load(Relaxed)
+        self.depth
     }
 
     #[inline]
@@ -188,8 +190,8 @@ impl Layers for MappedLayers {
         }
         // SAFETY: as above.
         self.next = unsafe { next.add(1) };
-        let depth = &self.record.depth;
-        depth.store(depth.load(Relaxed).wrapping_add(1), Release);
+        self.depth = self.depth.wrapping_add(1);
+        self.record.depth.store(self.depth, Release);
     }
 
     #[cold]

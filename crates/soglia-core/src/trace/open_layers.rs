@@ -115,11 +115,10 @@ impl Recording {
     /// The slot that a layer refers to, if it is one that can be.
     fn slot(&self, slot: u32) -> Option<&Slot> {
         let at = slot as usize * align_of::<Slot>();
-        let end = self.header().reserved_blocks.load(Relaxed) as usize * super::format::BLOCK;
-        if slot == 0 || at + size_of::<Slot>() > end {
+        if slot == 0 || at + size_of::<Slot>() > self.bytes() {
             return None;
         }
-        // SAFETY: within the file, which is mapped as far, and aligned; all fields are atomics, so any bytes make a slot.
+        // SAFETY: within the mapping, and aligned; all fields are atomics, so any bytes make a slot.
         Some(unsafe { &*self.base().add(at).cast::<Slot>() })
     }
 }

@@ -15,7 +15,7 @@ use super::{
     bytes::Bytes,
     events::Words,
     format::{
-        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, NOTE_BYTES, NOTE_OFFSET,
+        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, NOTE_BYTES, NOTE_OFFSET, NoRoom,
         VERSION, state,
     },
     writer::{Level, MOST_BLOCKS},
@@ -289,6 +289,12 @@ impl Reader {
     /// Slow calls and stacks for which there was no room.
     pub fn dropped_records(&self) -> u64 {
         self.bytes.long(offset_of!(Header, dropped_records))
+    }
+
+    /// How often there was no room for a chunk, for this reason.
+    pub fn no_room(&self, why: NoRoom) -> u32 {
+        self.bytes
+            .word(offset_of!(Header, no_room) + 4 * why as usize)
     }
 
     /// The events of a task, chunk by chunk, in order, each with the number of the thread that wrote it. Ends at the first gap.

@@ -1,7 +1,11 @@
 //! The slots of a live task: where a target's calls are accounted, made at its first call on the task.
 #![allow(unsafe_code, reason = "slots lie in the mapped file")]
 
-use std::{collections::HashMap, ptr::NonNull, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::HashMap,
+    ptr::NonNull,
+    sync::atomic::Ordering::{Relaxed, Release},
+};
 
 use super::{
     by_id::ById,
@@ -18,10 +22,10 @@ const UNIT: usize = align_of::<Slot>();
 /// The slot behind a reference.
 ///
 /// # Safety
-/// `slot` comes from [`Slots`] of the recording that is mapped at `base`, and that mapping still stands.
+/// `slot` is not above one that comes from [`Slots`] of the recording that is mapped at `base`, and that mapping still stands.
 #[inline]
 pub(super) unsafe fn slot_at<'a>(base: *mut u8, slot: u32) -> &'a Slot {
-    // SAFETY: by the contract the address lies in the mapping and holds a slot, whose fields are all atomics.
+    // SAFETY: by the contract the address lies in the mapping and is aligned. Any bytes make a slot, whose fields are all atomics.
     unsafe { &*base.add(slot as usize * UNIT).cast::<Slot>() }
 }
 
@@ -44,6 +48,8 @@ pub(super) struct Slots {
     /// The chunk that has room, and how many slots it can hold.
     chunk: NonNull<ChunkHeader>,
     first: NonNull<Slot>,
+    /// The chunk's is for readers: what lies in the file is not believed.
+    used: u32,
     capacity: u32,
     chunks: u32,
     task: u32,
@@ -81,6 +87,7 @@ impl Slots {
             by_target: HashMap::new(),
             chunk,
             first,
+            used: 0,
             capacity: TASK_SLOTS,
             chunks: 0,
             task,
@@ -103,6 +110,11 @@ impl Slots {
         pair.into_iter()
             .find(|(cached, _)| *cached == key)
             .map(|(_, slot)| slot)
+    }
+
+    /// The one that takes the calls of all targets for which there is no room.
+    pub(super) const fn rest(&self, side: Side) -> u32 {
+        self.rest[side as usize]
     }
 
     /// The slot of a wrapper that was called before.
@@ -166,9 +178,7 @@ impl Slots {
     }
 
     fn add(&mut self, recording: &Recording, target: u32, side: Side) -> Option<u32> {
-        // SAFETY: the chunk lies in the mapping of `recording`.
-        let mut used = unsafe { self.chunk.as_ref() }.used.load(Relaxed);
-        if used == self.capacity {
+        if self.used == self.capacity {
             let chunk = recording.chunk(ChunkKind::Slots, self.task, self.chunks, SLOT_BLOCKS)?;
             recording.publish(chunk);
             self.chunks += 1;
@@ -176,19 +186,20 @@ impl Slots {
             // SAFETY: slots follow the header, both aligned to 64 bytes.
             self.first = unsafe { chunk.add(1) }.cast();
             self.capacity = CHUNK_SLOTS;
-            used = 0;
+            self.used = 0;
         }
-        // SAFETY: `used` is below the capacity of the chunk.
-        let at = unsafe { self.first.add(used as usize) };
+        // SAFETY: below the capacity of the chunk.
+        let at = unsafe { self.first.add(self.used as usize) };
         // SAFETY: in the mapping, aligned, zeroed, and nobody else writes it.
         let slot = unsafe { at.as_ref() };
         slot.target.store(target, Relaxed);
         slot.side.store(side as u32, Relaxed);
         slot.min.store(u64::MAX, Relaxed);
+        self.used += 1;
         // SAFETY: the chunk lies in the mapping. The count publishes the slot.
         unsafe { self.chunk.as_ref() }
             .used
-            .store(used + 1, std::sync::atomic::Ordering::Release);
+            .store(self.used, Release);
         let distance = at.as_ptr() as usize - recording.base() as usize;
         u32::try_from(distance / UNIT).ok()
     }

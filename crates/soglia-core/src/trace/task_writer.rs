@@ -18,7 +18,7 @@ use super::{
     format::{BLOCK, ChunkHeader, ChunkKind, TASK_BLOCKS, TaskRecord},
     mapped_account::{MappedAccount, Told},
     mapped_layers::MappedLayers,
-    slots::{Slots, slot_at},
+    slots::Slots,
     writer::Recording,
 };
 use crate::{
@@ -54,6 +54,8 @@ pub struct TaskWriter {
     is_quick: bool,
     /// The number of module unloads when `slots` last forgot its functions.
     generation: u32,
+    /// The operating system's number of the thread. The record's is for readers.
+    os_thread: u32,
 }
 
 impl TaskWriter {
@@ -71,8 +73,11 @@ impl TaskWriter {
         of_task.threads.store(1, Relaxed);
         of_task.first.store(now, Relaxed);
         let layers = MappedLayers::new(recording, chunk, of_task);
-        let account = MappedAccount::new(recording, of_task, now);
+        let mut account = MappedAccount::new(recording, of_task, now);
         let slots = Slots::new(recording, chunk, number);
+        for side in [Side::Unmanaged, Side::Managed] {
+            account.has_slot(slots.rest(side));
+        }
         recording.publish(chunk);
         let is_quick = TickSource::selected() == TickSource::Counter && !account.wants_events();
         let mut writer = Box::new(Self {
@@ -81,6 +86,7 @@ impl TaskWriter {
             slots,
             is_quick,
             generation: 0,
+            os_thread,
         });
         writer.prepare();
         Some(writer)
@@ -89,6 +95,11 @@ impl TaskWriter {
     /// What is written about the task itself.
     pub fn record(&self) -> &'static TaskRecord {
         self.account.record()
+    }
+
+    /// The operating system's number of the (latest) thread.
+    pub const fn os_thread(&self) -> u32 {
+        self.os_thread
     }
 
     /// Calls open now.
@@ -104,10 +115,7 @@ impl TaskWriter {
 
     /// The target of a layer or of an opening crossing.
     pub fn target(&self, slot: u32) -> u32 {
-        // SAFETY: slots in layers and in `Who` come from this task's `Slots`; the recording is never unmapped.
-        unsafe { slot_at(self.account.base(), slot) }
-            .target
-            .load(Relaxed)
+        self.account.slot(slot).target.load(Relaxed)
     }
 
     /// The time now; `None`: crossings of this task take a call, to know the time or to write events. Then [`time::now`](crate::time::now)
@@ -238,8 +246,10 @@ impl TaskWriter {
     /// The slot of a wrapper whose target was just found.
     #[cold]
     pub fn learn_id(&mut self, id: usize, side: Side, target: u32) -> u32 {
-        self.slots
-            .learn_id(self.account.recording(), id, side, target)
+        let recording = self.account.recording();
+        let slot = self.slots.learn_id(recording, id, side, target);
+        self.account.has_slot(slot);
+        slot
     }
 
     /// The slot of a function whose target was just found.
@@ -249,8 +259,10 @@ impl TaskWriter {
             self.slots.forget();
             self.generation = generation;
         }
-        self.slots
-            .learn(self.account.recording(), function, side, target)
+        let recording = self.account.recording();
+        let slot = self.slots.learn(recording, function, side, target);
+        self.account.has_slot(slot);
+        slot
     }
 
     /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or [`TaskWriter::learn`]. Asks the operating system
@@ -371,7 +383,8 @@ impl TaskWriter {
     pub fn go_on(&mut self, os_thread: u32) {
         let record = self.record();
         record.ended.store(0, Relaxed);
-        if record.os_thread.swap(os_thread, Relaxed) != os_thread {
+        record.os_thread.store(os_thread, Relaxed);
+        if std::mem::replace(&mut self.os_thread, os_thread) != os_thread {
             record.threads.fetch_add(1, Relaxed);
             // What the former thread left open will not come back.
             let account = Told::<true, true>::of(&mut self.account);

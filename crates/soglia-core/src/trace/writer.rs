@@ -17,7 +17,7 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{
-            AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Relaxed, Release},
         },
     },
@@ -28,13 +28,15 @@ use memmap2::{MmapOptions, MmapRaw};
 use super::{
     format::{
         BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, LOG_BLOCKS, MAGIC, NOTE_BYTES,
-        NOTE_OFFSET, VERSION, end, state, store_anchor,
+        NOTE_OFFSET, NoRoom, SESSION_BYTES, VERSION, end, state, store_anchor,
     },
+    identity::{self, Identity},
     log::Record,
     open_layers::MoreLayers,
+    room::{Room, allocate},
 };
 use crate::{
-    process, regular,
+    errno, process, regular,
     time::{Anchor, Scale, TickSource, wall_ns},
 };
 
@@ -148,9 +150,10 @@ pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
         File::from(OwnedFd::from_raw_fd(descriptor))
     };
     initialise(&file, options)?;
-    // Nobody can cut it while it is mapped. Without the seal it works as well.
+    // Nobody can cut it while it is mapped, nor need it grow. Without the seals it works as well.
+    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
     // SAFETY: plain system call on our own descriptor.
-    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
     Ok((file, path.into()))
 }
@@ -160,8 +163,12 @@ pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
 /// # Errors
 /// Those of reading the file.
 pub fn options_of(path: &Path) -> io::Result<Options> {
+    options_in(&regular::open(path)?)
+}
+
+fn options_in(file: &File) -> io::Result<Options> {
     let mut head = [0; offset_of!(Header, slow_ns) + 8];
-    regular::open(path)?.read_exact_at(&mut head, 0)?;
+    file.read_exact_at(&mut head, 0)?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let slow = offset_of!(Header, slow_ns);
     Ok(Options {
@@ -173,10 +180,11 @@ pub fn options_of(path: &Path) -> io::Result<Options> {
 
 fn initialise(file: &File, options: &Options) -> io::Result<()> {
     // Room for a small program is taken at once, so that a full disk is found before the program starts.
-    reserve(file, 0, MIN_BYTES / 4)?;
+    allocate(file, 0, MIN_BYTES / 4)?;
     TickSource::detect().select();
-    let blocks =
+    let wanted =
         (options.max_bytes.max(MIN_BYTES) / BLOCK as u64).min(u64::from(MOST_BLOCKS)) as u32;
+    let blocks = extend(file, wanted)?;
     let mut header = vec![0_u8; BLOCK];
     let anchor = Anchor::take();
     let mut put =
@@ -194,13 +202,18 @@ fn initialise(file: &File, options: &Options) -> io::Result<()> {
     put(offset_of!(Header, max_blocks), &blocks.to_le_bytes());
     put(
         offset_of!(Header, event_blocks),
-        &(blocks - blocks / 8).to_le_bytes(),
+        &event_blocks(blocks).to_le_bytes(),
     );
     put(offset_of!(Header, next_block), &1_u32.to_le_bytes());
     put(
         offset_of!(Header, reserved_blocks),
         &((MIN_BYTES / 4 / BLOCK as u64) as u32).to_le_bytes(),
     );
+    put(
+        offset_of!(Header, is_small),
+        &u32::from(blocks < wanted).to_le_bytes(),
+    );
+    put(offset_of!(Header, session), &random()?);
     put(offset_of!(Header, boot), &process::boot_id());
     put(offset_of!(Header, slow_ns), &options.slow_ns.to_le_bytes());
     put(offset_of!(Header, wall_ns), &wall_ns().to_le_bytes());
@@ -212,28 +225,49 @@ fn initialise(file: &File, options: &Options) -> io::Result<()> {
     file.write_all_at(&header, 0)
 }
 
-/// Takes room in the file, for good: later stores to it cannot fail for want of disk.
-fn reserve(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
-    // SAFETY: plain system call on an open descriptor.
-    match unsafe {
-        libc::posix_fallocate(
-            file.as_raw_fd(),
-            offset as libc::off_t,
-            bytes as libc::off_t,
-        )
-    } {
-        0 => Ok(()),
-        code => Err(io::Error::from_raw_os_error(code)),
+/// Chunks of events are made below this block only.
+const fn event_blocks(max_blocks: u32) -> u32 {
+    max_blocks - max_blocks / 8
+}
+
+/// Gives the file its size, as a hole: that many blocks, or as many as limits allow.
+fn extend(file: &File, blocks: u32) -> io::Result<u32> {
+    // To try more is answered by a signal that ends the process.
+    let allowed = file_size_limit() / BLOCK as u64;
+    let mut blocks = allowed.min(blocks.into()) as u32;
+    loop {
+        match file.set_len(u64::from(blocks) * BLOCK as u64) {
+            Ok(()) => return Ok(blocks),
+            Err(_) if u64::from(blocks / 2) * BLOCK as u64 >= MIN_BYTES => blocks /= 2,
+            Err(error) => return Err(error),
+        }
     }
 }
+
+fn random() -> io::Result<[u8; SESSION_BYTES]> {
+    let mut bytes = [0; SESSION_BYTES];
+    // SAFETY: valid for writing so many bytes; so few come at once.
+    match unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } {
+        SESSION_LENGTH => Ok(bytes),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+const SESSION_LENGTH: isize = SESSION_BYTES as isize;
 
 /// A recording that this process writes.
 #[derive(Debug)]
 pub struct Recording {
     map: MmapRaw,
-    file: File,
-    /// Device and inode: the program may close descriptors that it never opened, and the number may come to mean another file.
-    identity: (u64, u64),
+    room: Room,
+    /// The first block that no chunk has claimed. The header's is for readers: what lies in the file is not believed.
+    next_block: AtomicU32,
+    max_blocks: u32,
+    level: Level,
+    made: Anchor,
+    is_small: bool,
+    /// This process is the child of a fork: the recording is its parent's.
+    left: AtomicBool,
     log: Mutex<Log>,
     /// Held by the thread that stores an anchor.
     time: Mutex<()>,
@@ -270,6 +304,9 @@ pub enum ClaimError {
     /// It is no recording, or one of another version.
     #[error("it is no recording of version {VERSION}")]
     Foreign,
+    /// Another file lies where it was.
+    #[error("somebody has put another file in its place")]
+    Replaced,
     /// The operating system said no.
     #[error(transparent)]
     Os(#[from] io::Error),
@@ -281,26 +318,36 @@ impl Recording {
     /// # Errors
     /// See [`ClaimError`]. The file tells its starter why, by [`note`].
     pub fn claim(path: &Path) -> Result<Self, ClaimError> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let mut head = [0; 24];
-        file.read_exact_at(&mut head, 0)?;
-        let word =
-            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        if head[..8] != MAGIC || word(8) != VERSION {
+        Self::claim_that(path, None)
+    }
+
+    /// The same; if it is said which recording it must be, no other.
+    ///
+    /// # Errors
+    /// See [`ClaimError`].
+    pub fn claim_that(path: &Path, expected: Option<&Identity>) -> Result<Self, ClaimError> {
+        let file = out_of_the_way(identity::open(path, expected)?);
+        let about = file.metadata()?;
+        let options = options_in(&file)?;
+        // Nothing in the file is believed that an address is made of.
+        let bytes = options.max_bytes.min(about.len());
+        if bytes < MIN_BYTES / 4 {
             return Err(ClaimError::Foreign);
         }
-        if let Some(source) = TickSource::from_number(word(16)) {
-            source.select();
-        }
-        let file = out_of_the_way(file);
-        let about = file.metadata()?;
-        // A file may not grow beyond this limit; trying is answered by a signal that ends the program.
-        let allowed = file_size_limit().min(u64::from(word(20)) * BLOCK as u64);
-        let map = map_as_much_as_possible(&file, allowed)?;
+        let map = map_as_much_as_possible(&file, bytes / BLOCK as u64 * BLOCK as u64)?;
+        let max_blocks = (map.len() / BLOCK) as u32;
         let mut recording = Self {
+            room: Room {
+                file,
+                identity: (about.dev(), about.ino()),
+            },
+            next_block: AtomicU32::new(1),
+            max_blocks,
+            level: options.level,
+            made: Anchor::default(),
+            is_small: u64::from(max_blocks) * (BLOCK as u64) < options.max_bytes,
+            left: AtomicBool::new(false),
             map,
-            file,
-            identity: (about.dev(), about.ino()),
             log: Mutex::new(Log::default()),
             time: Mutex::new(()),
             tables: Mutex::default(),
@@ -308,9 +355,21 @@ impl Recording {
             slow_ticks: u64::MAX,
             noted_ticks: AtomicU64::new(u64::MAX),
         };
-        let slow_ns = recording.header().slow_ns;
-        if slow_ns != 0 {
-            recording.slow_ticks = recording.scale().ticks(slow_ns);
+        // A core dump would fetch the hole into memory, and has no use for the rest.
+        recording.advise(
+            recording.map.as_mut_ptr(),
+            recording.map.len(),
+            libc::MADV_DONTDUMP,
+        );
+        let header = recording.header();
+        let (made, is_small) = (header.made, header.is_small != 0);
+        if let Some(source) = TickSource::from_number(header.tick_source) {
+            source.select();
+        }
+        recording.made = made;
+        recording.is_small |= is_small;
+        if options.slow_ns != 0 {
+            recording.slow_ticks = recording.scale().ticks(options.slow_ns);
             recording.note_from(recording.slow_ticks);
         }
         let header = recording.header();
@@ -329,8 +388,8 @@ impl Recording {
         let spaces = (process::pid_namespace(), process::time_namespace());
         header.pid_namespace.store(spaces.0, Relaxed);
         header.time_namespace.store(spaces.1, Relaxed);
-        header.inode.store(recording.identity.1, Relaxed);
-        let locked = process::lock(&recording.file).is_ok();
+        header.inode.store(recording.room.identity.1, Relaxed);
+        let locked = process::lock(&recording.room.file).is_ok();
         header.locked.store(u32::from(locked), Relaxed);
         store_anchor(&header.start, Anchor::take());
         header.state.store(state::RECORDING, Release);
@@ -350,9 +409,14 @@ impl Recording {
         self.map.as_mut_ptr()
     }
 
+    /// How much is mapped.
+    pub(super) fn bytes(&self) -> usize {
+        self.map.len()
+    }
+
     /// How much is recorded.
-    pub fn level(&self) -> Level {
-        Level::from_number(self.header().level)
+    pub const fn level(&self) -> Level {
+        self.level
     }
 
     /// Forward calls of at least this many ticks are slow.
@@ -373,8 +437,7 @@ impl Recording {
 
     /// Ticks to nanoseconds, as exact as can be told by now.
     pub fn scale(&self) -> Scale {
-        let made = self.header().made;
-        Scale::between(made, Anchor::take()).unwrap_or(Scale::IDENTITY)
+        Scale::between(self.made, Anchor::take()).unwrap_or(Scale::IDENTITY)
     }
 
     /// Layers that do not lie in the chunk of their task.
@@ -384,6 +447,9 @@ impl Recording {
 
     /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.
     pub fn keep_time(&self) {
+        if self.is_left() {
+            return;
+        }
         // Whoever else holds it stores an anchor as good.
         let Ok(_held) = self.time.try_lock() else {
             return;
@@ -398,7 +464,9 @@ impl Recording {
     /// is counted as late.
     pub fn shut_down(&self) {
         self.keep_time();
-        self.header().state.store(state::SHUTDOWN, Release);
+        if !self.is_left() {
+            self.header().state.store(state::SHUTDOWN, Release);
+        }
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.ended = true;
         for limit in tables.limits.drain(..) {
@@ -415,7 +483,17 @@ impl Recording {
         }
     }
 
-    /// A new chunk of zeros with its header, not yet published; `None`: no room.
+    /// Nothing is written into the recording any more: in the child of a fork, which shares the mapping with its parent, whose recording it
+    /// is.
+    pub fn leave(&self) {
+        self.left.store(true, Relaxed);
+    }
+
+    fn is_left(&self) -> bool {
+        self.left.load(Relaxed)
+    }
+
+    /// A new chunk of zeros with its header, not yet published; `None`: no room, which is counted.
     ///
     /// Not for the hot path: asks the operating system.
     pub(super) fn chunk(
@@ -425,41 +503,55 @@ impl Recording {
         sequence: u32,
         blocks: u32,
     ) -> Option<NonNull<ChunkHeader>> {
-        let header = self.header();
-        let limit = if kind == ChunkKind::Events {
-            header.event_blocks
-        } else {
-            header.max_blocks
-        };
-        let limit = limit.min((self.map.len() / BLOCK) as u32);
-        let claim = |next: u32| next.checked_add(blocks).filter(|end| *end <= limit);
-        let block = header
-            .next_block
-            .fetch_update(AcqRel, Relaxed, claim)
-            .ok()? as usize;
-        let bytes = blocks as usize * BLOCK;
-        // Blocks that stay without room are a hole of zeros, which readers skip.
-        let about = self.file.metadata().ok()?;
-        if (about.dev(), about.ino()) != self.identity {
+        if self.is_left() {
             return None;
         }
-        reserve(&self.file, (block * BLOCK) as u64, bytes as u64).ok()?;
-        header
-            .reserved_blocks
-            .fetch_max(block as u32 + blocks, Relaxed);
-        // SAFETY: the claimed blocks lie within the mapping (`limit`) and now within the file.
-        let at = unsafe { self.base().add(block * BLOCK) };
-        let chunk = NonNull::new(at.cast::<ChunkHeader>())?;
+        let chunk = errno::kept(|| self.take_blocks(kind, blocks));
+        let chunk = chunk.inspect_err(|why| {
+            self.header().no_room[*why as usize].fetch_add(1, Relaxed);
+        });
+        let chunk = chunk.ok()?;
         // SAFETY: page-aligned, within the mapping, zeroed, ours alone until its magic is stored.
         let head = unsafe { chunk.as_ref() };
         head.kind.store(kind as u32, Relaxed);
         head.blocks.store(blocks, Relaxed);
         head.task.store(task, Relaxed);
         head.sequence.store(sequence, Relaxed);
-        if kind != ChunkKind::Log {
-            self.populate(chunk.cast(), bytes);
-        }
         Some(chunk)
+    }
+
+    /// Claims blocks in a row, and takes the room for them.
+    fn take_blocks(&self, kind: ChunkKind, blocks: u32) -> Result<NonNull<ChunkHeader>, NoRoom> {
+        let limit = if kind == ChunkKind::Events {
+            event_blocks(self.max_blocks)
+        } else {
+            self.max_blocks
+        };
+        let claim = |next: u32| next.checked_add(blocks).filter(|end| *end <= limit);
+        let Ok(block) = self.next_block.fetch_update(AcqRel, Relaxed, claim) else {
+            return Err(if self.is_small {
+                NoRoom::Small
+            } else {
+                NoRoom::Full
+            });
+        };
+        let end = block + blocks;
+        // SAFETY: the claimed blocks lie within the mapping (`limit`).
+        let at = unsafe { self.base().add(block as usize * BLOCK) };
+        let at = NonNull::new(at).ok_or(NoRoom::Refused)?;
+        let (offset, bytes) = (u64::from(block) * BLOCK as u64, blocks as usize * BLOCK);
+        // SAFETY: a part of our mapping that this thread alone has claimed.
+        if let Err(why) = unsafe { self.room.take(at, offset, bytes) } {
+            // If others have claimed blocks behind them, they stay without room: a hole of zeros, which readers skip.
+            let _ = self
+                .next_block
+                .compare_exchange(end, block, AcqRel, Relaxed);
+            return Err(why);
+        }
+        let header = self.header();
+        header.next_block.fetch_max(end, AcqRel);
+        header.reserved_blocks.fetch_max(end, Relaxed);
+        Ok(at.cast())
     }
 
     /// Publishes a chunk whose header stands.
@@ -468,22 +560,24 @@ impl Recording {
         unsafe { chunk.as_ref() }.magic.store(CHUNK_MAGIC, Release);
     }
 
-    /// Makes pages resident that are about to be written: one call is cheaper than a page fault for each, and who writes may be waited
-    /// for. Kernels before 5.14 do not know it: no harm.
-    fn populate(&self, at: NonNull<u8>, bytes: usize) {
-        // SAFETY: called with a part of a chunk, which is part of our own mapping.
-        unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) };
-    }
-
     /// Gives pages that are written no more back to the operating system; their bytes are in the file. Nothing in them should
     /// be read afterwards: the kernel maps sixteen pages around one that is read.
     pub(super) fn release(&self, at: NonNull<u8>, bytes: usize) {
-        // SAFETY: as above, and the mapping is shared, so the pages come back when they are touched.
-        unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
+        self.advise(at.as_ptr(), bytes, libc::MADV_DONTNEED);
+    }
+
+    /// Tells the kernel about a part of the mapping.
+    fn advise(&self, at: *mut u8, bytes: usize, what: i32) {
+        // SAFETY: called with whole pages of our own mapping, which is shared: its bytes are in the file, and its pages come back when they
+        // are touched.
+        errno::kept(|| unsafe { libc::madvise(at.cast(), bytes, what) });
     }
 
     /// Appends a record to the log. `false`, and counted as dropped: there is no room.
     pub fn log(&self, record: &Record) -> bool {
+        if self.is_left() {
+            return false;
+        }
         let words = record.encode();
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         // One word more, so that a zero always ends the run.
@@ -516,6 +610,9 @@ impl Recording {
 impl Recording {
     /// Leaves a note for whoever reads the recording. Takes no lock, and may be called while the process is in ruins.
     pub fn note(&self, text: &str) {
+        if self.is_left() {
+            return;
+        }
         for (n, byte) in text.bytes().take(NOTE_BYTES).enumerate() {
             // SAFETY: within block 0, behind the header's fields; a byte is always aligned.
             unsafe { AtomicU8::from_ptr(self.base().add(NOTE_OFFSET + n)) }.store(byte, Relaxed);
@@ -523,9 +620,9 @@ impl Recording {
     }
 }
 
-/// Leaves a note in a recording that could not be claimed, for the tool that made it.
-pub fn note(path: &Path, text: &str) {
-    if let Ok(file) = OpenOptions::new().write(true).open(path) {
+/// Leaves a note in a recording that could not be claimed, for the tool that made it: if it is said which one, in no other.
+pub fn note(path: &Path, expected: Option<&Identity>, text: &str) {
+    if let Ok((file, _)) = identity::open_any(path, expected) {
         let bytes = &text.as_bytes()[..text.len().min(NOTE_BYTES)];
         // If this fails too, the tool says that no runtime recorded: still true.
         let _ = file.write_all_at(bytes, NOTE_OFFSET as u64);
@@ -547,6 +644,22 @@ pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
     file.write_all_at(&anchor.monotonic_ns.to_le_bytes(), at + 8)?;
     file.write_all_at(&code.to_le_bytes(), offset_of!(Header, end_code) as u64)?;
     file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
+}
+
+/// Cuts the file behind its last chunk, where there is only a hole. For the process's starter, when that process is gone: to write to what is
+/// not there any more ends a process. Does nothing to a recording without a name.
+///
+/// # Errors
+/// Those of reading and cutting the file.
+pub fn trim(file: &File) -> io::Result<()> {
+    let mut blocks = [0; 4];
+    file.read_exact_at(&mut blocks, offset_of!(Header, reserved_blocks) as u64)?;
+    let bytes = u64::from(u32::from_le_bytes(blocks).max(1)) * BLOCK as u64;
+    let about = file.metadata()?;
+    if about.nlink() > 0 && bytes < about.len() {
+        file.set_len(bytes)?;
+    }
+    Ok(())
 }
 
 /// Moves the descriptor out of the low numbers, which programs may count on, but not beyond the 64 that the kernel's table

@@ -8,6 +8,7 @@ use std::{
 
 use serde::Serialize;
 use soglia::{
+    model::no_room::{because, rows},
     model::{TargetInfo, target_infos},
     text,
 };
@@ -74,8 +75,9 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
     reader.check_whole()?;
     if dropped > 0 {
         complain(&format!(
-            "{} crossings are not listed: the recording was full (run --max-size makes it larger)",
-            text::count(dropped)
+            "{} crossings are not listed: {}",
+            text::count(dropped),
+            because(&rows(&reader))
         ));
     }
     Ok(())

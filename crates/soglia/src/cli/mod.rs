@@ -8,6 +8,7 @@ mod report;
 mod run;
 mod start;
 mod verify;
+mod watch;
 
 use std::{
     env,

@@ -18,7 +18,7 @@ use soglia_core::{
     admission::Bound,
     trace::{
         life,
-        reader::Reader,
+        reader::{self, Reader},
         writer::{self, Level, Options},
     },
 };
@@ -28,6 +28,7 @@ use super::{
     deadline::Live,
     policy::Told,
     start::{Ready, check_weaving, nothing_recorded},
+    watch::Watch,
 };
 
 /// Every how many signs of life the recording is looked into for calls that miss their deadlines: once a second.
@@ -76,7 +77,7 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     let slots = slots.transpose()?;
     let (file, path) = recording(options)?;
     life::begin_signing(&file).context("cannot write the recording")?;
-    let mut launch = ready.launch(&path, source.name(), &options.watched)?;
+    let mut launch = ready.launch(&file, &path, source.name(), &options.watched)?;
     if options.follow {
         launch = launch.env("SOGLIA_FOLLOW", "1");
     }
@@ -107,11 +108,13 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     // Whoever wants JSON gets that and nothing else.
     let mut live =
         (deadlines.is_some() && options.format == RunFormat::Text).then(|| Live::new(&path));
+    let mut watch = Watch::of(&file, &path)?;
     let mut turns = 0;
     let ended = running
         .wait(|| {
             // Without it, less is known of the end if nobody sees it.
             let _ = life::sign(&file, child);
+            watch.look();
             turns += 1;
             if let Some(live) = live.as_mut().filter(|_| turns % TURNS_A_LOOK == 0) {
                 live.tell();
@@ -186,6 +189,8 @@ fn recording(options: &Run) -> anyhow::Result<(File, PathBuf)> {
 
 /// Writes down how the program ended, and gives the account.
 fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> anyhow::Result<()> {
+    // It is as large as it may become, and most of it is a hole.
+    trim(file, path)?;
     let reader = Reader::open(path)?;
     if !reader.is_claimed() {
         if options.output.is_some() {
@@ -235,6 +240,14 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
     Ok(out.flush()?)
 }
 
+/// Cuts a recording behind what was written, unless its process still writes.
+fn trim(file: &File, path: &Path) -> anyhow::Result<()> {
+    if Reader::open_partial(path)?.ended() != reader::Ended::Running {
+        writer::trim(file)?;
+    }
+    Ok(())
+}
+
 /// Says which files there are now.
 fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> {
     let away = reader.turned_away();
@@ -269,6 +282,9 @@ fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> 
                 .strip_prefix(prefix.as_encoded_bytes());
             if pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit)) {
                 let path = folder.join(&name);
+                // One that cannot be cut now still has all that was recorded.
+                let opened = File::options().read(true).write(true).open(&path);
+                let _ = opened.and_then(|file| trim(&file, &path).map_err(io::Error::other));
                 writeln!(out, "           {}", text::plain_path(&path))?;
             }
         }

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs::File,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +13,7 @@ use soglia::{
     launch::{self, Launch, Switch},
     program::Program,
 };
+use soglia_core::trace::identity::Identity;
 
 use super::Watched;
 
@@ -67,9 +69,10 @@ impl<'a> Ready<'a> {
         Ok(Launch::new(&self.program, self.root.as_ref(), self.args)?)
     }
 
-    /// The program under the engine, which records into the file at this path.
+    /// The program under the engine, which records into this file, opened by this path.
     pub fn launch(
         &self,
+        file: &File,
         recording: &Path,
         source: &str,
         watched: &Watched,
@@ -78,6 +81,7 @@ impl<'a> Ready<'a> {
             .launch_alone()?
             .engine(&self.engine)
             .env("SOGLIA_RECORDING", recording)
+            .env("SOGLIA_RECORDING_ID", Identity::of(file)?.to_string())
             .env("SOGLIA_SOURCE", source)
             .env("SOGLIA_SCOPE", watched.scope()))
     }

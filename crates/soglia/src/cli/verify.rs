@@ -67,7 +67,7 @@ impl Lab<'_> {
         let (file, path) = recording()?;
         let launch = self
             .ready
-            .launch(&path, source, &self.options.watched)?
+            .launch(&file, &path, source, &self.options.watched)?
             .env("SOGLIA_CALLERS", "1");
         let (run, child) = self.start(launch, source, pass_on)?;
         let (exit_code, signal) = (run.exit_code, run.signal);

@@ -24,7 +24,7 @@ use soglia_core::{
 use super::{
     Crossings, FaultRow, LeftOut, Model, Policy, Runtime, Slots, TaskRow, Unwatched,
     lists::{self, Open},
-    overdue,
+    no_room, overdue,
     room::Room,
     targets::Sums,
 };
@@ -197,6 +197,7 @@ impl Model {
             dropped: dropped.saturating_add(reader.dropped_records()),
             dropped_events: all.dropped_events,
             dropped_crossings,
+            no_room: no_room::rows(reader),
             tasks: rows.map(|(row, times)| timed(row, times, &clock)).collect(),
             slow,
             slow_threshold_ns: reader.slow_ns(),

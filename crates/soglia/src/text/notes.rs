@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{HEAD, MOST_ROWS, WARN, count, more, plain, plural};
-use crate::model::Model;
+use crate::model::{Model, no_room::because};
 
 /// What crosses and was not seen.
 pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
@@ -75,8 +75,9 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let records = model.dropped.saturating_sub(crossings);
     if records > 0 {
         lines.push(format!(
-            "{} or stacks were counted but not kept",
-            plural(records, "slow or late call", "slow or late calls")
+            "{} or stacks were counted but not kept: {}",
+            plural(records, "slow or late call", "slow or late calls"),
+            because(&model.no_room)
         ));
     }
     if model.left_out.records > 0 {
@@ -105,10 +106,10 @@ fn dropped(model: &Model) -> Option<String> {
     let crossings = |n| plural(n, "crossing", "crossings");
     let are = |n| if n == 1 { "is" } else { "are" };
     let (events, all) = (model.dropped_events, model.dropped_crossings);
-    let way_out = "the recording was full (--max-size makes it larger)";
+    let way_out = because(&model.no_room);
     // Threads for which there was no room have no task, and neither an account nor events.
     let in_none = format!(
-        "{} of threads that began when it was full {} not in this account",
+        "{} of threads that began when there was no room {} not in this account",
         crossings(all),
         are(all)
     );

@@ -207,9 +207,15 @@ fn variables_of_another_run_are_not_inherited() {
     let names: Vec<&str> = ours
         .filter_map(|line| Some(line.split_once('=')?.0))
         .collect();
-    let mut expected = ["SOGLIA_RECORDING", "SOGLIA_SCOPE", "SOGLIA_SOURCE"].to_vec();
+    let mut expected = [
+        "SOGLIA_RECORDING",
+        "SOGLIA_RECORDING_ID",
+        "SOGLIA_SCOPE",
+        "SOGLIA_SOURCE",
+    ]
+    .to_vec();
     expected.retain(|name| names.contains(name));
-    assert_eq!((names.len(), expected.len()), (3, 3), "{seen}");
+    assert_eq!((names.len(), expected.len()), (4, 4), "{seen}");
 }
 
 #[test]

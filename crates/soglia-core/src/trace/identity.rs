@@ -1,0 +1,171 @@
+//! Which file a recording is: its starter tells the process that shall record into it, which opens it by a path.
+//!
+//! Until the process opens that path, somebody may have put something else there. So it takes no link, no file but the one that was
+//! made, and writes nothing into any other.
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io,
+    mem::offset_of,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+    str::FromStr,
+};
+
+use super::{
+    format::{Header, MAGIC, SESSION_BYTES, VERSION},
+    writer::ClaimError,
+};
+
+/// What tells a recording's file from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    session: [u8; SESSION_BYTES],
+}
+
+impl Identity {
+    /// That of a recording that was made.
+    ///
+    /// # Errors
+    /// Those of reading the file.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let about = file.metadata()?;
+        let mut session = [0; SESSION_BYTES];
+        file.read_exact_at(&mut session, offset_of!(Header, session) as u64)?;
+        Ok(Self {
+            device: about.dev(),
+            inode: about.ino(),
+            session,
+        })
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let session = u128::from_le_bytes(self.session);
+        write!(f, "{:x}.{:x}.{session:x}", self.device, self.inode)
+    }
+}
+
+impl FromStr for Identity {
+    type Err = ClaimError;
+
+    fn from_str(text: &str) -> Result<Self, ClaimError> {
+        let mut parts = text.split('.');
+        let mut part = || u128::from_str_radix(parts.next()?, 16).ok();
+        let mut identity = || {
+            Some(Self {
+                device: part()?.try_into().ok()?,
+                inode: part()?.try_into().ok()?,
+                session: part()?.to_le_bytes(),
+            })
+        };
+        identity().ok_or(ClaimError::Replaced)
+    }
+}
+
+/// Opens a recording of this version to write to it; with `expected`, that one and no other.
+///
+/// # Errors
+/// See [`ClaimError`].
+pub(super) fn open(path: &Path, expected: Option<&Identity>) -> Result<File, ClaimError> {
+    let (file, version) = open_any(path, expected)?;
+    if version != VERSION {
+        return Err(ClaimError::Foreign);
+    }
+    match expected {
+        Some(expected) if Identity::of(&file)? != *expected => Err(ClaimError::Replaced),
+        _ => Ok(file),
+    }
+}
+
+/// The same for a recording of any version, which is told too; of `expected`, only which file it is.
+///
+/// # Errors
+/// See [`ClaimError`].
+pub(super) fn open_any(
+    path: &Path,
+    expected: Option<&Identity>,
+) -> Result<(File, u32), ClaimError> {
+    // To open what is no file may wait, or do things.
+    let mut flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    if !is_descriptor(path) {
+        flags |= libc::O_NOFOLLOW;
+    }
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).custom_flags(flags);
+    let file = options
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP) => ClaimError::Replaced,
+            _ => ClaimError::Os(error),
+        })?;
+    let about = file.metadata()?;
+    let is_other =
+        |expected: &Identity| (about.dev(), about.ino()) != (expected.device, expected.inode);
+    if expected.is_some_and(is_other) {
+        return Err(ClaimError::Replaced);
+    }
+    let mut head = [0; 12];
+    if !about.is_file() || file.read_exact_at(&mut head, 0).is_err() || head[..8] != MAGIC {
+        return Err(ClaimError::Foreign);
+    }
+    let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+    Ok((file, version))
+}
+
+/// Whether a path is `/proc/PID/fd/N`: a link by nature, which only the kernel makes.
+fn is_descriptor(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    let mut parts = path.split('/');
+    let number = |part: Option<&str>| part.is_some_and(|part| part.parse::<u32>().is_ok());
+    parts.next() == Some("")
+        && parts.next() == Some("proc")
+        && number(parts.next())
+        && parts.next() == Some("fd")
+        && number(parts.next())
+        && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_brings_an_identity_over() {
+        let identity = Identity {
+            device: 0xfd01,
+            inode: u64::MAX,
+            session: [7; SESSION_BYTES],
+        };
+        let parsed: Identity = identity.to_string().parse().unwrap();
+        assert_eq!(parsed, identity);
+        for bad in [
+            "",
+            "1.2",
+            "1.2.x",
+            "1.2.",
+            "-1.2.3",
+            "10000000000000000.1.1",
+        ] {
+            assert!(bad.parse::<Identity>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn descriptors_are_told_from_files() {
+        for (path, is) in [
+            ("/proc/12/fd/3", true),
+            ("/proc/self/fd/3", false),
+            ("/proc/12/fd/../../x", false),
+            ("/proc/12/fd/3/x", false),
+            ("proc/12/fd/3", false),
+            ("/tmp/a", false),
+        ] {
+            assert_eq!(is_descriptor(Path::new(path)), is, "{path}");
+        }
+    }
+}
