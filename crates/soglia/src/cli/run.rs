@@ -77,6 +77,7 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     let slots = slots.transpose()?;
     let (file, path) = recording(options)?;
     life::begin_signing(&file).context("cannot write the recording")?;
+    let mut watch = Watch::of(&file, &path)?;
     let mut launch = ready.launch(&file, &path, source.name(), &options.watched)?;
     if options.follow {
         launch = launch.env("SOGLIA_FOLLOW", "1");
@@ -108,7 +109,6 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
     // Whoever wants JSON gets that and nothing else.
     let mut live =
         (deadlines.is_some() && options.format == RunFormat::Text).then(|| Live::new(&path));
-    let mut watch = Watch::of(&file, &path)?;
     let mut turns = 0;
     let ended = running
         .wait(|| {
@@ -133,6 +133,10 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
             loose.pid,
             loose.why
         );
+    }
+    // Nothing can be told of what is gone.
+    if !watch.end() {
+        ended.propagate();
     }
     if let Err(error) = finish(options, &file, &path, child, ended) {
         complain(&format!("{error:#}"));

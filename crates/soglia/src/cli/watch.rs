@@ -13,7 +13,8 @@ pub struct Watch<'a> {
     file: &'a File,
     path: PathBuf,
     bytes: u64,
-    told: bool,
+    /// The size that somebody gave it.
+    cut_at: Option<u64>,
 }
 
 impl<'a> Watch<'a> {
@@ -23,24 +24,32 @@ impl<'a> Watch<'a> {
             file,
             path: path.to_owned(),
             bytes: file.metadata()?.len(),
-            told: false,
+            cut_at: None,
         })
     }
 
     /// Looks whether somebody has cut it. Then it gets its size again: a program that has not written to it meanwhile lives on.
     pub fn look(&mut self) {
-        let is_cut = |about: std::fs::Metadata| about.len() < self.bytes;
-        if !self.file.metadata().is_ok_and(is_cut) {
+        let size = self.file.metadata().map(|about| about.len());
+        let Some(cut_at) = size.ok().filter(|size| *size < self.bytes) else {
             return;
-        }
+        };
         // If that fails, the program may end by a signal, as it may have already.
         let _ = self.file.set_len(self.bytes);
-        if !self.told {
-            self.told = true;
+        if self.cut_at.replace(cut_at).is_none() {
             complain(&format!(
                 "{} was cut while the program ran: what was recorded before is lost, and the program may have ended because of it",
                 self.path.display()
             ));
         }
+    }
+
+    /// The program has ended. Whether its recording is whole; if not, what is left has the size that somebody gave it.
+    pub fn end(&mut self) -> bool {
+        self.look();
+        if let Some(size) = self.cut_at {
+            let _ = self.file.set_len(size);
+        }
+        self.cut_at.is_none()
     }
 }
