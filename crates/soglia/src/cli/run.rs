@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, IsTerminal, Write},
     num::NonZeroU16,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -193,10 +194,19 @@ fn recording(options: &Run) -> anyhow::Result<(File, PathBuf)> {
 
 /// Writes down how the program ended, and gives the account.
 fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> anyhow::Result<()> {
+    // By that path there may be another file by now.
+    let own = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     // It is as large as it may become, and most of it is a hole.
-    trim(file, path)?;
-    let reader = Reader::open(path)?;
+    trim(file, &own)?;
+    let reader = Reader::open(&own)?;
+    let is_there = options.output.is_none() || is_at(path, file);
     if !reader.is_claimed() {
+        if !is_there {
+            anyhow::bail!(
+                "nothing was recorded: somebody has moved {} or put another file in its place",
+                path.display()
+            );
+        }
         if options.output.is_some() {
             fs::remove_file(path).ok();
         }
@@ -212,7 +222,13 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
             },
         )?;
     }
-    let reader = Reader::open(path)?;
+    if !is_there {
+        complain(&format!(
+            "somebody has moved {} or put another file in its place",
+            path.display()
+        ));
+    }
+    let reader = Reader::open(&own)?;
     let mut model = Model::of(&reader, false);
     reader.check_whole()?;
     if options.quiet {
@@ -242,6 +258,13 @@ fn finish(options: &Run, file: &File, path: &Path, child: u32, ended: Ended) -> 
         }
     }
     Ok(out.flush()?)
+}
+
+/// Whether this file lies there.
+fn is_at(path: &Path, file: &File) -> bool {
+    let of = |about: fs::Metadata| (about.dev(), about.ino());
+    let (there, own) = (fs::symlink_metadata(path).map(of), file.metadata().map(of));
+    there.is_ok_and(|there| own.is_ok_and(|own| own == there))
 }
 
 /// Cuts a recording behind what was written, unless its process still writes.

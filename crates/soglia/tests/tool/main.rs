@@ -22,6 +22,7 @@ mod programs;
 mod recording;
 mod refused;
 mod required;
+mod room;
 mod schema;
 mod semantics;
 mod slots;
