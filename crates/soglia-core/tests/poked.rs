@@ -48,7 +48,7 @@ fn work(recording: &'static Recording, seed: u64, until: Instant) {
     let mut open: Vec<(u32, Side)> = Vec::new();
     let mut goal = 3;
     let mut crossings = 0_u64;
-    while crossings % 1000 != 0 || Instant::now() < until {
+    while !crossings.is_multiple_of(1000) || Instant::now() < until {
         crossings += 1;
         match random.below(2000) {
             0..40 => goal = random.below(8) as usize,
@@ -153,7 +153,7 @@ fn a_process_lives_whatever_is_written_into_its_recording() {
             begun.push(byte[0]);
         }
         let mut random = Random(0x0dd0_5eed);
-        let mut pokes = 0;
+        let mut pokes = 0_u64;
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
@@ -175,7 +175,7 @@ fn a_process_lives_whatever_is_written_into_its_recording() {
             let length = if random.below(2) == 0 { 4 } else { 8 };
             poke(&file, at, &word.to_le_bytes()[..length]);
             pokes += 1;
-            if pokes % 64 == 0 {
+            if pokes.is_multiple_of(64) {
                 thread::sleep(Duration::from_micros(50));
             }
         };
