@@ -15,6 +15,7 @@
 //! | [`objects`] | where a native function lies in memory | first return of a target |
 //! | [`policy`] | which calls shall not be made as they are | load of a module, calls of a limited number |
 //! | [`required`] | ends the process where what was asked for cannot hold | start |
+//! | [`judge`], [`aliases`] | what a call leads to, and whether a policy allows it | first call of a target |
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
@@ -28,11 +29,13 @@
     reason = "lives inside the CLR's process and speaks its ABI"
 )]
 
+mod aliases;
 mod boundary;
 mod clerk;
 mod deadline;
 mod engine;
 mod hosting;
+mod judge;
 mod life;
 mod memory;
 mod metadata;

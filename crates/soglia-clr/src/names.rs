@@ -375,7 +375,7 @@ pub fn function_pointer(assembly: &str, path: &Path) -> TargetNames {
 }
 
 /// The library and the entry point that calls end up in, as far as they are named.
-fn called(names: &TargetNames) -> Option<(String, String)> {
+pub fn called(names: &TargetNames) -> Option<(String, String)> {
     let (library, entry) = (names.library.clone()?, names.entry.clone()?);
     Some(match names.redirected_to.as_deref() {
         None => (library, entry),

@@ -96,7 +96,7 @@ pub fn linked(record: usize, entry: &str) -> Option<usize> {
 }
 
 /// Reads words that may not be there. Answers how many are.
-fn peek(from: usize, into: &mut [usize]) -> usize {
+pub fn peek(from: usize, into: &mut [usize]) -> usize {
     let here = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
         iov_len: size_of_val(into),

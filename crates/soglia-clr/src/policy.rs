@@ -14,7 +14,7 @@ use soglia_core::{
     trace::log::{PolicyInForce, TargetNames},
 };
 
-use crate::{source::woven, weave::Refusal};
+use crate::{aliases::Aliases, source::woven, weave::Refusal};
 
 /// A policy, and how many calls its rules still allow.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Ruling {
     pub gate: Option<(Gate, Refusal)>,
     /// They go elsewhere.
     pub redirect: Option<Destination>,
+    /// They are told to nobody: only what they lead to is judged.
+    pub unwatched: bool,
 }
 
 /// Where calls are asked for.
@@ -94,6 +96,39 @@ impl Rules {
         self.policy.is_empty()
     }
 
+    /// Some calls are refused always, so that what is called has to be known.
+    pub fn judges(&self) -> bool {
+        self.policy.judges()
+    }
+
+    /// Nothing is refused; what would be is counted.
+    pub const fn audits(&self) -> bool {
+        self.policy.audit
+    }
+
+    /// A refused call ends the process.
+    pub const fn is_fatal(&self) -> bool {
+        self.policy.fatal
+    }
+
+    /// How a call is refused that leads to a function with these names, if it is. `call` is what was called, for people.
+    pub fn of_called(&self, found: &Aliases, call: &str) -> Option<policy::Refusal> {
+        self.policy
+            .of_called(&found.libraries, &found.entries, call)
+    }
+
+    /// How a call is refused of which it is not known what it leads to.
+    pub fn of_unknown(&self, call: &str) -> policy::Refusal {
+        self.policy.of_unknown(call)
+    }
+
+    /// How native calls of code that was made at run time are refused, if they are.
+    pub fn refuses_dynamic(&self) -> Option<policy::Refusal> {
+        let refuses = self.judges() && !self.policy.audit && !self.policy.allow_dynamic;
+        let call = "a native call of code that was made at run time (--allow-dynamic allows it)";
+        refuses.then(|| self.policy.of_unknown(call))
+    }
+
     /// Where a rule does not hold, the process must end. An audit lets everything pass anyway.
     pub const fn must_hold(&self) -> bool {
         !self.is_empty() && !self.policy.audit
@@ -132,7 +167,12 @@ impl Rules {
         };
         let is_kept = || self.kept.iter().any(|glob| glob.matches(library, entry));
         match self.policy.of(library, entry) {
-            Verdict::Skip => is_kept().then(Ruling::default),
+            Verdict::Skip if is_kept() => Some(Ruling::default()),
+            // However it is spelled, it may lead to what is refused.
+            Verdict::Skip => self.judges().then(|| Ruling {
+                unwatched: true,
+                ..Ruling::default()
+            }),
             Verdict::Refuse(refusal) if audit => Some(Ruling {
                 gate: gate(&NONE_LEFT, &refusal),
                 ..Ruling::default()
@@ -143,6 +183,7 @@ impl Rules {
             }),
             Verdict::Call { redirect, limit } => Some(Ruling {
                 refusal: None,
+                unwatched: false,
                 redirect: redirect.filter(|_| !audit),
                 gate: limit.and_then(|limit| gate(self.left.get(limit.rule)?, &limit.refusal)),
             }),
@@ -187,6 +228,18 @@ pub extern "C" fn ask(asked: i64) -> i32 {
     i32::from(!asked.gate.audit)
 }
 
+/// The class of an exception.
+pub const fn class_of(exception: Exception) -> &'static str {
+    match exception {
+        Exception::UnauthorizedAccess => "System.UnauthorizedAccessException",
+        Exception::EntryPointNotFound => "System.EntryPointNotFoundException",
+        Exception::DllNotFound => "System.DllNotFoundException",
+        Exception::NotSupported => "System.NotSupportedException",
+        Exception::InvalidOperation => "System.InvalidOperationException",
+        Exception::Com => "System.Runtime.InteropServices.COMException",
+    }
+}
+
 /// What the CLR is made to throw.
 fn thrown(refusal: &policy::Refusal, fatal: bool) -> Refusal {
     let hresult = match (refusal.exception, refusal.by) {
@@ -204,14 +257,7 @@ fn thrown(refusal: &policy::Refusal, fatal: bool) -> Refusal {
         ) => None,
     };
     Refusal {
-        exception: match refusal.exception {
-            Exception::UnauthorizedAccess => "System.UnauthorizedAccessException",
-            Exception::EntryPointNotFound => "System.EntryPointNotFoundException",
-            Exception::DllNotFound => "System.DllNotFoundException",
-            Exception::NotSupported => "System.NotSupportedException",
-            Exception::InvalidOperation => "System.InvalidOperationException",
-            Exception::Com => "System.Runtime.InteropServices.COMException",
-        },
+        exception: class_of(refusal.exception),
         hresult,
         message: refusal.message.clone(),
         fatal,

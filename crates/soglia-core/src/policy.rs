@@ -12,6 +12,8 @@
 //! | 4. is it watched? | a `skip` matches, or there are `only` rules and none matches | not at all, if no answer above concerns it |
 //!
 //! So refusals are never lost to `skip` or to a redirection, and of several rules the order decides.
+//!
+//! What a call leads to is judged once more, by `deny` and `allow-only`, when that is known ([`Policy::of_called`]).
 
 mod code;
 mod glob;
@@ -30,6 +32,8 @@ pub struct Policy {
     pub audit: bool,
     /// A refused call ends the process.
     pub fatal: bool,
+    /// Code that is made at run time may call native functions, of which no rule is told.
+    pub allow_dynamic: bool,
 }
 
 /// What shall become of some targets.
@@ -311,6 +315,53 @@ impl Policy {
         self.rules.is_empty()
     }
 
+    /// It refuses some calls always, so that what is called has to be known.
+    pub fn judges(&self) -> bool {
+        let judges = |rule: &Rule| matches!(rule.kind(), Kind::Deny | Kind::AllowOnly);
+        self.rules.iter().any(judges)
+    }
+
+    /// Whether a function may be called that has all these names, in an object of all these names: what a call leads to,
+    /// however it is spelled. A function without a name has the name "", which only `*` matches. `call` says what
+    /// was called, for people.
+    ///
+    /// `deny` refuses if it is about any of the names, `allow-only` allows if it is about any.
+    pub fn of_called(
+        &self,
+        libraries: &[String],
+        entries: &[String],
+        call: &str,
+    ) -> Option<Refusal> {
+        let about = |rule: &&Rule| {
+            let matches = |library: &String| {
+                let mut entries = entries.iter();
+                entries.any(|entry| rule.target().matches(library, entry))
+            };
+            libraries.iter().any(matches)
+        };
+        let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);
+        if let Some(rule @ Rule::Deny { thrown, .. }) = of(Kind::Deny).find(about) {
+            return Some(thrown.refusal(Kind::Deny, format!("{rule} refused {call}")));
+        }
+        let globs: Vec<&Glob> = of(Kind::AllowOnly).map(Rule::target).collect();
+        (!globs.is_empty() && !of(Kind::AllowOnly).any(|rule| about(&rule)))
+            .then(|| refused_by_all(&globs, call))
+    }
+
+    /// How a call is refused of which it cannot be told, or shall not be asked, what it leads to.
+    pub fn of_unknown(&self, call: &str) -> Refusal {
+        let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);
+        if let Some(rule @ Rule::Deny { thrown, .. }) = of(Kind::Deny).next() {
+            let exception = Thrown {
+                message: None,
+                ..thrown.clone()
+            };
+            return exception.refusal(Kind::Deny, format!("{rule} refused {call}"));
+        }
+        let globs: Vec<&Glob> = of(Kind::AllowOnly).map(Rule::target).collect();
+        refused_by_all(&globs, call)
+    }
+
     /// The indices of all rules that are about this target, whether they decide or not.
     pub fn about(&self, library: &str, entry: &str) -> impl Iterator<Item = usize> {
         let matches = |rule: &Rule| rule.target().matches(library, entry);
@@ -328,8 +379,7 @@ impl Policy {
         }
         if of(Kind::AllowOnly).next().is_some() && first(Kind::AllowOnly).is_none() {
             let globs: Vec<&Glob> = of(Kind::AllowOnly).map(Rule::target).collect();
-            let what = format!("{} refused {library}!{entry}", allow_only(&globs));
-            return Verdict::Refuse(Thrown::default().refusal(Kind::AllowOnly, what));
+            return Verdict::Refuse(refused_by_all(&globs, &format!("{library}!{entry}")));
         }
         let redirect = match first(Kind::Redirect) {
             Some(Rule::Redirect { to, .. }) => Some(to.clone()),
@@ -379,6 +429,11 @@ impl Thrown {
             },
         }
     }
+}
+
+fn refused_by_all(globs: &[&Glob], call: &str) -> Refusal {
+    let what = format!("{} refused {call}", allow_only(globs));
+    Thrown::default().refusal(Kind::AllowOnly, what)
 }
 
 /// Long lists are for the policy itself to tell.

@@ -185,6 +185,11 @@ fn native_for(pointer: usize, class: usize) -> usize {
     }
 }
 
+/// The native function that a pointer stands for, if it is one of ours that stands for another.
+pub fn native(pointer: usize) -> usize {
+    TRAMPOLINES.outward(pointer).unwrap_or(pointer)
+}
+
 /// A module is about to be unloaded.
 pub fn module_unloaded() {
     *TYPES.write().unwrap_or_else(PoisonError::into_inner) = None;

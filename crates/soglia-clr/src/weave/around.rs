@@ -20,6 +20,7 @@ use super::{
     hooks::Signatures,
     il::{Code, Hook, Pair},
     pointers,
+    ruled::How,
     sig::{self, MethodSig},
 };
 use crate::{
@@ -99,7 +100,11 @@ pub struct Call {
     /// Asked before each call, and what is thrown if the answer is no.
     pub(super) gate: Option<(&'static Asked, Refusal)>,
     /// What is called instead.
-    redirect: Option<Destination>,
+    pub(super) redirect: Option<Destination>,
+    /// What it leads to is judged before the first call.
+    pub(super) judged: bool,
+    /// Nothing else is done.
+    unwatched: bool,
 }
 
 impl Call {
@@ -108,6 +113,7 @@ impl Call {
         method: Method,
         name: &str,
         ruling: Ruling,
+        judged: bool,
         number: impl FnOnce(Option<String>) -> u32,
     ) -> Self {
         let id = number(ruling.redirect.as_ref().map(Destination::to_string));
@@ -120,12 +126,17 @@ impl Call {
                 .gate
                 .map(|(gate, refusal)| (gate.before(id), refusal)),
             redirect: ruling.redirect,
+            judged: judged && method.side == Side::Unmanaged,
+            unwatched: ruling.unwatched,
         }
     }
 
     /// Something must become of it, which is lost if it cannot be woven around.
     pub const fn is_ruled(&self) -> bool {
-        matches!(self.manner, Manner::Refused(_)) || self.gate.is_some() || self.redirect.is_some()
+        matches!(self.manner, Manner::Refused(_))
+            || self.gate.is_some()
+            || self.redirect.is_some()
+            || self.judged
     }
 }
 
@@ -268,11 +279,17 @@ impl<'a> Weaver<'a> {
             Manner::Watched => {
                 let native = self.native(call, before)?;
                 let mut code = Code::new();
+                let how = self.judge(&mut code, call, native, before, signature)?;
                 self.gate(&mut code, call)?;
-                if self.emitter.engine.tells {
-                    self.telling(code, call.id, native, signature)?
+                if call.unwatched {
+                    let returns = !signature.returns_void();
+                    self.make(&mut code, &how, native, signature);
+                    code.ret(returns);
+                    code.finish(None).ok_or(Error::UNWRITABLE)?
+                } else if self.emitter.engine.tells {
+                    self.telling(code, call.id, native, &how, signature)?
                 } else {
-                    self.calling(code, call.id, native, signature)?
+                    self.calling(code, call.id, native, &how, signature)?
                 }
             }
         };
@@ -320,14 +337,13 @@ impl<'a> Weaver<'a> {
         mut code: Code,
         id: u32,
         native: MdToken,
+        how: &How,
         signature: &MethodSig,
     ) -> Result<Vec<u8>, Error> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
-        let args = signature.args() as u16;
         if self.emitter.engine.counts() {
             code.hooks(id, self.hooks.pair(woven::count, woven::count_slow));
-            code.arguments(args);
-            code.call(native, args, ret.is_some());
+            self.make(&mut code, how, native, signature);
             code.ret(ret.is_some());
             return code.finish(None).ok_or(Error::UNWRITABLE);
         }
@@ -338,10 +354,7 @@ impl<'a> Weaver<'a> {
         code.hooks(id, Pair { quick, slow });
         code.watched(
             ret,
-            |code| {
-                code.arguments(args);
-                code.call(native, args, ret.is_some());
-            },
+            |code| self.make(code, how, native, signature),
             |code| code.hook(id, self.hooks.slow_void(woven::enter_failed)),
         );
         code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));

@@ -128,8 +128,18 @@ impl Plain<'_> {
     }
 }
 
-/// Takes such a body apart. `None`: it is of another kind, or cannot be read.
-pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
+/// A body in which nothing is protected, with all its returns.
+pub fn whole(body: &[u8]) -> Option<Plain<'_>> {
+    let (start, end, stack, locals) = unprotected(body)?;
+    Some(Plain {
+        code: &body[start..end],
+        stack,
+        locals,
+    })
+}
+
+/// Where the code of such a body begins and ends, its stack, its local variables.
+fn unprotected(body: &[u8]) -> Option<(usize, usize, u16, Option<MdToken>)> {
     let (start, end) = code(body)?;
     let (stack, locals) = if start == HEADER {
         let flags = u16::from_le_bytes(*body.first_chunk()?);
@@ -141,6 +151,12 @@ pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
     } else {
         (TINY_STACK, MdToken(0))
     };
+    Some((start, end, stack, (!locals.is_nil()).then_some(locals)))
+}
+
+/// Takes such a body apart. `None`: it is of another kind, or cannot be read.
+pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
+    let (start, end, stack, locals) = unprotected(body)?;
     let (code, mut at) = (&body[..end], start);
     loop {
         let (opcode, next) = (*code.get(at)?, next(code, at)?);
@@ -153,7 +169,7 @@ pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
     Some(Plain {
         code: &code[start..at],
         stack,
-        locals: (!locals.is_nil()).then_some(locals),
+        locals,
     })
 }
 

@@ -25,9 +25,9 @@ use super::{
     emit::Emitter,
     hidden,
     il::Code,
-    occasions, r2r, sig,
+    judged, occasions, r2r, sig,
 };
-use crate::{engine::Engine, metadata::Scope};
+use crate::{engine::Engine, metadata::Scope, required};
 
 /// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
 pub(super) fn patch(
@@ -50,6 +50,12 @@ pub(super) fn patch(
         }
         if engine.tells {
             patched.extend(give_occasions(engine, corelib, precompiled));
+        }
+        if engine.rules.judges() {
+            match judged::take_over(engine, corelib, precompiled) {
+                Ok(changed) => patched.extend(changed),
+                Err(why) => unjudged(engine, &why),
+            }
         }
     });
     if there.is_none() {
@@ -98,7 +104,19 @@ fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
     }
 }
 
+/// What calls lead to is not known.
+fn unjudged(engine: &Engine, why: &str) {
+    if engine.rules.must_hold() {
+        required::end("the policy", why);
+    }
+    let text = format!("policy: calls are judged by how they are spelled alone: {why}");
+    engine.recording.log(&Record::Remark { text });
+}
+
 fn delegates_unseen(engine: &Engine, why: &str) {
+    if engine.rules.judges() {
+        unjudged(engine, why);
+    }
     for side in [Side::Managed, Side::Unmanaged] {
         engine.unwatched(Unwatched {
             side: Some(side),
@@ -292,13 +310,24 @@ impl<'a> CoreLib<'a> {
 
     /// The same taken apart, if it is plain.
     pub(super) fn body(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
-        self.whole_body(method)
-            .and_then(body::plain)
-            .ok_or_else(|| {
-                let name = self.before(method).map(|before| before.name);
-                let name = String::from_utf16_lossy(&name.unwrap_or_default());
-                format!("{name} in System.Private.CoreLib has no code, or code of an unknown shape")
-            })
+        self.taken_apart(method, body::plain)
+    }
+
+    /// The same with all its returns, if nothing in it is protected.
+    pub(super) fn unprotected(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
+        self.taken_apart(method, body::whole)
+    }
+
+    fn taken_apart<'b>(
+        &'b self,
+        method: MdToken,
+        apart: fn(&'b [u8]) -> Option<body::Plain<'b>>,
+    ) -> Result<body::Plain<'b>, String> {
+        self.whole_body(method).and_then(apart).ok_or_else(|| {
+            let name = self.before(method).map(|before| before.name);
+            let name = String::from_utf16_lossy(&name.unwrap_or_default());
+            format!("{name} in System.Private.CoreLib has no code, or code of an unknown shape")
+        })
     }
 
     pub(super) fn set_body(&self, method: MdToken, body: &[u8]) -> Result<(), String> {

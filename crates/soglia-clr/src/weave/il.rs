@@ -55,6 +55,8 @@ mod op {
     pub const LDIND_U1: u8 = 0x47;
     pub const LDIND_I: u8 = 0x4D;
     pub const ADD: u8 = 0x58;
+    pub const AND: u8 = 0x5F;
+    pub const SHR_UN: u8 = 0x64;
     pub const CONV_I4: u8 = 0x69;
     pub const CONV_U8: u8 = 0x6E;
     pub const CALLVIRT: u8 = 0x6F;
@@ -64,6 +66,7 @@ mod op {
     pub const THROW: u8 = 0x7A;
     pub const LDFLD: u8 = 0x7B;
     pub const BOX: u8 = 0x8C;
+    pub const LDELEM_U1: u8 = 0x91;
     pub const LDTOKEN: u8 = 0xD0;
     pub const CONV_I: u8 = 0xD3;
     pub const ENDFAULT: u8 = 0xDC;
@@ -219,6 +222,21 @@ impl Code {
         self.byte(op::ADD, 2, 1);
     }
 
+    /// The bits that both have.
+    pub fn and(&mut self) {
+        self.byte(op::AND, 2, 1);
+    }
+
+    /// Shifts the lower one right by the upper one.
+    pub fn shr_un(&mut self) {
+        self.byte(op::SHR_UN, 2, 1);
+    }
+
+    /// Loads a byte of an array; its place is above it.
+    pub fn ldelem_u1(&mut self) {
+        self.byte(op::LDELEM_U1, 2, 1);
+    }
+
     /// Whether two are equal.
     pub fn ceq(&mut self) {
         self.byte(op::WIDE, 2, 1);
@@ -250,6 +268,12 @@ impl Code {
         self.stack(0, stack.into());
         self.stack(stack.into(), puts);
         self.bytes.extend(code);
+    }
+
+    /// Goes on as another body, all of it: that one returns.
+    pub fn goes_on_as(&mut self, code: &[u8], stack: u16) {
+        self.inlined(code, stack, 0);
+        self.never_goes_on(true);
     }
 
     /// Loads an `int32`.

@@ -23,6 +23,7 @@
 //! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
 //! | [`corelib`] | changes of methods of System.Private.CoreLib |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
+//! | [`judged`] | where CoreLib looks for libraries and takes in code that is made at run time, for policies |
 //! | [`occasions`] | where threads sleep, wait and so on, of which a host is told |
 //! | [`hidden`] | where CoreLib would come upon what was woven |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
@@ -43,6 +44,7 @@ mod emit;
 mod hidden;
 mod hooks;
 pub mod il;
+mod judged;
 mod occasions;
 mod pointers;
 pub mod r2r;
@@ -72,6 +74,7 @@ use windows_core::Interface;
 use crate::{
     boundary, clerk,
     engine::{self, Engine},
+    judge,
     metadata::{Scope, string},
     names::{describe_method, function_pointer, is_of_framework},
     required,
@@ -218,7 +221,9 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let pointers = scope.calls_pointers();
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
-    let there = found.len();
+    // What the framework calls, it spells as it is.
+    let judged = engine.rules.judges() && !is_of_framework(&loaded.assembly, &loaded.path);
+    let mut left_out = 0;
     let calls: Vec<around::Call> = found
         .into_iter()
         .filter_map(|method| {
@@ -226,14 +231,21 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             for rule in engine.rules.newly_apply(&names) {
                 engine.recording.log(&Record::RuleApplies { rule });
             }
-            let ruling = engine.rules.of(&names)?;
-            let name = names.method.clone().unwrap_or_default();
-            Some(around::Call::new(method, &name, ruling, |redirected_to| {
-                add(TargetNames {
-                    redirected_to,
-                    ..names
-                })
-            }))
+            let ruling = engine.rules.of(&names).filter(|r| judged || !r.unwatched);
+            left_out += usize::from(ruling.as_ref().is_none_or(|ruling| ruling.unwatched));
+            let (ruling, name) = (ruling?, names.method.clone().unwrap_or_default());
+            Some(around::Call::new(
+                method,
+                &name,
+                ruling,
+                judged,
+                |redirected_to| {
+                    add(TargetNames {
+                        redirected_to,
+                        ..names
+                    })
+                },
+            ))
         })
         .collect();
     let unwatched = |side, method: Option<&str>, text| {
@@ -244,16 +256,18 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             text,
         });
     };
-    if there > calls.len() {
+    if left_out > 0 {
         let text = format!(
-            "{} native functions that {} calls are left out by --only or --skip",
-            there - calls.len(),
+            "{left_out} native functions that {} calls are left out by --only or --skip",
             loaded.assembly
         );
         unwatched(Some(Side::Unmanaged), None, text);
     }
     if calls.is_empty() && pointers.is_none() {
         return remember(module, Woven::untouched(precompiled, look));
+    }
+    if judged && calls.iter().any(|call| call.judged) {
+        judge::module_woven(module, loaded.assembly_id);
     }
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
@@ -339,6 +353,7 @@ fn remember(module: ModuleId, woven: Woven) {
 pub fn module_unloaded(module: ModuleId) {
     dynamic::module_unloaded(module);
     hidden::forget(module);
+    judge::module_unloaded(module);
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.modules.get_or_insert_default().remove(&module);
 }
@@ -386,6 +401,7 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
 /// A module as the CLR tells of it.
 struct Loaded {
     assembly: String,
+    assembly_id: AssemblyId,
     path: PathBuf,
     flags: u32,
     base: *const u8,
@@ -413,6 +429,7 @@ impl Loaded {
         })?;
         Some(Self {
             assembly: engine.assembly_name(assembly_id)?,
+            assembly_id,
             path: path.into(),
             flags,
             base,

@@ -1,19 +1,116 @@
 //! What is put in the place of a call, or in front of it, by a policy.
 
-use soglia_abi::profiler::metadata_flags::{
-    mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle,
+use soglia_abi::{
+    ids::MdToken,
+    profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle},
 };
 
 use super::{
     around::{Call, PRESERVE_SIG, Refusal, Weaver},
-    before::{Error, Import, wide},
-    emit::{GLOBAL, NewMethod},
+    before::{self, Before, Error, has_attribute, wide},
+    emit::{Emitter, GLOBAL, NewMethod},
     il::Code,
-    sig,
+    sig::{self, MethodSig},
+    told,
 };
-use crate::{policy, source::woven};
+use crate::{
+    judge::{self, Import},
+    policy,
+    source::woven,
+};
+
+const CHAR: u8 = 0x03;
+
+/// How a wrapper makes its call.
+pub(super) enum How {
+    /// By the P/Invoke.
+    Import,
+    /// By the pointer that lies at this address, with this signature.
+    Pointer(i64, MdToken),
+}
+
+impl How {
+    /// Makes the call, with the wrapper's own arguments.
+    pub(super) fn call(&self, code: &mut Code, native: MdToken, signature: &MethodSig) {
+        let (args, returns) = (signature.args() as u16, !signature.returns_void());
+        code.arguments(args);
+        match self {
+            Self::Import => code.call(native, args, returns),
+            Self::Pointer(at, of) => {
+                code.ldc_i8(*at);
+                code.conv_i();
+                code.ldind_i();
+                code.calli(*of, args, returns);
+            }
+        }
+    }
+}
+
+/// An import's flag: errno is kept for `Marshal.GetLastPInvokeError`.
+const SETS_LAST_ERROR: u32 = 0x40;
 
 impl Weaver<'_> {
+    /// Makes the call.
+    pub(super) fn make(&self, code: &mut Code, how: &How, native: MdToken, signature: &MethodSig) {
+        how.call(code, native, signature);
+    }
+
+    /// Has what the call leads to judged, once, if it is to be judged. Answers how to call.
+    pub(super) fn judge(
+        &mut self,
+        code: &mut Code,
+        call: &Call,
+        native: MdToken,
+        before: &Before,
+        signature: &MethodSig,
+    ) -> Result<How, Error> {
+        if !call.judged {
+            return Ok(How::Import);
+        }
+        let trusted = call.redirect.is_some();
+        let import = Import::new(call.id, self.emitter.module, native, trusted);
+        let at = |field: *const ()| (field.expose_provenance() as u64).cast_signed();
+        let throw = told::throw_hresult(&mut self.emitter)?;
+        let prepare = told::prepare(&mut self.emitter)?;
+        let (of, go) = (import.address(), code.label());
+        code.ldc_i8(at(std::ptr::from_ref(&import.judged).cast()));
+        code.conv_i();
+        code.ldind_u1();
+        code.ldc_i4(1);
+        code.bge(go);
+        let (permit, unlinked) = (
+            self.hooks.slow(judge::permit),
+            self.hooks.slow_void(judge::unlinked),
+        );
+        code.watched(
+            None,
+            |code| {
+                code.hook_with(of, permit);
+                code.pop();
+                code.ldtoken(native);
+                code.call(prepare, 1, false);
+            },
+            |code| code.hook_with(of, unlinked),
+        );
+        code.hook_with(of, self.hooks.slow(judge::judged));
+        code.call(throw, 1, false);
+        code.place(go);
+        // The compiler has the runtime link such a P/Invoke when it compiles the wrapper, without a permit.
+        if is_compiled_in(&self.emitter, call, before, signature)? {
+            let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
+            let modopt = self.emitter.type_of_corelib(suppressed)?;
+            let params: Vec<&[u8]> = signature.params().collect();
+            let how = sig::Unmanaged::Suppressed { modopt };
+            let of = sig::hook_signature(how, signature.ret(), &params).ok_or(Error::UNWRITABLE)?;
+            let of = self.emitter.stand_alone(&of)?;
+            return Ok(How::Pointer(
+                at(std::ptr::from_ref(&import.target).cast()),
+                of,
+            ));
+        }
+        Ok(How::Import)
+    }
+
     /// A new P/Invoke that leads nowhere.
     pub(super) fn nowhere(&mut self) -> Result<(), Error> {
         let name: Vec<u16> = "<soglia>nowhere".encode_utf16().collect();
@@ -28,7 +125,7 @@ impl Weaver<'_> {
         // Names with a slash are paths, and there is no such folder anywhere.
         let library = self.emitter.module_reference("/dev/null/soglia")?;
         let entry = wide("nowhere");
-        let import = Import {
+        let import = before::Import {
             entry,
             library,
             flags: pmNoMangle,
@@ -93,4 +190,34 @@ impl Weaver<'_> {
         code.throw();
         Ok(())
     }
+}
+
+/// Whether the compiler puts a P/Invoke without a GC transition into its callers, as it does where nothing is marshalled. A call by
+/// pointer does the same there.
+fn is_compiled_in(
+    emitter: &Emitter,
+    call: &Call,
+    before: &Before,
+    signature: &MethodSig,
+) -> Result<bool, Error> {
+    let suppressed = "System.Runtime.InteropServices.SuppressGCTransitionAttribute";
+    let import = &emitter.import;
+    if !has_attribute(import, call.method.token, suppressed)
+        || before.impl_flags & PRESERVE_SIG == 0
+    {
+        return Ok(false);
+    }
+    if before::Import::of(import, call.method.token)?.flags & SETS_LAST_ERROR != 0 {
+        return Ok(false);
+    }
+    const ASSEMBLY: MdToken = MdToken(0x2000_0001);
+    let disabled = "System.Runtime.CompilerServices.DisableRuntimeMarshallingAttribute";
+    let as_they_are = has_attribute(import, ASSEMBLY, disabled);
+    let plain = |of: &[u8]| match of.first() {
+        Some(&(sig::BOOLEAN | CHAR)) => as_they_are,
+        // Numbers, pointers, values, pointers to functions.
+        Some(&(sig::VOID | 0x04..=0x0D | 0x0F | sig::VALUE_TYPE | 0x18 | 0x19 | 0x1B)) => true,
+        _ => false,
+    };
+    Ok(plain(signature.ret()) && signature.params().all(plain))
 }

@@ -8,6 +8,7 @@ use super::{
     emit::Emitter,
     hooks::Signatures,
     il::{Code, Hook},
+    ruled::How,
     sig::{self, MethodSig},
 };
 use crate::tell::hooks;
@@ -29,14 +30,14 @@ fn locals(
 }
 
 /// Throws what an HRESULT stands for.
-fn throw_hresult(emitter: &mut Emitter) -> Result<MdToken, Error> {
+pub(super) fn throw_hresult(emitter: &mut Emitter) -> Result<MdToken, Error> {
     let signature = [0, 1, sig::VOID, sig::INT32];
     let marshal = "System.Runtime.InteropServices.Marshal";
     emitter.method_of_corelib(marshal, "ThrowExceptionForHR", &signature)
 }
 
 /// Has the runtime find the native function of a P/Invoke, as its first call would.
-fn prepare(emitter: &mut Emitter) -> Result<MdToken, Error> {
+pub(super) fn prepare(emitter: &mut Emitter) -> Result<MdToken, Error> {
     let handle = emitter.type_of_corelib("System.RuntimeMethodHandle")?;
     let mut signature = vec![0, 1, sig::VOID, sig::VALUE_TYPE];
     sig::put_type(&mut signature, handle).ok_or(Error::UNWRITABLE)?;
@@ -77,6 +78,7 @@ impl Weaver<'_> {
         mut code: Code,
         id: u32,
         native: MdToken,
+        made: &How,
         signature: &MethodSig,
     ) -> Result<Vec<u8>, Error> {
         let emitter = &mut self.emitter;
@@ -85,13 +87,9 @@ impl Weaver<'_> {
         let of = import.address();
         let how = std::ptr::from_ref(&import.how).expose_provenance();
         let (throw, prepare) = (throw_hresult(emitter)?, prepare(emitter)?);
-        let args = signature.args() as u16;
         let (locals, ret) = locals(emitter, signature)?;
         let (linked, quiet) = (code.label(), code.label());
-        let call = |code: &mut Code| {
-            code.arguments(args);
-            code.call(native, args, ret.is_some());
-        };
+        let call = |code: &mut Code| made.call(code, native, signature);
         code.ldc_i8((how as u64).cast_signed());
         code.conv_i();
         code.ldind_u1();

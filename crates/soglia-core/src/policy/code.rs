@@ -8,6 +8,7 @@ use super::{Destination, DestinationError, Exception, Glob, GlobError, Policy, R
 const FIRST_LINE: &str = "soglia-policy 1";
 const AUDIT: &str = "audit";
 const FATAL: &str = "deny-fatal";
+const DYNAMIC: &str = "allow-dynamic";
 
 /// Why a text is no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,9 @@ impl Policy {
         if self.fatal {
             line(&[FATAL]);
         }
+        if self.allow_dynamic {
+            line(&[DYNAMIC]);
+        }
         for rule in &self.rules {
             let (kind, target) = (rule.kind().name(), rule.target().as_str());
             match rule {
@@ -83,6 +87,7 @@ impl Policy {
             match fields[..] {
                 [AUDIT] => policy.audit = true,
                 [FATAL] => policy.fatal = true,
+                [DYNAMIC] => policy.allow_dynamic = true,
                 [kind, target, ref rest @ ..] => {
                     policy.rules.push(rule(number, kind, target, rest)?)
                 }

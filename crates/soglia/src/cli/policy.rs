@@ -56,6 +56,9 @@ pub struct PolicyOptions {
     /// End the process when a call is refused, instead of an exception that somebody may swallow.
     #[arg(long)]
     deny_fatal: bool,
+    /// With --deny or --allow-only: code that is made at run time may call native functions, which no rule is asked about.
+    #[arg(long)]
+    allow_dynamic: bool,
 }
 
 /// What the engine is told about calls, as text.
@@ -100,6 +103,7 @@ impl PolicyOptions {
             policy.rules.extend(more.policy.rules);
             policy.audit |= more.policy.audit;
             policy.fatal |= more.policy.fatal;
+            policy.allow_dynamic |= more.policy.allow_dynamic;
             let given = &self.deadline;
             let replaced = |d: &Deadline| given.iter().any(|given| given.target == d.target);
             deadlines.extend(more.deadlines.into_iter().filter(|d| !replaced(d)));
@@ -116,7 +120,11 @@ impl PolicyOptions {
         };
         let kills = self::kills(&deadlines);
         if policy.is_empty() {
-            for (given, option) in [(self.audit, "--audit"), (self.deny_fatal, "--deny-fatal")] {
+            for (given, option) in [
+                (self.audit, "--audit"),
+                (self.deny_fatal, "--deny-fatal"),
+                (self.allow_dynamic, "--allow-dynamic"),
+            ] {
                 if given {
                     anyhow::bail!(
                         "{option} without a rule does nothing: add --deny GLOB or --policy FILE"
@@ -128,6 +136,11 @@ impl PolicyOptions {
                 deadlines: told,
                 kills,
             });
+        }
+        if self.allow_dynamic && !policy.judges() {
+            anyhow::bail!(
+                "--allow-dynamic without --deny or --allow-only does nothing: without them, code made at run time is as free"
+            );
         }
         if !woven {
             anyhow::bail!(
@@ -162,6 +175,7 @@ impl PolicyOptions {
             rules: rules.collect(),
             audit: self.audit,
             fatal: self.deny_fatal,
+            allow_dynamic: self.allow_dynamic,
         }
     }
 

@@ -41,3 +41,11 @@ pub extern "C" fn outward_enter(id: i64) {
         enter_slow(id);
     }
 }
+
+/// A native call has ended by an exception before it left.
+pub fn never_left(id: i64) {
+    outward_leave(id);
+    if !only_counts() {
+        super::enter_failed(id);
+    }
+}

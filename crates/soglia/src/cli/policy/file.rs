@@ -17,6 +17,7 @@ use crate::cli::deadline::{self, repeated};
 const DEADLINE: &str = "deadline";
 const AUDIT: &str = "audit";
 const FATAL: &str = "deny-fatal";
+const DYNAMIC: &str = "allow-dynamic";
 
 /// What is wrong with a file, and where: `LINE: KEY: MESSAGE`.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub fn parse(text: &str) -> Result<Contents, Error> {
         match (name, Kind::ALL.into_iter().find(|k| k.name() == name)) {
             (AUDIT, _) => policy.audit = file.boolean(AUDIT, value)?,
             (FATAL, _) => policy.fatal = file.boolean(FATAL, value)?,
+            (DYNAMIC, _) => policy.allow_dynamic = file.boolean(DYNAMIC, value)?,
             (DEADLINE, _) => {
                 for section in file.sections(DEADLINE, value)? {
                     let (found, span) = file.deadline(section)?;
@@ -88,7 +90,7 @@ pub fn parse(text: &str) -> Result<Contents, Error> {
             }
             (_, None) => {
                 let kinds = Kind::ALL.map(Kind::name);
-                let known = [&kinds[..], &[DEADLINE, AUDIT, FATAL]].concat();
+                let known = [&kinds[..], &[DEADLINE, AUDIT, FATAL, DYNAMIC]].concat();
                 return Err(file.unknown(&key.span(), name, &known));
             }
         }

@@ -123,11 +123,11 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "audit = true\ndney = []\n",
-        "2: dney: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, deadline, audit, deny-fatal",
+        "2: dney: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, deadline, audit, deny-fatal, allow-dynamic",
     ),
     (
         "zzz = 1\naaa = 1\n",
-        "1: zzz: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, deadline, audit, deny-fatal",
+        "1: zzz: there is no such key here; there are deny, allow-only, redirect, max-calls, only, skip, deadline, audit, deny-fatal, allow-dynamic",
     ),
     (
         "[[deny]]\ntarget = \"a\"\nmesage = \"b\"\n",

@@ -1,0 +1,322 @@
+//! All names of a native function: of the object that it lies in, and of the symbols that lead to it.
+//!
+//! A function has as many names as its object's dynamic symbols give it (`system` and `__libc_system`), and an object those of its
+//! file, of what symbolic links lead to, and the one that it gives itself. A policy that is about one of them is about the function.
+
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+/// The names of what lies at an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases {
+    /// Of the object: paths, and the names of the files.
+    pub libraries: Vec<String>,
+    /// Of the function that the address is in. One without a name has "".
+    pub entries: Vec<String>,
+}
+
+impl Aliases {
+    /// As people would say it.
+    pub fn shown(&self) -> String {
+        let file = self.libraries.iter().find(|name| !name.contains('/'));
+        let file = file.map_or("?", String::as_str);
+        // Of several names the one without underscores is that which programs use.
+        let mut entries: Vec<&String> = self.entries.iter().collect();
+        entries.sort_by_key(|name| (name.starts_with('_'), name.len()));
+        match entries.first().map(|name| name.as_str()) {
+            None | Some("") => file.to_owned(),
+            Some(entry) => format!("{file}!{entry}"),
+        }
+    }
+}
+
+/// The dynamic linker's record of an object, as far as it is public.
+#[repr(C)]
+struct LinkMap {
+    base: usize,
+    name: *const c_char,
+    dynamic: *const Dynamic,
+}
+
+#[repr(C)]
+struct Dynamic {
+    tag: i64,
+    value: usize,
+}
+
+const DT_NULL: i64 = 0;
+const DT_HASH: i64 = 4;
+const DT_STRTAB: i64 = 5;
+const DT_SYMTAB: i64 = 6;
+const DT_STRSZ: i64 = 10;
+const DT_SONAME: i64 = 14;
+const DT_GNU_HASH: i64 = 0x6fff_fef5;
+
+const RTLD_DL_LINKMAP: c_int = 2;
+
+unsafe extern "C" {
+    fn dladdr1(
+        address: *const c_void,
+        info: *mut libc::Dl_info,
+        extra: *mut *mut c_void,
+        flags: c_int,
+    ) -> c_int;
+}
+
+/// The names of what lies at an address. `None`: no object is there. Takes the loader's lock.
+pub fn at(address: usize) -> Option<Aliases> {
+    let mut extra = std::ptr::null_mut();
+    // SAFETY: any address may be asked about; pointers to locals, and with this flag the last one is a link map's.
+    let map = unsafe {
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        let address = std::ptr::without_provenance(address);
+        if dladdr1(address, &raw mut info, &raw mut extra, RTLD_DL_LINKMAP) == 0 || extra.is_null()
+        {
+            return None;
+        }
+        &*extra.cast::<LinkMap>()
+    };
+    // SAFETY: a string of the loader's, for as long as the object is loaded.
+    let name = unsafe { CStr::from_ptr(map.name) }.to_owned();
+    let _held = Held::of(&name);
+    let path = match name.to_bytes() {
+        b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
+        bytes => Path::new(std::ffi::OsStr::from_bytes(bytes)).to_owned(),
+    };
+    let mut found = Aliases::default();
+    let real = fs::canonicalize(&path).ok();
+    for path in [Some(path), real].into_iter().flatten() {
+        found.library(&path.to_string_lossy());
+        if let Some(file) = path.file_name() {
+            found.library(&file.to_string_lossy());
+        }
+    }
+    if let Some(tables) = Tables::of(map) {
+        if let Some(own) = tables.soname.and_then(|at| tables.text(at)) {
+            found.library(&own);
+        }
+        tables.names_of(address, map.base, &name, &mut found.entries);
+    }
+    if found.entries.is_empty() {
+        found.entries.push(String::new());
+    }
+    Some(found)
+}
+
+impl Aliases {
+    fn library(&mut self, name: &str) {
+        if !name.is_empty() && !self.libraries.iter().any(|known| known == name) {
+            self.libraries.push(name.to_owned());
+        }
+    }
+}
+
+/// An object that is not unloaded meanwhile.
+struct Held(*mut c_void);
+
+impl Held {
+    fn of(name: &CStr) -> Self {
+        let name = match name.to_bytes() {
+            b"" => std::ptr::null(),
+            _ => name.as_ptr(),
+        };
+        // SAFETY: NOLOAD gives a handle to what is loaded already, or null.
+        Self(unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_NOLOAD) })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: our own handle.
+            unsafe { libc::dlclose(self.0) };
+        }
+    }
+}
+
+/// An object's dynamic symbols, where they lie in memory.
+struct Tables {
+    symbols: *const libc::Elf64_Sym,
+    count: usize,
+    strings: *const u8,
+    size: usize,
+    soname: Option<usize>,
+}
+
+impl Tables {
+    fn of(map: &LinkMap) -> Option<Self> {
+        let (mut symbols, mut strings, mut size, mut soname) = (0, 0, 0, None);
+        let (mut hash, mut gnu) = (0, 0);
+        // The loader adds the base where it can write; the kernel's own object stays as it is.
+        let place = |value: usize| {
+            if value < map.base {
+                value + map.base
+            } else {
+                value
+            }
+        };
+        let mut entry = map.dynamic;
+        if entry.is_null() {
+            return None;
+        }
+        loop {
+            // SAFETY: the object's dynamic section, which ends with a null entry.
+            let Dynamic { tag, value } = unsafe { entry.read() };
+            match tag {
+                DT_NULL => break,
+                DT_SYMTAB => symbols = place(value),
+                DT_STRTAB => strings = place(value),
+                DT_STRSZ => size = value,
+                DT_SONAME => soname = Some(value),
+                DT_HASH => hash = place(value),
+                DT_GNU_HASH => gnu = place(value),
+                _ => {}
+            }
+            entry = entry.wrapping_add(1);
+        }
+        if symbols == 0 || strings == 0 {
+            return None;
+        }
+        // SAFETY: the object's own hash tables, where its dynamic section says.
+        let count = unsafe {
+            match (hash, gnu) {
+                (0, 0) => return None,
+                (0, gnu) => symbols_by_gnu_hash(gnu),
+                (hash, _) => std::ptr::with_exposed_provenance::<u32>(hash).add(1).read() as usize,
+            }
+        };
+        Some(Self {
+            symbols: std::ptr::with_exposed_provenance(symbols),
+            count,
+            strings: std::ptr::with_exposed_provenance(strings),
+            size,
+            soname,
+        })
+    }
+
+    fn text(&self, at: usize) -> Option<String> {
+        let room = self.size.checked_sub(at)?;
+        // SAFETY: within the object's table of strings.
+        let bytes = unsafe { std::slice::from_raw_parts(self.strings.add(at), room) };
+        let text = CStr::from_bytes_until_nul(bytes).ok()?;
+        Some(text.to_string_lossy().into_owned())
+    }
+
+    /// The names of all symbols that the address is in, or that lead to it.
+    fn names_of(&self, address: usize, base: usize, object: &CStr, into: &mut Vec<String>) {
+        for number in 1..self.count {
+            // SAFETY: there are so many symbols.
+            let symbol = unsafe { &*self.symbols.add(number) };
+            let (kind, value) = (symbol.st_info & 0xf, symbol.st_value as usize);
+            if symbol.st_shndx == 0 || value == 0 {
+                continue;
+            }
+            let start = base.wrapping_add(value);
+            let size = (symbol.st_size as usize).max(1);
+            let is_here = match kind {
+                // Nothing, an object, a function: entries may be marked as any.
+                0..=2 => (start..start.saturating_add(size)).contains(&address),
+                // What the loader chooses among several is known to the loader.
+                10 => self.chosen(object, symbol.st_name as usize) == Some(address),
+                _ => false,
+            };
+            if is_here
+                && let Some(name) = self.text(symbol.st_name as usize)
+                && !into.contains(&name)
+            {
+                into.push(name);
+            }
+        }
+    }
+
+    fn chosen(&self, object: &CStr, name: usize) -> Option<usize> {
+        let name = self.text(name)?;
+        let name = std::ffi::CString::new(name).ok()?;
+        let held = Held::of(object);
+        if held.0.is_null() {
+            return None;
+        }
+        // SAFETY: a handle, a zero-terminated name.
+        let found = unsafe { libc::dlsym(held.0, name.as_ptr()) };
+        (!found.is_null()).then(|| found.expose_provenance())
+    }
+}
+
+/// How many symbols there are: the last one of the last chain is the last of all.
+///
+/// # Safety
+/// A GNU hash table of a loaded object lies there.
+unsafe fn symbols_by_gnu_hash(at: usize) -> usize {
+    let words = std::ptr::with_exposed_provenance::<u32>(at);
+    // SAFETY: by the contract; the header, the filter in words of 8 bytes, the buckets, then the chains.
+    unsafe {
+        let (buckets, first, filter) = (words.read(), words.add(1).read(), words.add(2).read());
+        let bucket = words.add(4 + 2 * filter as usize);
+        let last = (0..buckets as usize).map(|n| bucket.add(n).read()).max();
+        let Some(mut last) = last.filter(|last| *last >= first) else {
+            return first as usize;
+        };
+        let chain = bucket.add(buckets as usize);
+        while chain.add((last - first) as usize).read() & 1 == 0 {
+            last += 1;
+        }
+        last as usize + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(function: *const c_void) -> Aliases {
+        at(function.expose_provenance()).unwrap()
+    }
+
+    #[test]
+    fn a_function_has_all_its_names() {
+        let system = of(libc::system as *const c_void);
+        for library in ["libc.so.6"] {
+            assert!(
+                system.libraries.iter().any(|name| name == library),
+                "{system:?}"
+            );
+        }
+        for entry in ["system", "__libc_system"] {
+            assert!(
+                system.entries.iter().any(|name| name == entry),
+                "{system:?}"
+            );
+        }
+        assert_eq!(system.shown(), "libc.so.6!system");
+        // Past its first instruction it is the same function.
+        let within = at((libc::system as *const c_void).expose_provenance() + 4).unwrap();
+        assert_eq!(within, system);
+    }
+
+    #[test]
+    fn what_the_loader_chooses_has_its_name() {
+        // SAFETY: looks up a name among what is loaded.
+        let chosen = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"memcpy".as_ptr()) };
+        let memcpy = of(chosen);
+        assert!(
+            memcpy.entries.iter().any(|name| name == "memcpy"),
+            "{memcpy:?}"
+        );
+    }
+
+    #[test]
+    fn this_program_has_a_name_and_memory_has_none() {
+        let own = of(at as *const c_void);
+        assert_eq!(own.entries, [""]);
+        let file = std::env::current_exe().unwrap();
+        let file = file.file_name().unwrap().to_string_lossy();
+        assert!(own.libraries.iter().any(|name| *name == file), "{own:?}");
+        assert_eq!(own.shown(), file);
+        let boxed = Box::new(0_u64);
+        assert_eq!(at(std::ptr::from_ref(&*boxed).addr()), None);
+    }
+}
