@@ -327,6 +327,11 @@ fn named(id: i64) -> String {
     format!("{library}!{entry}")
 }
 
+/// Nothing is refused; what would be is counted.
+pub fn audits() -> bool {
+    engine::get().is_some_and(|engine| engine.rules.audits())
+}
+
 /// Why a function pointer may not be called or made a delegate of: the number, or 0. `how`: what is done with it. `internal`: by
 /// the framework, whose own functions are free to it.
 pub fn pointer(pointer: usize, how: &str, internal: bool) -> i32 {

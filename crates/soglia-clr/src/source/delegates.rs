@@ -28,8 +28,8 @@ use super::woven;
 use crate::{
     boundary, clerk,
     engine::{self, Engine, GENERATION, Scope},
-    metadata,
-    names::describe_method,
+    judge, metadata,
+    names::{describe_method, is_of_framework},
     objects,
     tell::hooks,
     trampolines::{Common, Hooks, Target, Trampolines},
@@ -147,12 +147,35 @@ fn trampoline_for(pointer: usize, class: usize) -> usize {
     })
 }
 
-/// The pointer to make a delegate of, where managed code has another. Called in preemptive mode; what it returns means nothing.
+/// The pointer to make a delegate of, where managed code has another; or in the place of the type, what to throw instead (below
+/// 0). Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn pointer_for(words: *mut Words) -> isize {
     // SAFETY: the caller's own words, which nobody else knows.
     let words = unsafe { &mut *words };
-    words.pointer = boundary::fence(words.pointer, || native_for(words.pointer, words.class));
+    let (pointer, class) = (words.pointer, words.class);
+    let refused = boundary::fence(judge::MARK, || refusal_for(pointer, class));
+    words.class = refused as usize;
+    if refused == 0 {
+        words.pointer = boundary::fence(pointer, || native_for(pointer, class));
+    }
     0
+}
+
+/// What to throw instead of making a delegate of a pointer; 0: it may be made.
+fn refusal_for(pointer: usize, class: usize) -> i32 {
+    if judge::audits() {
+        return 0;
+    }
+    let internal = match engine::get() {
+        Some(engine) if engine.rules.judges() => clerk::ask(move || {
+            let (module, _) = type_def(&engine.info2, ClassId(class))?;
+            let (assembly, path) = engine.assembly(module)?;
+            Some(is_of_framework(&assembly, &path))
+        }),
+        _ => return 0,
+    };
+    let internal = internal.flatten().unwrap_or(false);
+    judge::pointer(pointer, "a delegate on", internal)
 }
 
 fn native_for(pointer: usize, class: usize) -> usize {

@@ -149,6 +149,8 @@ enum Callee {
     Woven(i64),
     /// By the wrapper with this id, what this pointer points to.
     Pointer(i64, u64),
+    /// The same, and it is refused.
+    Refused(i64, u64),
 }
 
 impl Callee {
@@ -156,13 +158,14 @@ impl Callee {
         match self {
             Self::Woven(id) => function(id),
             Self::Pointer(_, pointer) => by_pointer(pointer),
+            Self::Refused(_, pointer) => by_refused_pointer(pointer),
         }
     }
 
     fn target(self, engine: &Engine) -> Option<Found> {
         match self {
             Self::Woven(id) => Some(engine.target_named(&weave::call(id)?.names)),
-            Self::Pointer(id, pointer) => {
+            Self::Pointer(id, pointer) | Self::Refused(id, pointer) => {
                 let caller = weave::call(id);
                 let internal = caller.is_some_and(|caller| caller.names.runtime_internal);
                 Some(engine.target_at(pointer, internal))
@@ -300,7 +303,9 @@ fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter
 fn task_slot(task: &TaskWriter, side: Side, callee: Callee) -> Option<u32> {
     match callee {
         Callee::Woven(id) => task.slot_of(id as usize),
-        Callee::Pointer(..) => task.slot(callee.function(), side, GENERATION.load(Relaxed)),
+        Callee::Pointer(..) | Callee::Refused(..) => {
+            task.slot(callee.function(), side, GENERATION.load(Relaxed))
+        }
     }
 }
 
@@ -323,6 +328,8 @@ fn first_call(
     }
     Some(match callee {
         Callee::Woven(id) => task.learn_id(id as usize, side, target),
-        Callee::Pointer(..) => task.learn(callee.function(), side, target, generation & !SHUT_DOWN),
+        Callee::Pointer(..) | Callee::Refused(..) => {
+            task.learn(callee.function(), side, target, generation & !SHUT_DOWN)
+        }
     })
 }

@@ -125,6 +125,10 @@ fn leave_if_wanted(target: usize) -> Answer {
 
 /// Before a call by function pointer. Below 0: not to be made.
 pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
+    let refusal = keeping_errno(|| woven::refusal_of_pointer(id, pointer));
+    if refusal != 0 {
+        return refusal;
+    }
     let answer = leave_if_wanted(pointer);
     if records() && (answer == TOLD || answer == UNTOLD) {
         woven::told_leave_pointer(id, pointer);

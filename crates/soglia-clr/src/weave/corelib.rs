@@ -171,6 +171,11 @@ impl<'a> CoreLib<'a> {
         }
     }
 
+    /// A policy judges what calls lead to.
+    pub(super) fn judges(&self) -> bool {
+        self.engine.rules.judges()
+    }
+
     pub(super) fn class(&self, name: &str) -> Result<MdToken, String> {
         let (wide, mut token) = (wide(name), MdToken::default());
         // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.

@@ -213,6 +213,14 @@ impl CoreLib<'_> {
         code.stind_i();
         code.dup();
         self.call(&mut code, pointer_for)?;
+        if self.judges() {
+            code.dup();
+            code.ldc_i4(HANDLE);
+            code.add();
+            code.ldind_i();
+            code.conv_i4();
+            code.call(self.throw_hresult()?, 1, false);
+        }
         code.ldind_i();
         code.starg(0);
         code.place(wrong);

@@ -112,6 +112,15 @@ fn address(code: &mut Code, offset: usize) {
 }
 
 impl CoreLib<'_> {
+    /// Throws what an HRESULT stands for, if it is one of a failure: also those of ours.
+    pub(super) fn throw_hresult(&self) -> Result<MdToken, String> {
+        self.method(
+            MARSHAL,
+            "ThrowExceptionForHR",
+            &[0, 1, sig::VOID, sig::INT32],
+        )
+    }
+
     fn throwing(&self, method: MdToken) -> Result<Vec<u8>, String> {
         let before = self.body(method)?;
         let takes_text = [THIS, 1, sig::VOID, sig::STRING];

@@ -224,26 +224,53 @@ impl Pointers<'_, '_> {
         Ok(method)
     }
 
-    fn calling(&self, id: u32, token: MdToken, signature: &MethodSig) -> Result<Vec<u8>, Error> {
+    /// Calls a quick hook, and if it does not answer 0, the one that judges what is called, and may refuse it.
+    fn judging(&mut self, code: &mut Code, id: u32, quick: Hook) -> Result<(), Error> {
+        let (throw, done) = (told::throw_hresult(self.emitter)?, code.label());
+        code.hook(id, quick);
+        code.brfalse(done);
+        let pointer = quick.pointer.unwrap_or_default();
+        code.hook(id, self.hooks.slow(woven::judge_pointer, pointer));
+        code.call(throw, 1, false);
+        code.place(done);
+        Ok(())
+    }
+
+    fn calling(
+        &mut self,
+        id: u32,
+        token: MdToken,
+        signature: &MethodSig,
+    ) -> Result<Vec<u8>, Error> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
-        let (hooks, pointer) = (&self.hooks, args);
+        let pointer = args;
+        let judges = self.emitter.engine.rules.judges();
         let call = |code: &mut Code| {
             code.arguments(args + 1);
             code.calli(token, args, ret.is_some());
         };
         let mut code = Code::new();
         if self.emitter.engine.counts() {
-            let quick = hooks.quick(woven::count_pointer, pointer);
-            let slow = hooks.slow_void(woven::count_pointer_slow, pointer);
-            code.hooks(id, Pair { quick, slow });
+            let quick = self.hooks.quick(woven::count_pointer, pointer);
+            if judges {
+                self.judging(&mut code, id, quick)?;
+            } else {
+                let slow = self.hooks.slow_void(woven::count_pointer_slow, pointer);
+                code.hooks(id, Pair { quick, slow });
+            }
             call(&mut code);
             code.ret(ret.is_some());
             return code.finish(None).ok_or(Error::UNWRITABLE);
         }
-        let quick = hooks.quick(woven::leave_pointer, pointer);
-        let slow = hooks.slow(woven::leave_pointer_slow, pointer);
-        code.hooks(id, Pair { quick, slow });
+        let quick = self.hooks.quick(woven::leave_pointer, pointer);
+        if judges {
+            self.judging(&mut code, id, quick)?;
+        } else {
+            let slow = self.hooks.slow(woven::leave_pointer_slow, pointer);
+            code.hooks(id, Pair { quick, slow });
+        }
+        let hooks = &self.hooks;
         let kept = ret.map(|_| 0);
         let failed = hooks.slow_void(woven::enter_pointer_failed, pointer);
         code.watched(kept, call, |code| code.hook(id, failed));

@@ -12,13 +12,18 @@ use soglia_core::{
 };
 
 use super::{
-    Callee, DONE, SLOW, close, count_one_slow, fail, only_counts, open_slow, recall, then,
+    Callee, DONE, SLOW, called, close, count_one_slow, fail, only_counts, open_slow, recall, then,
 };
-use crate::{engine::GENERATION, threads};
+use crate::{boundary, engine::GENERATION, judge, threads, weave};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
 pub(super) const fn by_pointer(pointer: u64) -> u64 {
     pointer | 1 << 61
+}
+
+/// The number by which a task knows a function pointer that was refused.
+pub(super) const fn by_refused_pointer(pointer: u64) -> u64 {
+    pointer | 3 << 60
 }
 
 /// The running thread's task, and the slot of the pointer, if it was called before on this task.
@@ -43,6 +48,43 @@ pub extern "C" fn leave_pointer_slow(id: i64, pointer: usize) -> i32 {
     let callee = Callee::Pointer(id, pointer as u64);
     open_slow(Crossing::LeaveRuntime, callee);
     DONE
+}
+
+/// As [`leave_pointer_slow`] or [`count_pointer_slow`], where a policy judges what is called: answers 0, or what to throw instead
+/// of the call. Called in preemptive mode.
+pub extern "C" fn judge_pointer(id: i64, pointer: usize) -> i32 {
+    let refusal = refusal_of_pointer(id, pointer);
+    if refusal != 0 {
+        return refusal;
+    }
+    if only_counts() {
+        count_pointer_slow(id, pointer);
+    } else {
+        leave_pointer_slow(id, pointer);
+    }
+    DONE
+}
+
+/// What to throw instead of a call by function pointer; 0: it may be made. Counts it, if it is refused.
+pub fn refusal_of_pointer(id: i64, pointer: usize) -> i32 {
+    let refusal = boundary::fence(judge::MARK, || {
+        let internal = weave::call(id).is_some_and(|call| call.names.runtime_internal);
+        judge::pointer(pointer, "a call by function pointer of", internal)
+    });
+    if refusal == 0 {
+        return 0;
+    }
+    refuse_pointer(id, pointer);
+    // In an audit it is called.
+    if judge::audits() { 0 } else { refusal }
+}
+
+/// Counts a refused call, under a number of its own: the quick hook must not find it.
+fn refuse_pointer(id: i64, pointer: usize) {
+    let callee = Callee::Refused(id, pointer as u64);
+    if let Some((task, slot)) = called(Crossing::LeaveRuntime, callee) {
+        task.refuse(slot, time::now());
+    }
 }
 
 /// When a call by function pointer has returned. Called in cooperative mode.
