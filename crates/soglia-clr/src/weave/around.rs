@@ -68,6 +68,8 @@ pub struct Failure {
     pub pointers: bool,
     /// Rows of the methods that should have been changed.
     pub lost: HashSet<u32>,
+    /// No calls by function pointer were woven around.
+    pub pointers_lost: bool,
     /// In a sentence.
     pub what: String,
 }
@@ -157,6 +159,7 @@ pub fn weave(
             return Err(Box::new(Failure {
                 changed,
                 pointers: false,
+                pointers_lost: pointers.is_some(),
                 lost: calls.iter().map(|call| call.method.token.row()).collect(),
                 what: error.to_string(),
             }));
@@ -176,10 +179,12 @@ pub fn weave(
     // Our own calls of hooks are such calls as well.
     let out_of_line = weaver.out_of_line.iter().map(|(_, token)| token.row());
     let ours: HashSet<u32> = changed.iter().copied().chain(out_of_line).collect();
+    let mut pointers_lost = false;
     let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &ours));
     let pointers = match pointers.unwrap_or_else(|| Ok(pointers::Done::default())) {
         Ok(pointers) => pointers,
         Err(error) => {
+            pointers_lost = true;
             failed.push(error);
             pointers::Done::default()
         }
@@ -195,6 +200,7 @@ pub fn weave(
             changed,
             pointers: !pointers.patched.is_empty(),
             lost,
+            pointers_lost,
             what: format!("{} calls: {first}", failed.len()),
         })),
     }

@@ -277,12 +277,18 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         Ok(done) => {
             if let Some(left) = done.pointers_left {
                 let text = format!("in {assembly}, these are not seen: {left}");
+                if judged && engine.rules.must_hold() {
+                    required::end("the policy", &text);
+                }
                 unwatched(Some(Side::Unmanaged), Some("[function pointer]"), text);
             }
             (done.changed, done.pointers, HashSet::new())
         }
         Err(failure) => {
             let text = format!("{assembly} is not fully watched: {}", failure.what);
+            if judged && failure.pointers_lost && engine.rules.must_hold() {
+                required::end("the policy", &text);
+            }
             unwatched(None, None, text);
             (failure.changed, failure.pointers, failure.lost)
         }

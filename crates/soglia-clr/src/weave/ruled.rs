@@ -67,7 +67,9 @@ impl Weaver<'_> {
         if !call.judged {
             return Ok(How::Import);
         }
-        let trusted = call.redirect.is_some();
+        // What a gate of an audit counts is not to be counted twice.
+        let counted = self.emitter.engine.rules.audits() && call.gate.is_some();
+        let trusted = call.redirect.is_some() || counted;
         let import = Import::new(call.id, self.emitter.module, native, trusted);
         let at = |field: *const ()| (field.expose_provenance() as u64).cast_signed();
         let throw = told::throw_hresult(&mut self.emitter)?;
