@@ -279,12 +279,8 @@ mod tests {
     #[test]
     fn a_function_has_all_its_names() {
         let system = of(libc::system as *const c_void);
-        for library in ["libc.so.6"] {
-            assert!(
-                system.libraries.iter().any(|name| name == library),
-                "{system:?}"
-            );
-        }
+        let file = system.libraries.iter().any(|name| name == "libc.so.6");
+        assert!(file, "{system:?}");
         for entry in ["system", "__libc_system"] {
             assert!(
                 system.entries.iter().any(|name| name == entry),

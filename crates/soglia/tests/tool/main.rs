@@ -23,6 +23,7 @@ mod recording;
 mod refused;
 mod required;
 mod room;
+mod routes;
 mod schema;
 mod semantics;
 mod slots;
