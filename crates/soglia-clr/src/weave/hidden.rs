@@ -5,7 +5,8 @@
 //! | `StubHelpers.GetHRExceptionObject` | tells that a native function has returned a failed HRESULT, which is going to be thrown |
 //! | `Marshal.PrelinkCore`, `RuntimeHelpers.PrepareMethod` | for a method that is a wrapper now, they do first what they are asked for to the P/Invoke inside |
 //!
-//! All three are cold, and what is put in costs nothing elsewhere. `PrepareMethod` stays as it is where a host is told of crossings.
+//! All three are cold, and what is put in costs nothing elsewhere. `PrepareMethod` stays as it is where a host is told of crossings, and the last two
+//! do where a policy judges what calls lead to.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -87,7 +88,9 @@ pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
     let mut changed = HashSet::new();
     for change in CHANGES {
         // Wrappers of calls that a host is told of have the runtime prepare methods themselves, at their first call.
-        let keeps = engine.tells && change.class == HELPERS;
+        let keeps = engine.tells && change.class == HELPERS
+            // Under a policy that judges, the P/Invoke inside is linked for its wrapper alone.
+            || engine.rules.judges() && [HELPERS, MARSHAL].contains(&change.class);
         // A program that was trimmed has what it uses.
         let class = corelib.class(change.class);
         if keeps || class.is_ok_and(|class| corelib.methods(class, change.method).is_empty()) {
