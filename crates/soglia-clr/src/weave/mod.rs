@@ -263,11 +263,12 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         );
         unwatched(Some(Side::Unmanaged), None, text);
     }
+    if judged {
+        // Also those of its P/Invokes that stay as they are: nothing would judge them.
+        judge::module_woven(module, loaded.assembly_id);
+    }
     if calls.is_empty() && pointers.is_none() {
         return remember(module, Woven::untouched(precompiled, look));
-    }
-    if judged && calls.iter().any(|call| call.judged) {
-        judge::module_woven(module, loaded.assembly_id);
     }
     // Reading and writing scopes of one module are not held at the same time.
     drop(scope);
