@@ -253,6 +253,8 @@ template <class T> struct soglia_uuid<const T> : soglia_uuid<T> {};
 template <class T> struct soglia_uuid<T *> : soglia_uuid<T> {};
 template <class T> struct soglia_uuid<T *const> : soglia_uuid<T> {};
 template <class T> struct soglia_uuid<T &> : soglia_uuid<T> {};
+// The address of a pointer, as QueryInterface takes it. Classes of pointers may have their own.
+template <class T> inline void **soglia_place(T **place) { return reinterpret_cast<void **>(place); }
 }
 #ifndef __uuidof
 #define __uuidof(what) (::soglia_uuid<__typeof__(what)>::get())
@@ -264,7 +266,7 @@ template <class T> struct soglia_uuid<T &> : soglia_uuid<T> {};
             return id; \
         } \
     };
-#define IID_PPV_ARGS(place) __uuidof(**(place)), reinterpret_cast<void **>(place)
+#define IID_PPV_ARGS(place) __uuidof(**(place)), soglia_place(place)
 #else
 static inline BOOL IsEqualGUID(REFGUID a, REFGUID b) { return memcmp(a, b, sizeof(GUID)) == 0; }
 static inline BOOL IsEqualIID(REFIID a, REFIID b) { return IsEqualGUID(a, b); }

@@ -1,1 +1,1 @@
-#include "windows.h"
+#include "soglia_comdef.h"

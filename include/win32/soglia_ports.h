@@ -6,6 +6,10 @@
 #ifndef SOGLIA_WIN32_PORTS_H
 #define SOGLIA_WIN32_PORTS_H
 
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnested-anon-types"
+#endif
 typedef struct _OVERLAPPED {
     ULONG_PTR Internal;
     ULONG_PTR InternalHigh;
@@ -18,6 +22,9 @@ typedef struct _OVERLAPPED {
     };
     HANDLE hEvent;
 } OVERLAPPED, *LPOVERLAPPED;
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 namespace soglia_win32 {
 struct Packet {

@@ -1,17 +1,11 @@
 // std::wstring, std::wcout and BSTR, of 16 bits. Part of windows.h.
 //
 // The C++ library's own wide strings and streams have been compiled for 32 bits. In a source that includes windows.h,
-// wstring is a std::basic_string with our own traits and wcout a thin layer on cout, which writes UTF-8; what has no
-// counterpart (wstringstream, wifstream, ...) does not compile. A std::basic_string<WCHAR> that a source writes out is
-// the library's own, and must not be used.
+// wstring is a std::basic_string with our own traits and wcout a thin layer on cout, which writes UTF-8; soglia_streams.h
+// has the other streams. A std::basic_string<WCHAR> that a source writes out is the library's own, and must not be used.
 
 #ifndef SOGLIA_WIN32_STRINGS_H
 #define SOGLIA_WIN32_STRINGS_H
-
-// Whatever declares the names that are renamed below.
-#include <fstream>
-#include <iostream>
-#include <sstream>
 
 namespace soglia_win32 {
 
@@ -63,6 +57,13 @@ class WideOut {
         to << narrow(&c, 1);
         return *this;
     }
+#ifdef __GLIBCXX__
+    // setfill(L'0')
+    WideOut &operator<<(std::_Setfill<WCHAR> fill) {
+        to.fill((char)fill._M_c);
+        return *this;
+    }
+#endif
     WideOut &operator<<(std::ostream &(*manipulator)(std::ostream &)) {
         to << manipulator;
         return *this;
@@ -109,13 +110,6 @@ template <> struct hash<soglia_wstring> {
 #define wcout soglia_wcout()
 #define wcerr soglia_wcerr()
 #define wclog soglia_wcerr()
-#define wcin no_16_bit_wcin
-#define wstringstream no_16_bit_wstringstream
-#define wistringstream no_16_bit_wistringstream
-#define wostringstream no_16_bit_wostringstream
-#define wifstream no_16_bit_wifstream
-#define wofstream no_16_bit_wofstream
-#define wfstream no_16_bit_wfstream
 
 // The length in bytes stands before the text.
 

@@ -239,6 +239,9 @@ inline int wcsncat_s(LPWSTR to, size_t room, LPCWSTR text, size_t most) {
     size_t at = soglia_win32::length(to);
     return soglia_win32::put(to, room, at, text, most == _TRUNCATE ? room - 1 - at : most);
 }
+template <size_t room> int wcsncpy_s(WCHAR (&to)[room], LPCWSTR text, size_t most) {
+    return wcsncpy_s(to, room, text, most);
+}
 template <size_t room> int wcscpy_s(WCHAR (&to)[room], LPCWSTR text) { return wcscpy_s(to, room, text); }
 template <size_t room> int wcscat_s(WCHAR (&to)[room], LPCWSTR text) { return wcscat_s(to, room, text); }
 
@@ -284,17 +287,6 @@ inline DWORD GetCurrentDirectoryW(DWORD room, LPWSTR to) {
     return (DWORD)all.size() - 1;
 }
 inline DWORD GetCurrentDirectory(DWORD room, LPWSTR to) { return GetCurrentDirectoryW(room, to); }
-inline DWORD GetModuleFileNameW(HMODULE, LPWSTR to, DWORD room) {
-    char path[PATH_MAX];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-    std::vector<WCHAR> all = soglia_win32::wide(path, size < 0 ? 0 : (size_t)size);
-    if (size < 0 || all.size() >= room)
-        return (DWORD)soglia_win32::fail(ERROR_INSUFFICIENT_BUFFER);
-    memcpy(to, all.data(), all.size() * sizeof(WCHAR));
-    to[all.size()] = 0;
-    return (DWORD)all.size();
-}
-inline DWORD GetModuleFileName(HMODULE module, LPWSTR to, DWORD room) { return GetModuleFileNameW(module, to, room); }
 
 #define wcslen soglia_wcslen
 #define wcscmp soglia_wcscmp

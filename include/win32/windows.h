@@ -1,25 +1,41 @@
 // What hosts use of windows.h beside the hosting API itself: threads, events, locks, memory, wide text. For sources that
-// were written for Windows and are to stay as they are; C++ only. It is an aid and not an emulation of Windows: what is
-// not in here does not compile, and what cannot be done answers with an error.
+// were written for Windows and are to stay as they are. It is an aid and not an emulation of Windows: what is not in here
+// does not compile, and what cannot be done answers with an error. C has less of it, which is in soglia_c.h.
 //
 // Compile with the folder of this file as an include path in front of the others, and with
 //
 //     -fshort-wchar -pthread
 //
 // so that L"text" is UTF-16, as LPCWSTR is. The functions of the C library that take wchar_t then mean the wrong thing;
-// those in soglia_text.h take their places. std::wstring, std::wcout and the like must not be used.
+// those in soglia_text.h and soglia_wide.h take their places, and those of soglia_strings.h and
+// soglia_streams.h the places of std::wstring, std::wcout and the like.
 
 #ifndef SOGLIA_WIN32_WINDOWS_H
 #define SOGLIA_WIN32_WINDOWS_H
 
-#ifndef __cplusplus
-#error "The windows.h that comes with soglia is for C++."
-#endif
 #if __SIZEOF_WCHAR_T__ != 2
 #error "Compile with -fshort-wchar, so that L\"text\" has the 16 bits of Windows."
 #endif
+#ifndef __cplusplus
+#include "soglia_c.h"
+#else
 
-// Before anything is renamed.
+// Before anything is renamed: whatever of the C++ library names wide text.
+#include <codecvt>
+#include <cwchar>
+#include <cwctype>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <locale>
+#include <regex>
+#include <sstream>
+#include <string>
+#if __cplusplus >= 201703L
+#include <filesystem>
+#include <string_view>
+#endif
+
 #include <assert.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -51,6 +67,15 @@
 #define _countof(array) (sizeof(array) / sizeof((array)[0]))
 #define __declspec(what)
 #define __forceinline inline
+#define __int8 char
+#define __int16 short
+#define __int32 int
+#define __int64 long long
+#define __fastcall
+#define __thiscall
+#define __vectorcall
+#define _cdecl
+#define _stdcall
 #define NTAPI
 #define FAR
 #define NEAR
@@ -61,21 +86,7 @@
 #define STATUS_NO_MEMORY ((DWORD)0xC0000017)
 #define MAXDWORD 0xFFFFFFFFu
 
-#define ERROR_SUCCESS 0
-#define NO_ERROR 0
-#define ERROR_FILE_NOT_FOUND 2
-#define ERROR_ACCESS_DENIED 5
-#define ERROR_INVALID_HANDLE 6
-#define ERROR_NOT_ENOUGH_MEMORY 8
-#define ERROR_INVALID_PARAMETER 87
-#define ERROR_CALL_NOT_IMPLEMENTED 120
-#define ERROR_INSUFFICIENT_BUFFER 122
-#define ERROR_MOD_NOT_FOUND 126
-#define ERROR_PROC_NOT_FOUND 127
-#define ERROR_NOT_OWNER 288
-#define ERROR_ABANDONED_WAIT_0 735
-#define ERROR_NO_TOKEN 1008
-#define ERROR_TOO_MANY_POSTS 298
+#include "soglia_errors.h"
 
 #ifndef NOMINMAX // macros on Windows
 #include <algorithm>
@@ -103,10 +114,17 @@ inline void SetLastError(DWORD error) { soglia_win32::last_error() = error; }
 #include "soglia_memory.h"
 #include "soglia_text.h"
 #include "soglia_threads.h"
+#include "soglia_wide.h"
 
 #include "soglia_messages.h"
+#include "soglia_modules.h"
 #include "soglia_ports.h"
 #include "soglia_process.h"
 #include "soglia_strings.h"
+
+#include "soglia_streams.h"
+#include "soglia_variant.h"
+
+#endif // __cplusplus
 
 #endif

@@ -112,20 +112,59 @@ fn printed(program: &Path, arguments: &[&str]) -> String {
 /// Compiles a source with include/win32, in all standards; runs the last, and gives what was printed. `more` are options
 /// of the compiler.
 pub fn windows_source(name: &str, text: &str, more: &[&str], arguments: &[&str]) -> String {
+    windows(Language::Cpp, &CPP, name, text, more, arguments)
+}
+
+/// The same in C.
+pub fn windows_source_in_c(name: &str, text: &str) -> String {
+    windows(Language::C, &C, name, text, &["-D_GNU_SOURCE"], &[])
+}
+
+fn windows(
+    language: Language,
+    standards: &[&str],
+    name: &str,
+    text: &str,
+    more: &[&str],
+    arguments: &[&str],
+) -> String {
     let place = place(name);
     let program = place.join(name);
     let (headers, out) = (path_text(&repository("include/win32")), path_text(&program));
-    for standard in CPP {
+    for standard in standards {
         let standard = format!("-std={standard}");
         let options = ["-I", &headers, "-fshort-wchar", "-pthread", &standard];
         compile(
-            &Language::Cpp.compiler(),
-            &place.join(name).with_extension("cpp"),
+            &language.compiler(),
+            &place.join(name).with_extension(language.extension()),
             text,
             &[&options, more, &["-o", &out]].concat(),
         );
     }
     printed(&program, arguments)
+}
+
+/// Compiles a C++ source with include/win32 by each of these standards that a compiler knows, and by clang too where there is one.
+pub fn windows_source_by(name: &str, text: &str, standards: &[&str]) {
+    let headers = path_text(&repository("include/win32"));
+    let source = place(name).join(name).with_extension("cpp");
+    let clang = Command::new("clang++").arg("--version").output().is_ok();
+    for cxx in [
+        Some(Language::Cpp.compiler()),
+        clang.then(|| "clang++".to_owned()),
+    ] {
+        for standard in standards {
+            let Some(cxx) = &cxx else { continue };
+            let standard = format!("-std={standard}");
+            let options = ["-I", &headers, "-fshort-wchar", "-pthread", "-w", &standard];
+            compile(
+                cxx,
+                &source,
+                text,
+                &[&options[..], &["-fsyntax-only"]].concat(),
+            );
+        }
+    }
 }
 
 fn path_text(path: &Path) -> String {

@@ -372,6 +372,48 @@ fn windows_sources_with_warnings() {
     assert_eq!(printed, "1970\n");
 }
 
+/// Wide text in all that the C and C++ libraries do with it.
+#[test]
+fn windows_sources_with_wide_text() {
+    let printed = compile::windows_source("wide", include_str!("wide.cpp"), &[], &[]);
+    assert_eq!(
+        printed,
+        "citt\u{E0} \u{1F600}\n\u{E0}\nput\ncitt\u{E0} \u{1F600}\ndone\n"
+    );
+}
+
+/// comdef.h, atlbase.h, wrl/client.h.
+#[test]
+fn windows_sources_with_smart_pointers() {
+    let printed = compile::windows_source("com", include_str!("com.cpp"), &[], &[]);
+    assert_eq!(printed, "done\n");
+}
+
+#[test]
+fn windows_sources_in_c() {
+    let printed = compile::windows_source_in_c("windows", include_str!("windows.c"));
+    let text = "citt\u{E0} \u{1F600}|   ab|cd  |ef|1099511627776|0000beef|x| 1.50|%";
+    assert_eq!(printed, format!("{text}\ndone\n"));
+}
+
+/// The C++ library's headers, which name what windows.h renames, may stand before it or after it.
+#[test]
+fn windows_sources_with_all_of_the_standard_library() {
+    let names = include_str!("standard.txt");
+    let all: String = names
+        .split_whitespace()
+        .map(|name| format!("#if __has_include(<{name}>)\n#include <{name}>\n#endif\n"))
+        .collect();
+    let standards = ["c++11", "c++14", "c++17", "c++20", "c++2b"];
+    let main = "int main() { return (int)std::wstring(L\"\").size(); }\n";
+    for (name, text) in [
+        ("before", format!("{all}#include <windows.h>\n{main}")),
+        ("after", format!("#include <windows.h>\n{all}{main}")),
+    ] {
+        compile::windows_source_by(name, &text, &standards);
+    }
+}
+
 #[test]
 fn examples_compile() {
     compile::example("c/sixsteps.c");

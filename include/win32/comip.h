@@ -1,0 +1,1 @@
+#include "soglia_comdef.h"
