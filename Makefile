@@ -43,8 +43,9 @@ install: ## installs what `make` has built; PREFIX=/usr/local, DESTDIR
 	ln -sf soglia/libsoglia.so $(DESTDIR)$(PREFIX)/lib/libmscoree.so
 	install -D -m 644 include/mscoree.h $(DESTDIR)$(PREFIX)/include/soglia/mscoree.h
 	install -m 644 include/soglia.h $(DESTDIR)$(PREFIX)/include/soglia/soglia.h
-	install -d $(DESTDIR)$(PREFIX)/include/soglia/win32
-	install -m 644 include/win32/* $(DESTDIR)$(PREFIX)/include/soglia/win32
+	install -d $(DESTDIR)$(PREFIX)/include/soglia/win32/wrl
+	install -m 644 include/win32/*.* $(DESTDIR)$(PREFIX)/include/soglia/win32
+	install -m 644 include/win32/wrl/* $(DESTDIR)$(PREFIX)/include/soglia/win32/wrl
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	sed '1d; s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' include/soglia.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/soglia.pc
 
