@@ -5,6 +5,7 @@
 //! | [`hooks`] | what wrappers and trampolines call, in preemptive mode |
 //! | [`thread`] | the host's task of the running thread |
 //! | [`asked`] | which native functions the host wants to hear of |
+//! | [`says`] | what the exception says that a refused crossing throws |
 //! | [`occasions`] | what else threads do of which a host is told |
 //! | this | the four crossings |
 //!
@@ -25,6 +26,7 @@
 mod asked;
 pub mod hooks;
 pub mod occasions;
+mod says;
 mod thread;
 
 use soglia_abi::{

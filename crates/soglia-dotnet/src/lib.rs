@@ -11,12 +11,27 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use semver::Version;
 
 /// Reads an environment variable; a parameter wherever the environment decides, so that tests can bring their own.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The path from the root, without `.` and `..` in it, as the program sees it then. Links in it stay, unless a `..` is behind them. A folder that is
+/// not there stays as it is.
+pub fn full_path(path: &Path) -> PathBuf {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let climbs = |path: &Path| path.components().any(|part| part == Component::ParentDir);
+    if !climbs(&full) {
+        return full;
+    }
+    let resolved = match (full.parent(), full.file_name()) {
+        (Some(folder), Some(name)) => folder.canonicalize().map(|folder| folder.join(name)),
+        _ => full.canonicalize(),
+    };
+    resolved.unwrap_or(full)
+}
 
 /// The environment of this process, as a [`Lookup`].
 pub fn process_env(name: &str) -> Option<OsString> {
@@ -474,5 +489,19 @@ mod tests {
                 .to_string()
                 .contains("has no runtime")
         );
+    }
+
+    #[test]
+    fn a_full_path_climbs_as_the_system_does() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().canonicalize().unwrap();
+        fs::create_dir_all(folder.join("real/deep")).unwrap();
+        std::os::unix::fs::symlink(folder.join("real/deep"), folder.join("link")).unwrap();
+        let full = |path: &str| full_path(&folder.join(path));
+        assert_eq!(full("link/a.dll"), folder.join("link/a.dll"));
+        assert_eq!(full("./real/.//a.dll"), folder.join("real/a.dll"));
+        assert_eq!(full("real/../a.dll"), folder.join("a.dll"));
+        assert_eq!(full("link/../a.dll"), folder.join("real/a.dll"));
+        assert_eq!(full("absent/../a.dll"), folder.join("absent/../a.dll"));
     }
 }

@@ -23,7 +23,7 @@ use soglia_abi::{
     },
     hresult,
 };
-use soglia_dotnet::OLDEST_MAJOR;
+use soglia_dotnet::{OLDEST_MAJOR, full_path};
 use windows_core::Interface;
 
 use super::{
@@ -271,7 +271,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
                 if domain != DOMAIN {
                     return hresult::HOST_E_INVALIDOPERATION;
                 }
-                let path = std::path::absolute(&path).unwrap_or(path.into());
+                let path = full_path(Path::new(&path));
                 return match clr.method_of_file(&path, &class, &name) {
                     Ok(found) => {
                         // SAFETY: not null, and valid by COM's rules.
@@ -371,9 +371,6 @@ impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
 unsafe fn absolute(path: *const u16) -> Option<String> {
     // SAFETY: by the contract.
     let path = unsafe { wide::read(path) }?;
-    let full = std::path::absolute(&path).ok();
-    Some(
-        full.and_then(|p| p.into_os_string().into_string().ok())
-            .unwrap_or(path),
-    )
+    let full = full_path(Path::new(&path)).into_os_string().into_string();
+    Some(full.unwrap_or(path))
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{
 
 use soglia_abi::ids::{MdToken, ModuleId};
 
-use super::{Answer, QUIET, TOLD, UNTOLD, asked};
+use super::{Answer, QUIET, TOLD, UNTOLD, asked, says};
 use crate::{boundary::keeping_errno, engine, source::woven, weave};
 
 /// A native function has not been called yet, so nobody knows where it lies.
@@ -112,6 +112,16 @@ pub extern "C" fn failed(of: i64, answer: Answer) {
     }
     // The exception that flies is the one that is thrown.
     let _ = keeping_errno(|| super::enter(answer));
+}
+
+/// What the exception says that this answer is thrown as.
+pub extern "C" fn says(of: i64, answer: Answer) -> *const u16 {
+    keeping_errno(|| says::of_import(import(of).id, answer))
+}
+
+/// The same of a function that is called by pointer.
+pub extern "C" fn pointer_says(_id: i64, pointer: usize, answer: Answer) -> *const u16 {
+    keeping_errno(|| says::of_pointer(pointer, answer))
 }
 
 /// Before a call of what a pointer points to.

@@ -32,7 +32,7 @@ use super::{
     corelib::{CoreLib, Function, finish},
     emit::{Emitter, NewMethod},
     il::{Code, Label},
-    sig::{self, MethodSig},
+    sig::{self, MethodSig, THIS},
     turns,
 };
 use crate::{
@@ -42,9 +42,6 @@ use crate::{
 
 const THREAD: &str = "System.Threading.Thread";
 const CULTURE: &str = "System.Globalization.CultureInfo";
-
-/// A signature's first byte, of methods that have a `this`.
-const THIS: u8 = 0x20;
 
 /// A method that gives an occasion.
 struct Occasion {

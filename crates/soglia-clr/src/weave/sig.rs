@@ -9,6 +9,8 @@ use soglia_abi::ids::MdToken;
 
 /// `bool`.
 pub const BOOLEAN: u8 = 0x02;
+/// `ELEMENT_TYPE_CHAR`
+pub const CHARACTER: u8 = 0x03;
 /// `int32`, as a type of its own.
 pub const INT32: u8 = 0x08;
 /// `int64`.
@@ -46,6 +48,8 @@ const SENTINEL: u8 = 0x41;
 
 /// The first byte of a field's signature.
 pub const FIELD: u8 = 0x06;
+/// A signature's first byte, of methods that have a `this`.
+pub const THIS: u8 = 0x20;
 
 /// The low bits of a signature's first byte say of what it is.
 const KIND: u8 = 0x0F;

@@ -36,6 +36,79 @@ pub(super) fn throw_hresult(emitter: &mut Emitter) -> Result<MdToken, Error> {
     emitter.method_of_corelib(marshal, "ThrowExceptionForHR", &signature)
 }
 
+/// What throws an answer: the exception that .NET has for it, or else a `COMException` that says what a hook says.
+///
+/// ```text
+///         ldloc answer; ldc.i4.0; bge GO
+///         ldloc answer; call Marshal.GetExceptionForHR
+///         dup; isinst COMException; brfalse RAISE
+///         pop; says(of, [pointer,] answer); newobj String
+///         ldloc answer; newobj COMException
+///  RAISE: throw
+///  GO:
+/// ```
+struct Thrower {
+    of_hresult: MdToken,
+    class: MdToken,
+    string: MdToken,
+    constructor: MdToken,
+    says: Hook,
+}
+
+impl Thrower {
+    /// `params`: what the hook at `says` takes, besides the answer.
+    fn new(
+        emitter: &mut Emitter,
+        params: &[&[u8]],
+        says: usize,
+        pointer: Option<u16>,
+    ) -> Result<Self, Error> {
+        const NAME: &str = "System.Runtime.InteropServices.COMException";
+        let mut of_hresult = vec![0, 1, sig::CLASS];
+        let exception = emitter.type_of_corelib("System.Exception")?;
+        sig::put_type(&mut of_hresult, exception).ok_or(Error::UNWRITABLE)?;
+        of_hresult.push(sig::INT32);
+        let marshal = "System.Runtime.InteropServices.Marshal";
+        let of_characters = [sig::THIS, 1, sig::VOID, sig::POINTER, sig::CHARACTER];
+        let with_hresult = [sig::THIS, 2, sig::VOID, sig::STRING, sig::INT32];
+        let takes: Vec<&[u8]> = params.iter().copied().chain([INT32]).collect();
+        let signature = sig::hook_signature(sig::Unmanaged::Cdecl, &[sig::NATIVE_INT], &takes);
+        Ok(Self {
+            of_hresult: emitter.method_of_corelib(marshal, "GetExceptionForHR", &of_hresult)?,
+            class: emitter.type_of_corelib(NAME)?,
+            string: emitter.method_of_corelib("System.String", ".ctor", &of_characters)?,
+            constructor: emitter.method_of_corelib(NAME, ".ctor", &with_hresult)?,
+            says: Hook {
+                address: says,
+                signature: emitter.stand_alone(&signature.ok_or(Error::UNWRITABLE)?)?,
+                answers: true,
+                pointer,
+            },
+        })
+    }
+
+    /// If the answer is an HRESULT that has failed, it is thrown.
+    fn throw_if_failed(&self, code: &mut Code, word: i64) {
+        let (raise, go) = (code.label(), code.label());
+        code.ldloc(ANSWER);
+        code.ldc_i4(0);
+        code.bge(go);
+        code.ldloc(ANSWER);
+        code.call(self.of_hresult, 1, true);
+        code.dup();
+        code.isinst(self.class);
+        code.brfalse(raise);
+        code.pop();
+        end(code, word, self.says);
+        code.newobj(self.string, 1);
+        code.ldloc(ANSWER);
+        code.newobj(self.constructor, 2);
+        code.place(raise);
+        code.throw();
+        code.place(go);
+    }
+}
+
 /// Has the runtime find the native function of a P/Invoke, as its first call would.
 pub(super) fn prepare(emitter: &mut Emitter) -> Result<MdToken, Error> {
     let handle = emitter.type_of_corelib("System.RuntimeMethodHandle")?;
@@ -86,7 +159,9 @@ impl Weaver<'_> {
         let import = hooks::Import::new(id, emitter.module, native);
         let of = import.address();
         let how = std::ptr::from_ref(&import.how).expose_provenance();
-        let (throw, prepare) = (throw_hresult(emitter)?, prepare(emitter)?);
+        let says = hooks::says as *const () as usize;
+        let thrower = Thrower::new(emitter, &[&[sig::INT64]], says, None)?;
+        let prepare = prepare(emitter)?;
         let (locals, ret) = locals(emitter, signature)?;
         let (linked, quiet) = (code.label(), code.label());
         let call = |code: &mut Code| made.call(code, native, signature);
@@ -113,7 +188,7 @@ impl Weaver<'_> {
             hooks.begin.slow(hooks::leave as *const () as usize, None),
         );
         code.stloc(ANSWER);
-        code.throw_if_failed(ANSWER, throw);
+        thrower.throw_if_failed(&mut code, of);
         let failed = hooks
             .end
             .slow_void(hooks::failed as *const () as usize, None);
@@ -124,7 +199,7 @@ impl Weaver<'_> {
             hooks.end.slow(hooks::enter as *const () as usize, None),
         );
         code.stloc(ANSWER);
-        code.throw_if_failed(ANSWER, throw);
+        thrower.throw_if_failed(&mut code, of);
         code.give_back(ret);
         code.place(quiet);
         call(&mut code);
@@ -183,10 +258,12 @@ pub(super) fn pointer(
     token: MdToken,
     signature: &MethodSig,
 ) -> Result<Vec<u8>, Error> {
-    let hooks = Hooks::new(emitter, &[&[sig::INT64], &[sig::NATIVE_INT]])?;
-    let throw = throw_hresult(emitter)?;
+    let params: [&[u8]; 2] = [&[sig::INT64], &[sig::NATIVE_INT]];
+    let hooks = Hooks::new(emitter, &params)?;
     let args = signature.args() as u16;
     let pointer = Some(args);
+    let says = hooks::pointer_says as *const () as usize;
+    let thrower = Thrower::new(emitter, &params, says, pointer)?;
     let (locals, ret) = locals(emitter, signature)?;
     let call = |code: &mut Code| {
         code.arguments(args + 1);
@@ -200,7 +277,7 @@ pub(super) fn pointer(
             .slow(hooks::leave_pointer as *const () as usize, pointer),
     );
     code.stloc(ANSWER);
-    code.throw_if_failed(ANSWER, throw);
+    thrower.throw_if_failed(&mut code, id.into());
     let failed = hooks
         .end
         .slow_void(hooks::pointer_failed as *const () as usize, pointer);
@@ -210,7 +287,7 @@ pub(super) fn pointer(
         .slow(hooks::enter_pointer as *const () as usize, pointer);
     end(&mut code, id.into(), enter);
     code.stloc(ANSWER);
-    code.throw_if_failed(ANSWER, throw);
+    thrower.throw_if_failed(&mut code, id.into());
     code.give_back(ret);
     code.finish(locals).ok_or(Error::UNWRITABLE)
 }

@@ -153,10 +153,10 @@ const FAILURES: &[(HRESULT, &str)] = &[
 
 /// A script that gives one answer to one kind of crossing.
 #[derive(Default)]
-struct One(Mutex<Option<(Told, HRESULT)>>);
+pub struct One(Mutex<Option<(Told, HRESULT)>>);
 
 impl One {
-    fn acting(library: &Library, version: &str) -> (Acting, Arc<Self>) {
+    pub fn acting(library: &Library, version: &str) -> (Acting, Arc<Self>) {
         let one = Arc::<Self>::default();
         let script = one.clone();
         let acting = Acting::new(library, version, move |_, told| {
@@ -172,7 +172,7 @@ impl One {
         (acting, one)
     }
 
-    fn say(&self, kind: Told, answer: HRESULT) {
+    pub fn say(&self, kind: Told, answer: HRESULT) {
         *self.0.lock().unwrap() = Some((kind, answer));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
     lasting::*, locked::*, managers::*, occasions::*, programs::*, refs::*, runs::*, scarcity::*,
-    slots::*,
+    slots::*, texts::*,
 };
 
 /// One process.
@@ -123,14 +123,8 @@ pub const ALL: &[Case] = &[
         who_runs_managed_code_needs_to_run,
     ),
     case("aborts_lose_no_pair", aborts_lose_no_pair),
-    case(
-        "aborts_come_back_while_the_host_holds_its_lock",
-        aborts_come_back_while_the_host_holds_its_lock,
-    ),
-    case(
-        "a_sleep_of_the_hosts_own_is_ended",
-        a_sleep_of_the_hosts_own_is_ended,
-    ),
+    case("aborts_under_a_lock", aborts_under_a_lock),
+    case("a_hosts_sleep_is_ended", a_hosts_sleep_is_ended),
     case(
         "flags_and_properties_reach_the_runtime",
         flags_and_properties_reach_the_runtime,
@@ -191,6 +185,8 @@ pub const ALL: &[Case] = &[
         addresses_are_those_that_are_called,
     ),
     case("leaving_is_refused", leaving_is_refused),
+    case("refusals_say_what", refusals_say_what),
+    case("paths_have_no_dots", paths_have_no_dots),
     case(
         "leaving_by_a_delegate_is_refused",
         leaving_by_a_delegate_is_refused,
@@ -215,18 +211,12 @@ pub const ALL: &[Case] = &[
     case("errors_are_unharmed", errors_are_unharmed),
     case("a_host_may_block", a_host_may_block),
     case("tasks_end_with_their_threads", tasks_end_with_their_threads),
-    case(
-        "objects_survive_too_many_releases",
-        objects_survive_too_many_releases,
-    ),
+    case("objects_survive_releases", objects_survive_releases),
     Case {
         environment: &[("MALLOC_ARENA_MAX", "1")],
         ..case("ended_threads_leave_nothing", ended_threads_leave_nothing)
     },
-    case(
-        "tasks_are_there_as_long_as_they_are_counted",
-        tasks_are_there_as_long_as_they_are_counted,
-    ),
+    case("tasks_live_while_counted", tasks_live_while_counted),
     case("contexts_come_and_go", contexts_come_and_go),
     case("many_threads_lose_no_pair", many_threads_lose_no_pair),
     case(
@@ -246,14 +236,8 @@ pub const ALL: &[Case] = &[
         a_refused_callback_holds_no_slot,
     ),
     case("many_threads_share_few_slots", many_threads_share_few_slots),
-    case(
-        "whoever_looks_lets_others_go_on",
-        whoever_looks_lets_others_go_on,
-    ),
-    case(
-        "whoever_looks_lets_others_go_on_with_a_manager_behind",
-        whoever_looks_lets_others_go_on_with_a_manager_behind,
-    ),
+    case("lookers_give_way", lookers_give_way),
+    case("lookers_ask_the_next_too", lookers_ask_the_next_too),
     case("stopping_while_tasks_are_out", stopping_while_tasks_are_out),
     case(
         "the_first_of_two_hosts_is_told",

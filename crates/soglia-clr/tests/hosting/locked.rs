@@ -232,7 +232,7 @@ fn current(tasks: &ICLRTaskManager) -> ICLRTask2 {
 const TIMES: usize = 5;
 
 /// The task catches each of its aborts but the last, and sleeps again. The host holds its lock all the time.
-pub fn aborts_come_back_while_the_host_holds_its_lock(library: &Library, version: &str) {
+pub fn aborts_under_a_lock(library: &Library, version: &str) {
     let host = library.host(version);
     let tasks = manager::<ICLRTaskManager>(&control(&host)).unwrap();
     let control: IHostControl = ComObject::new(Control).into_interface();
@@ -287,7 +287,7 @@ pub fn aborts_come_back_while_the_host_holds_its_lock(library: &Library, version
 }
 
 /// .NET does not know that the task sleeps: its host does that.
-pub fn a_sleep_of_the_hosts_own_is_ended(library: &Library, version: &str) {
+pub fn a_hosts_sleep_is_ended(library: &Library, version: &str) {
     let host = library.host(version);
     let tasks = manager::<ICLRTaskManager>(&control(&host)).unwrap();
     let scheduler = schedules(&host);

@@ -28,6 +28,7 @@ mod scarcity;
 mod scheduler;
 mod script;
 mod slots;
+mod texts;
 mod watch;
 
 use std::{

@@ -53,7 +53,7 @@ fn released_too_often<T: Interface>(
     again
 }
 
-pub fn objects_survive_too_many_releases(library: &Library, version: &str) {
+pub fn objects_survive_releases(library: &Library, version: &str) {
     // SAFETY: valid pointers, here and below.
     let create =
         |class: &'static GUID| move |id, object| unsafe { library.create()(class, id, object) };
@@ -193,7 +193,7 @@ pub fn ended_threads_leave_nothing(library: &Library, version: &str) {
 }
 
 /// A task is there as long as its thread, whatever the host releases, and after that for as long as it is counted.
-pub fn tasks_are_there_as_long_as_they_are_counted(library: &Library, version: &str) {
+pub fn tasks_live_while_counted(library: &Library, version: &str) {
     let acting = Acting::agreeing(library, version);
     acting.get("Call", "plain");
     let own = acting.script.clr_task() as *mut c_void;

@@ -276,11 +276,11 @@ pub fn many_threads_share_few_slots(library: &Library, version: &str) {
 }
 
 /// Tasks of a host that give way, sleep and try: others get on, whether a manager is behind or not.
-pub fn whoever_looks_lets_others_go_on(library: &Library, version: &str) {
+pub fn lookers_give_way(library: &Library, version: &str) {
     looks(library, version, None);
 }
 
-pub fn whoever_looks_lets_others_go_on_with_a_manager_behind(library: &Library, version: &str) {
+pub fn lookers_ask_the_next_too(library: &Library, version: &str) {
     // It sleeps and switches itself.
     let script = script::script(|_, _| S_OK);
     looks(library, version, Some(&script::manager(&script)));

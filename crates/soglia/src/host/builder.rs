@@ -19,7 +19,7 @@ use soglia_abi::hosting::policy::{
 use soglia_abi::hosting::runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost4};
 use soglia_abi::hosting::types::STARTUP_CONCURRENT_GC;
 use soglia_abi::{BOOL, hresult};
-use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, process_env};
+use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, full_path, process_env};
 use windows_core::Interface;
 
 use super::bridge::{self, Managers};
@@ -75,7 +75,7 @@ impl Builder {
     /// The program that is to [run](Host::run): what it needs is told by its own `NAME.runtimeconfig.json`, if that lies beside it, and
     /// `AppContext.BaseDirectory` is its folder, where many programs look for their files.
     pub fn program(mut self, path: impl AsRef<Path>) -> Self {
-        let path = std::path::absolute(&path).unwrap_or_else(|_| path.as_ref().to_owned());
+        let path = full_path(path.as_ref());
         let config = path.with_extension("runtimeconfig.json");
         if self.config.is_none() && config.is_file() {
             self.config = Some(config);
@@ -180,7 +180,7 @@ impl Builder {
         let this = env::current_exe().unwrap_or_default();
         let config = match self.config.take() {
             Some(path) if !path.is_file() => return Err(Error::NoConfiguration(path)),
-            Some(path) => Some(std::path::absolute(&path).unwrap_or(path)),
+            Some(path) => Some(full_path(&path)),
             None => config_beside(&this),
         };
         let engine = Engine::load(engine::find(self.engine.as_deref(), &process_env, &this)?)?;

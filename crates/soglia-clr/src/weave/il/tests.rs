@@ -246,7 +246,13 @@ fn example(args: u16, returns: bool, may_refuse: bool) -> Vec<u8> {
     if may_refuse {
         code.hook(ID, slow);
         code.stloc(0);
-        code.throw_if_failed(0, THROW);
+        let go = code.label();
+        code.ldloc(0);
+        code.ldc_i4(0);
+        code.bge(go);
+        code.ldloc(0);
+        code.call(THROW, 1, false);
+        code.place(go);
     } else {
         let quick = hook(0x10, true);
         code.hooks(ID, Pair { quick, slow });

@@ -105,17 +105,6 @@ impl Code {
         self.place(done);
     }
 
-    /// If the `int32` in `local` is an HRESULT that has failed, it is thrown.
-    pub fn throw_if_failed(&mut self, local: u16, throw: MdToken) {
-        let go = self.label();
-        self.ldloc(local);
-        self.ldc_i4(0);
-        self.bge(go);
-        self.ldloc(local);
-        self.call(throw, 1, false);
-        self.place(go);
-    }
-
     /// Loads that many arguments.
     pub fn arguments(&mut self, count: u16) {
         for number in 0..count {
