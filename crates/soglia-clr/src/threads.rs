@@ -77,6 +77,11 @@ unsafe extern "C" fn in_child() {
     }
 }
 
+/// Whether the recording has ended, or this is the child of a fork: there are no threads of ours then.
+pub fn have_stopped() -> bool {
+    STOPPED.load(Relaxed)
+}
+
 /// Ends the recording: the running thread stops at once, no thread begins.
 pub fn stop() {
     STOPPED.store(true, Relaxed);

@@ -14,9 +14,10 @@ use soglia_abi::{
 use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
 
 use super::{
+    added,
     before::{Before, Error, Import, has_attribute},
+    body,
     emit::{Emitter, GLOBAL, NewMethod},
-    hidden,
     hooks::Signatures,
     il::{Code, Hook, Pair},
     pointers,
@@ -333,7 +334,7 @@ impl<'a> Weaver<'a> {
         self.has_imports = true;
         self.emitter.copy_parameters(token, native)?;
         self.emitter.copy_attributes(token, native)?;
-        hidden::add(self.emitter.module, token, native);
+        added::add_inside(self.emitter.module, token, native);
         Ok(native)
     }
 
@@ -405,14 +406,21 @@ impl<'a> Weaver<'a> {
     ) -> Result<(), Error> {
         // The attribute stays where it was: the new method is called by managed code alone. It has to lie in the same type, whose
         // private members it uses.
+        // A frame of its own is what a stack trace finds a line by. Without that it may be put into the wrapper.
+        let leads_on = self
+            .emitter
+            .body(call.method.token)
+            .is_none_or(body::leads_on);
+        let stays = if leads_on { NO_INLINING } else { 0 };
         let body = self.emitter.define(&NewMethod {
             class: before.class,
             name: &named(before, "$body"),
             flags: before.flags,
-            impl_flags: before.impl_flags | AGGRESSIVE_INLINING,
+            impl_flags: before.impl_flags | AGGRESSIVE_INLINING | stays,
             signature: &before.signature,
             rva: before.rva,
         })?;
+        added::add_body(self.emitter.module, call.method.token, body);
         // For stack traces, which give their names.
         self.emitter.copy_parameters(call.method.token, body)?;
         if self.emitter.engine.tells {

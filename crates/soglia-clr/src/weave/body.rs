@@ -6,6 +6,8 @@
 //! Nothing that a body says is believed: where an instruction is unknown or reaches over the end, the body counts as unreadable and
 //! stays as it is. Code is read from front to end, as the CLR's compiler does when it looks for the targets of branches.
 
+pub mod prefix;
+
 use soglia_abi::ids::MdToken;
 
 const TINY: u8 = 0x2;
@@ -22,6 +24,9 @@ const RET: u8 = 0x2A;
 const CALL: u8 = 0x28;
 const CALLI: u8 = 0x29;
 const SWITCH: u8 = 0x45;
+const CALLVIRT: u8 = 0x6F;
+const NEWOBJ: u8 = 0x73;
+const THROW: u8 = 0x7A;
 const WIDE: u8 = 0xFE;
 /// Behind [`WIDE`]: the next call may give up the caller's frame.
 const TAIL: u8 = 0x14;
@@ -73,6 +78,23 @@ pub fn calls_by_pointer(body: &[u8]) -> Option<Vec<Site>> {
 /// Whether there are such calls in code that has no header. What cannot be read has none.
 pub fn code_calls_by_pointer(code: &[u8]) -> bool {
     sites(code, 0).is_some_and(|sites| !sites.is_empty())
+}
+
+/// Whether a body calls others or throws, so that it may be in stack traces. One that cannot be read may.
+pub fn leads_on(body: &[u8]) -> bool {
+    let leads_on = || {
+        let (start, end) = code(body)?;
+        let (code, mut at) = (&body[..end], start);
+        while at < end {
+            let opcode = code[at];
+            if matches!(opcode, CALL | CALLI | CALLVIRT | NEWOBJ | THROW) {
+                return Some(true);
+            }
+            at = next(code, at)?;
+        }
+        Some(false)
+    };
+    leads_on().unwrap_or(true)
 }
 
 /// The calls by pointer from there on.

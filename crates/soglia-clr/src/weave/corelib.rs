@@ -25,7 +25,7 @@ use super::{
     emit::Emitter,
     hidden,
     il::Code,
-    judged, occasions, r2r, sig,
+    judged, occasions, r2r, sig, traces,
 };
 use crate::{engine::Engine, metadata::Scope, required};
 
@@ -44,6 +44,9 @@ pub(super) fn patch(
         match delegates::take_over(corelib) {
             Ok(changed) => patched.extend(changed),
             Err(why) => delegates_unseen(engine, &why),
+        }
+        if engine.watches {
+            patched.extend(traces::take_over(engine, corelib));
         }
         if engine.watches && !engine.counts() {
             patched.extend(hidden::take_over(engine, corelib));
@@ -234,8 +237,17 @@ impl<'a> CoreLib<'a> {
 
     /// The field of that name and type.
     pub(super) fn field(&self, class: &str, name: &str, of: u8) -> Result<MdToken, String> {
+        self.field_of(class, name, &[sig::FIELD, of])
+    }
+
+    /// The field of that name which is an array of this type.
+    pub(super) fn array(&self, class: &str, name: &str, of: u8) -> Result<MdToken, String> {
+        self.field_of(class, name, &[sig::FIELD, sig::ARRAY, of])
+    }
+
+    fn field_of(&self, class: &str, name: &str, signature: &[u8]) -> Result<MdToken, String> {
         let token = self.class(class)?;
-        let (wide, signature, mut field) = (wide(name), [sig::FIELD, of], MdToken::default());
+        let (wide, mut field) = (wide(name), MdToken::default());
         let size = signature.len() as u32;
         // SAFETY: a zero-terminated name, a signature of that size, a pointer to a local.
         let answer = unsafe {

@@ -20,6 +20,7 @@ use soglia_core::policy::Destination;
 use windows_core::Interface;
 
 use super::{
+    added,
     before::{
         Error, Import, Parameter, attributes, bytes, check, marshalling, parameters, some_rva, wide,
     },
@@ -219,7 +220,9 @@ impl<'a> Emitter<'a> {
                 &raw mut token,
             )
         };
-        check("DefineMethod", code).map(|()| token)
+        check("DefineMethod", code)?;
+        added::add(self.module, token);
+        Ok(token)
     }
 
     /// Makes a P/Invoke of a new method.

@@ -8,16 +8,13 @@
 //! All three are cold, and what is put in costs nothing elsewhere. `PrepareMethod` stays as it is where a host is told of crossings, and the last two
 //! do where a policy judges what calls lead to.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ffi::c_void,
-    sync::{PoisonError, RwLock},
-};
+use std::{collections::HashSet, ffi::c_void};
 
 use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
 use soglia_core::trace::log::Record;
 
 use super::{
+    added,
     corelib::{CoreLib, finish},
     il::Code,
     sig,
@@ -26,23 +23,8 @@ use crate::{
     boundary, clerk,
     engine::{self, Engine},
     source::woven,
+    threads,
 };
-
-/// The P/Invokes inside of wrappers, by module: rows by the rows of the wrappers.
-static INSIDE: RwLock<Option<HashMap<ModuleId, HashMap<u32, u32>>>> = RwLock::new(None);
-
-/// A wrapper was made, which calls this P/Invoke.
-pub(super) fn add(module: ModuleId, wrapper: MdToken, inside: MdToken) {
-    let mut all = INSIDE.write().unwrap_or_else(PoisonError::into_inner);
-    let of_module = all.get_or_insert_default().entry(module).or_default();
-    of_module.insert(wrapper.row(), inside.row());
-}
-
-/// A module is about to be unloaded.
-pub(super) fn forget(module: ModuleId) {
-    let mut all = INSIDE.write().unwrap_or_else(PoisonError::into_inner);
-    all.get_or_insert_default().remove(&module);
-}
 
 /// A signature's first byte, of methods that have a `this`.
 const THIS: u8 = 0x20;
@@ -230,7 +212,7 @@ extern "C" fn inside(word: *mut c_void) -> isize {
     // SAFETY: CoreLib passes the address of a word of its own.
     let asked = unsafe { *word };
     let found = boundary::fence(None, || {
-        let engine = engine::get()?;
+        let engine = engine::get().filter(|_| !threads::have_stopped())?;
         // The CLR answers in its callbacks and on threads that run no managed code.
         clerk::ask(move || inside_of(engine, FunctionId(asked))).flatten()
     });
@@ -252,17 +234,13 @@ fn inside_of(engine: &Engine, wrapper: FunctionId) -> Option<FunctionId> {
             .GetFunctionInfo(wrapper, nothing, &raw mut module, &raw mut token)
     };
     answer.ok().ok()?;
-    let row = {
-        let all = INSIDE.read().unwrap_or_else(PoisonError::into_inner);
-        *all.as_ref()?.get(&module)?.get(&token.row())?
-    };
+    let inside = added::inside(module, token)?;
     let mut function = FunctionId::NULL;
     // SAFETY: a method of a module that is in use, for the program has a handle of another one of it; a pointer to a local.
     let answer = unsafe {
-        let token = MdToken(0x0600_0000 | row);
         engine
             .info
-            .GetFunctionFromToken(module, token, &raw mut function)
+            .GetFunctionFromToken(module, inside, &raw mut function)
     };
     answer.is_ok().then_some(function)
 }

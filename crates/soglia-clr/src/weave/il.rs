@@ -13,6 +13,7 @@
 //! The assembler follows the evaluation stack, so that the header tells no guess, and gives no body where it does not
 //! come out even: the CLR would find out only when the method is called, inside the recorded program.
 
+mod elements;
 mod wrappers;
 
 use soglia_abi::ids::MdToken;

@@ -25,6 +25,8 @@
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | [`judged`] | where CoreLib looks for libraries and takes in code that is made at run time, for policies |
 //! | [`occasions`] | where threads sleep, wait and so on, of which a host is told |
+//! | [`added`] | which methods were added |
+//! | [`traces`] | stack traces with files and lines |
 //! | [`hidden`] | where CoreLib would come upon what was woven |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
 //! | this | which modules and methods, and what became of them |
@@ -34,6 +36,7 @@
 //! P/Invokes of one another: where that cannot be excluded, instances of generic code are not used wherever they are.
 
 mod accepted;
+mod added;
 mod around;
 pub mod before;
 pub mod body;
@@ -51,6 +54,7 @@ pub mod r2r;
 mod ruled;
 pub mod sig;
 mod told;
+mod traces;
 mod turns;
 
 pub use around::{Method, Refusal};
@@ -359,8 +363,9 @@ fn remember(module: ModuleId, woven: Woven) {
 /// A module is about to be unloaded: its id may come to mean another one.
 pub fn module_unloaded(module: ModuleId) {
     dynamic::module_unloaded(module);
-    hidden::forget(module);
     judge::module_unloaded(module);
+    added::forget(module);
+    traces::forget();
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.modules.get_or_insert_default().remove(&module);
 }

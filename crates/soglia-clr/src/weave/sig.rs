@@ -34,6 +34,8 @@ pub const CLASS: u8 = 0x12;
 pub const INSTANCE: u8 = 0x15;
 /// A reference with its type.
 pub const TYPED_REFERENCE: u8 = 0x16;
+/// An array that begins with 0; of what, follows.
+pub const ARRAY: u8 = 0x1D;
 /// `object`.
 pub const OBJECT: u8 = 0x1C;
 /// A type parameter of the type, and of the method; which one, follows.

@@ -13,6 +13,7 @@ mod deadline;
 mod delegates;
 mod endings;
 mod last_seen;
+mod lines;
 mod modules;
 mod outputs;
 mod passing;

@@ -228,3 +228,17 @@ fn a_plain_body_returns_once_and_at_its_end() {
         assert_eq!(super::plain(&unprotected(code)), None, "{code:x?}");
     }
 }
+
+#[test]
+fn what_calls_or_throws_may_be_in_traces() {
+    // ldarg.0; ldc.i4 0x28282828; add; ret
+    assert!(!leads_on(&tiny(&[
+        0x02, 0x20, 0x28, 0x28, 0x28, 0x28, 0x58, 0x2A
+    ])));
+    for leading in [CALL, CALLI, CALLVIRT, NEWOBJ] {
+        assert!(leads_on(&tiny(&[0x02, leading, 1, 0, 0, 6, 0x2A])));
+    }
+    assert!(leads_on(&tiny(&[0x14, THROW])));
+    // There is no such instruction.
+    assert!(leads_on(&tiny(&[0x24, 0x2A])));
+}
