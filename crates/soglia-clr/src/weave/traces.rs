@@ -321,13 +321,20 @@ extern "C" fn look(frame: *mut Frame) -> isize {
 ///
 /// Inside of a wrapper it always does. What calls by delegates, pointers and reflection has no such call.
 fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
-    let is_known = caller != 0 && i32::try_from(il).is_ok() && !threads::have_stopped();
-    let Some(engine) = engine::get().filter(|_| is_known) else {
+    let Some(engine) = engine::get().filter(|_| caller != 0 && !threads::have_stopped()) else {
         return true;
     };
     let asked = clerk::ask(move || {
         let (module, token) = method_of(engine, FunctionId(caller))?;
         let (home, callee) = method_of(engine, FunctionId(called))?;
+        // Other modules call it by references of their own. CoreLib has none, but to itself.
+        let callee = match home == module {
+            true => Some(callee),
+            false if super::corelib() == Some(module) => return Some(false),
+            false => None,
+        };
+        // Where it is in its code is not always known.
+        i32::try_from(il).ok()?;
         let (mut code, mut size) = (std::ptr::null(), 0);
         // SAFETY: a method of a module that is in use, pointers to locals.
         let answer = unsafe {
@@ -340,12 +347,6 @@ fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
         }
         // SAFETY: the code is that long, and stays while its method is in a trace.
         let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
-        // Other modules call it by references of their own. CoreLib has none, but to itself.
-        let callee = match home == module {
-            true => Some(callee),
-            false if super::corelib() == Some(module) => return Some(false),
-            false => None,
-        };
         body::prefix::calls_unprotected(code, il, callee)
     });
     asked.flatten().unwrap_or(true)
