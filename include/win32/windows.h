@@ -120,6 +120,7 @@ inline void SetLastError(DWORD error) { soglia_win32::last_error() = error; }
 #include "soglia_modules.h"
 #include "soglia_ports.h"
 #include "soglia_process.h"
+#include "soglia_programs.h"
 #include "soglia_strings.h"
 
 #include "soglia_streams.h"

@@ -3,13 +3,12 @@
 //! [`examine`] collects findings and [`print()`] shows them; nothing is started and nothing is changed.
 
 mod coverage;
+mod musl;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-
-use object::read::elf::{Dyn, FileHeader};
 
 use crate::dotnet::{self, Lookup, Outcome, Root, Search};
 use crate::launch::Switch;
@@ -343,7 +342,7 @@ fn root_finding(root: &Root, chosen: bool) -> Finding {
             frameworks.join(", ")
         }
     );
-    if is_for_musl(&root.hostfxr) {
+    if musl::is_for_musl(&root.hostfxr) {
         let advice =
             "it is built for musl libc, the engine for glibc: install the linux-x64 build of .NET";
         return Finding {
@@ -360,31 +359,6 @@ fn root_finding(root: &Root, chosen: bool) -> Finding {
                 .into();
     }
     finding
-}
-
-fn is_for_musl(library: &Path) -> bool {
-    let Ok(data) = fs::read(library) else {
-        return false;
-    };
-    let needed = || {
-        let data = data.as_slice();
-        let header = object::elf::FileHeader64::<object::Endianness>::parse(data).ok()?;
-        let endian = header.endian().ok()?;
-        let sections = header.sections(endian, data).ok()?;
-        let (dynamic, strings) = sections.dynamic(endian, data).ok()??;
-        let strings = sections.strings(endian, data, strings).ok()?;
-        Some(
-            dynamic
-                .iter()
-                .filter(|entry| entry.is_string(endian))
-                .any(|entry| {
-                    entry
-                        .string(endian, strings)
-                        .is_ok_and(|name| name.starts_with(b"libc.musl"))
-                }),
-        )
-    };
-    needed().unwrap_or(false)
 }
 
 fn program_finding(program: &Program, search: &Search, env: Lookup<'_>) -> Finding {

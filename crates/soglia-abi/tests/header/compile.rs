@@ -120,6 +120,25 @@ pub fn windows_source_in_c(name: &str, text: &str) -> String {
     windows(Language::C, &C, name, text, &["-D_GNU_SOURCE"], &[])
 }
 
+/// Compiles and runs a C source with include/win32 whose wchar_t has 32 bits.
+pub fn hosting_headers_in_c(text: &str) {
+    let place = place("hosting");
+    let (headers, program) = (
+        path_text(&repository("include/win32")),
+        place.join("hosting"),
+    );
+    for standard in ["-std=c11", "-std=c17"] {
+        let options = ["-I", &headers, standard, "-o", &path_text(&program)];
+        compile(
+            &Language::C.compiler(),
+            &place.join("hosting.c"),
+            text,
+            &options,
+        );
+    }
+    printed(&program, &[]);
+}
+
 fn windows(
     language: Language,
     standards: &[&str],
