@@ -34,7 +34,7 @@ use super::{
     attach::{self, Variable, Variables, own_file},
     host, managed,
     runtimes::{self, LIBRARY, Runtime},
-    wide,
+    signals, wide,
 };
 use crate::engine;
 
@@ -119,6 +119,7 @@ pub fn start(wanted: &Runtime) -> Result<&'static Clr, HRESULT> {
             Err(hresult::CLR_E_SHIM_RUNTIMELOAD)
         };
     }
+    signals::make_room();
     let settings = settings().clone();
     let (host, runtime) = match running() {
         Some((_, runtime)) if runtime.directory != wanted.directory => {

@@ -16,6 +16,7 @@
 //! | [`abort`] | what aborts a task, and what holds that back |
 //! | [`suspension`] | tells the host when threads are suspended |
 //! | [`slots`] | a task manager of soglia's own, which bounds how many tasks run managed code |
+//! | [`signals`] | room for the runtime's signal handlers |
 //! | [`managed`] | what only managed code can ask .NET |
 //! | [`wide`], [`image`] | texts; the version in a file |
 //!
@@ -40,6 +41,7 @@ mod policy;
 mod runtime_host;
 mod runtime_info;
 mod runtimes;
+mod signals;
 pub mod slots;
 pub mod suspension;
 mod tasks;

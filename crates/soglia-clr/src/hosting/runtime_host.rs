@@ -33,7 +33,7 @@ use super::{
     object::{Object, class},
     policy, running, running_with_memory,
     runtimes::Runtime,
-    wide,
+    signals, wide,
 };
 
 /// Starts, of all hosts of the process, that are not stopped.
@@ -146,6 +146,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
         callback: Option<FExecuteInAppDomainCallback>,
         cookie: *mut c_void,
     ) -> HRESULT {
+        signals::make_room();
         running(|| match started() {
             // SAFETY: the runtime calls what the caller gave, and checks the rest.
             Ok(clr) => unsafe { clr.host().ExecuteInAppDomain(domain, callback, cookie) },
@@ -181,6 +182,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
         argument: *const u16,
         result: *mut u32,
     ) -> HRESULT {
+        signals::make_room();
         running_with_memory(|| {
             let clr = match started() {
                 Ok(clr) => clr,
@@ -324,6 +326,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
         argv: *const *const u16,
         result: *mut u32,
     ) -> HRESULT {
+        signals::make_room();
         running_with_memory(|| {
             let clr = match started() {
                 Ok(_) if domain != DOMAIN => return hresult::HOST_E_INVALIDOPERATION,

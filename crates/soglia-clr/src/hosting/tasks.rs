@@ -35,6 +35,7 @@ use super::{
     giving, host, managed, method,
     object::{Held, Object, class},
     runtime_host::started,
+    signals,
 };
 use crate::{
     tell::occasions::{by_host, critical_regions},
@@ -151,6 +152,7 @@ fn introduce(clr: &Clr) -> Result<(), HRESULT> {
     unsafe extern "system" fn nothing(_: *mut c_void) -> HRESULT {
         S_OK
     }
+    signals::make_room();
     // SAFETY: a function that takes anything. The runtime gets to know the thread that calls it.
     let answer = unsafe {
         clr.host()
