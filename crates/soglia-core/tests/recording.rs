@@ -1,6 +1,6 @@
 //! What one end writes, the other reads: live, afterwards, cut, foreign.
 
-use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf, sync::atomic::Ordering::Relaxed};
 
 use soglia_core::{
     account::Totals,
@@ -302,6 +302,37 @@ fn a_full_recording_counts_what_it_drops() {
         NoRoom::ALL.map(|why| reader.no_room(why)),
         full,
         "asked once"
+    );
+}
+
+/// A dump of the process reads what can be read: not the hole.
+#[test]
+fn the_hole_of_the_file_is_closed() {
+    let fresh = fresh(events());
+    let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();
+    for depth in [1, 100, 3000] {
+        nest(&mut task, depth);
+    }
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let path = fresh.path.to_str().unwrap();
+    let of_recording = maps.lines().filter(|line| line.ends_with(path));
+    let parts: Vec<(&str, u64)> = of_recording
+        .map(|line| {
+            let (range, rest) = line.split_once(' ').unwrap();
+            let (start, end) = range.split_once('-').unwrap();
+            let [start, end] = [start, end].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+            (&rest[..4], end - start)
+        })
+        .collect();
+    let header = fresh.recording.header();
+    let reserved = header.reserved_blocks.load(Relaxed);
+    let open = u64::from(reserved) * BLOCK as u64;
+    let closed = (64 << 20) - open;
+    // The tool takes some room ahead, which is not open yet.
+    assert!(
+        matches!(&parts[..], [("rw-s", used), ("---s", hole)]
+        if *used <= open && *hole >= closed && used + hole == 64 << 20),
+        "{parts:?}"
     );
 }
 

@@ -18,7 +18,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{
             AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Relaxed, Release},
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
 };
@@ -262,6 +262,8 @@ pub struct Recording {
     room: Room,
     /// The first block that no chunk has claimed. The header's is for readers: what lies in the file is not believed.
     next_block: AtomicU32,
+    /// Up to this block the mapping may be read and written.
+    open_blocks: AtomicU32,
     max_blocks: u32,
     level: Level,
     made: Anchor,
@@ -342,6 +344,7 @@ impl Recording {
                 identity: (about.dev(), about.ino()),
             },
             next_block: AtomicU32::new(1),
+            open_blocks: AtomicU32::new(1),
             max_blocks,
             level: options.level,
             made: Anchor::default(),
@@ -355,12 +358,14 @@ impl Recording {
             slow_ticks: u64::MAX,
             noted_ticks: AtomicU64::new(u64::MAX),
         };
-        // A core dump would fetch the hole into memory, and has no use for the rest.
+        // A dump of the process would fetch the whole of the hole into memory. Not all dumpers heed the advice, so the hole is opened bit
+        // by bit.
         recording.advise(
             recording.map.as_mut_ptr(),
             recording.map.len(),
             libc::MADV_DONTDUMP,
         );
+        recording.close_hole();
         let header = recording.header();
         let (made, is_small) = (header.made, header.is_small != 0);
         if let Some(source) = TickSource::from_number(header.tick_source) {
@@ -409,9 +414,9 @@ impl Recording {
         self.map.as_mut_ptr()
     }
 
-    /// How much is mapped.
+    /// How much may be read.
     pub(super) fn bytes(&self) -> usize {
-        self.map.len()
+        self.open_blocks.load(Acquire) as usize * BLOCK
     }
 
     /// How much is recorded.
@@ -520,6 +525,26 @@ impl Recording {
         Some(chunk)
     }
 
+    /// Closes all of the mapping but the header: nobody reads or writes there.
+    fn close_hole(&self) {
+        let bytes = self.map.len() - BLOCK;
+        // SAFETY: behind the header, where no chunk is yet, in our own mapping. If it fails the rest stays open.
+        unsafe { libc::mprotect(self.base().add(BLOCK).cast(), bytes, libc::PROT_NONE) };
+    }
+
+    /// Opens the mapping up to this block: all of it, so that there are no holes in what a number in the file may lead to.
+    fn open_to(&self, block: u32) -> Result<(), NoRoom> {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: whole pages of our own mapping, which get the access that those in use have.
+        match unsafe { libc::mprotect(self.base().cast(), block as usize * BLOCK, access) } {
+            0 => {
+                self.open_blocks.fetch_max(block, Release);
+                Ok(())
+            }
+            _ => Err(NoRoom::Memory),
+        }
+    }
+
     /// Claims blocks in a row, and takes the room for them.
     fn take_blocks(&self, kind: ChunkKind, blocks: u32) -> Result<NonNull<ChunkHeader>, NoRoom> {
         let limit = if kind == ChunkKind::Events {
@@ -540,8 +565,9 @@ impl Recording {
         let at = unsafe { self.base().add(block as usize * BLOCK) };
         let at = NonNull::new(at).ok_or(NoRoom::Refused)?;
         let (offset, bytes) = (u64::from(block) * BLOCK as u64, blocks as usize * BLOCK);
+        let opened = self.open_to(end);
         // SAFETY: a part of our mapping that this thread alone has claimed.
-        if let Err(why) = unsafe { self.room.take(at, offset, bytes) } {
+        if let Err(why) = opened.and_then(|()| unsafe { self.room.take(at, offset, bytes) }) {
             // If others have claimed blocks behind them, they stay without room: a hole of zeros, which readers skip.
             let _ = self
                 .next_block
