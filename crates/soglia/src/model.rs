@@ -122,6 +122,8 @@ pub struct Slots {
     pub count: u16,
     /// A task waited at most so long for a slot; none: for ever.
     pub timeout_ns: Option<u64>,
+    /// The process did not come to write down the last figures: these are lower bounds.
+    pub at_least: bool,
     /// Waits for a slot that are over.
     pub waits: u64,
     /// Time in them.

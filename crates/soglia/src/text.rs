@@ -273,7 +273,8 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         }
         _ => None,
     };
-    if model.targets.is_empty() && model.crossings.leave + model.crossings.reverse_enter == 0 {
+    let crossed = model.crossings.leave + model.crossings.reverse_enter;
+    if model.targets.is_empty() && crossed.saturating_add(model.dropped_crossings) == 0 {
         let whose = unseen.map_or("", |_| " that is watched");
         writeln!(
             out,

@@ -251,6 +251,19 @@ impl Reader {
         self.bytes.word(offset_of!(Header, state)) != state::CREATED
     }
 
+    /// Whether its runtime has announced its shutdown.
+    pub fn has_shut_down(&self) -> bool {
+        self.bytes.word(offset_of!(Header, state)) == state::SHUTDOWN
+    }
+
+    /// Bytes of the file and bytes that there were, if something that was recorded is cut off.
+    pub fn cut_off(&self) -> Option<(u64, u64)> {
+        let end = |offset| u64::from(self.bytes.word(offset)) * BLOCK as u64;
+        let should = end(offset_of!(Header, reserved_blocks));
+        let used = end(offset_of!(Header, next_block)).min(should);
+        (self.bytes.file_len() < used).then_some((self.bytes.file_len(), should))
+    }
+
     /// The recorded process.
     pub fn pid(&self) -> u32 {
         self.bytes.word(offset_of!(Header, pid))

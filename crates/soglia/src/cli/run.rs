@@ -279,9 +279,14 @@ fn trim(file: &File, path: &Path) -> anyhow::Result<()> {
 fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> {
     let away = reader.turned_away();
     if away > 0 && !options.follow {
+        let (processes, were) = if away == 1 {
+            ("process", "was")
+        } else {
+            ("processes", "were")
+        };
         writeln!(
             out,
-            "{away} more .NET processes ran and were not recorded (--follow records them)"
+            "{away} more .NET {processes} ran and {were} not recorded (--follow records them)"
         )?;
     }
     let Some(output) = &options.output else {
@@ -307,8 +312,14 @@ fn kept(options: &Run, reader: &Reader, out: &mut impl Write) -> io::Result<()> 
             let pid = name
                 .as_encoded_bytes()
                 .strip_prefix(prefix.as_encoded_bytes());
-            if pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit)) {
-                let path = folder.join(&name);
+            let path = folder.join(&name);
+            // Others are of an earlier run.
+            let is_ours = || {
+                let other = Reader::open_partial(&path);
+                other.is_ok_and(|other| other.wall_ns() >= reader.wall_ns())
+            };
+            let is_pid = |pid: &[u8]| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit);
+            if pid.is_some_and(is_pid) && is_ours() {
                 // One that cannot be cut now still has all that was recorded.
                 let opened = File::options().read(true).write(true).open(&path);
                 let _ = opened.and_then(|file| trim(&file, &path).map_err(io::Error::other));

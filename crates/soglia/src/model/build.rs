@@ -186,7 +186,7 @@ impl Model {
             fallback: names.source.as_ref().and_then(|(.., why)| why.clone()),
             not_watched: names.unwatched.iter().map(unwatched).collect(),
             policy: policy(&names),
-            slots: slots(&names),
+            slots: slots(&names, !reader.has_shut_down()),
             crossings: Crossings {
                 leave,
                 enter: told(enter, leave),
@@ -213,9 +213,22 @@ impl Model {
                 overdue: of_overdue.left_out,
                 open: of_open.left_out + all.open_left_out,
             },
-            remarks: names.remarks.into_iter().chain(reader.note()).collect(),
+            remarks: names
+                .remarks
+                .into_iter()
+                .chain(reader.note())
+                .chain(cut_off(reader))
+                .collect(),
         }
     }
+}
+
+/// That something is missing, if it is.
+fn cut_off(reader: &Reader) -> Option<String> {
+    let (have, should) = reader.cut_off()?;
+    Some(format!(
+        "the file is cut short, {have} of {should} bytes: what was in the rest is not in this account"
+    ))
 }
 
 fn policy(names: &Names) -> Option<Policy> {
@@ -231,10 +244,11 @@ fn policy(names: &Names) -> Option<Policy> {
     })
 }
 
-fn slots(names: &Names) -> Option<Slots> {
+fn slots(names: &Names, at_least: bool) -> Option<Slots> {
     names.slots.map(|(bound, figures)| Slots {
         count: bound.slots.get(),
         timeout_ns: bound.limit_ns(),
+        at_least,
         waits: figures.waits,
         waited_ns: figures.waited_ns,
         longest_wait_ns: figures.longest_ns,

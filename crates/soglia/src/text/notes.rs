@@ -11,10 +11,11 @@ pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    writeln!(
-        out,
-        "\n{HEAD}not watched (--source transitions sees it){HEAD:#}"
-    )?;
+    let seen = match model.source {
+        Some("transitions") => "",
+        _ => " (--source transitions sees it)",
+    };
+    writeln!(out, "\n{HEAD}not watched{seen}{HEAD:#}")?;
     for row in rows.iter().take(MOST_ROWS) {
         writeln!(out, "{:>11}  {}", "-", plain(&row.what))?;
     }

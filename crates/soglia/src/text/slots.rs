@@ -11,11 +11,16 @@ pub(super) fn section(model: &Model, out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "\n{HEAD}{:>11} {:>8} {:>8}  waits for {}{HEAD:#}",
+        "\n{HEAD}{:>11} {:>8} {:>8}  waits for {}{HEAD:#}{}",
         "waits",
         "total",
         "max",
         plural(slots.count.into(), "slot", "slots"),
+        match (slots.at_least, model.ended) {
+            (false, _) => "",
+            (true, "running") => ", so far",
+            (true, _) => ", at least: the last figures were not written down",
+        }
     )?;
     let mut notes = Vec::new();
     for (n, what) in [

@@ -91,6 +91,16 @@ fn a_recording_that_was_cut() {
                 (Some(0), String::new()),
                 "{half}"
             );
+            // Of what is left, it is said that it is not all: if anything was there.
+            if command == "report" {
+                let said = text(&output.stdout);
+                let note = format!(
+                    "note: the file is cut short, {half} of {} bytes",
+                    whole.len()
+                );
+                let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
+                assert_eq!(said.contains(&note), half < used, "{said}");
+            }
         }
     }
     // What was cut off is only room that nothing was written into.

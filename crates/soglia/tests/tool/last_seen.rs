@@ -240,3 +240,23 @@ fn a_full_recording_says_what_is_complete() {
     );
     assert!(!replayed.contains("complete"), "{replayed}");
 }
+
+/// A folder may have recordings of earlier runs, which this one does not call its own.
+#[test]
+fn recordings_of_earlier_runs_are_not_listed() {
+    let space = Space::new();
+    let run = |name: &str| {
+        let options = format!("--follow -o {name}");
+        let output = space
+            .run(&options, "semantics.dll", "plain")
+            .output()
+            .unwrap();
+        text(&output.stderr)
+    };
+    run("a.soglia.1");
+    let account = run("a.soglia");
+    assert!(
+        account.ends_with("recording: a.soglia (soglia report, soglia events)\n"),
+        "{account}"
+    );
+}
