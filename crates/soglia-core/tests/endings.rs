@@ -32,8 +32,10 @@ struct Fresh {
 fn fresh(level: Level) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.soglia");
+    // Copies are made of it.
     let options = Options {
         level,
+        max_bytes: 4 << 20,
         ..Options::default()
     };
     let file = create(&path, &options).unwrap();

@@ -489,8 +489,10 @@ fn any_byte_may_be_wrong() {
 
 /// A recording with a bit of everything.
 fn record(path: &Path) {
+    // It is read and written as a whole, again and again.
     let options = Options {
         level: Level::Events,
+        max_bytes: 2 << 20,
         ..Options::default()
     };
     let _file = create(path, &options).unwrap();

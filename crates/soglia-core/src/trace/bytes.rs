@@ -62,10 +62,10 @@ impl Bytes {
         &self.file
     }
 
-    /// Whether the file is shorter than when it was opened.
-    pub(super) fn is_cut(&self) -> bool {
+    /// Whether the file has less than when it was opened of its first `used` bytes. Behind them it may be cut: nothing lies there.
+    pub(super) fn is_cut(&self, used: u64) -> bool {
         let about = self.file.metadata();
-        about.is_ok_and(|about| about.len() < self.file_len)
+        about.is_ok_and(|about| about.len() < self.file_len.min(used))
     }
 
     /// Where the file has something from here on, holes left out; `None`: nowhere.

@@ -174,7 +174,10 @@ impl Reader {
     /// # Errors
     /// [`ReadError::Cut`].
     pub fn check_whole(&self) -> Result<(), ReadError> {
-        if self.bytes.is_cut() {
+        let end = |offset| u64::from(self.bytes.word(offset)) * BLOCK as u64;
+        let used =
+            end(offset_of!(Header, next_block)).min(end(offset_of!(Header, reserved_blocks)));
+        if self.bytes.is_cut(used.max(BLOCK as u64)) {
             return Err(ReadError::Cut(self.path.clone()));
         }
         Ok(())
