@@ -22,6 +22,7 @@ mod guard;
 pub mod identity;
 pub mod life;
 pub mod log;
+mod made;
 mod mapped_account;
 mod mapped_events;
 mod mapped_layers;

@@ -1,18 +1,17 @@
-//! The writing end of a recording: making the file, claiming it, and handing out its blocks.
+//! The writing end of a recording: claiming the file, and handing out its blocks.
 #![allow(
     unsafe_code,
     reason = "lays structures over the mapped file and asks the OS for room in it"
 )]
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io,
-    mem::offset_of,
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
-        unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+        unix::fs::MetadataExt,
     },
-    path::{Path, PathBuf},
+    path::Path,
     ptr::NonNull,
     sync::{
         Mutex, PoisonError,
@@ -27,233 +26,24 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use super::{
     format::{
-        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, LOG_BLOCKS, MAGIC, NOTE_BYTES,
-        NOTE_OFFSET, NoRoom, SESSION_BYTES, VERSION, end, state, store_anchor,
+        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, LOG_BLOCKS, NOTE_BYTES, NOTE_OFFSET,
+        NoRoom, VERSION, state, store_anchor,
     },
     identity::{self, Identity},
     log::Record,
+    made::{event_blocks, options_in},
     open_layers::MoreLayers,
-    room::{Room, allocate},
+    room::Room,
 };
 use crate::{
-    errno, process, regular,
-    time::{Anchor, Scale, TickSource, wall_ns},
+    errno, process,
+    time::{Anchor, Scale, TickSource},
 };
 
-/// How much is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Level {
-    /// How often each target was called, per task. Nothing is timed, and no returns are told. For calls that are told by
-    /// wrappers: those that the runtime tells are recorded as with `Summary`.
-    Counts = 0,
-    /// An account per task and target.
-    Summary = 1,
-    /// Also every crossing.
-    Events = 2,
-}
-
-impl Level {
-    /// The level with this number in a recording.
-    pub const fn from_number(number: u32) -> Self {
-        match number {
-            0 => Self::Counts,
-            1 => Self::Summary,
-            _ => Self::Events,
-        }
-    }
-}
-
-/// What a recording is made with.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// How much is recorded.
-    pub level: Level,
-    /// The file never grows beyond this many bytes, nor beyond 256 GiB.
-    pub max_bytes: u64,
-    /// Calls of at least this many nanoseconds are slow; 0: none is.
-    pub slow_ns: u64,
-}
-
-/// Layers refer to slots by 32 bits in units of 64 bytes.
-pub(super) const MOST_BLOCKS: u32 = 1 << 26;
-
-/// The smallest limit that makes sense: the header, some tasks, their names.
-pub const MIN_BYTES: u64 = 1 << 20;
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            level: Level::Summary,
-            max_bytes: 1 << 30,
-            slow_ns: 100_000_000,
-        }
-    }
-}
-
-/// Makes a new recording at `path`, for a process to claim. A recording that was there before is unlinked, not overwritten: it may
-/// be of a program that still runs.
-///
-/// # Errors
-/// There is something at `path` that is neither a recording nor an empty file, it cannot be written, or there is no room on its disk.
-pub fn create(path: &Path, options: &Options) -> io::Result<File> {
-    match regular::open_no_link(path) {
-        Ok(there) if may_be_replaced(&there)? => fs::remove_file(path)?,
-        Ok(_) => {
-            return Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "there is a file that is no recording, which would be lost",
-            ));
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e),
-    }
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        // Command lines and stacks are of interest to their owner alone.
-        .mode(0o600)
-        .open(path)?;
-    initialise(&file, options).inspect_err(|_| {
-        // The error is about the disk; that the empty file stays would only add to it.
-        let _ = fs::remove_file(path);
-    })?;
-    Ok(file)
-}
-
-/// Whether nothing is lost with this file but a recording.
-fn may_be_replaced(file: &File) -> io::Result<bool> {
-    let mut magic = [0; MAGIC.len()];
-    match file.read_exact_at(&mut magic, 0) {
-        Ok(()) => Ok(magic == MAGIC),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Ok(file.metadata()?.len() == 0)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Makes a new recording without a name: it is gone with the last process that has it open. Others open it by the path
-/// that is returned, as long as this process keeps the file.
-///
-/// # Errors
-/// Those of the operating system.
-pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
-    // SAFETY: a literal name; the result is checked, and if good it is a new descriptor that nobody else owns.
-    let file = unsafe {
-        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        let descriptor = libc::memfd_create(c"soglia".as_ptr(), flags);
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        File::from(OwnedFd::from_raw_fd(descriptor))
-    };
-    initialise(&file, options)?;
-    // Nobody can cut it while it is mapped, nor need it grow. Without the seals it works as well.
-    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
-    // SAFETY: plain system call on our own descriptor.
-    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
-    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
-    Ok((file, path.into()))
-}
-
-/// What a recording was made with: for another one like it.
-///
-/// # Errors
-/// Those of reading the file.
-pub fn options_of(path: &Path) -> io::Result<Options> {
-    options_in(&regular::open(path)?)
-}
-
-fn options_in(file: &File) -> io::Result<Options> {
-    let mut head = [0; offset_of!(Header, slow_ns) + 8];
-    file.read_exact_at(&mut head, 0)?;
-    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let slow = offset_of!(Header, slow_ns);
-    Ok(Options {
-        level: Level::from_number(word(offset_of!(Header, level))),
-        max_bytes: u64::from(word(offset_of!(Header, max_blocks))) * BLOCK as u64,
-        slow_ns: u64::from(word(slow)) | u64::from(word(slow + 4)) << 32,
-    })
-}
-
-fn initialise(file: &File, options: &Options) -> io::Result<()> {
-    // Room for a small program is taken at once, so that a full disk is found before the program starts.
-    allocate(file, 0, MIN_BYTES / 4)?;
-    TickSource::detect().select();
-    let wanted =
-        (options.max_bytes.max(MIN_BYTES) / BLOCK as u64).min(u64::from(MOST_BLOCKS)) as u32;
-    let blocks = extend(file, wanted)?;
-    let mut header = vec![0_u8; BLOCK];
-    let anchor = Anchor::take();
-    let mut put =
-        |offset: usize, bytes: &[u8]| header[offset..offset + bytes.len()].copy_from_slice(bytes);
-    put(offset_of!(Header, magic), &MAGIC);
-    put(offset_of!(Header, version), &VERSION.to_le_bytes());
-    put(
-        offset_of!(Header, level),
-        &(options.level as u32).to_le_bytes(),
-    );
-    put(
-        offset_of!(Header, tick_source),
-        &(TickSource::detect() as u32).to_le_bytes(),
-    );
-    put(offset_of!(Header, max_blocks), &blocks.to_le_bytes());
-    put(
-        offset_of!(Header, event_blocks),
-        &event_blocks(blocks).to_le_bytes(),
-    );
-    put(offset_of!(Header, next_block), &1_u32.to_le_bytes());
-    put(
-        offset_of!(Header, reserved_blocks),
-        &((MIN_BYTES / 4 / BLOCK as u64) as u32).to_le_bytes(),
-    );
-    put(
-        offset_of!(Header, is_small),
-        &u32::from(blocks < wanted).to_le_bytes(),
-    );
-    put(offset_of!(Header, session), &random()?);
-    put(offset_of!(Header, boot), &process::boot_id());
-    put(offset_of!(Header, slow_ns), &options.slow_ns.to_le_bytes());
-    put(offset_of!(Header, wall_ns), &wall_ns().to_le_bytes());
-    put(offset_of!(Header, made), &anchor.ticks.to_le_bytes());
-    put(
-        offset_of!(Header, made) + 8,
-        &anchor.monotonic_ns.to_le_bytes(),
-    );
-    file.write_all_at(&header, 0)
-}
-
-/// Chunks of events are made below this block only.
-const fn event_blocks(max_blocks: u32) -> u32 {
-    max_blocks - max_blocks / 8
-}
-
-/// Gives the file its size, as a hole: that many blocks, or as many as limits allow.
-fn extend(file: &File, blocks: u32) -> io::Result<u32> {
-    // To try more is answered by a signal that ends the process.
-    let allowed = file_size_limit() / BLOCK as u64;
-    let mut blocks = allowed.min(blocks.into()) as u32;
-    loop {
-        match file.set_len(u64::from(blocks) * BLOCK as u64) {
-            Ok(()) => return Ok(blocks),
-            Err(_) if u64::from(blocks / 2) * BLOCK as u64 >= MIN_BYTES => blocks /= 2,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn random() -> io::Result<[u8; SESSION_BYTES]> {
-    let mut bytes = [0; SESSION_BYTES];
-    // SAFETY: valid for writing so many bytes; so few come at once.
-    match unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } {
-        SESSION_LENGTH => Ok(bytes),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-const SESSION_LENGTH: isize = SESSION_BYTES as isize;
+pub(super) use super::made::MOST_BLOCKS;
+pub use super::made::{
+    Level, MIN_BYTES, Options, conclude, create, create_unnamed, note, options_of, trim,
+};
 
 /// A recording that this process writes.
 #[derive(Debug)]
@@ -646,48 +436,6 @@ impl Recording {
     }
 }
 
-/// Leaves a note in a recording that could not be claimed, for the tool that made it: if it is said which one, in no other.
-pub fn note(path: &Path, expected: Option<&Identity>, text: &str) {
-    if let Ok((file, _)) = identity::open_any(path, expected) {
-        let bytes = &text.as_bytes()[..text.len().min(NOTE_BYTES)];
-        // If this fails too, the tool says that no runtime recorded: still true.
-        let _ = file.write_all_at(bytes, NOTE_OFFSET as u64);
-    }
-}
-
-/// Says in a recording how its process ended. For the process's starter, when that process is gone.
-///
-/// # Errors
-/// Those of writing the file.
-pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
-    let anchor = Anchor::take();
-    let (kind, code) = match ended {
-        Ok(code) => (end::EXITED, code),
-        Err(signal) => (end::SIGNALLED, signal),
-    };
-    let at = offset_of!(Header, ended) as u64;
-    file.write_all_at(&anchor.ticks.to_le_bytes(), at)?;
-    file.write_all_at(&anchor.monotonic_ns.to_le_bytes(), at + 8)?;
-    file.write_all_at(&code.to_le_bytes(), offset_of!(Header, end_code) as u64)?;
-    file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
-}
-
-/// Cuts the file behind its last chunk, where there is only a hole. For the process's starter, when that process is gone: to write to what is
-/// not there any more ends a process. Does nothing to a recording without a name.
-///
-/// # Errors
-/// Those of reading and cutting the file.
-pub fn trim(file: &File) -> io::Result<()> {
-    let mut blocks = [0; 4];
-    file.read_exact_at(&mut blocks, offset_of!(Header, reserved_blocks) as u64)?;
-    let bytes = u64::from(u32::from_le_bytes(blocks).max(1)) * BLOCK as u64;
-    let about = file.metadata()?;
-    if about.nlink() > 0 && bytes < about.len() {
-        file.set_len(bytes)?;
-    }
-    Ok(())
-}
-
 /// Moves the descriptor out of the low numbers, which programs may count on, but not beyond the 64 that the kernel's table
 /// of descriptors has room for from the start: to enlarge it in a process with threads takes 10 ms and more.
 fn out_of_the_way(file: File) -> File {
@@ -698,16 +446,6 @@ fn out_of_the_way(file: File) -> File {
             _ => file,
         }
     }
-}
-
-fn file_size_limit() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
-    };
-    // SAFETY: `limit` is valid for writing.
-    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
-    limit.rlim_cur
 }
 
 /// Under a limit of address space a smaller mapping may still fit.
