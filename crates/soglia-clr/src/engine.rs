@@ -29,7 +29,13 @@ use soglia_core::{
 use windows_core::{HRESULT, Interface};
 
 use crate::{
-    deadline, hosting, life, modules::Modules, names::Names, policy::Rules, profiler::events_of,
+    deadline, hosting, life,
+    modules::Modules,
+    names::Names,
+    objects::{self, Epoch},
+    policy::Rules,
+    profiler::events_of,
+    targets::Targets,
     tell, version,
 };
 
@@ -47,8 +53,10 @@ pub struct Engine {
     pub info: ICorProfilerInfo,
     /// The CLR's stack walker.
     pub info2: ICorProfilerInfo2,
-    /// Functions by number, targets by name.
+    /// Frames and stacks by number.
     pub names: Names,
+    /// Who is called.
+    pub targets: Targets,
     /// Modules that are loaded.
     pub modules: Modules,
     /// Where crossings come from.
@@ -86,6 +94,17 @@ pub static SLOW_TICKS: AtomicU64 = AtomicU64::new(u64::MAX);
 pub static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// See [`GENERATION`].
 pub const SHUT_DOWN: u32 = 1 << 31;
+
+/// What a task's table of functions holds for: an address may come to mean another function when an object was loaded.
+#[inline(always)]
+pub fn era() -> u64 {
+    u64::from(GENERATION.load(Relaxed)) | objects::loads() << 32
+}
+
+/// The same for a table that is filled now, when this many objects were loaded.
+pub fn era_at(epoch: Epoch) -> u64 {
+    u64::from(GENERATION.load(Relaxed) & !SHUT_DOWN) | epoch.loads << 32
+}
 
 /// Callbacks answer at once.
 pub static FLOOR: AtomicBool = AtomicBool::new(false);
@@ -132,6 +151,7 @@ impl From<HRESULT> for Declined {
 /// # Errors
 /// What the CLR shall be told, and why; it goes on without us then.
 pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
+    objects::prepare();
     let asked_for = env::var_os(variables::RECORDING).map(PathBuf::from);
     let follow = env::var_os(variables::FOLLOW).is_some();
     let path = asked_for
@@ -212,6 +232,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         info: info.clone(),
         info2,
         names: Names::default(),
+        targets: Targets::default(),
         modules: Modules::default(),
         source,
         scope,

@@ -32,7 +32,7 @@ use std::{
     },
 };
 
-use soglia_abi::ids::{AssemblyId, MdToken, ModuleId};
+use soglia_abi::ids::{AssemblyId, ModuleId};
 use soglia_core::policy::{Exception, Refusal};
 
 use crate::{
@@ -121,13 +121,11 @@ pub struct Import {
     fine: AtomicBool,
     refusal: AtomicI32,
     id: i64,
-    module: ModuleId,
-    native: MdToken,
 }
 
 impl Import {
-    /// The one with this id. `native` is the P/Invoke that its wrapper calls.
-    pub fn new(id: u32, module: ModuleId, native: MdToken, trusted: bool) -> &'static Self {
+    /// The one with this id.
+    pub fn new(id: u32, trusted: bool) -> &'static Self {
         Box::leak(Box::new(Self {
             judged: AtomicU8::new(0),
             target: AtomicUsize::new(0),
@@ -135,8 +133,6 @@ impl Import {
             fine: AtomicBool::new(false),
             refusal: AtomicI32::new(0),
             id: id.into(),
-            module,
-            native,
         }))
     }
 
@@ -187,7 +183,7 @@ pub extern "C" fn judged(of: i64) -> i32 {
         let is_open = || !import.fine.load(Acquire) && import.refusal.load(Acquire) == 0;
         // The runtime found it without a question, as it does where it has the library inside.
         if is_open() {
-            match weave::linked(import.id, import.module, import.native) {
+            match weave::linked(import.id) {
                 0 => {
                     let call = format!("{}, which leads nobody knows where", named(import.id));
                     let number = number(engine.rules.of_unknown(&call));

@@ -1,4 +1,4 @@
-//! From the number of a function to a target with a name: the cold path, once per function and task.
+//! The names of functions, frames and stacks: the cold path.
 
 use std::{
     collections::HashMap,
@@ -22,33 +22,13 @@ use crate::{
     objects, stacks,
 };
 
-/// A target, as it was found for a function.
-pub struct Found {
-    /// Its number.
-    pub number: u32,
-    /// It was never called before, by any task.
-    pub new: bool,
-    /// The runtime does not know the function that it named.
-    pub unknown: bool,
-}
-
-/// What is known of functions and targets.
+/// What is known of stacks and their frames.
 #[derive(Default)]
 pub struct Names(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {
-    /// Emptied when a module is unloaded: numbers may be given again.
-    by_function: HashMap<(FunctionId, Side), u32>,
-    /// A method that is loaded again is the same target again.
-    by_names: HashMap<TargetNames, u32>,
-    /// Function pointers, and what lay there when each was first called: another library may come to lie there.
-    by_pointer: HashMap<(u64, TargetNames), u32>,
-    /// How many targets there are.
-    targets: u32,
-    /// Libraries and entry points of targets that were not found in memory yet.
-    unplaced: HashMap<u32, (String, String)>,
-    /// Of stack frames; emptied like `by_function`.
+    /// Of stack frames. Emptied when a module is unloaded: numbers may be given again.
     frames: HashMap<FunctionId, u32>,
     texts: HashMap<String, u32>,
     stacks: HashMap<Vec<u32>, u32>,
@@ -71,98 +51,10 @@ const RUNTIME_LIBRARIES: [&str; 8] = [
 ];
 
 impl Engine {
-    /// The target that a function is, found and written down at its first crossing.
-    ///
-    /// `trusted`: the CLR may be asked about it. If not, the function gets no name unless a loaded module is found to have it.
-    pub fn target(&self, function: FunctionId, side: Side, trusted: bool) -> Found {
-        if let Some(number) = self.names.lock().by_function.get(&(function, side)) {
-            return Found {
-                number: *number,
-                new: false,
-                unknown: false,
-            };
-        }
-        // The CLR is asked without the lock: it takes locks of its own.
-        let known = !function.is_null()
-            && function.0.is_multiple_of(4)
-            && (trusted || self.modules.knows(&self.info, function));
-        let names = if known {
-            self.describe(function, side)
-        } else {
-            nameless(function, side)
-        };
-        let found = self.target_named(&names);
-        let mut tables = self.names.lock();
-        tables.by_function.insert((function, side), found.number);
-        let unknown = !known && !function.is_null();
-        Found { unknown, ..found }
-    }
-
-    /// The target with these names, written down at its first crossing.
-    pub fn target_named(&self, names: &TargetNames) -> Found {
-        let mut tables = self.names.lock();
-        let next = tables.targets + 1;
-        let number = *tables.by_names.entry(names.clone()).or_insert(next);
-        let new = number == next;
-        if new {
-            tables.targets = next;
-            if let Some(wanted) = called(names) {
-                tables.unplaced.insert(number, wanted);
-            }
-            // Under the lock, so that no other thread counts a call of this target before it has a name.
-            let names = TargetNames {
-                target: number,
-                ..names.clone()
-            };
-            self.recording.log(&Record::Target(names));
-        }
-        Found {
-            number,
-            new,
-            unknown: false,
-        }
-    }
-
-    /// The target that a function pointer points to, written down at its first call. `internal`: the call is one of the runtime's own.
-    pub fn target_at(&self, pointer: u64, internal: bool) -> Found {
-        let place = objects::at(pointer);
-        let mut names = TargetNames {
-            side: Side::Unmanaged as u32,
-            entry: place.symbol.clone(),
-            library: place.file.as_deref().and_then(|file| {
-                let name = Path::new(file).file_name()?;
-                Some(name.to_string_lossy().into_owned())
-            }),
-            ..TargetNames::default()
-        };
-        names.runtime_internal = internal || is_runtime_internal(&names, Path::new(""));
-        let mut tables = self.names.lock();
-        let next = tables.targets + 1;
-        let key = (pointer, names.clone());
-        let number = *tables.by_pointer.entry(key).or_insert(next);
-        let new = number == next;
-        if new {
-            tables.targets = next;
-            names.target = number;
-            self.recording.log(&Record::Target(names));
-            self.recording.log(&Record::Address {
-                target: number,
-                address: pointer,
-                file: place.file,
-                symbol: place.symbol,
-            });
-        }
-        Found {
-            number,
-            new,
-            unknown: false,
-        }
-    }
-
     /// Looks into a return that is the first of its target on this task, or slow: finds the target in memory, keeps the stack.
     pub fn look_into(&'static self, task: &TaskWriter, slot: u32, at: u64, took: u64) {
         let target = task.target(slot);
-        self.place(target, true);
+        self.place(target);
         if took >= SLOW_TICKS.load(Relaxed) && self.take_slow() {
             let stack = stacks::current(self);
             let task = task.record().number.load(Relaxed);
@@ -189,7 +81,8 @@ impl Engine {
         answer.is_ok().then_some(module)
     }
 
-    fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
+    /// The names of a function that the CLR told.
+    pub fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
         let assembly = self.module_of(function).and_then(|m| self.assembly(m));
         match Scope::of_function(&self.info, function) {
             Some((scope, token)) => describe_method(&scope, token, side, assembly),
@@ -255,19 +148,6 @@ impl Engine {
         number
     }
 
-    /// The names of a target that was called. Takes a while if there are very many.
-    pub fn names_of(&self, target: u32) -> Option<TargetNames> {
-        let tables = self.names.lock();
-        let by_names = tables.by_names.iter();
-        let mut by_names = by_names.filter(|(_, number)| **number == target);
-        let by_pointer = tables.by_pointer.iter();
-        let mut by_pointer = by_pointer.filter(|(_, number)| **number == target);
-        let named = by_names.next().map(|(names, _)| names);
-        named
-            .or_else(|| by_pointer.next().map(|((_, names), _)| names))
-            .cloned()
-    }
-
     /// The number of a stack with these frames.
     pub fn stack(&self, frames: Vec<u32>) -> u32 {
         let mut tables = self.names.lock();
@@ -277,41 +157,6 @@ impl Engine {
             self.recording.log(&Record::Stack { number, frames });
         }
         number
-    }
-
-    /// Looks for a target in memory, and writes down where it lies. Does nothing for targets that were found, or given
-    /// up: those that were not found at the `last` try.
-    pub fn place(&self, target: u32, last: bool) {
-        let Some((library, entry)) = self.names.lock().unplaced.remove(&target) else {
-            return;
-        };
-        // Without the lock: the loader has its own.
-        match objects::find(&library, &entry) {
-            Some(place) => {
-                self.recording.log(&Record::Address {
-                    target,
-                    address: place.address,
-                    file: place.file,
-                    symbol: place.symbol,
-                });
-            }
-            None if last => {}
-            None => {
-                let wanted = (library, entry);
-                self.names.lock().unplaced.insert(target, wanted);
-            }
-        }
-    }
-
-    /// Where the native function with these names lies, which the runtime has found for `function`; 0: nobody knows.
-    pub fn address_of(&self, names: &TargetNames, function: Option<FunctionId>) -> usize {
-        let Some((library, entry)) = called(names) else {
-            return 0;
-        };
-        let linked = function.and_then(|function| objects::linked(function.0, &entry));
-        linked.unwrap_or_else(|| {
-            objects::find(&library, &entry).map_or(0, |place| place.address as usize)
-        })
     }
 
     /// Whether one more slow call shall be written down; counts it as dropped if not.
@@ -326,16 +171,14 @@ impl Engine {
         }
         tables.slow <= MOST_SLOW
     }
-
-    /// A module is going: the numbers of its functions mean nothing from now on.
-    pub fn forget_functions(&self) {
-        let mut tables = self.names.lock();
-        tables.by_function.clear();
-        tables.frames.clear();
-    }
 }
 
 impl Names {
+    /// A module is going: the numbers of its functions mean nothing from now on.
+    pub fn forget_frames(&self) {
+        self.lock().frames.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -387,7 +230,7 @@ pub fn called(names: &TargetNames) -> Option<(String, String)> {
 }
 
 /// A function pointer, or a number that nobody knows.
-fn nameless(function: FunctionId, side: Side) -> TargetNames {
+pub fn nameless(function: FunctionId, side: Side) -> TargetNames {
     let method = (!function.is_null()).then(|| "[unknown function]".to_owned());
     TargetNames {
         side: side as u32,
@@ -396,7 +239,8 @@ fn nameless(function: FunctionId, side: Side) -> TargetNames {
     }
 }
 
-fn is_runtime_internal(names: &TargetNames, module: &Path) -> bool {
+/// Whether a target is the runtime's own. `module`: where the module lies that declares it.
+pub fn is_runtime_internal(names: &TargetNames, module: &Path) -> bool {
     let runtimes_own =
         |library: &str| RUNTIME_LIBRARIES.contains(&library.strip_suffix(".so").unwrap_or(library));
     if names.library.as_deref().is_some_and(runtimes_own) {

@@ -1,7 +1,8 @@
-//! Loaded objects: where the native function of a P/Invoke lies, after its first return.
+//! Loaded objects: where the native function of a P/Invoke lies, what lies where a pointer points
+//! to, and for how long that holds.
 //!
-//! By then the CLR has loaded the library and found the entry point, so both are looked for among what is loaded,
-//! and nothing new is ever loaded.
+//! The CLR has found the entry point, so it is asked; where it does not tell, names are looked for
+//! among what is loaded. Nothing new is ever loaded.
 
 use std::{
     ffi::{CStr, CString, c_int, c_void},
@@ -10,14 +11,25 @@ use std::{
     sync::OnceLock,
 };
 
+mod epoch;
+mod inside;
+
+pub use epoch::{Epoch, epoch, loads, prepare, word};
+pub use inside::{has, inside};
+
 /// A native function in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Of its first instruction.
     pub address: u64,
     /// The object that it lies in.
-    pub file: Option<String>,
+    pub file: String,
+    /// From where that is loaded, as the file's own addresses are.
+    pub offset: u64,
     /// The symbol at that address, which may have another name than the one that was asked for.
     pub symbol: Option<String>,
+    /// The build id of the object.
+    pub build: Option<String>,
 }
 
 /// The folder of `libcoreclr.so`; `None` for programs that have the runtime inside.
@@ -35,7 +47,8 @@ pub fn runtime_folder() -> Option<PathBuf> {
 /// The paths of all loaded objects but the executable.
 pub fn loaded() -> Vec<PathBuf> {
     unsafe extern "C" fn take(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
-        // SAFETY: the caller below passes a vector; the loader passes a valid record whose name is a string or null.
+        // SAFETY: the caller below passes a vector; the loader passes a valid record whose name is
+        // a string or null.
         unsafe {
             let name = (*info).dlpi_name;
             if !name.is_null() && *name != 0 {
@@ -51,8 +64,8 @@ pub fn loaded() -> Vec<PathBuf> {
     paths
 }
 
-/// Whether a loaded object is what the runtime finds for this library: it tries the name as it is, with `lib` before
-/// and `.so` behind.
+/// Whether a loaded object is what the runtime finds for this library: it tries the name as it is,
+/// with `lib` before and `.so` behind.
 fn fits(path: &Path, library: &str) -> bool {
     let Some(file) = path.file_name().and_then(|f| f.to_str()) else {
         return false;
@@ -69,34 +82,53 @@ fn fits(path: &Path, library: &str) -> bool {
     file == wanted || bare(file) == bare(wanted)
 }
 
-/// Words of the CLR's own record of a P/Invoke that are looked at: it is about half as long.
-const RECORD: usize = 24;
-
-/// Where a P/Invoke leads that the CLR has linked: its record of the method, which is what a function's number points to, has the
-/// address in it, or points to it. Where it lies there depends on the version, so it is known by the symbol that it points to, or by what
-/// some loaded object has under that name: dynamic symbols may lead to functions that have another one, or none.
-pub fn linked(record: usize, entry: &str) -> Option<usize> {
-    let mut words = vec![0; RECORD];
-    let there = peek(record, &mut words);
-    words.truncate(there);
-    let pointers: Vec<usize> = words.iter().copied().filter(|w| w % 8 == 0).collect();
-    words.extend(pointers.into_iter().filter_map(|pointer| {
-        let mut word = [0];
-        (peek(pointer, &mut word) == 1).then_some(word[0])
-    }));
-    let named = |word: &usize| {
-        let symbol = object_at(std::ptr::without_provenance_mut(*word)).and_then(|(_, s)| s);
-        symbol.is_some_and(|symbol| symbol == entry)
-    };
-    words.iter().copied().find(named).or_else(|| {
-        let symbol = CString::new(entry).ok()?;
-        let mut known = loaded().into_iter().filter_map(|o| exported(&o, &symbol));
-        known.find(|address| words.contains(address))
-    })
+/// What the CLR's own record of a P/Invoke says of where it leads.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Linked {
+    /// There.
+    At(Place),
+    /// Nowhere yet.
+    NotYet,
+    /// It cannot be read: this version has another one.
+    Unknown,
 }
 
-/// Reads words that may not be there. Answers how many are.
-pub fn peek(from: usize, into: &mut [usize]) -> usize {
+/// Words of that record that are looked at.
+const RECORD: usize = 8;
+
+/// Where a P/Invoke leads that the CLR has linked. Its record of the method, which is what a
+/// function's number points to, has the names of the entry point and of the library, as they are in
+/// the metadata, and behind them the address, or where the address is. Before it is linked, that
+/// leads to a stub, which is in no loaded object.
+pub fn linked(record: usize, library: &str, entry: &str) -> Linked {
+    let mut words = [0; RECORD];
+    let there = peek(record, &mut words);
+    let words = &words[..there];
+    let names = words
+        .windows(3)
+        .find(|three| reads(three[0], entry) && reads(three[1], library));
+    let Some([_, _, word]) = names else {
+        return Linked::Unknown;
+    };
+    let mut behind = [0];
+    peek(*word, &mut behind);
+    let mut addresses = [*word, behind[0]].into_iter();
+    addresses
+        .find_map(|address| place(address as u64, Some(entry)))
+        .map_or(Linked::NotYet, Linked::At)
+}
+
+/// Whether this text lies at an address.
+fn reads(address: usize, text: &str) -> bool {
+    let mut bytes = vec![0; text.len() + 1];
+    peek(address, &mut bytes) == bytes.len()
+        && bytes
+            .strip_suffix(b"\0")
+            .is_some_and(|there| there == text.as_bytes())
+}
+
+/// Reads numbers that may not be there. Answers how many are.
+pub fn peek<T: Copy>(from: usize, into: &mut [T]) -> usize {
     let here = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
         iov_len: size_of_val(into),
@@ -109,32 +141,45 @@ pub fn peek(from: usize, into: &mut [usize]) -> usize {
     let bytes = unsafe {
         libc::process_vm_readv(libc::getpid(), &raw const here, 1, &raw const there, 1, 0)
     };
-    usize::try_from(bytes).unwrap_or(0) / size_of::<usize>()
+    usize::try_from(bytes).unwrap_or(0) / size_of::<T>()
 }
 
-/// Where the entry point of a library lies: in an object of the library's name, or, if there is none (a resolver gave
-/// another), in the only loaded object that exports the entry point.
+/// Where the entry point of a library lies, as far as that can be told from names alone: in the
+/// only object of the library's name that exports it, or, if there is none (a resolver gave
+/// another), in the only loaded object that does.
 pub fn find(library: &str, entry: &str) -> Option<Place> {
+    let (named, others) = candidates(library, entry);
+    let fitting = if named.is_empty() { others } else { named };
+    match fitting[..] {
+        [address] => place(address as u64, Some(entry)),
+        _ => None,
+    }
+}
+
+/// The addresses of an entry point in objects of the library's name, and in all others.
+fn candidates(library: &str, entry: &str) -> (Vec<usize>, Vec<usize>) {
     // `#N` asks for an ordinal, which ELF does not have.
-    let symbol = CString::new(entry).ok()?;
-    let paths = loaded();
-    let by_name = paths
-        .iter()
-        .filter(|path| fits(path, library))
-        .find_map(|path| exported(path, &symbol));
-    by_name
-        .or_else(|| {
-            let mut found = paths.iter().filter_map(|path| exported(path, &symbol));
-            let first = found.next()?;
-            found.all(|other| other == first).then_some(first)
-        })
-        .map(describe)
+    let Ok(symbol) = CString::new(entry) else {
+        return Default::default();
+    };
+    let exporting = loaded()
+        .into_iter()
+        .filter_map(|path| Some((fits(&path, library), exported(&path, &symbol)?)));
+    let (named, others): (Vec<_>, Vec<_>) = exporting.partition(|(fits, _)| *fits);
+    let addresses = |of: Vec<(bool, usize)>| {
+        let mut addresses: Vec<usize> = of.into_iter().map(|(_, address)| address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    };
+    (addresses(named), addresses(others))
 }
 
 /// The address of a symbol that this object itself defines.
 pub fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    // SAFETY: NOLOAD gives a handle to what is loaded already, or null; nothing runs but the loader.
+    // SAFETY: NOLOAD gives a handle to what is loaded already, or null; nothing runs but the
+    // loader.
     let (address, place) = unsafe {
         let handle = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
         if handle.is_null() {
@@ -150,18 +195,10 @@ pub fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
         .then_some(address as usize)
 }
 
-/// Whether an address lies in a loaded object. Takes the loader's lock.
-pub fn has(address: usize) -> bool {
-    // SAFETY: dladdr takes any address, and fills in what it is given.
-    unsafe {
-        let mut info: libc::Dl_info = std::mem::zeroed();
-        libc::dladdr(std::ptr::without_provenance(address), &raw mut info) != 0
-    }
-}
-
 /// The object and the symbol at an address.
 pub fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
-    // SAFETY: dladdr takes any address; the strings that it gives belong to the loader and are copied at once.
+    // SAFETY: dladdr takes any address; the strings that it gives belong to the loader and are
+    // copied at once.
     unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();
         if libc::dladdr(address, &raw mut info) == 0 || info.dli_fname.is_null() {
@@ -173,21 +210,85 @@ pub fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
     }
 }
 
-/// What lies at an address. Code of ours and code that the runtime made for itself is in no file.
-pub fn at(address: u64) -> Place {
-    let ours = object_at(at as *const () as *mut c_void).map(|(file, _)| file);
-    let mut place = describe(address as usize);
-    if place.file == ours {
-        (place.file, place.symbol) = (None, None);
-    }
-    place
+/// The native function at an address; `None`: the address is in no loaded object. Of several names
+/// of it, `wanted` is preferred.
+pub fn place(address: u64, wanted: Option<&str>) -> Option<Place> {
+    let found = inside(address, wanted)?;
+    Some(Place {
+        address,
+        file: found.file.to_string_lossy().into_owned(),
+        offset: found.offset,
+        symbol: found.symbol,
+        build: found.build,
+    })
 }
 
-fn describe(address: usize) -> Place {
-    let (file, symbol) = object_at(address as *mut c_void).unzip();
-    Place {
-        address: address as u64,
-        file,
-        symbol: symbol.flatten(),
+/// The same for what a pointer points to. Code of ours and code that the runtime made for itself is
+/// in no file.
+pub fn at(address: u64) -> Option<Place> {
+    static OURS: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let ours = || inside(at as *const () as u64, None).map(|found| found.file);
+    let ours = OURS.get_or_init(ours).as_deref();
+    place(address, None).filter(|place| ours != Some(Path::new(&place.file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of a P/Invoke as the CLR has it, which says that it leads there.
+    fn record(before: usize, names: [&CStr; 2], word: usize) -> Vec<usize> {
+        let mut words = vec![0x8a00_0005_0107_0084; before];
+        words.extend(names.map(|name| name.as_ptr() as usize));
+        words.extend([word, 0, 0, 0, 0, 0]);
+        words
+    }
+
+    fn read(record: &[usize]) -> Linked {
+        linked(record.as_ptr() as usize, "libc", "getpid")
+    }
+
+    #[test]
+    fn the_clr_says_where_a_p_invoke_leads() {
+        let names = [c"getpid", c"libc"];
+        let address = libc::getpid as *const () as usize;
+        let there = place(address as u64, Some("getpid")).unwrap();
+        assert_eq!(there.symbol.as_deref(), Some("getpid"));
+        // .NET 9 and later have the address in the record, .NET 8 in a word of its own.
+        assert_eq!(read(&record(2, names, address)), Linked::At(there.clone()));
+        let behind = Box::new(address);
+        let word = std::ptr::from_ref(&*behind) as usize;
+        assert_eq!(read(&record(1, names, word)), Linked::At(there));
+        // A stub lies in no object.
+        assert_eq!(read(&record(2, names, word + 1)), Linked::NotYet);
+        let stub = Box::new(std::ptr::from_ref(&*behind) as usize);
+        let word = std::ptr::from_ref(&*stub) as usize;
+        assert_eq!(read(&record(1, names, word)), Linked::NotYet);
+    }
+
+    #[test]
+    fn a_record_of_another_method_says_nothing() {
+        let address = libc::getpid as *const () as usize;
+        for names in [
+            [c"getppid", c"libc"],
+            [c"getpid", c"libm"],
+            [c"getpid2", c"libc"],
+            [c"libc", c"getpid"],
+        ] {
+            assert_eq!(read(&record(2, names, address)), Linked::Unknown);
+        }
+        assert_eq!(
+            read(&record(7, [c"getpid", c"libc"], address)),
+            Linked::Unknown
+        );
+        assert_eq!(linked(8, "libc", "getpid"), Linked::Unknown);
+    }
+
+    #[test]
+    fn where_several_fit_none_is_taken() {
+        assert!(find("libc", "getpid").is_some());
+        assert_eq!(find("libc", "no_such_function"), None);
+        // No object has that name, and one exports the function.
+        assert_eq!(find("elsewhere", "getpid"), find("libc", "getpid"));
     }
 }

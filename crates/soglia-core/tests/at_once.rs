@@ -134,7 +134,7 @@ impl Live {
         let (side, function) = (crossing.side(), u64::from(target) * 64);
         self.at += after;
         let (task, at) = (&mut self.task, self.at);
-        let slot = at_once(|| task.slot_of(target as usize));
+        let slot = at_once(|| task.slot_of(target as usize, 0));
         let then = match slot {
             None if crossing.opens() => Then::More,
             slot => at_once(|| {
@@ -145,7 +145,7 @@ impl Live {
         if then == Then::More {
             *self.twins.entry(crossing).or_default() += 1;
             if crossing.opens() {
-                let slot = task.slot_of(target as usize);
+                let slot = task.slot_of(target as usize, 0);
                 let slot = slot.unwrap_or_else(|| task.learn_id(target as usize, side, target));
                 task.prepare();
                 task.cross(crossing, Who { function, slot }, at, 0);
@@ -250,7 +250,7 @@ fn child() {
             let mut task = TaskWriter::new(recording, 7, 0).unwrap();
             for n in 0..100_000_usize {
                 let id = n * n % 5000;
-                match at_once(|| task.slot_of(id).map(|slot| task.count(slot))) {
+                match at_once(|| task.slot_of(id, 0).map(|slot| task.count(slot))) {
                     Some(Then::GoOn) => {}
                     _ => {
                         let slot = task.learn_id(id, Side::Unmanaged, id as u32 + 1);

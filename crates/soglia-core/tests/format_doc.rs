@@ -167,6 +167,8 @@ fn kinds_of_records() {
             address: 2,
             file: Some(text()),
             symbol: None,
+            offset: Some(3),
+            build: Some(text()),
         },
         Record::Text {
             number: 1,
@@ -236,7 +238,7 @@ fn kinds_of_records() {
     // The words that the table's payloads come to with these values; a string of seven bytes has three.
     let words = [
         2 + 5,
-        1 + 2 + 3 + 1,
+        1 + 2 + 3 + 1 + 2 + 3,
         1 + 3,
         1 + 2,
         2,

@@ -82,7 +82,7 @@ fn work(recording: &'static Recording, seed: u64, until: Instant) {
         let function = u64::from(target) * 64;
         let slot = if opens {
             open.push((target, side));
-            let slot = task.slot_of(target as usize);
+            let slot = task.slot_of(target as usize, 0);
             slot.unwrap_or_else(|| task.learn_id(target as usize, side, target))
         } else {
             0

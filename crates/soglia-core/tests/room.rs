@@ -58,7 +58,7 @@ fn play(scene: &str, path: &Path) {
 /// So many calls and returns, as hooks tell them.
 fn call(task: &mut TaskWriter, calls: u64) {
     let function = 64;
-    let slot = task.slot_of(1);
+    let slot = task.slot_of(1, 0);
     let slot = slot.unwrap_or_else(|| task.learn_id(1, Side::Unmanaged, 1));
     for _ in 0..calls {
         let who = Who { function, slot };

@@ -7,11 +7,13 @@ mod lists;
 pub mod no_room;
 pub(crate) mod overdue;
 mod room;
+mod symbols;
 mod targets;
 
 pub use no_room::NoRoomRow;
 pub use overdue::{Deadlines, OverdueReport, OverdueRow};
 use serde::Serialize;
+pub use symbols::names;
 pub use targets::target_infos;
 
 /// All that a report can tell.
@@ -212,6 +214,8 @@ pub struct TargetRow {
     pub address: Option<String>,
     /// The loaded object that it lies in.
     pub file: Option<String>,
+    /// The address as that file has it, in hexadecimal.
+    pub offset: Option<String>,
     /// The symbol at the address.
     pub symbol: Option<String>,
     /// One of the runtime's own.
@@ -262,20 +266,27 @@ pub struct TargetRow {
 pub const FUNCTION_POINTER: &str = "[function pointer]";
 
 impl TargetRow {
-    /// `library!entry` where there is one, else the method, else what it is.
+    /// `library!entry` where there is one, else the method, else `library+offset`, else what it is.
     pub fn name(&self) -> String {
         name_of(
             self.library.as_deref(),
             self.entry.as_deref(),
             self.method.as_deref(),
+            self.offset.as_deref(),
         )
     }
 }
 
-fn name_of(library: Option<&str>, entry: Option<&str>, method: Option<&str>) -> String {
-    match (library, entry, method) {
-        (Some(library), Some(entry), _) => format!("{library}!{entry}"),
-        (_, _, Some(method)) => method.into(),
+fn name_of(
+    library: Option<&str>,
+    entry: Option<&str>,
+    method: Option<&str>,
+    offset: Option<&str>,
+) -> String {
+    match (library, entry, method, offset) {
+        (Some(library), Some(entry), ..) => format!("{library}!{entry}"),
+        (_, _, Some(method), _) => method.into(),
+        (Some(library), _, _, Some(offset)) => format!("{library}+{offset}"),
         _ => FUNCTION_POINTER.into(),
     }
 }

@@ -4,6 +4,7 @@ mod calls;
 mod cell;
 mod notes;
 mod overdue;
+mod place;
 mod slots;
 mod verdict;
 
@@ -224,8 +225,9 @@ fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         }
         writeln!(out, "  target{HEAD:#}")?;
     }
+    let files = place::Files::of(&model.targets);
     for row in &all[..top] {
-        line(row, model, timed, out)?;
+        line(row, model, timed, &files, out)?;
     }
     if top < all.len() {
         let rest = all.len() - top;
@@ -298,7 +300,13 @@ fn first_was_longest(row: &TargetRow, model: &Model) -> bool {
 }
 
 /// The line of one target.
-fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io::Result<()> {
+fn line(
+    row: &TargetRow,
+    model: &Model,
+    timed: bool,
+    files: &place::Files,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let optional = |ns: Option<u64>| ns.map_or_else(|| "-".into(), time);
     write!(out, "{:>11}", count(row.calls))?;
     for ns in [
@@ -326,6 +334,7 @@ fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io
     write!(out, "{mark} {arrow} {}", plain(&row.name()))?;
     let mut notes = Vec::new();
     notes.extend(declared_as(row));
+    notes.extend(files.tell(row));
     notes.extend(
         row.redirected_to
             .as_ref()
@@ -363,7 +372,7 @@ fn line(row: &TargetRow, model: &Model, timed: bool, out: &mut impl Write) -> io
 
 /// Where a target with an entry point was declared: the assembly, and the method if it has another name.
 fn declared_as(row: &TargetRow) -> Option<String> {
-    if row.method.is_none() && row.entry.is_some() {
+    if row.method.is_none() && row.library.is_some() {
         return Some("by function pointer".into());
     }
     let (entry, method) = (row.entry.as_ref()?, row.method.as_ref()?);

@@ -134,7 +134,7 @@ fn trampoline_for(pointer: usize, class: usize) -> usize {
     let mut why = None;
     let made = TRAMPOLINES.reverse(pointer, owner(class), FACES.load(Relaxed), || {
         // A delegate on a native function that we do not watch. Thunks are in no loaded object.
-        if objects::has(pointer) {
+        if objects::has(pointer as u64) {
             why = Some(Why::NoDelegate);
             return None;
         }
@@ -182,23 +182,9 @@ fn native_for(pointer: usize, class: usize) -> usize {
     if TRAMPOLINES.outward(pointer).is_some() {
         return pointer;
     }
-    // The CLR gives back the delegate whose thunk it is.
-    let original = TRAMPOLINES.original(pointer);
-    if original != pointer {
-        return original;
-    }
-    // A thunk that came to managed code by another way, such as the runtime's own.
-    if TRAMPOLINES.has_thunk(pointer) {
-        return pointer;
-    }
-    {
-        let handed_on = HANDED_ON.lock().unwrap_or_else(PoisonError::into_inner);
-        if handed_on
-            .as_ref()
-            .is_some_and(|them| them.contains(&pointer))
-        {
-            return pointer;
-        }
+    // Thunks are in no loaded object: where one was, an object may lie by now.
+    if !objects::has(pointer as u64) && stands_for_delegate(pointer) {
+        return TRAMPOLINES.original(pointer);
     }
     match target(class, Side::Unmanaged) {
         Ok(target) => TRAMPOLINES
@@ -211,6 +197,18 @@ fn native_for(pointer: usize, class: usize) -> usize {
 /// The native function that a pointer stands for, if it is one of ours that stands for another.
 pub fn native(pointer: usize) -> usize {
     TRAMPOLINES.outward(pointer).unwrap_or(pointer)
+}
+
+/// Whether the CLR knows the delegate of a pointer: it is a thunk of the CLR's, or one of ours that stands for one.
+fn stands_for_delegate(pointer: usize) -> bool {
+    // A thunk may have come to managed code by another way, such as the runtime's own.
+    if TRAMPOLINES.original(pointer) != pointer || TRAMPOLINES.has_thunk(pointer) {
+        return true;
+    }
+    let handed_on = HANDED_ON.lock().unwrap_or_else(PoisonError::into_inner);
+    handed_on
+        .as_ref()
+        .is_some_and(|them| them.contains(&pointer))
 }
 
 /// A module is about to be unloaded.

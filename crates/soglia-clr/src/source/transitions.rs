@@ -33,9 +33,9 @@ use soglia_core::{
 use super::look_into;
 use crate::{
     boundary,
-    engine::{self, Engine, GENERATION, SHUT_DOWN},
+    engine::{self, Engine, GENERATION, SHUT_DOWN, era, era_at},
     names::function_pointer,
-    stacks, threads,
+    objects, stacks, threads,
 };
 
 /// `ICorProfilerCallback::ManagedToUnmanagedTransition`.
@@ -82,10 +82,9 @@ fn open(crossing: Crossing, function: u64) {
         return;
     };
     let side = crossing.side();
-    let generation = GENERATION.load(Relaxed);
-    let slot = match task.slot(function, side, generation) {
+    let slot = match task.slot(function, side, era()) {
         Some(slot) => slot,
-        None => first_call(task, function, side, generation),
+        None => first_call(task, function, side),
     };
     task.cross(crossing, Who { function, slot }, time::now(), mark());
 }
@@ -101,22 +100,25 @@ fn close(crossing: Crossing, function: u64) {
     }
 }
 
-/// The first call of a function on this task, or the first since a module was unloaded.
+/// The first call of a function on this task, or the first since a module was unloaded, or since an object was loaded.
 ///
 /// By now the CLR has found the native function, so this is where a target's place and its first caller are looked up:
 /// a call that never returns shall have them too.
 #[cold]
 #[inline(never)]
-fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32) -> u32 {
+fn first_call(task: &mut TaskWriter, function: u64, side: Side) -> u32 {
     boundary::fence(0, || {
         let Some(engine) = engine::get() else {
             return 0;
         };
-        if generation & SHUT_DOWN != 0 {
+        let era = era_at(objects::epoch());
+        if GENERATION.load(Relaxed) & SHUT_DOWN != 0 {
             task.fault(Fault::AfterShutdown);
+        } else if let Some(slot) = task.slot(function, side, era) {
+            return slot;
         }
         if engine.callers && function == 0 && side == Side::Unmanaged {
-            return pointer_call(engine, task, generation);
+            return pointer_call(engine, task, era);
         }
         // The defect of dotnet/runtime#120151 strikes where a reverse stub calls its target: first thing after a callback
         // has begun. Everywhere else the CLR knows what it says.
@@ -131,19 +133,18 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side, generation: u32)
         if found.new && side == Side::Unmanaged {
             let stack = stacks::current(engine);
             engine.recording.log(&Record::FirstCall { target, stack });
-            engine.place(target, false);
         }
-        task.learn(function, side, target, generation & !SHUT_DOWN)
+        task.learn(function, side, target, era)
     })
 }
 
 /// A call by function pointer, of which the CLR says nothing, under the name of the assembly that makes it. What is learned is not
 /// the number 0, so that every such call comes here: as slow as it is, it is for comparing sources only.
-fn pointer_call(engine: &'static Engine, task: &mut TaskWriter, generation: u32) -> u32 {
+fn pointer_call(engine: &'static Engine, task: &mut TaskWriter, era: u64) -> u32 {
     let caller = stacks::innermost(engine);
     // Unlike any function's number, which are multiples of four.
     let number = caller.0 as u64 | 2;
-    if let Some(slot) = task.slot(number, Side::Unmanaged, generation) {
+    if let Some(slot) = task.slot(number, Side::Unmanaged, era) {
         return slot;
     }
     let assembly = engine.module_of(caller).and_then(|m| engine.assembly(m));
@@ -152,5 +153,5 @@ fn pointer_call(engine: &'static Engine, task: &mut TaskWriter, generation: u32)
         None => TargetNames::default(),
     };
     let target = engine.target_named(&names).number;
-    task.learn(number, Side::Unmanaged, target, generation & !SHUT_DOWN)
+    task.learn(number, Side::Unmanaged, target, era)
 }

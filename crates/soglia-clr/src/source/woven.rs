@@ -41,9 +41,11 @@ use soglia_core::{
 use super::look_into;
 use crate::{
     boundary, deadline,
-    engine::{self, Engine, GENERATION, SHUT_DOWN},
-    names::Found,
-    stacks, threads, weave,
+    engine::{self, Engine, GENERATION, SHUT_DOWN, era_at},
+    objects::{self, Epoch},
+    stacks,
+    targets::Found,
+    threads, weave,
 };
 
 /// Call the slow twin.
@@ -164,7 +166,7 @@ impl Callee {
 
     fn target(self, engine: &Engine) -> Option<Found> {
         match self {
-            Self::Woven(id) => Some(engine.target_named(&weave::call(id)?.names)),
+            Self::Woven(id) => engine.target_of(id),
             Self::Pointer(id, pointer) | Self::Refused(id, pointer) => {
                 let caller = weave::call(id);
                 let internal = caller.is_some_and(|caller| caller.names.runtime_internal);
@@ -180,7 +182,7 @@ fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(task) = threads::existing() else {
         return SLOW;
     };
-    let Some(slot) = task.slot_of(id as usize) else {
+    let Some(slot) = task.slot_of(id as usize, objects::loads()) else {
         return SLOW;
     };
     let function = function(id);
@@ -241,7 +243,7 @@ fn count_one(id: i64) -> i32 {
     let Some(task) = threads::existing() else {
         return SLOW;
     };
-    match task.slot_of(id as usize) {
+    match task.slot_of(id as usize, objects::loads()) {
         Some(slot) => then(task.count(slot)),
         None => SLOW,
     }
@@ -288,10 +290,12 @@ fn recall() {
 #[cold]
 fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::current(crossing)?;
-    let slot = match (task_slot(task, crossing.side(), callee), engine::get()) {
+    let (side, epoch) = (crossing.side(), objects::epoch());
+    task.catch_up(epoch.loads, epoch.unloads);
+    let slot = match (task_slot(task, side, callee, epoch), engine::get()) {
         (Some(slot), _) => slot,
         (None, Some(engine)) => {
-            boundary::fence(None, || first_call(engine, task, crossing.side(), callee))?
+            boundary::fence(None, || first_call(engine, task, side, callee, epoch))?
         }
         (None, None) => return None,
     };
@@ -299,12 +303,14 @@ fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter
 }
 
 /// The slot, if this was called before on this task.
-#[inline(always)]
-fn task_slot(task: &TaskWriter, side: Side, callee: Callee) -> Option<u32> {
+fn task_slot(task: &TaskWriter, side: Side, callee: Callee, epoch: Epoch) -> Option<u32> {
+    if GENERATION.load(Relaxed) & SHUT_DOWN != 0 {
+        return None;
+    }
     match callee {
-        Callee::Woven(id) => task.slot_of(id as usize),
+        Callee::Woven(id) => task.slot_of(id as usize, epoch.loads),
         Callee::Pointer(..) | Callee::Refused(..) => {
-            task.slot(callee.function(), side, GENERATION.load(Relaxed))
+            task.slot(callee.function(), side, era_at(epoch))
         }
     }
 }
@@ -315,9 +321,9 @@ fn first_call(
     task: &mut TaskWriter,
     side: Side,
     callee: Callee,
+    epoch: Epoch,
 ) -> Option<u32> {
-    let generation = GENERATION.load(Relaxed);
-    if generation & SHUT_DOWN != 0 {
+    if GENERATION.load(Relaxed) & SHUT_DOWN != 0 {
         task.fault(Fault::AfterShutdown);
     }
     let found = callee.target(engine)?;
@@ -327,9 +333,10 @@ fn first_call(
         engine.recording.log(&Record::FirstCall { target, stack });
     }
     Some(match callee {
-        Callee::Woven(id) => task.learn_id(id as usize, side, target),
+        Callee::Woven(id) if found.stays => task.learn_id(id as usize, side, target),
+        Callee::Woven(_) => task.slot_for(side, target),
         Callee::Pointer(..) | Callee::Refused(..) => {
-            task.learn(callee.function(), side, target, generation & !SHUT_DOWN)
+            task.learn(callee.function(), side, target, era_at(epoch))
         }
     })
 }

@@ -1,10 +1,17 @@
-//! Which native functions the host wants to hear of: `CallNeedsHostHook`, asked once for each address that is called by pointer.
+//! Which native functions the host wants to hear of: `CallNeedsHostHook`, asked once for each
+//! address that is called by pointer, and again when another function may lie there.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use soglia_abi::BOOL;
 
-use crate::hosting::{self, heed};
+use crate::{
+    hosting::{self, heed},
+    objects::{self, Epoch},
+};
 
 /// Addresses, with the answer in the top bit. A power of two.
 const ROOM: usize = 4096;
@@ -14,9 +21,31 @@ const WANTED: usize = 1 << 63;
 const NEAR: usize = 8;
 
 static ASKED: [AtomicUsize; ROOM] = [const { AtomicUsize::new(0) }; ROOM];
+/// The answers are for what lay there when so many objects were loaded.
+static LOADS: AtomicU64 = AtomicU64::new(0);
+/// And so many unloaded.
+static UNLOADS: AtomicU64 = AtomicU64::new(0);
+
+/// Objects were loaded since: where some were unloaded before, forgets the answers.
+///
+/// An answer that another thread puts in now is for a function that it is about to call, so that
+/// one stays.
+#[cold]
+fn catch_up() {
+    let Epoch { loads, unloads } = objects::epoch();
+    if UNLOADS.swap(unloads, Relaxed) != unloads {
+        for place in &ASKED {
+            place.store(0, Relaxed);
+        }
+    }
+    LOADS.store(loads, Release);
+}
 
 /// Whether the host wants to be told of calls of this function. No lock. In preemptive mode.
 pub(super) fn wants(target: usize) -> bool {
+    if LOADS.load(Acquire) != objects::loads() {
+        catch_up();
+    }
     // Functions lie at multiples of 16 at best.
     let start = (target >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (usize::BITS - ROOM.ilog2());
     for near in 0..NEAR {
@@ -43,7 +72,8 @@ pub(super) fn ask(target: usize) -> bool {
         return false;
     };
     let mut needs = BOOL(0);
-    // SAFETY: a host's manager, which lives as long as the process; a place for the answer, which alone counts.
+    // SAFETY: a host's manager, which lives as long as the process; a place for the answer, which
+    // alone counts.
     let _ = heed(unsafe { manager.CallNeedsHostHook(target, &raw mut needs) });
     needs.as_bool()
 }

@@ -4,15 +4,22 @@
 //! of a call answers is handed to its end. Where the process is recorded too, the time stamps lie inside what the host does: its time is not the
 //! native function's.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release},
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{
+        AtomicBool, AtomicU8, AtomicU64, AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
-use soglia_abi::ids::{MdToken, ModuleId};
-
 use super::{Answer, QUIET, TOLD, UNTOLD, asked, says};
-use crate::{boundary::keeping_errno, engine, source::woven, weave};
+use crate::{
+    boundary::{self, keeping_errno},
+    engine,
+    objects::{self, Place},
+    source::woven,
+    weave,
+};
 
 /// A native function has not been called yet, so nobody knows where it lies.
 pub const UNLINKED: u8 = 0;
@@ -38,23 +45,57 @@ fn records() -> bool {
 pub struct Import {
     /// One of the three above. The wrapper reads it without a call.
     pub how: AtomicU8,
+    /// The host does not want to be told for as long as so many objects were loaded. The wrapper compares it with
+    /// [`objects::loads`], without a call.
+    pub unwanted_for: AtomicU64,
     id: i64,
     target: AtomicUsize,
-    module: ModuleId,
-    native: MdToken,
+    /// How many objects were loaded when it was looked what lies at the target, and what that was.
+    loads: AtomicU64,
+    place: Mutex<Option<Place>>,
 }
 
+/// No number of objects: the C library never counts so far, and where its count is not known, [`objects::loads`] is greater.
+const NEVER: u64 = u64::MAX - 1;
+
 impl Import {
-    /// The one with this id. `native` is the P/Invoke that its wrapper calls.
+    /// The one with this id.
     #[inline(never)]
-    pub fn new(id: u32, module: ModuleId, native: MdToken) -> &'static Self {
+    pub fn new(id: u32) -> &'static Self {
         Box::leak(Box::new(Self {
             how: AtomicU8::new(UNLINKED),
+            unwanted_for: AtomicU64::new(NEVER),
             id: id.into(),
             target: AtomicUsize::new(0),
-            module,
-            native,
+            loads: AtomicU64::new(NEVER),
+            place: Mutex::new(None),
         }))
+    }
+
+    /// Looks whether another function may lie at the target, and asks the host then. Answers how it wants that, as it is now.
+    #[cold]
+    fn catch_up(&self) -> u8 {
+        let now = objects::epoch();
+        let mut how = self.how.load(Acquire);
+        let target = self.target.load(Relaxed);
+        let place = boundary::fence(None, || objects::place(target as u64, None));
+        let other = {
+            let mut known = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+            let other = *known != place;
+            *known = place;
+            other
+        };
+        if other || how == UNLINKED {
+            how = keeping_errno(|| match asked::ask(target) {
+                true => WANTED,
+                false => UNWANTED,
+            });
+        }
+        let unwanted_for = if how == UNWANTED { now.loads } else { NEVER };
+        self.unwanted_for.store(unwanted_for, Relaxed);
+        self.loads.store(now.loads, Relaxed);
+        self.how.store(how, Release);
+        how
     }
 
     /// What its wrapper hands to the hooks.
@@ -70,22 +111,22 @@ fn import(address: i64) -> &'static Import {
     unsafe { &*std::ptr::with_exposed_provenance::<Import>(address as usize) }
 }
 
-/// The runtime has linked an import: finds where it lies, and asks the host. Answers [`UNWANTED`] or [`WANTED`].
+/// The runtime has linked an import, or objects were loaded since the host said that it does not want to hear of it: finds where it lies, and
+/// asks the host if that is not known. Answers [`UNWANTED`] or [`WANTED`].
 pub extern "C" fn linked(of: i64) -> i32 {
     let import = import(of);
-    let target = weave::linked(import.id, import.module, import.native);
-    import.target.store(target, Relaxed);
-    let how = keeping_errno(|| match asked::ask(target) {
-        true => WANTED,
-        false => UNWANTED,
-    });
-    import.how.store(how, Release);
-    how.into()
+    if import.how.load(Acquire) == UNLINKED {
+        import.target.store(weave::linked(import.id), Relaxed);
+    }
+    import.catch_up().into()
 }
 
 /// Before a native call. Below 0: not to be made.
 pub extern "C" fn leave(of: i64) -> Answer {
     let import = import(of);
+    if import.loads.load(Relaxed) != objects::loads() && import.catch_up() == UNWANTED {
+        return QUIET;
+    }
     let answer = keeping_errno(|| super::leave(import.target.load(Acquire)));
     if records() {
         if answer < 0 {
@@ -99,7 +140,7 @@ pub extern "C" fn leave(of: i64) -> Answer {
 
 /// After it has returned. Below 0: an HRESULT to throw.
 pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
-    if records() {
+    if records() && answer != QUIET {
         woven::outward_enter(import(of).id);
     }
     keeping_errno(|| super::enter_or_throw(answer).0)
@@ -107,7 +148,7 @@ pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
 
 /// After it has ended by an exception.
 pub extern "C" fn failed(of: i64, answer: Answer) {
-    if records() {
+    if records() && answer != QUIET {
         woven::enter_failed(import(of).id);
     }
     // The exception that flies is the one that is thrown.

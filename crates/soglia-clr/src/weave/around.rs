@@ -331,6 +331,7 @@ impl<'a> Weaver<'a> {
             rva: 0,
         })?;
         self.emitter.set_import(native, &import)?;
+        super::calls_native(call.id, self.emitter.module, native);
         self.has_imports = true;
         self.emitter.copy_parameters(token, native)?;
         self.emitter.copy_attributes(token, native)?;

@@ -52,6 +52,7 @@ mod op {
     pub const RET: u8 = 0x2A;
     pub const BR: u8 = 0x38;
     pub const BRFALSE: u8 = 0x39;
+    pub const BRTRUE: u8 = 0x3A;
     pub const BGE: u8 = 0x3C;
     pub const LDIND_U1: u8 = 0x47;
     pub const LDIND_I: u8 = 0x4D;
@@ -406,6 +407,11 @@ impl Code {
     /// Branches if what is on the stack is zero.
     pub fn brfalse(&mut self, label: Label) {
         self.branch(op::BRFALSE, label, 1);
+    }
+
+    /// Branches if what is on the stack is not zero.
+    pub fn brtrue(&mut self, label: Label) {
+        self.branch(op::BRTRUE, label, 1);
     }
 
     /// Branches if the one below is not less than the one above it.

@@ -62,7 +62,7 @@ pub use around::{Method, Refusal};
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use soglia_abi::{
@@ -88,6 +88,8 @@ use crate::{
 pub struct Call {
     /// Who is called.
     pub names: TargetNames,
+    /// The P/Invoke that its wrapper calls, if it has one.
+    native: OnceLock<(ModuleId, MdToken)>,
 }
 
 /// Calls by id, and what was done to each module.
@@ -131,30 +133,45 @@ pub fn call(id: i64) -> Option<Arc<Call>> {
     weave.calls.get(usize::try_from(id).ok()?).cloned()
 }
 
+/// The wrapper of this call calls that P/Invoke.
+fn calls_native(id: u32, module: ModuleId, native: MdToken) {
+    if let Some(call) = call(id.into()) {
+        let _ = call.native.set((module, native));
+    }
+}
+
 /// Where a P/Invoke leads that the runtime has just linked; 0 if that cannot be found out. In preemptive mode.
-pub fn linked(id: i64, module: ModuleId, native: MdToken) -> usize {
-    boundary::fence(0, || {
-        let (Some(engine), Some(call)) = (engine::get(), call(id)) else {
-            return 0;
-        };
-        // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
-        let function = clerk::ask(move || {
-            let mut function = FunctionId::NULL;
-            // SAFETY: a method of a module that is in use, a pointer to a local.
-            let answer = unsafe {
-                engine
-                    .info
-                    .GetFunctionFromToken(module, native, &raw mut function)
-            };
-            answer.is_ok().then_some(function)
-        });
-        engine.address_of(&call.names, function.flatten())
+pub fn linked(id: i64) -> usize {
+    boundary::fence(0, || match (engine::get(), call(id)) {
+        (Some(engine), Some(call)) => engine.address_of(id, &call.names),
+        _ => 0,
     })
+}
+
+/// The CLR's number of the P/Invoke that a wrapper calls, which must be running. In preemptive mode.
+pub fn function_of(id: i64) -> Option<FunctionId> {
+    let (module, native) = *call(id)?.native.get()?;
+    let engine = engine::get()?;
+    // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
+    let function = clerk::ask(move || {
+        let mut function = FunctionId::NULL;
+        // SAFETY: a method of a module that is in use, a pointer to a local.
+        let answer = unsafe {
+            engine
+                .info
+                .GetFunctionFromToken(module, native, &raw mut function)
+        };
+        answer.is_ok().then_some(function)
+    });
+    function.flatten()
 }
 
 /// A new call: one that is woven around, or that trampolines tell of.
 pub fn add(names: TargetNames) -> u32 {
-    let call = Call { names };
+    let call = Call {
+        names,
+        native: OnceLock::new(),
+    };
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.calls.push(Arc::new(call));
     weave.calls.len() as u32 - 1

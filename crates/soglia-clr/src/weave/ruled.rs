@@ -70,7 +70,7 @@ impl Weaver<'_> {
         // What a gate of an audit counts is not to be counted twice.
         let counted = self.emitter.engine.rules.audits() && call.gate.is_some();
         let trusted = call.redirect.is_some() || counted;
-        let import = Import::new(call.id, self.emitter.module, native, trusted);
+        let import = Import::new(call.id, trusted);
         let at = |field: *const ()| (field.expose_provenance() as u64).cast_signed();
         let throw = told::throw_hresult(&mut self.emitter)?;
         let prepare = told::prepare(&mut self.emitter)?;

@@ -11,7 +11,7 @@ use super::{
     ruled::How,
     sig::{self, MethodSig},
 };
-use crate::tell::hooks;
+use crate::{objects, tell::hooks};
 
 /// The local that keeps what the hook before the call has answered.
 const ANSWER: u16 = 0;
@@ -156,7 +156,7 @@ impl Weaver<'_> {
     ) -> Result<Vec<u8>, Error> {
         let emitter = &mut self.emitter;
         let hooks = Hooks::new(emitter, &[&[sig::INT64]])?;
-        let import = hooks::Import::new(id, emitter.module, native);
+        let import = hooks::Import::new(id);
         let of = import.address();
         let how = std::ptr::from_ref(&import.how).expose_provenance();
         let says = hooks::says as *const () as usize;
@@ -165,12 +165,21 @@ impl Weaver<'_> {
         let (locals, ret) = locals(emitter, signature)?;
         let (linked, quiet) = (code.label(), code.label());
         let call = |code: &mut Code| made.call(code, native, signature);
+        // A host that does not want to hear of the function is asked again when another one may lie there.
+        let unwanted_for = std::ptr::from_ref(&import.unwanted_for).expose_provenance();
+        for count in [unwanted_for, objects::word().expose_provenance()] {
+            code.ldc_i8((count as u64).cast_signed());
+            code.conv_i();
+            code.ldind_i();
+        }
+        code.ceq();
+        code.brtrue(quiet);
         code.ldc_i8((how as u64).cast_signed());
         code.conv_i();
         code.ldind_u1();
         code.stloc(ANSWER);
         code.ldloc(ANSWER);
-        code.ldc_i4(hooks::UNWANTED.into());
+        code.ldc_i4(hooks::WANTED.into());
         code.bge(linked);
         code.ldtoken(native);
         code.call(prepare, 1, false);

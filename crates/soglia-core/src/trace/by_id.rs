@@ -91,6 +91,12 @@ impl ById {
         true
     }
 
+    /// Forgets all ids.
+    pub(super) fn clear(&mut self) {
+        // SAFETY: there are so many entries, and they are this task's own.
+        unsafe { self.entries().write_bytes(0, self.capacity) };
+    }
+
     /// Forgets all ids that have this slot.
     pub(super) fn forget(&mut self, slot: u32) {
         for id in 0..self.capacity {

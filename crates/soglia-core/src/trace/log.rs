@@ -115,7 +115,7 @@ pub struct PolicyInForce {
 pub enum Record {
     /// A target's names.
     Target(TargetNames),
-    /// Where a forward target was found, after its first return.
+    /// Where a forward target lies, where that was found: at its first call, or after its first return.
     Address {
         /// The target.
         target: u32,
@@ -125,6 +125,10 @@ pub enum Record {
         file: Option<String>,
         /// The symbol there.
         symbol: Option<String>,
+        /// The address as the object's file has it: from where that is loaded.
+        offset: Option<u64>,
+        /// The object's build id, in hexadecimal.
+        build: Option<String>,
     },
     /// A text with a number, for stacks.
     Text {
@@ -340,11 +344,15 @@ impl Record {
                 address,
                 file,
                 symbol,
+                offset,
+                build,
             } => {
                 to.word(*target)
                     .long(*address)
                     .option(file.as_deref())
-                    .option(symbol.as_deref());
+                    .option(symbol.as_deref())
+                    .long(offset.unwrap_or(u64::MAX))
+                    .option(build.as_deref());
                 ADDRESS
             }
             Self::Text { number, text } => {
@@ -482,6 +490,8 @@ impl Record {
                 address: from.long()?,
                 file: from.option()?,
                 symbol: from.option()?,
+                offset: from.long().map(|at| (at != u64::MAX).then_some(at))?,
+                build: from.option()?,
             },
             TEXT => Self::Text {
                 number: from.word()?,

@@ -12,6 +12,21 @@ use super::{
 };
 use crate::admission::{Bound, Figures};
 
+/// Where a target lies: [`Record::Address`].
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Of its first instruction.
+    pub address: u64,
+    /// The loaded object that it lies in.
+    pub file: Option<String>,
+    /// The symbol there.
+    pub symbol: Option<String>,
+    /// The address as the file has it.
+    pub offset: Option<u64>,
+    /// The file's build id, in hexadecimal.
+    pub build: Option<String>,
+}
+
 /// A slow call.
 #[derive(Clone, Copy, Debug)]
 pub struct SlowCall {
@@ -32,8 +47,8 @@ pub struct SlowCall {
 pub struct Names {
     /// By number.
     pub targets: BTreeMap<u32, TargetNames>,
-    /// Address, file and symbol by target.
-    pub addresses: HashMap<u32, (u64, Option<String>, Option<String>)>,
+    /// Where forward targets lie, by target.
+    pub places: HashMap<u32, Place>,
     /// Stack of the first call by target.
     pub first_calls: HashMap<u32, u32>,
     /// Ticks that a forward target's first call took, by target; where wrappers tell the call, loading and binding are in them.
@@ -110,8 +125,17 @@ impl Names {
                 address,
                 file,
                 symbol,
+                offset,
+                build,
             } => {
-                self.addresses.insert(target, (address, file, symbol));
+                let place = Place {
+                    address,
+                    file,
+                    symbol,
+                    offset,
+                    build,
+                };
+                self.places.insert(target, place);
             }
             Record::Text { number, text } => {
                 self.texts.insert(number, text);

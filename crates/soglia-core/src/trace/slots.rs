@@ -136,7 +136,13 @@ impl Slots {
         slot
     }
 
-    /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one.
+    /// Forgets which wrapper has which slot: another object may lie where it leads.
+    pub(super) fn forget_ids(&mut self) {
+        self.by_id.clear();
+    }
+
+    /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one, and another object may
+    /// lie at an address.
     pub(super) fn forget(&mut self) {
         self.cache.0.fill((0, 0));
     }
@@ -160,7 +166,8 @@ impl Slots {
         slot
     }
 
-    fn of_target(&mut self, recording: &Recording, side: Side, target: u32) -> u32 {
+    /// The slot of a target.
+    pub(super) fn of_target(&mut self, recording: &Recording, side: Side, target: u32) -> u32 {
         if let Some(slot) = self.by_target.get(&(target, side)) {
             return *slot;
         }

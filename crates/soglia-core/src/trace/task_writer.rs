@@ -52,8 +52,11 @@ pub struct TaskWriter {
     slots: Slots,
     /// The CPU's counter gives the time, and there are no events.
     is_quick: bool,
-    /// The number of module unloads when `slots` last forgot its functions.
-    generation: u32,
+    /// The era for which `slots` knows functions.
+    era: u64,
+    /// Objects loaded and unloaded when `slots` last knew the ids of wrappers.
+    loads: u64,
+    unloads: u64,
     /// The operating system's number of the thread. The record's is for readers.
     os_thread: u32,
 }
@@ -85,7 +88,9 @@ impl TaskWriter {
             account,
             slots,
             is_quick,
-            generation: 0,
+            era: 0,
+            loads: 0,
+            unloads: 0,
             os_thread,
         });
         writer.prepare();
@@ -228,19 +233,43 @@ impl TaskWriter {
         self.task.make_room();
     }
 
-    /// The slot of a function that was called lately. `generation`: how many modules were unloaded so far.
+    /// The slot of a function that was called lately. `era`: a number that is another one once numbers of functions may have come to mean
+    /// others.
     #[inline]
-    pub fn slot(&self, function: u64, side: Side, generation: u32) -> Option<u32> {
-        if generation != self.generation {
+    pub fn slot(&self, function: u64, side: Side, era: u64) -> Option<u32> {
+        if era != self.era {
             return None;
         }
         self.slots.cached(function, side)
     }
 
-    /// The slot of the wrapper with this id, if it was called before. Not after the runtime has announced its shutdown.
+    /// The slot of the wrapper with this id, if it was called before. `loads`: objects loaded so far; if they are not as many as
+    /// [`TaskWriter::catch_up`] was told, none is known. Not after the runtime has announced its shutdown.
     #[inline(always)]
-    pub fn slot_of(&self, id: usize) -> Option<u32> {
+    pub fn slot_of(&self, id: usize, loads: u64) -> Option<u32> {
+        if loads != self.loads {
+            return None;
+        }
         self.slots.of_id(id)
+    }
+
+    /// So many objects were loaded and unloaded by now. Where some were unloaded since the last time, another one may lie where a wrapper
+    /// leads.
+    #[cold]
+    pub fn catch_up(&mut self, loads: u64, unloads: u64) {
+        if unloads != self.unloads {
+            self.slots.forget_ids();
+        }
+        (self.loads, self.unloads) = (loads, unloads);
+    }
+
+    /// The slot of a target, for a call that may have another one the next time.
+    #[cold]
+    pub fn slot_for(&mut self, side: Side, target: u32) -> u32 {
+        let recording = self.account.recording();
+        let slot = self.slots.of_target(recording, side, target);
+        self.account.has_slot(slot);
+        slot
     }
 
     /// The slot of a wrapper whose target was just found.
@@ -254,10 +283,10 @@ impl TaskWriter {
 
     /// The slot of a function whose target was just found.
     #[cold]
-    pub fn learn(&mut self, function: u64, side: Side, target: u32, generation: u32) -> u32 {
-        if generation != self.generation {
+    pub fn learn(&mut self, function: u64, side: Side, target: u32, era: u64) -> u32 {
+        if era != self.era {
             self.slots.forget();
-            self.generation = generation;
+            self.era = era;
         }
         let recording = self.account.recording();
         let slot = self.slots.learn(recording, function, side, target);

@@ -24,7 +24,7 @@ use soglia_core::{
 use super::{
     Crossings, FaultRow, LeftOut, Model, Policy, Runtime, Slots, TaskRow, Unwatched,
     lists::{self, Open},
-    no_room, overdue,
+    names, no_room, overdue,
     room::Room,
     targets::Sums,
 };
@@ -70,8 +70,11 @@ struct All {
 }
 
 impl All {
-    fn of(reader: &Reader, replayed: bool) -> Self {
-        let mut all = Self::default();
+    fn of(reader: &Reader, replayed: bool, names: &Names) -> Self {
+        let mut all = Self {
+            sums: Sums::new(names),
+            ..Self::default()
+        };
         let mut room = Room::new();
         for task in reader.each_task() {
             let account = if replayed {
@@ -100,7 +103,8 @@ impl All {
             self.times.push((task.first, task.ended));
         }
         for (depth, layer) in (0..).zip(&task.open) {
-            let of_target = self.open_since.entry((layer.slot, layer.side()));
+            let target = self.sums.row_of(layer.slot);
+            let of_target = self.open_since.entry((target, layer.side()));
             let since = of_target.or_insert(layer.since);
             *since = layer.since.min(*since);
             if self.open.len() == MOST_OPEN {
@@ -120,8 +124,12 @@ impl All {
 impl Model {
     /// Reads a recording. With `replayed`, the account is made anew from the events instead of read from the counters.
     pub fn of(reader: &Reader, replayed: bool) -> Self {
-        let all = All::of(reader, replayed);
-        let names = reader.names();
+        let mut names = names(reader);
+        let all = All::of(reader, replayed, &names);
+        if !all.sums.are_named(&names) {
+            // A process that still runs has called something new meanwhile.
+            names = super::names(reader);
+        }
         let ending = reader.ending();
         let clock = Clock {
             scale: reader.scale(),

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use soglia_core::{
@@ -22,25 +22,48 @@ pub(super) const NO_ROOM: &str = "[no room in the recording]";
 #[derive(Default)]
 pub(super) struct Sums {
     targets: HashMap<(u32, Side), (Total, u64)>,
+    /// The first of all targets that are one row with this one, if that is another.
+    rows: HashMap<u32, u32>,
 }
 
 impl Sums {
+    /// Of no task yet.
+    pub(super) fn new(names: &Names) -> Self {
+        Self {
+            targets: HashMap::new(),
+            rows: rows(names),
+        }
+    }
+
     pub(super) fn add(&mut self, account: &Account) {
-        for (key, total) in &account.targets {
+        let mut called = HashSet::new();
+        for ((target, side), total) in &account.targets {
             if total.calls() + total.refused == 0 {
                 continue;
             }
-            let known = self.targets.len() < MOST_TARGETS || self.targets.contains_key(key);
-            let key = if known { *key } else { (0, key.1) };
+            let key = (self.row_of(*target), *side);
+            let known = self.targets.len() < MOST_TARGETS || self.targets.contains_key(&key);
+            let key = if known { key } else { (0, key.1) };
             let (sum, tasks) = self.targets.entry(key).or_default();
             sum.add(total);
-            *tasks += 1;
+            *tasks += u64::from(called.insert(key));
         }
+    }
+
+    /// The target that stands for all that are one row with this one.
+    pub(super) fn row_of(&self, target: u32) -> u32 {
+        self.rows.get(&target).copied().unwrap_or(target)
+    }
+
+    /// Whether all that were called have names.
+    pub(super) fn are_named(&self, names: &Names) -> bool {
+        let mut called = self.targets.keys();
+        called.all(|(target, _)| *target == 0 || names.targets.contains_key(target))
     }
 
     /// Calls of a target.
     pub(super) fn calls(&self, target: u32, side: Side) -> u64 {
-        let sum = self.targets.get(&(target, side));
+        let sum = self.targets.get(&(self.row_of(target), side));
         sum.map_or(0, |(total, _)| total.calls())
     }
 
@@ -56,6 +79,13 @@ impl Sums {
         let mut sums: Vec<_> = self.targets.into_iter().collect();
         // By name within the same time, so that two reports of one recording are the same.
         sums.sort_by_key(|(key, (total, _))| (Reverse(scale.ns(total.total)), *key));
+        // Of targets that are one row, the first that has returned.
+        let mut first_returns: HashMap<u32, (u32, u64)> = HashMap::new();
+        for (target, took) in &names.first_returns {
+            let row = self.rows.get(target).unwrap_or(target);
+            let first = first_returns.entry(*row).or_insert((*target, *took));
+            *first = (*first).min((*target, *took));
+        }
         let mut rows = Vec::new();
         for ((target, side), (total, tasks)) in sums {
             if !room.takes(texts(names, target)) {
@@ -67,7 +97,7 @@ impl Sums {
                 .copied();
             rows.push(TargetRow {
                 tasks,
-                first_call_ns: names.first_returns.get(&target).map(|took| scale.ns(*took)),
+                first_call_ns: first_returns.get(&target).map(|(_, took)| scale.ns(*took)),
                 open_max_ns: open,
                 open_at_least: open.is_some() && at_least,
                 ..measured(target_row(names, target, side), &total, scale)
@@ -75,6 +105,42 @@ impl Sums {
         }
         rows
     }
+}
+
+/// The first of all targets that are one row with a target, for those that are not the first: of the same names, in the same file, and
+/// where they have no name, at the same place in it. An assembly that was loaded several times has a target each time.
+fn rows(names: &Names) -> HashMap<u32, u32> {
+    let mut first = HashMap::new();
+    let mut rows = HashMap::new();
+    for (number, target) in &names.targets {
+        let TargetNames {
+            target: _,
+            side,
+            runtime_internal,
+            suppressed,
+            method,
+            assembly,
+            library,
+            entry,
+            redirected_to,
+        } = target;
+        let place = names.places.get(number);
+        let offset = place.filter(|_| entry.is_none());
+        // What is in no file is told apart by its address alone.
+        let address = place.filter(|place| place.file.is_none());
+        let key = (
+            (side, runtime_internal, suppressed),
+            (method, assembly, library, entry, redirected_to),
+            place.map(|place| (&place.file, &place.symbol)),
+            offset.and_then(|place| place.offset),
+            address.map(|place| place.address),
+        );
+        let first = *first.entry(key).or_insert(*number);
+        if first != *number {
+            rows.insert(*number, first);
+        }
+    }
+    rows
 }
 
 /// All that a row says of a target.
@@ -90,10 +156,10 @@ fn texts(names: &Names, target: u32) -> impl Iterator<Item = &str> {
         ];
         all.into_iter().flatten()
     });
-    let place = names.addresses.get(&target);
+    let place = names.places.get(&target);
     let place = place
         .into_iter()
-        .flat_map(|(_, file, symbol)| file.iter().chain(symbol));
+        .flat_map(|place| place.file.iter().chain(&place.symbol));
     let stack = names.first_calls.get(&target).copied().unwrap_or(0);
     own.chain(place)
         .map(String::as_str)
@@ -124,7 +190,7 @@ pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         runtime_internal,
         ..
     } = names.targets.get(&target).cloned().unwrap_or_default();
-    let place = names.addresses.get(&target);
+    let place = names.places.get(&target);
     let first = names
         .first_calls
         .get(&target)
@@ -136,13 +202,20 @@ pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         library,
         entry,
         redirected_to,
-        address: place.map(|(address, ..)| format!("{address:#x}")),
-        file: place.and_then(|(_, file, _)| file.clone()),
-        symbol: place.and_then(|(_, _, symbol)| symbol.clone()),
+        address: place.map(|place| format!("{:#x}", place.address)),
+        file: place.and_then(|place| place.file.clone()),
+        offset: offset(names, target),
+        symbol: place.and_then(|place| place.symbol.clone()),
         runtime_internal,
         first_caller: first,
         ..TargetRow::default()
     }
+}
+
+/// The address of a target as its file has it.
+fn offset(names: &Names, target: u32) -> Option<String> {
+    let offset = names.places.get(&target)?.offset?;
+    Some(format!("{offset:#x}"))
 }
 
 /// A stack without the called method itself: its wrapper, which calls the native function, is no caller of it.
@@ -163,6 +236,7 @@ pub(super) fn target_name(names: &Names, target: u32) -> String {
         of.and_then(|of| of.library.as_deref()),
         of.and_then(|of| of.entry.as_deref()),
         of.and_then(|of| of.method.as_deref()),
+        offset(names, target).as_deref(),
     )
 }
 
@@ -212,10 +286,10 @@ fn percentiles(total: &Total, scale: Scale) -> Option<[u64; 3]> {
 
 /// The targets of a recording, for its events.
 pub fn target_infos(reader: &Reader) -> BTreeMap<u32, TargetInfo> {
-    let names = reader.names();
+    let names = super::names(reader);
     let info = |target: &u32| {
         let named = names.targets.get(target).cloned().unwrap_or_default();
-        let place = names.addresses.get(target);
+        let place = names.places.get(target);
         let info = TargetInfo {
             name: target_name(&names, *target),
             method: match target {
@@ -225,7 +299,7 @@ pub fn target_infos(reader: &Reader) -> BTreeMap<u32, TargetInfo> {
             assembly: named.assembly,
             library: named.library,
             entry: named.entry,
-            address: place.map(|(address, ..)| format!("{address:#x}")),
+            address: place.map(|place| format!("{:#x}", place.address)),
             runtime_internal: named.runtime_internal,
         };
         (*target, info)

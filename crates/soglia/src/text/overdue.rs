@@ -136,7 +136,7 @@ fn times(n: usize) -> String {
 /// What became known of calls that missed their deadlines, a line for each record, without the first so many. Names in it are as they
 /// are: the lines are to be made [`plain`].
 pub fn news(reader: &Reader, after: usize) -> Vec<String> {
-    let names = reader.names();
+    let names = model::names(reader);
     if names.overdue.len() <= after {
         return Vec::new();
     }

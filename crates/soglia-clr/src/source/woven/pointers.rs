@@ -1,8 +1,7 @@
 //! Hooks around calls by function pointer (`calli`), in the same pairs as those of P/Invokes.
 //!
-//! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call.
-
-use std::sync::atomic::Ordering::Relaxed;
+//! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call, and again
+//! when an object was loaded since.
 
 use soglia_core::{
     crossing::{Crossing, Side},
@@ -14,7 +13,7 @@ use soglia_core::{
 use super::{
     Callee, DONE, SLOW, called, close, count_one_slow, fail, only_counts, open_slow, recall, then,
 };
-use crate::{boundary, engine::GENERATION, judge, threads, weave};
+use crate::{boundary, engine::era, judge, threads, weave};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
 pub(super) const fn by_pointer(pointer: u64) -> u64 {
@@ -30,7 +29,7 @@ pub(super) const fn by_refused_pointer(pointer: u64) -> u64 {
 #[inline(always)]
 fn known(function: u64) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::existing()?;
-    let slot = task.slot(function, Side::Unmanaged, GENERATION.load(Relaxed))?;
+    let slot = task.slot(function, Side::Unmanaged, era())?;
     Some((task, slot))
 }
 

@@ -29,6 +29,8 @@ fn every_record_comes_back() {
             address: 0x7f00_1234_5678,
             file: name("/lib/x.so"),
             symbol: None,
+            offset: Some(0x5678),
+            build: name("00ff"),
         },
         Record::Text {
             number: 1,

@@ -1,0 +1,228 @@
+//! Until when a native address means what it meant: until an object is loaded after another one was
+//! unloaded.
+//!
+//! The C library counts the objects that it has loaded, and tells how many that are
+//! (`dl_iterate_phdr`), under a lock. The word that it counts in lies in `_rtld_global`, which its
+//! loader exports and describes nowhere: it is looked for there, once. Where it is found, the hot
+//! path reads that word and compares it with what it was. Where it is not, [`loads`] is never what
+//! it was, so that every call by an address takes the slow path, where [`epoch`] asks.
+
+use std::{
+    ffi::{c_int, c_void},
+    mem::size_of,
+    ptr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// How many objects were loaded, and unloaded, since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Epoch {
+    /// Each is counted before any of its addresses can be called.
+    pub loads: u64,
+    /// An address that was in an object while so many were unloaded is in the same object as long
+    /// as there are no more.
+    pub unloads: u64,
+}
+
+/// What [`loads`] answers where the word is not known.
+static UNKNOWN: AtomicU64 = AtomicU64::new(u64::MAX);
+static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new((&raw const UNKNOWN).cast_mut());
+
+/// Words that may be it, from the first look on; and what they all held then.
+static MAY_BE: Mutex<(Vec<usize>, u64)> = Mutex::new((Vec::new(), 0));
+
+/// How many objects were loaded so far, without a call; `u64::MAX` where only [`epoch`] knows.
+#[inline(always)]
+pub fn loads() -> u64 {
+    // SAFETY: a word of ours, or one of the loader's, which stays for as long as the process.
+    unsafe { (*WORD.load(Relaxed)).load(Relaxed) }
+}
+
+/// Where [`loads`] reads: code that is made now may read there too.
+pub fn word() -> *const AtomicU64 {
+    WORD.load(Relaxed)
+}
+
+/// Looks for the word.
+pub fn prepare() {
+    let Some(words) = rtld_global() else { return };
+    let now = told();
+    let mut may_be = MAY_BE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !ptr::eq(word(), &raw const UNKNOWN) || !may_be.0.is_empty() {
+        return;
+    }
+    let mut fits: Vec<usize> = (0..words.len())
+        .filter(|at| words[*at].load(Relaxed) == now.loads)
+        .collect();
+    let behind_locks: Vec<usize> = fits
+        .iter()
+        .copied()
+        .filter(|at| is_behind_locks(words, *at))
+        .collect();
+    if let [only] = behind_locks[..] {
+        WORD.store(ptr::from_ref(&words[only]).cast_mut(), Relaxed);
+        fits.clear();
+    }
+    *may_be = (fits, now.loads);
+}
+
+/// How many objects were loaded and unloaded so far. Waits for no object that is being loaded: the
+/// lock that it takes is not held while constructors run. To be asked before it is looked where an
+/// address lies.
+pub fn epoch() -> Epoch {
+    let before = loads();
+    let now = told();
+    let after = loads();
+    if before == u64::MAX {
+        narrow(now.loads);
+    } else if !(before..=after).contains(&now.loads) {
+        // It is another word after all.
+        WORD.store((&raw const UNKNOWN).cast_mut(), Relaxed);
+    }
+    now
+}
+
+/// Leaves those words that count along; the only one that is left at another count than the first
+/// is the one.
+fn narrow(now: u64) {
+    let mut may_be = MAY_BE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (fits, first) = &mut *may_be;
+    if fits.is_empty() || now == *first {
+        return;
+    }
+    let Some(words) = rtld_global() else { return };
+    fits.retain(|at| words[*at].load(Relaxed) == now);
+    if let [only] = fits[..] {
+        WORD.store(ptr::from_ref(&words[only]).cast_mut(), Relaxed);
+        fits.clear();
+    }
+}
+
+/// In all known versions, the word follows two or three recursive locks: each of five words, of
+/// which the third is its kind, and the last two are for locks of another kind.
+fn is_behind_locks(words: &[AtomicU64], at: usize) -> bool {
+    const RECURSIVE: u32 = 1;
+    let word = |before: usize| at.checked_sub(before).map(|at| words[at].load(Relaxed));
+    let is_lock = |end: usize| {
+        word(end + 3).is_some_and(|kind| kind as u32 == RECURSIVE)
+            && (word(end + 1), word(end + 2)) == (Some(0), Some(0))
+    };
+    is_lock(0) && is_lock(5)
+}
+
+/// The words of the loader's state.
+fn rtld_global() -> Option<&'static [AtomicU64]> {
+    /// For `dladdr1`: the symbol itself.
+    const RTLD_DL_SYMENT: c_int = 1;
+    type Dladdr1 =
+        unsafe extern "C" fn(*const c_void, *mut libc::Dl_info, *mut *mut c_void, c_int) -> c_int;
+    // SAFETY: both names are looked up among what is loaded. The second, where it is there, is a
+    // function of the C library of that type.
+    unsafe {
+        let state = libc::dlsym(libc::RTLD_DEFAULT, c"_rtld_global".as_ptr());
+        let dladdr1 = libc::dlsym(libc::RTLD_DEFAULT, c"dladdr1".as_ptr());
+        if state.is_null() || dladdr1.is_null() || !state.cast::<AtomicU64>().is_aligned() {
+            return None;
+        }
+        let dladdr1: Dladdr1 = std::mem::transmute(dladdr1);
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        let mut symbol = ptr::null_mut();
+        let found = dladdr1(state, &raw mut info, &raw mut symbol, RTLD_DL_SYMENT);
+        let symbol = symbol.cast::<libc::Elf64_Sym>();
+        if found == 0 || symbol.is_null() || info.dli_saddr != state {
+            return None;
+        }
+        // Its symbol says how large it is. The loader writes whole words, and it is never unmapped.
+        let size = (*symbol).st_size as usize / size_of::<u64>();
+        Some(std::slice::from_raw_parts(state.cast(), size))
+    }
+}
+
+/// What the C library tells.
+fn told() -> Epoch {
+    unsafe extern "C" fn take(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
+        // SAFETY: the caller below passes an epoch; the loader passes a record that has the counts.
+        unsafe {
+            *into.cast::<Epoch>() = Epoch {
+                loads: (*info).dlpi_adds,
+                unloads: (*info).dlpi_subs,
+            };
+        }
+        1
+    }
+    let mut now = Epoch::default();
+    // SAFETY: `take` gets what it expects, and does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(take), (&raw mut now).cast()) };
+    now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some library that this process does not need.
+    fn load_and_unload() {
+        // SAFETY: a library of the C library's own, without a constructor that does anything.
+        unsafe {
+            let library = libc::dlopen(c"libanl.so.1".as_ptr(), libc::RTLD_NOW);
+            assert!(!library.is_null());
+            libc::dlclose(library);
+        }
+    }
+
+    #[test]
+    fn the_word_counts_along() {
+        prepare();
+        let before = epoch();
+        assert!(
+            !ptr::eq(word(), &raw const UNKNOWN),
+            "not found in this C library"
+        );
+        assert!(loads() >= before.loads);
+        load_and_unload();
+        let after = epoch();
+        assert!(after.loads > before.loads && after.unloads > before.unloads);
+        assert!(loads() >= after.loads && loads() != u64::MAX);
+    }
+
+    #[test]
+    fn the_word_is_the_only_one_that_counts_along() {
+        let words = rtld_global().unwrap();
+        let holds = |now: u64| -> Vec<usize> {
+            (0..words.len())
+                .filter(|at| words[*at].load(Relaxed) == now)
+                .collect()
+        };
+        // Other tests load as well: only looks that no other test has disturbed count.
+        let mut fits: Vec<usize> = (0..words.len()).collect();
+        let mut looks = 0;
+        while looks < 5 {
+            load_and_unload();
+            let before = told();
+            let those = holds(before.loads);
+            if told() == before {
+                fits.retain(|at| those.contains(at));
+                looks += 1;
+            }
+        }
+        let [only] = fits[..] else {
+            panic!("not one word: {fits:?}");
+        };
+        assert!(is_behind_locks(words, only));
+    }
+
+    #[test]
+    fn locks_are_known_by_their_kind() {
+        let words = |values: &[u64]| -> Vec<AtomicU64> {
+            values.iter().copied().map(AtomicU64::new).collect()
+        };
+        let good = words(&[1, 7 << 32, 9, 1, 0, 0, 0, 0, 1, 0, 0, 5]);
+        assert!(is_behind_locks(&good, 11));
+        assert!(!is_behind_locks(&good, 10) && !is_behind_locks(&good, 3));
+        let other_kind = words(&[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 5]);
+        assert!(!is_behind_locks(&other_kind, 11));
+    }
+}

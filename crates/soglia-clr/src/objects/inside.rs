@@ -1,0 +1,305 @@
+//! What lies at an address: the loaded object, and the function in it, as its own tables in memory
+//! say.
+//!
+//! `dladdr` tells that too, but takes the lock that is held while constructors of a library run:
+//! who waits for it inside of a call may wait for a thread that waits for that call.
+
+use std::{
+    ffi::{CStr, OsStr, c_int, c_void},
+    fs,
+    ops::Range,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+    slice,
+};
+
+/// Where an address lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// The object's file, as the loader has it.
+    pub file: PathBuf,
+    /// The address as the file has it: from where the object is loaded.
+    pub offset: u64,
+    /// The exported function that begins there.
+    pub symbol: Option<String>,
+    /// The object's build id, in hexadecimal.
+    pub build: Option<String>,
+}
+
+/// Where an address lies, if that is in a loaded object. Of several names of the function there it
+/// prefers `wanted`.
+pub fn inside(address: u64, wanted: Option<&str>) -> Option<Inside> {
+    look_at(address, |object| object.inside(address, wanted))
+}
+
+/// Whether an address lies in a loaded object.
+pub fn has(address: u64) -> bool {
+    look_at(address, |_| Some(())).is_some()
+}
+
+/// What `f` finds in the object in which an address lies.
+fn look_at<T, F: Fn(&Object) -> Option<T>>(address: u64, f: F) -> Option<T> {
+    struct Look<T, F> {
+        address: u64,
+        f: F,
+        found: Option<T>,
+    }
+    unsafe extern "C" fn look<T, F: Fn(&Object) -> Option<T>>(
+        info: *mut libc::dl_phdr_info,
+        _: usize,
+        into: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the caller below passes this; the loader passes a valid record, whose object
+        // stays until this returns.
+        let (look, info) = unsafe { (&mut *into.cast::<Look<T, F>>(), &*info) };
+        let object = Object { info };
+        if !object.segments().any(|(s, _)| s.contains(&look.address)) {
+            return 0;
+        }
+        look.found = (look.f)(&object);
+        1
+    }
+    let mut wanted = Look {
+        address,
+        f,
+        found: None,
+    };
+    // SAFETY: `look` gets what it expects, and nothing in it panics.
+    unsafe { libc::dl_iterate_phdr(Some(look::<T, F>), (&raw mut wanted).cast()) };
+    wanted.found
+}
+
+/// A loaded object, while the loader keeps it.
+struct Object<'a> {
+    info: &'a libc::dl_phdr_info,
+}
+
+/// An entry of the dynamic section.
+#[repr(C)]
+struct Dyn {
+    tag: u64,
+    value: u64,
+}
+
+const DT_HASH: u64 = 4;
+const DT_STRTAB: u64 = 5;
+const DT_SYMTAB: u64 = 6;
+const DT_STRSZ: u64 = 10;
+const DT_GNU_HASH: u64 = 0x6fff_fef5;
+const NT_GNU_BUILD_ID: u32 = 3;
+
+impl Object<'_> {
+    fn headers(&self) -> &[libc::Elf64_Phdr] {
+        match self.info.dlpi_phdr.is_null() {
+            true => &[],
+            // SAFETY: the loader's own record has as many.
+            false => unsafe {
+                slice::from_raw_parts(self.info.dlpi_phdr, usize::from(self.info.dlpi_phnum))
+            },
+        }
+    }
+
+    fn range(&self, header: &libc::Elf64_Phdr) -> Range<u64> {
+        let start = self.info.dlpi_addr.wrapping_add(header.p_vaddr);
+        start..start.saturating_add(header.p_memsz)
+    }
+
+    /// The segments that are loaded, and whether they can be read.
+    fn segments(&self) -> impl Iterator<Item = (Range<u64>, bool)> {
+        let loaded = self.headers().iter().filter(|h| h.p_type == libc::PT_LOAD);
+        loaded.map(|header| (self.range(header), header.p_flags & libc::PF_R != 0))
+    }
+
+    /// Values from there on, as many as are wanted and lie in a segment that can be read.
+    fn values<T>(&self, from: u64, most: usize) -> &[T] {
+        let mut segments = self.segments();
+        let there = segments.find(|(range, readable)| range.contains(&from) && *readable);
+        match there {
+            Some((range, _)) if from.is_multiple_of(align_of::<T>() as u64) => {
+                let room = (range.end - from) as usize / size_of::<T>();
+                // SAFETY: so many lie in the segment, which the loader has mapped to be read. All
+                // types that this is used with are numbers or made of numbers.
+                unsafe { slice::from_raw_parts(from as *const T, room.min(most)) }
+            }
+            _ => &[],
+        }
+    }
+
+    fn of_type(&self, kind: u32) -> Option<Range<u64>> {
+        let header = self.headers().iter().find(|h| h.p_type == kind)?;
+        Some(self.range(header))
+    }
+
+    fn dynamic(&self, tag: u64) -> Option<u64> {
+        let range = self.of_type(libc::PT_DYNAMIC)?;
+        let most = (range.end - range.start) as usize / size_of::<Dyn>();
+        let mut entries = self.values::<Dyn>(range.start, most).iter();
+        Some(entries.find(|entry| entry.tag == tag)?.value)
+    }
+
+    /// An address of the dynamic section. The loader of glibc adds the base to it in place, others
+    /// do not.
+    fn address(&self, tag: u64) -> Option<u64> {
+        let value = self.dynamic(tag)?;
+        let base = self.info.dlpi_addr;
+        let is_there = |address: u64| self.segments().any(|(range, _)| range.contains(&address));
+        let moved = base.wrapping_add(value);
+        [value, moved]
+            .into_iter()
+            .find(|address| is_there(*address))
+    }
+
+    /// How many dynamic symbols there are.
+    fn count(&self) -> usize {
+        if let Some(hash) = self.address(DT_HASH)
+            && let [_, chains] = self.values::<u32>(hash, 2)
+        {
+            return *chains as usize;
+        }
+        let Some(hash) = self.address(DT_GNU_HASH) else {
+            return 0;
+        };
+        let [buckets, first, bloom, _] = *self.values::<u32>(hash, 4) else {
+            return 0;
+        };
+        let at_buckets = hash.wrapping_add(16 + u64::from(bloom) * 8);
+        let last = self
+            .values::<u32>(at_buckets, buckets as usize)
+            .iter()
+            .max();
+        let last = last.copied().unwrap_or(0);
+        if last < first {
+            return first as usize;
+        }
+        // The chain of the last bucket ends at the last symbol.
+        let before = u64::from(buckets) + u64::from(last - first);
+        let chain = at_buckets.wrapping_add(before * 4);
+        let rest = self.values::<u32>(chain, usize::MAX);
+        rest.iter()
+            .position(|hash| hash & 1 != 0)
+            .map_or(0, |more| last as usize + more + 1)
+    }
+
+    fn symbol(&self, offset: u64, wanted: Option<&str>) -> Option<String> {
+        const FUNCTIONS: [u8; 3] = [0, 2, 10];
+        let symbols = self.values::<libc::Elf64_Sym>(self.address(DT_SYMTAB)?, self.count());
+        let texts = self.values::<u8>(
+            self.address(DT_STRTAB)?,
+            usize::try_from(self.dynamic(DT_STRSZ)?).ok()?,
+        );
+        let here = symbols.iter().filter(|symbol| {
+            symbol.st_shndx != 0
+                && symbol.st_value == offset
+                && FUNCTIONS.contains(&(symbol.st_info & 0xf))
+        });
+        let names = here.filter_map(|symbol| {
+            let name = texts.get(symbol.st_name as usize..)?;
+            let name = CStr::from_bytes_until_nul(name).ok()?.to_str().ok()?;
+            (!name.is_empty()).then_some(name)
+        });
+        // Of several names, the plain ones are those that people know.
+        let rank = |name: &str| (wanted != Some(name), name.starts_with('_'));
+        names.min_by_key(|name| rank(name)).map(str::to_owned)
+    }
+
+    fn build(&self) -> Option<String> {
+        let notes = self.headers().iter().filter(|h| h.p_type == libc::PT_NOTE);
+        for header in notes {
+            let range = self.range(header);
+            let mut words = self.values::<u32>(range.start, (range.end - range.start) as usize / 4);
+            while let [name, bytes, kind, rest @ ..] = words {
+                let name_words = (*name as usize).div_ceil(4);
+                let words_of_id = (*bytes as usize).div_ceil(4);
+                let Some(id) = rest.get(name_words..name_words + words_of_id) else {
+                    break;
+                };
+                if *kind == NT_GNU_BUILD_ID && rest[..name_words] == [u32::from_le_bytes(*b"GNU\0")]
+                {
+                    let id = id.iter().flat_map(|word| word.to_le_bytes());
+                    return Some(
+                        id.take(*bytes as usize)
+                            .map(|b| format!("{b:02x}"))
+                            .collect(),
+                    );
+                }
+                words = &rest[name_words + words_of_id..];
+            }
+        }
+        None
+    }
+
+    fn inside(&self, address: u64, wanted: Option<&str>) -> Option<Inside> {
+        let name = match self.info.dlpi_name.is_null() {
+            true => c"",
+            // SAFETY: a string of the loader's.
+            false => unsafe { CStr::from_ptr(self.info.dlpi_name) },
+        };
+        let file = match name.to_bytes() {
+            // The program itself.
+            b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
+            name => PathBuf::from(OsStr::from_bytes(name)),
+        };
+        let offset = address.wrapping_sub(self.info.dlpi_addr);
+        Some(Inside {
+            file,
+            offset,
+            symbol: self.symbol(offset, wanted),
+            build: self.build(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern "C" fn not_exported() {}
+
+    #[test]
+    fn an_exported_function_is_known_by_its_name() {
+        let address = libc::getpid as *const () as u64;
+        let found = inside(address, Some("getpid")).unwrap();
+        assert!(found.file.to_string_lossy().contains("libc.so"));
+        assert_eq!(found.symbol.as_deref(), Some("getpid"));
+        assert_eq!(inside(address + 1, None).unwrap().symbol, None);
+    }
+
+    #[test]
+    fn of_several_names_the_wanted_one_is_given() {
+        // SAFETY: a name that is looked up among what is loaded.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"system".as_ptr()) } as u64;
+        for wanted in [None, Some("system")] {
+            let found = inside(address, wanted).unwrap();
+            assert_eq!(found.symbol.as_deref(), Some("system"));
+        }
+        let other = inside(address, Some("__libc_system")).unwrap();
+        let name = other.symbol.unwrap();
+        assert!(["__libc_system", "system"].contains(&&*name), "{name}");
+    }
+
+    #[test]
+    fn a_function_that_is_not_exported_is_known_by_its_place() {
+        let address = not_exported as *const () as u64;
+        let found = inside(address, None).unwrap();
+        assert_eq!(found.symbol, None);
+        assert_eq!(found.file, std::env::current_exe().unwrap());
+        assert!(found.offset > 0 && found.offset < address);
+    }
+
+    #[test]
+    fn what_is_in_no_object_is_nowhere() {
+        let memory = Box::new(0_u64);
+        assert_eq!(inside(std::ptr::from_ref(&*memory) as u64, None), None);
+        assert!(!has(8));
+    }
+
+    #[test]
+    fn the_vdso_is_an_object_as_well() {
+        // SAFETY: takes a number.
+        let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) };
+        if vdso != 0 {
+            let found = inside(vdso, None).unwrap();
+            assert_eq!((found.offset, found.symbol), (0, None));
+        }
+    }
+}

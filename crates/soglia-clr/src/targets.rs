@@ -1,0 +1,474 @@
+//! From a call to its target: who is called, and where that lies.
+//!
+//! A target is a name and a native function. What has the same names need not be the same function:
+//! an assembly may be loaded twice, with resolvers that give it different libraries; and an address
+//! may come to lie in another object ([`objects::epoch`]). So a declaration is bound to a target
+//! each by itself, by what the runtime has linked for it, and is looked at again when objects were
+//! unloaded since. What is equal in a report is put together there.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use soglia_abi::ids::FunctionId;
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, TargetNames},
+};
+
+use crate::{
+    engine::Engine,
+    names::{called, is_runtime_internal},
+    objects::{self, Epoch, Linked, Place},
+    weave,
+};
+
+/// Declarations of the same names that have targets of their own, before it is known where they
+/// lead. What comes later, such as the assemblies of a program that loads them for ever, shares one
+/// for its first calls, which is said to lie nowhere.
+const MOST_ALIKE: u32 = 64;
+
+/// Calls of one declaration that are begun before the first of them has been linked are not that
+/// many.
+const MOST_TRIES: u8 = 16;
+
+/// A target, as it was found for a call.
+pub struct Found {
+    /// Its number.
+    pub number: u32,
+    /// It was never called before, by any task.
+    pub new: bool,
+    /// The runtime does not know the function that it named.
+    pub unknown: bool,
+    /// Calls of the same declaration may be accounted there from now on, without asking again.
+    pub stays: bool,
+}
+
+impl Found {
+    fn old(number: u32) -> Self {
+        Self {
+            number,
+            new: false,
+            unknown: false,
+            stays: true,
+        }
+    }
+}
+
+/// What tells one target from another of the same names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Which {
+    /// There is but one.
+    Only,
+    /// Of several declarations, that one: where it leads is not known when it is first called.
+    Nth(u32),
+    /// The native function.
+    At {
+        file: String,
+        offset: u64,
+        symbol: Option<String>,
+    },
+}
+
+impl Which {
+    fn at(place: &Place) -> Self {
+        Self::At {
+            file: place.file.clone(),
+            offset: place.offset,
+            symbol: place.symbol.clone(),
+        }
+    }
+}
+
+/// What a declaration, or a pointer, is bound to.
+#[derive(Clone)]
+struct Bound {
+    target: u32,
+    place: Option<Place>,
+    /// When that was so.
+    seen: Epoch,
+    /// So often it is looked where a declaration leads whose returns are not told, or that shares
+    /// its target.
+    tries: u8,
+}
+
+impl Bound {
+    /// Whether nothing can have changed since.
+    fn holds(&self, now: Epoch) -> bool {
+        self.seen.unloads == now.unloads
+    }
+
+    /// Whether there lies what lay there.
+    fn is_still(&self, there: Option<&Place>) -> bool {
+        match (&self.place, there) {
+            (Some(place), Some(there)) => Which::at(place) == Which::at(there),
+            _ => true,
+        }
+    }
+}
+
+/// A declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Declared {
+    /// Woven around, with this id.
+    Woven(i64),
+    /// The CLR's function with this number.
+    Function(FunctionId, Side),
+}
+
+/// All targets, and what is bound to them.
+#[derive(Default)]
+pub struct Targets(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    numbers: HashMap<(Arc<TargetNames>, Which), u32>,
+    /// From 1.
+    names: Vec<Arc<TargetNames>>,
+    /// Declarations that were called. Functions are forgotten when a module is unloaded: their
+    /// numbers may be given again.
+    bound: HashMap<Declared, Bound>,
+    /// How many declarations with the same names were called.
+    alike: HashMap<Arc<TargetNames>, u32>,
+    /// By pointer, and whether calls by it are the runtime's own. Forgotten when an object was
+    /// unloaded.
+    by_pointer: HashMap<(u64, bool), Bound>,
+    /// How many objects were unloaded when those were looked at.
+    pointers_of: u64,
+    /// Declarations that have to be looked for when they have returned, by their targets.
+    unplaced: HashMap<u32, Declared>,
+}
+
+impl Tables {
+    /// The target with these names, written down if it is new, with where it lies.
+    fn target(
+        &mut self,
+        engine: &Engine,
+        names: &TargetNames,
+        which: Which,
+        place: Option<&Place>,
+    ) -> Found {
+        let names = Arc::new(names.clone());
+        let key = (Arc::clone(&names), which);
+        if let Some(number) = self.numbers.get(&key) {
+            return Found::old(*number);
+        }
+        let number = self.names.len() as u32 + 1;
+        self.names.push(Arc::clone(&names));
+        self.numbers.insert(key, number);
+        // Under the lock, so that no other thread counts a call of this target before it has a
+        // name.
+        let mut told = (*names).clone();
+        told.target = number;
+        engine.recording.log(&Record::Target(told));
+        if let Some(place) = place {
+            write_down(engine, number, place);
+        }
+        Found {
+            new: true,
+            ..Found::old(number)
+        }
+    }
+
+    fn bind(&mut self, what: Declared, target: u32, place: Option<Place>, seen: Epoch) {
+        let bound = Bound {
+            target,
+            place,
+            seen,
+            tries: 0,
+        };
+        self.bound.insert(what, bound);
+    }
+}
+
+fn write_down(engine: &Engine, target: u32, place: &Place) {
+    engine.recording.log(&Record::Address {
+        target,
+        address: place.address,
+        file: Some(place.file.clone()),
+        symbol: place.symbol.clone(),
+        offset: Some(place.offset),
+        build: place.build.clone(),
+    });
+}
+
+impl Engine {
+    /// The target with these names, wherever it lies; written down at its first crossing.
+    pub fn target_named(&self, names: &TargetNames) -> Found {
+        let mut tables = self.targets.lock();
+        tables.target(self, names, Which::Only, None)
+    }
+
+    /// The target that a function of the CLR's is, found and written down at its first crossing.
+    ///
+    /// `trusted`: the CLR may be asked about it. If not, the function gets no name unless a loaded
+    /// module is found to have it.
+    pub fn target(&self, function: FunctionId, side: Side, trusted: bool) -> Found {
+        let declared = Declared::Function(function, side);
+        let now = objects::epoch();
+        if let Some(found) = self.bound(declared, now) {
+            return found;
+        }
+        // The CLR is asked without the lock: it takes locks of its own.
+        let known = !function.is_null()
+            && function.0.is_multiple_of(4)
+            && (trusted || self.modules.knows(&self.info, function));
+        let names = if known {
+            self.describe(function, side)
+        } else {
+            crate::names::nameless(function, side)
+        };
+        let place =
+            called(&names).filter(|_| known).map(|(library, entry)| {
+                match objects::linked(function.0, &library, &entry) {
+                    Linked::At(place) => Some(place),
+                    Linked::NotYet => None,
+                    Linked::Unknown => objects::find(&library, &entry),
+                }
+            });
+        let mut tables = self.targets.lock();
+        let unplaced = matches!(place, Some(None));
+        let place = place.flatten();
+        let which = place.as_ref().map_or(Which::Only, Which::at);
+        let found = tables.target(self, &names, which, place.as_ref());
+        tables.bind(declared, found.number, place, now);
+        if unplaced {
+            tables.unplaced.insert(found.number, declared);
+        }
+        Found {
+            unknown: !known && !function.is_null(),
+            ..found
+        }
+    }
+
+    /// The target of what is woven around with this id, written down at its first call.
+    pub fn target_of(&self, id: i64) -> Option<Found> {
+        let declared = Declared::Woven(id);
+        let now = objects::epoch();
+        if let Some(found) = self.bound(declared, now) {
+            return Some(if found.stays {
+                found
+            } else {
+                self.try_again(declared, found, now)
+            });
+        }
+        let call = weave::call(id)?;
+        let names = &call.names;
+        let has_place = called(names).is_some();
+        // Where a host is told, the wrapper has had it linked already.
+        let place = has_place.then(|| self.tells.then(|| self.find(declared, names)));
+        let place = place.flatten().flatten();
+        let mut tables = self.targets.lock();
+        if let Some(bound) = tables.bound.get(&declared) {
+            return Some(Found::old(bound.target));
+        }
+        let which = match &place {
+            Some(place) => Which::at(place),
+            None if has_place => {
+                let alike = tables.alike.entry(Arc::new(names.clone())).or_default();
+                *alike = (*alike + 1).min(MOST_ALIKE);
+                Which::Nth(*alike)
+            }
+            None => Which::Only,
+        };
+        let found = tables.target(self, names, which.clone(), place.as_ref());
+        let stays = match which {
+            Which::Nth(MOST_ALIKE) => false,
+            Which::Nth(_) => {
+                tables.unplaced.insert(found.number, declared);
+                !self.counts()
+            }
+            _ => true,
+        };
+        tables.bind(declared, found.number, place, now);
+        if let Some(bound) = tables.bound.get_mut(&declared).filter(|_| !stays) {
+            bound.tries = MOST_TRIES;
+        }
+        Some(Found { stays, ..found })
+    }
+
+    /// The target that a function pointer points to, written down at its first call. `internal`:
+    /// the call is one of the runtime's own.
+    pub fn target_at(&self, pointer: u64, internal: bool) -> Found {
+        let now = objects::epoch();
+        let key = (pointer, internal);
+        if let Some(bound) = self.targets.lock().by_pointer.get(&key) {
+            // Where no object was, one may be now.
+            let holds = bound.place.is_some() || bound.seen.loads == now.loads;
+            if bound.holds(now) && holds {
+                return Found::old(bound.target);
+            }
+        }
+        let place = objects::at(pointer);
+        let mut names = TargetNames {
+            side: Side::Unmanaged as u32,
+            entry: place.as_ref().and_then(|place| place.symbol.clone()),
+            library: place.as_ref().and_then(|place| {
+                let name = Path::new(&place.file).file_name()?;
+                Some(name.to_string_lossy().into_owned())
+            }),
+            ..TargetNames::default()
+        };
+        names.runtime_internal = internal || is_runtime_internal(&names, Path::new(""));
+        let mut tables = self.targets.lock();
+        if tables.pointers_of != now.unloads {
+            tables.pointers_of = now.unloads;
+            tables.by_pointer.retain(|_, bound| bound.holds(now));
+        }
+        let which = place.as_ref().map_or_else(
+            || Which::At {
+                file: String::new(),
+                offset: pointer,
+                symbol: None,
+            },
+            Which::at,
+        );
+        let found = tables.target(self, &names, which, place.as_ref());
+        if place.is_none() && found.new {
+            self.recording.log(&Record::Address {
+                target: found.number,
+                address: pointer,
+                file: None,
+                symbol: None,
+                offset: None,
+                build: None,
+            });
+        }
+        let bound = Bound {
+            target: found.number,
+            place,
+            seen: now,
+            tries: 0,
+        };
+        tables.by_pointer.insert(key, bound);
+        found
+    }
+
+    /// What a declaration is bound to, if it was called before. Another object may lie where it
+    /// leads by now: then it is another target.
+    fn bound(&self, declared: Declared, now: Epoch) -> Option<Found> {
+        let bound = self.targets.lock().bound.get(&declared).cloned()?;
+        let Some(place) = bound.place.as_ref().filter(|_| !bound.holds(now)) else {
+            return Some(Found {
+                stays: bound.tries == 0,
+                ..Found::old(bound.target)
+            });
+        };
+        // Without the lock: the loader has its own.
+        let there = objects::place(place.address, place.symbol.as_deref());
+        let mut tables = self.targets.lock();
+        if bound.is_still(there.as_ref()) {
+            if let Some(bound) = tables.bound.get_mut(&declared) {
+                bound.seen = now;
+            }
+            return Some(Found::old(bound.target));
+        }
+        let names = tables.names_of(bound.target)?;
+        let which = there.as_ref().map_or(Which::Only, Which::at);
+        let found = tables.target(self, &names, which, there.as_ref());
+        tables.bind(declared, found.number, there, now);
+        Some(found)
+    }
+
+    /// Where a declaration leads, as the runtime has linked it.
+    fn find(&self, declared: Declared, names: &TargetNames) -> Option<Place> {
+        let (library, entry) = called(names)?;
+        let function = match declared {
+            Declared::Woven(id) => weave::function_of(id),
+            Declared::Function(function, _) => Some(function),
+        };
+        let linked = function.map(|function| objects::linked(function.0, &library, &entry));
+        match linked {
+            Some(Linked::At(place)) => Some(place),
+            Some(Linked::NotYet) => None,
+            Some(Linked::Unknown) | None => objects::find(&library, &entry),
+        }
+    }
+
+    /// Looks where a target lies that has returned, and writes that down; nothing to do where that
+    /// is known, or was looked for.
+    pub fn place(&self, target: u32) {
+        let (declared, names) = {
+            let mut tables = self.targets.lock();
+            let declared = tables.unplaced.remove(&target);
+            match (declared, tables.names_of(target)) {
+                (Some(declared), Some(names)) => (declared, names),
+                _ => return,
+            }
+        };
+        let now = objects::epoch();
+        // Without the lock: the loader has its own.
+        let Some(place) = self.find(declared, &names) else {
+            return;
+        };
+        let mut tables = self.targets.lock();
+        write_down(self, target, &place);
+        tables.bind(declared, target, Some(place), now);
+    }
+
+    /// Looks where a declaration leads that was called before. Answers its target from now on.
+    fn try_again(&self, declared: Declared, found: Found, now: Epoch) -> Found {
+        let Some(names) = self.names_of(found.number) else {
+            return found;
+        };
+        let place = self.find(declared, &names);
+        let mut tables = self.targets.lock();
+        let Some(place) = place else {
+            let bound = tables.bound.get_mut(&declared);
+            let tries = bound.map_or(0, |bound| {
+                bound.tries = bound.tries.saturating_sub(1);
+                bound.tries
+            });
+            return Found {
+                stays: tries == 0,
+                ..found
+            };
+        };
+        let its_own = tables.unplaced.remove(&found.number).is_some();
+        let found = if its_own {
+            write_down(self, found.number, &place);
+            Found::old(found.number)
+        } else {
+            tables.target(self, &names, Which::at(&place), Some(&place))
+        };
+        tables.bind(declared, found.number, Some(place), now);
+        found
+    }
+
+    /// Where the native function lies that is woven around with this id, and that the runtime has
+    /// linked; 0: that is not known.
+    pub fn address_of(&self, id: i64, names: &TargetNames) -> usize {
+        let place = self.find(Declared::Woven(id), names);
+        place.map_or(0, |place| place.address as usize)
+    }
+
+    /// The names of a target that was called.
+    pub fn names_of(&self, target: u32) -> Option<TargetNames> {
+        self.targets.lock().names_of(target)
+    }
+
+    /// A module is going: the numbers of its functions mean nothing from now on.
+    pub fn forget_functions(&self) {
+        let mut tables = self.targets.lock();
+        let is_woven = |declared: &Declared| matches!(declared, Declared::Woven(_));
+        tables.bound.retain(|declared, _| is_woven(declared));
+        tables.unplaced.retain(|_, declared| is_woven(declared));
+        drop(tables);
+        self.names.forget_frames();
+    }
+}
+
+impl Tables {
+    fn names_of(&self, target: u32) -> Option<TargetNames> {
+        let names = self.names.get((target as usize).checked_sub(1)?)?;
+        Some((**names).clone())
+    }
+}
+
+impl Targets {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
