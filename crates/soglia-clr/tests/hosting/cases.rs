@@ -2,8 +2,8 @@
 
 use crate::{
     aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
-    lasting::*, locked::*, managers::*, occasions::*, programs::*, refs::*, runs::*, scarcity::*,
-    slots::*, texts::*,
+    lasting::*, locked::*, managers::*, occasions::*, places::*, programs::*, refs::*, runs::*,
+    scarcity::*, slots::*, texts::*,
 };
 
 /// One process.
@@ -218,6 +218,9 @@ pub const ALL: &[Case] = &[
     },
     case("tasks_live_while_counted", tasks_live_while_counted),
     case("contexts_come_and_go", contexts_come_and_go),
+    case("a_pointer_is_asked_again", a_pointer_is_asked_again),
+    case("an_import_is_asked_again", an_import_is_asked_again),
+    case("an_unwanted_is_asked_again", an_unwanted_is_asked_again),
     case("many_threads_lose_no_pair", many_threads_lose_no_pair),
     case(
         "a_bound_is_what_its_header_says",

@@ -21,6 +21,7 @@ mod lasting;
 mod locked;
 mod managers;
 mod occasions;
+mod places;
 mod programs;
 mod refs;
 mod runs;

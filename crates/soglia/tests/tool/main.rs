@@ -17,6 +17,7 @@ mod lines;
 mod modules;
 mod outputs;
 mod passing;
+mod places;
 mod pointers;
 mod policy;
 mod programs;

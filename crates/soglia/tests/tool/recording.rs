@@ -160,6 +160,8 @@ pub struct Target {
     pub entry: Option<String>,
     pub address: Option<String>,
     pub file: Option<PathBuf>,
+    pub offset: Option<String>,
+    pub symbol: Option<String>,
     pub runtime_internal: bool,
     pub calls: u64,
     pub returned: u64,
