@@ -10,8 +10,8 @@
 
 use object::read::ReadRef;
 
-/// The kind of the file that is `NAME.runtimeconfig.json`.
-const RUNTIME_CONFIG: u8 = 4;
+/// What the name of the file ends with. Its kind has another number in each version.
+const RUNTIME_CONFIG: &[u8] = b".runtimeconfig.json";
 /// More files than this have never been in one bundle.
 const MOST_FILES: u32 = 100_000;
 /// A `runtimeconfig.json` is a few hundred bytes long.
@@ -77,12 +77,11 @@ impl<'data, R: ReadRef<'data>> List<R> {
         None
     }
 
-    /// Where the file of this kind is, in version 1.
-    fn place_of(&mut self, wanted: u8, files: u32) -> Option<(u64, u64)> {
+    /// Where the file is whose path ends so, in version 1.
+    fn place_of(&mut self, ending: &[u8], files: u32) -> Option<(u64, u64)> {
         for _ in 0..files.min(MOST_FILES) {
-            let (offset, size, kind) = (self.u64()?, self.u64()?, self.u8()?);
-            self.text()?;
-            if kind == wanted {
+            let (offset, size, _kind) = (self.u64()?, self.u64()?, self.u8()?);
+            if self.text()?.ends_with(ending) {
                 return Some((offset, size));
             }
         }
@@ -109,10 +108,9 @@ pub(super) mod tests {
             }
         }
         let long = "d/".repeat(100) + "app.dll";
-        for (offset, size, kind, path) in [
-            (1, 2, 1, &*long),
-            (at, size, RUNTIME_CONFIG, "app.runtimeconfig.json"),
-        ] {
+        for (offset, size, kind, path) in
+            [(1, 2, 1, &*long), (at, size, 3, "app.runtimeconfig.json")]
+        {
             for number in [offset, size] {
                 bytes.extend(number.to_le_bytes());
             }
