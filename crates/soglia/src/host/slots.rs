@@ -335,4 +335,41 @@ mod tests {
             assert_eq!(other, Ok(()));
         });
     }
+
+    /// A task looks for what another one does, which needs its slot; it yields, or sleeps, and can be woken from that.
+    #[test]
+    fn a_task_that_looks_gives_way() {
+        let slots = Slots::new(1.try_into().unwrap(), None);
+        on_a_task(&slots, || {
+            let options = WaitOptions::default();
+            assert_eq!(slots.reverse_enter_runtime(), Ok(()));
+            assert!(!slots.switch_to_task());
+            for ways in 0..3 {
+                thread::scope(|scope| {
+                    let other = scope.spawn(|| {
+                        on_a_task(&slots, || {
+                            (slots.reverse_enter_runtime(), slots.reverse_leave_runtime())
+                        })
+                    });
+                    while slots.waiting() == 0 {
+                        thread::yield_now();
+                    }
+                    let own = CURRENT.with_borrow(Clone::clone).unwrap();
+                    match ways {
+                        0 => assert!(slots.switch_to_task()),
+                        1 => {
+                            assert_eq!(slots.sleep(Some(Duration::from_millis(1)), options), Ok(()))
+                        }
+                        _ => {
+                            assert_eq!(own.alert(), Ok(()));
+                            assert_eq!(slots.sleep(None, options), Err(HResult::INTERRUPTED));
+                        }
+                    }
+                    assert_eq!(other.join().unwrap(), (Ok(()), Ok(())));
+                });
+                assert_eq!(slots.free(), 0, "it has a slot again");
+            }
+            assert_eq!(slots.reverse_leave_runtime(), Ok(()));
+        });
+    }
 }
