@@ -376,13 +376,10 @@ impl Watcher {
             ));
         }
         let engine = self.engine;
-        let mut functions = stack::of_thread(os_thread)?;
-        // The call itself is the innermost run of native frames.
-        let called = functions.iter().position(|f| !f.is_null());
-        functions.drain(..called.unwrap_or(functions.len()));
+        let walked = stack::of_thread(os_thread)?;
         // While the call lasts, no method on its stack can be unloaded.
         let valid = || engine.recording.is_open(task, open);
-        match stacks::keep_if(engine, &functions, valid) {
+        match stacks::keep_if(engine, &walked, valid) {
             0 => Err("the thread has no managed frames".into()),
             stack => Ok(stack),
         }

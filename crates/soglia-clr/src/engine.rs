@@ -14,7 +14,7 @@ use soglia_abi::{
     hresult,
     profiler::{
         info::{ICorProfilerInfo, ICorProfilerInfo2},
-        info_later::{ICorProfilerInfo5, ICorProfilerInfo11},
+        info_later::ICorProfilerInfo5,
     },
 };
 use soglia_core::{
@@ -35,6 +35,7 @@ use crate::{
     objects::{self, Epoch},
     policy::Rules,
     profiler::events_of,
+    tail_calls,
     targets::Targets,
     tell, version,
 };
@@ -73,6 +74,8 @@ pub struct Engine {
     pub tells: bool,
     /// Crossings are recorded or told: else nothing is woven.
     pub watches: bool,
+    /// The recording was asked for: stacks are kept.
+    pub records: bool,
     /// Major version of the runtime.
     pub major: u16,
 }
@@ -241,6 +244,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         rules,
         tells,
         watches: tells || asked_for.is_some(),
+        records: asked_for.is_some(),
         major,
     });
     SLOW_TICKS.store(recording.slow_ticks(), Relaxed);
@@ -264,12 +268,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
             // covers other writers; what is left is a native host that reads its environment on another thread right now.
             unsafe { env::remove_var(name) };
             // The CLR has copied the environment by now: managed code, and the programs that it starts, get the copy.
-            if let Ok(info) = info.cast::<ICorProfilerInfo11>() {
-                let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
-                // SAFETY: a zero-terminated name; without a value, the variable is removed.
-                let _ = unsafe { info.SetEnvironmentVariable(name.as_ptr(), std::ptr::null()) };
-            }
+            tail_calls::forget(info, name);
         }
+        tail_calls::start();
     }
     hosting::slots::write_down();
     let deadlines_kill = deadlines.iter().any(|d| d.action == Action::Kill);

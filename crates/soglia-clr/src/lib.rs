@@ -17,6 +17,7 @@
 //! | [`required`] | ends the process where what was asked for cannot hold | start |
 //! | [`judge`], [`aliases`] | what a call leads to, and whether a policy allows it | first call of a target |
 //! | [`stacks`] | who called | first call of a target, slow calls |
+//! | [`tail_calls`] | keeps the frames that stacks have to show | start |
 //! | [`targets`] | who is called, and where that lies | first call of a target, and again when objects were unloaded |
 //! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
@@ -48,6 +49,7 @@ mod profiler;
 mod required;
 mod source;
 mod stacks;
+mod tail_calls;
 mod targets;
 mod tell;
 mod threads;

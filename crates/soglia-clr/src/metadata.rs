@@ -115,7 +115,8 @@ impl Scope {
         Some((name, class, flags, impl_flags))
     }
 
-    fn class(&self, class: MdTypeDef) -> Option<String> {
+    /// `Namespace.Type`, nested types as reflection writes them.
+    pub fn class(&self, class: MdTypeDef) -> Option<String> {
         let nothing = std::ptr::null_mut();
         let name = string(|buffer, size, needed| {
             // SAFETY: a buffer of that size, pointers to locals, null where nothing is asked.
@@ -156,6 +157,12 @@ impl Scope {
             unsafe { self.0.GetModuleRefProps(library, buffer, size, needed) }.is_ok()
         })?;
         Some(Import { library, entry })
+    }
+
+    /// Whether a method is a P/Invoke.
+    pub fn is_import(&self, token: MdToken) -> bool {
+        let props = self.method_props(token);
+        props.is_some_and(|(_, _, flags, _)| flags & mdPinvokeImpl != 0)
     }
 
     /// Whether a P/Invoke is called without a GC transition.

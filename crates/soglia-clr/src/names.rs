@@ -20,6 +20,7 @@ use crate::{
     engine::{Engine, SLOW_TICKS},
     metadata::{Scope, string},
     objects, stacks,
+    weave::{self, frames},
 };
 
 /// What is known of stacks and their frames.
@@ -29,10 +30,26 @@ pub struct Names(Mutex<Tables>);
 #[derive(Default)]
 struct Tables {
     /// Of stack frames. Emptied when a module is unloaded: numbers may be given again.
-    frames: HashMap<FunctionId, u32>,
+    frames: HashMap<FunctionId, Frame>,
     texts: HashMap<String, u32>,
     stacks: HashMap<Vec<u32>, u32>,
     slow: u32,
+}
+
+/// What stacks show of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A run of native frames.
+    Native,
+    /// A method.
+    Method {
+        /// The number of its name.
+        text: u32,
+        /// Right above native code, it is that call's own marshalling.
+        marshals: bool,
+    },
+    /// It is no method of the program: a wrapper, a stub, the P/Invoke that is called.
+    Nothing,
 }
 
 /// Slow calls that are written down one by one; more are only counted.
@@ -70,6 +87,11 @@ impl Engine {
 
     /// The module of a function that the CLR told; `None` for those that were made at run time.
     pub fn module_of(&self, function: FunctionId) -> Option<ModuleId> {
+        self.method_of(function).map(|(module, _)| module)
+    }
+
+    /// The module of a function that the CLR told, and its token there; `None` for those that were made at run time.
+    pub fn method_of(&self, function: FunctionId) -> Option<(ModuleId, MdToken)> {
         let mut module = ModuleId::NULL;
         let mut token = MdToken::default();
         let nothing = std::ptr::null_mut();
@@ -78,7 +100,8 @@ impl Engine {
             self.info
                 .GetFunctionInfo(function, nothing, &raw mut module, &raw mut token)
         };
-        answer.is_ok().then_some(module)
+        // Of methods without metadata, the CLR may tell the module that they belong to.
+        (answer.is_ok() && token.row() != 0).then_some((module, token))
     }
 
     /// The names of a function that the CLR told.
@@ -123,18 +146,40 @@ impl Engine {
         })
     }
 
-    /// The number of a text for stacks: a frame's method. `None`: code that the runtime made for itself, without a name.
-    pub fn frame(&self, function: FunctionId) -> Option<u32> {
+    /// What stacks show of a function that is on one.
+    pub fn frame(&self, function: FunctionId) -> Frame {
         if function.is_null() {
-            return Some(0);
+            return Frame::Native;
         }
-        if let Some(text) = self.names.lock().frames.get(&function) {
-            return Some(*text);
+        if let Some(frame) = self.names.lock().frames.get(&function) {
+            return *frame;
         }
-        let named = Scope::of_function(&self.info, function).and_then(|(s, token)| s.method(token));
-        let number = self.text(named?);
-        self.names.lock().frames.insert(function, number);
-        Some(number)
+        let Some((module, token)) = self.method_of(function) else {
+            // Not kept: the number of one that is collected is given to the next.
+            return self.made_at_run_time(function);
+        };
+        let scope = Scope::of_module(&self.info, module);
+        let named = scope.filter(|s| !frames::is_ours(module, token) && !s.is_import(token));
+        let frame = match named.and_then(|scope| scope.method(token)) {
+            None => Frame::Nothing,
+            Some(name) => Frame::Method {
+                text: self.text(name),
+                marshals: frames::marshals(self, module, token),
+            },
+        };
+        self.names.lock().frames.insert(function, frame);
+        frame
+    }
+
+    /// A method without metadata: one that the program has made, or a stub of the CLR's.
+    fn made_at_run_time(&self, function: FunctionId) -> Frame {
+        match weave::dynamic::name_of(self, function) {
+            Some(name) if !weave::dynamic::is_stub(&name) => Frame::Method {
+                text: self.text(format!("[made at run time: {name}]")),
+                marshals: false,
+            },
+            _ => Frame::Nothing,
+        }
     }
 
     /// The number of a text for stacks.

@@ -29,7 +29,7 @@ use crate::{
     hosting::{self, suspension},
     required,
     source::{delegates, transitions},
-    tell, threads, weave,
+    stacks, tail_calls, tell, threads, weave,
 };
 
 /// `CORECLR_PROFILER`.
@@ -37,13 +37,14 @@ pub const CLSID: GUID = GUID::from_u128(0xc0abd621_c39c_49f8_a54a_cc5e2bb795c7);
 
 /// Inlining is off because a P/Invoke whose caller is inlined is compiled into the caller's caller and not told there.
 const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
-/// What names need, beside: modules that go, threads that are named, stacks.
-const FOR_NAMES: u32 =
-    COR_PRF_MONITOR_MODULE_LOADS | COR_PRF_MONITOR_THREADS | COR_PRF_ENABLE_STACK_SNAPSHOT;
+/// What names need, beside: modules that go, threads that are named, stacks, and methods that have frames in these.
+const FOR_NAMES: u32 = COR_PRF_MONITOR_MODULE_LOADS
+    | COR_PRF_MONITOR_THREADS
+    | COR_PRF_MONITOR_JIT_COMPILATION
+    | COR_PRF_ENABLE_STACK_SNAPSHOT;
 
 /// Which precompiled methods may be used: those that hold what was woven around must not be. What is made at run time.
-const FOR_WEAVING: u32 =
-    COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS | COR_PRF_MONITOR_JIT_COMPILATION;
+const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS;
 
 /// What the CLR shall tell for this source.
 pub const fn events_of(source: Source) -> u32 {
@@ -194,6 +195,7 @@ impl ProfilerCallback for Profiler {
                 weave::module_unloaded(module);
                 delegates::module_unloaded();
                 engine.forget_functions();
+                stacks::forget();
                 GENERATION.fetch_add(1, AcqRel);
             }
             hresult::S_OK
@@ -221,6 +223,38 @@ impl ProfilerCallback for Profiler {
                 // SAFETY: code of that size, the CLR's for as long as this takes.
                 let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
                 weave::dynamic::method_made(engine, function, code);
+            }
+            hresult::S_OK
+        })
+    }
+
+    fn JITCompilationFinished(&self, _: FunctionId, _: HRESULT, _may_block: BOOL) -> HRESULT {
+        tail_calls::compiled();
+        hresult::S_OK
+    }
+
+    fn DynamicMethodJITCompilationFinished(
+        &self,
+        _: FunctionId,
+        _: HRESULT,
+        _may_block: BOOL,
+    ) -> HRESULT {
+        tail_calls::compiled();
+        hresult::S_OK
+    }
+
+    unsafe fn JITInlining(
+        &self,
+        caller: FunctionId,
+        callee: FunctionId,
+        may: *mut BOOL,
+    ) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            let allowed =
+                engine::get().is_none_or(|e| weave::frames::may_be_inlined(e, callee, caller));
+            if !may.is_null() {
+                // SAFETY: not null, and the CLR's to read when this returns.
+                unsafe { *may = allowed.into() };
             }
             hresult::S_OK
         })

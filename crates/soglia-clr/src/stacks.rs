@@ -1,99 +1,190 @@
 //! Who called: the managed stack of the running thread, innermost frame first.
 
+mod entry;
+mod hidden;
+
 use std::ffi::c_void;
 
 use soglia_abi::{
     hresult,
     ids::{FunctionId, ThreadId},
-    profiler::types::{COR_PRF_FRAME_INFO, COR_PRF_SNAPSHOT_DEFAULT},
+    profiler::types::{COR_PRF_FRAME_INFO, COR_PRF_SNAPSHOT_REGISTER_CONTEXT},
 };
 use windows_core::HRESULT;
+
+pub use hidden::forget;
 
 use crate::{
     clerk,
     engine::{Engine, Source},
+    names::Frame,
 };
 
 /// Frames that are kept of a stack.
-pub const MOST_FRAMES: usize = 256;
+const MOST_FRAMES: usize = 256;
+/// Frames that are walked for that: some are none of the program's.
+pub const MOST_WALKED: usize = 3 * MOST_FRAMES;
+/// How the stack is walked: the registers are told.
+pub const HOW: u32 = COR_PRF_SNAPSHOT_REGISTER_CONTEXT;
+
+/// A frame of which the CLR's walker has told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Walked {
+    /// Null: a run of native frames.
+    pub function: FunctionId,
+    /// Where it goes on.
+    pub ip: usize,
+    /// Its stack pointer then; 0: not told.
+    pub sp: usize,
+    /// And `rbp`.
+    pub fp: usize,
+}
 
 /// The number of the running thread's stack; 0: there is none to be had.
 ///
-/// To be called inside a crossing's callback, where the CLR can walk the thread's own stack. Takes microseconds.
+/// To be called inside a crossing's callback, where the CLR can walk the thread's own stack. Takes
+/// microseconds.
 pub fn current(engine: &'static Engine) -> u32 {
-    let Some(mut functions) = walk(engine, MOST_FRAMES) else {
+    let Some(walked) = walk(engine, MOST_WALKED) else {
         return 0;
     };
-    // The call itself is the innermost run of native frames.
-    let called = functions.iter().position(|f| !f.is_null());
-    functions.drain(..called.unwrap_or(functions.len()));
     match engine.source {
-        Source::Transitions => keep(engine, &functions),
-        // The clerk is never in a callback, and this thread is not either.
-        Source::Woven => clerk::ask(move || keep(engine, &functions)).unwrap_or(0),
+        Source::Transitions => {
+            // A method without metadata may have made the call.
+            let entry = entry::of_compiled_code();
+            keep(engine, entry, &walked, || true)
+        }
+        // The clerk is never in a callback, and this thread is not either. Wrappers have frames.
+        Source::Woven => clerk::ask(move || keep(engine, None, &walked, || true)).unwrap_or(0),
     }
 }
 
-/// The innermost managed function of the running thread; null if there is none to be had. To be called as [`current`].
+/// The innermost managed function of the running thread; null if there is none to be had. To be
+/// called as [`current`].
 pub fn innermost(engine: &'static Engine) -> FunctionId {
-    let functions = walk(engine, 2).unwrap_or_default();
-    let found = functions.into_iter().find(|f| !f.is_null());
-    found.unwrap_or(FunctionId(0))
+    let walked = walk(engine, 2).unwrap_or_default();
+    let mut functions = walked.into_iter().map(|frame| frame.function);
+    functions.find(|f| !f.is_null()).unwrap_or(FunctionId(0))
 }
 
-/// So many of the innermost functions of the running thread; null ones stand for runs of native frames.
-fn walk(engine: &'static Engine, most: usize) -> Option<Vec<FunctionId>> {
-    let mut functions: Vec<FunctionId> = Vec::with_capacity(most);
-    // SAFETY: the null thread is the current one; `collect` gets the vector that it expects. There is no seed context.
+/// So many of the innermost frames of the running thread.
+fn walk(engine: &'static Engine, most: usize) -> Option<Vec<Walked>> {
+    let mut walked: Vec<Walked> = Vec::with_capacity(most);
+    // SAFETY: the null thread is the current one; `collect` gets the vector that it expects. There
+    // is no seed context.
     let answer = unsafe {
         engine.info2.DoStackSnapshot(
             ThreadId::NULL,
             Some(collect),
-            COR_PRF_SNAPSHOT_DEFAULT,
-            (&raw mut functions).cast(),
+            HOW,
+            (&raw mut walked).cast(),
             std::ptr::null(),
             0,
         )
     };
     // When `collect` has enough, the walk is said to be aborted.
-    (answer.is_ok() || functions.len() == functions.capacity()).then_some(functions)
+    (answer.is_ok() || walked.len() == walked.capacity()).then_some(walked)
 }
 
-fn keep(engine: &Engine, functions: &[FunctionId]) -> u32 {
-    keep_if(engine, functions, || true)
+/// The number of the stack with these frames, innermost first, which must be on some stack now:
+/// `valid` is asked before the CLR is asked about each. 0: there is none.
+pub fn keep_if(engine: &Engine, walked: &[Walked], valid: impl Fn() -> bool) -> u32 {
+    keep(engine, None, walked, valid)
 }
 
-/// The number of the stack with these functions, innermost first, which must be on some stack now: `valid` is asked before the CLR is
-/// asked about each. 0: there is none.
-pub fn keep_if(engine: &Engine, functions: &[FunctionId], valid: impl Fn() -> bool) -> u32 {
-    let named = functions
-        .iter()
-        .take_while(|_| valid())
-        .filter_map(|f| engine.frame(*f));
-    let mut frames: Vec<u32> = named.collect();
-    // What the runtime made for itself stood between these.
-    frames.dedup_by(|a, b| (*a, *b) == (0, 0));
-    if frames.is_empty() {
+/// The same. `entry`: the frame of compiled code that has called native code, if that is known.
+fn keep(
+    engine: &Engine,
+    entry: Option<Walked>,
+    walked: &[Walked],
+    valid: impl Fn() -> bool,
+) -> u32 {
+    let mut stack = Stack {
+        engine,
+        frames: Vec::new(),
+    };
+    if let Some(entry) = entry {
+        let outer = walked.iter().find(|frame| !frame.function.is_null());
+        stack.push_all(hidden::above(engine, &entry, outer));
+    }
+    for (index, frame) in walked.iter().enumerate().take_while(|_| valid()) {
+        stack.push(frame.function);
+        if !frame.function.is_null() {
+            let outer = walked.get(index + 1).filter(|f| !f.function.is_null());
+            stack.push_all(hidden::between(engine, frame, outer));
+        }
+        if stack.frames.len() >= MOST_FRAMES {
+            break;
+        }
+    }
+    stack.frames.truncate(MOST_FRAMES);
+    if stack.frames.is_empty() {
         return 0;
     }
-    engine.stack(frames)
+    engine.stack(stack.frames)
 }
 
-/// What [`walk`] and its like give `DoStackSnapshot`, with a vector of functions that is not to grow.
+/// The text that stands for a run of native frames.
+const NATIVE: u32 = 0;
+
+/// A stack in the making. Who is called is native code: what stands between that and the innermost
+/// method of the program is left out.
+struct Stack<'e> {
+    engine: &'e Engine,
+    frames: Vec<u32>,
+}
+
+impl Stack<'_> {
+    fn push(&mut self, function: FunctionId) {
+        let above_native = self.frames.last().is_none_or(|frame| *frame == NATIVE);
+        match self.engine.frame(function) {
+            Frame::Native if !above_native => self.frames.push(NATIVE),
+            Frame::Method { text, marshals } if !(marshals && above_native) => {
+                self.frames.push(text);
+            }
+            _ => {}
+        }
+    }
+
+    fn push_all(&mut self, functions: Vec<FunctionId>) {
+        for function in functions {
+            self.push(function);
+        }
+    }
+}
+
+/// Where registers are in a `CONTEXT`, which is laid out as on Windows.
+const RSP: usize = 0x98;
+const RBP: usize = 0xA0;
+
+/// What [`walk`] and its like give `DoStackSnapshot`, with a vector of [`Walked`] that is not to
+/// grow.
 pub unsafe extern "system" fn collect(
     function: FunctionId,
-    _ip: usize,
+    ip: usize,
     _frame: COR_PRF_FRAME_INFO,
-    _context_size: u32,
-    _context: *const u8,
+    size: u32,
+    context: *const u8,
     into: *mut c_void,
 ) -> HRESULT {
     // SAFETY: whoever walks a stack with this passes such a vector.
-    let functions = unsafe { &mut *into.cast::<Vec<FunctionId>>() };
+    let walked = unsafe { &mut *into.cast::<Vec<Walked>>() };
     // It was made for as many as are wanted, and does not grow.
-    if functions.len() >= functions.capacity() {
+    if walked.len() >= walked.capacity() {
         return hresult::S_FALSE;
     }
-    functions.push(function);
+    let register = |at: usize| {
+        if !cfg!(target_arch = "x86_64") || context.is_null() || (size as usize) < at + 8 {
+            return 0;
+        }
+        // SAFETY: the context has that many bytes.
+        unsafe { context.add(at).cast::<usize>().read_unaligned() }
+    };
+    walked.push(Walked {
+        function,
+        ip,
+        sp: register(RSP),
+        fp: register(RBP),
+    });
     hresult::S_OK
 }

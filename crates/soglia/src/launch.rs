@@ -133,6 +133,10 @@ impl Launch {
             self.command.env_remove(name);
         }
         self.command.envs(engine::variables(engine));
+        if !engine::says_tail_calls(&|name| std::env::var_os(name)) {
+            let (name, value) = engine::TAIL_CALLS;
+            self.command.env(name, value);
+        }
         self
     }
 

@@ -4,11 +4,14 @@
 //! Two differences are no disagreement: a call that fails before it leaves is counted by `woven` as failed, and a callback that fails
 //! before it is in managed code as never returned. The runtime tells of neither.
 
+mod callers;
 mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+
+pub use callers::FirstCallers;
 
 use crate::model::{Crossings, FUNCTION_POINTER, Model, Runtime, TargetRow, Unwatched};
 
@@ -33,10 +36,19 @@ pub struct Verdict {
     pub crossings: Both<Crossings>,
     /// All targets, those that differ first.
     pub targets: Vec<Target>,
+    /// Targets that were first called from elsewhere.
+    pub first_callers: Vec<FirstCallers>,
     /// What `woven` said it does not see.
     pub not_watched: Vec<Unwatched>,
     /// What makes the comparison less than complete.
     pub remarks: Vec<String>,
+}
+
+impl Verdict {
+    /// Another run under `transitions` may tell what varies by itself.
+    pub fn is_in_doubt(&self) -> bool {
+        !self.agree || self.first_callers.iter().any(|differ| !differ.varies)
+    }
 }
 
 /// The same of each source.
@@ -412,6 +424,7 @@ pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
         runs,
         output,
         crossings: crossings(&targets),
+        first_callers: callers::compare(reference, woven, scope),
         not_watched: woven.not_watched.clone(),
         remarks: remarks(reference, woven),
         targets,

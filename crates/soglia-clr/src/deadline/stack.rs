@@ -14,11 +14,10 @@ use std::{
 
 use soglia_abi::{
     hresult,
-    ids::{FunctionId, ThreadId},
+    ids::ThreadId,
     profiler::{
         info::{ICorProfilerInfo4, ICorProfilerThreadEnum},
         info_later::ICorProfilerInfo10,
-        types::COR_PRF_SNAPSHOT_DEFAULT,
     },
 };
 use windows_core::Interface;
@@ -26,7 +25,7 @@ use windows_core::Interface;
 use crate::{
     boundary, clerk,
     engine::{Engine, GENERATION, SHUT_DOWN},
-    stacks::{MOST_FRAMES, collect},
+    stacks::{HOW, MOST_WALKED, Walked, collect},
 };
 
 /// The runtime is suspended within moments, or something holds it up.
@@ -38,7 +37,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 /// Stacks are being walked.
 static WALKING: AtomicU32 = AtomicU32::new(0);
 
-type Answer = Result<Vec<FunctionId>, &'static str>;
+type Answer = Result<Vec<Walked>, &'static str>;
 
 /// What lies between who asks and who walks. No channel: to wait at one, a thread registers a destructor with the loader, whose lock may
 /// be held by the very call that is stuck, in a library's constructor.
@@ -81,7 +80,7 @@ pub fn prepare(engine: &'static Engine) -> bool {
     })
 }
 
-/// The managed functions on the stack of a thread of the operating system's, innermost first; null ones stand for runs of native frames.
+/// The frames on the stack of a thread of the operating system's, innermost first.
 ///
 /// Answers within [`PATIENCE`], even if somebody keeps the runtime from being suspended: another thread of ours is who waits then.
 ///
@@ -129,7 +128,7 @@ fn walk(engine: &Engine, os_thread: u32) -> Answer {
     let info10: ICorProfilerInfo10 = engine.info.cast().map_err(|_| interface)?;
     let info4: ICorProfilerInfo4 = engine.info.cast().map_err(|_| interface)?;
     // Nothing of ours may wait for a lock, nor allocate, while others are suspended.
-    let mut functions: Vec<FunctionId> = Vec::with_capacity(MOST_FRAMES);
+    let mut walked: Vec<Walked> = Vec::with_capacity(MOST_WALKED);
     let _suspended = Suspended::by(info10)?;
     let thread = thread_of(engine, &info4, os_thread).ok_or("the thread is not a managed one")?;
     // SAFETY: the thread stays, because the CLR holds the lock of its threads for whoever has it suspended; `collect` gets the vector that
@@ -138,15 +137,15 @@ fn walk(engine: &Engine, os_thread: u32) -> Answer {
         engine.info2.DoStackSnapshot(
             thread,
             Some(collect),
-            COR_PRF_SNAPSHOT_DEFAULT,
-            (&raw mut functions).cast(),
+            HOW,
+            (&raw mut walked).cast(),
             std::ptr::null(),
             0,
         )
     };
     // When `collect` has enough, the walk is said to be aborted.
-    if answer.is_ok() || functions.len() == functions.capacity() {
-        Ok(functions)
+    if answer.is_ok() || walked.len() == walked.capacity() {
+        Ok(walked)
     } else {
         Err("the runtime could not walk it")
     }

@@ -14,7 +14,7 @@ use soglia_core::trace::{
     writer::{self, Level},
 };
 
-use crate::engine;
+use crate::{engine, tail_calls};
 
 /// The recording of a process that nobody records.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
@@ -70,6 +70,10 @@ impl Variables {
         variables.put(path, Some(file.into()));
         // It would count before the other.
         variables.put(path_64, None);
+        let (tail_calls, keep) = tail_calls::VARIABLE;
+        if recorded && env::var_os(tail_calls).is_none() {
+            variables.put(tail_calls, Some(keep.into()));
+        }
         Ok(variables)
     }
 

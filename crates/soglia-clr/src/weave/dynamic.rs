@@ -124,7 +124,7 @@ pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
     }
     let name = name_of(engine, function).unwrap_or_default();
     // Stubs are the CLR's part of calls that are known otherwise.
-    if name.starts_with("IL_STUB") {
+    if is_stub(&name) {
         return;
     }
     engine.unwatched(Unwatched {
@@ -137,7 +137,13 @@ pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
     });
 }
 
-fn name_of(engine: &Engine, function: FunctionId) -> Option<String> {
+/// Whether this is what the CLR calls a stub of its own.
+pub fn is_stub(name: &str) -> bool {
+    name.starts_with("IL_STUB")
+}
+
+/// The name of a function without metadata, which is on some stack now or about to be compiled.
+pub fn name_of(engine: &Engine, function: FunctionId) -> Option<String> {
     let info = engine.info.cast::<ICorProfilerInfo8>().ok()?;
     let (mut module, mut signature, mut size) = (ModuleId::NULL, std::ptr::null(), 0);
     string(|buffer, room, needed| {

@@ -29,6 +29,7 @@
 //! | [`traces`] | stack traces with files and lines |
 //! | [`hidden`] | where CoreLib would come upon what was woven |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
+//! | [`frames`], [`reach`], [`leads`], [`references`], [`instance`] | which methods keep a frame of their own, since stacks have to show it |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
@@ -44,13 +45,19 @@ mod corelib;
 mod delegates;
 pub mod dynamic;
 mod emit;
+pub mod frames;
 mod hidden;
 mod hooks;
 pub mod il;
+mod instance;
 mod judged;
+mod leads;
+mod loaded;
 mod occasions;
 mod pointers;
 pub mod r2r;
+mod reach;
+mod references;
 mod ruled;
 pub mod sig;
 mod told;
@@ -61,28 +68,25 @@ pub use around::{Method, Refusal};
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
-use soglia_abi::{
-    ids::{AssemblyId, FunctionId, MdToken, ModuleId},
-    profiler::info::ICorProfilerInfo3,
-};
+use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
 use soglia_core::{
     crossing::Side,
     trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
 };
-use windows_core::Interface;
 
 use crate::{
     boundary, clerk,
     engine::{self, Engine},
     judge,
-    metadata::{Scope, string},
+    metadata::Scope,
     names::{describe_method, function_pointer, is_of_framework},
     required,
 };
+use frames::Ours;
+use loaded::Loaded;
 
 /// A call that was woven around.
 pub struct Call {
@@ -120,6 +124,8 @@ struct Woven {
     /// Its precompiled code may hold P/Invokes of others: it is looked at even if nothing was done here.
     look: bool,
     precompiled: r2r::Precompiled<'static>,
+    /// See [`r2r::Precompiled::inlinees`]; read when first needed.
+    inlinees: OnceLock<Option<HashMap<u32, Vec<u32>>>>,
 }
 
 const MODULE_NGEN: u32 = 0x2;
@@ -204,6 +210,12 @@ fn unknown(engine: &Engine) {
 
 /// CoreLib was loaded: what everybody does goes through there.
 fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    if engine.tells
+        && let Some(scope) = Scope::of_module(&engine.info, module)
+    {
+        let first = scope.methods().count() as u32 + 1;
+        frames::module_loaded(module, false, Ours::from(first));
+    }
     load(engine, module, loaded);
     // Behind all that may be woven in it, for what is put in here is not to be woven around.
     let patched = corelib::patch(engine, module, &loaded.precompiled());
@@ -212,6 +224,10 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
 }
 
 fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    let of_program = engine.records && loaded.is_watched(Watched::User);
+    if of_program && loaded.flags & MODULE_RESOURCE == 0 {
+        frames::module_loaded(module, true, Ours::default());
+    }
     if loaded.flags & MODULE_DYNAMIC != 0 {
         return dynamic::module_made(module, loaded.assembly.clone());
     }
@@ -233,6 +249,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         return unknown(engine);
     };
     let is_corelib = loaded.is_corelib();
+    let mut ours = Ours::from(scope.methods().count() as u32 + 1);
     let mut found = scope.crossings();
     if is_corelib {
         // What the runtime itself calls before it is up.
@@ -315,6 +332,10 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             (failure.changed, failure.pointers, failure.lost)
         }
     };
+    let imports = calls.iter().filter(|c| c.method.side == Side::Unmanaged);
+    let wrapped = imports.map(|c| c.method.token.row());
+    ours.wrappers = wrapped.filter(|row| changed.contains(row)).collect();
+    frames::module_loaded(module, of_program, ours);
     // Who has a method compiled into itself that calls by function pointer does not call what was put into that one.
     let inliners = if pointers {
         precompiled.inliners(&|row| changed.contains(&row))
@@ -347,6 +368,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             whole,
             look,
             precompiled,
+            inlinees: OnceLock::new(),
         },
     );
 }
@@ -358,7 +380,14 @@ impl Woven {
             whole: false,
             look,
             precompiled,
+            inlinees: OnceLock::new(),
         }
+    }
+
+    /// Rows of the methods that a method has compiled into itself; `None`: there is no telling.
+    fn inlinees(&self, row: u32) -> Option<&[u32]> {
+        let all = self.inlinees.get_or_init(|| self.precompiled.inlinees());
+        Some(all.as_ref()?.get(&row).map_or(&[], Vec::as_slice))
     }
 }
 
@@ -380,6 +409,7 @@ fn remember(module: ModuleId, woven: Woven) {
 /// A module is about to be unloaded: its id may come to mean another one.
 pub fn module_unloaded(module: ModuleId) {
     dynamic::module_unloaded(module);
+    frames::module_unloaded(module);
     judge::module_unloaded(module);
     added::forget(module);
     traces::forget();
@@ -389,18 +419,9 @@ pub fn module_unloaded(module: ModuleId) {
 
 /// Whether the CLR may use the precompiled code of a function.
 pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
-    let mut module = ModuleId::NULL;
-    let mut token = MdToken::default();
-    let nothing = std::ptr::null_mut();
-    // SAFETY: pointers to locals; the function is one that the CLR is about to prepare.
-    let answer = unsafe {
-        engine
-            .info
-            .GetFunctionInfo(function, nothing, &raw mut module, &raw mut token)
-    };
-    if answer.is_err() {
+    let Some((module, token)) = engine.method_of(function) else {
         return true;
-    }
+    };
     let (woven, together) = {
         let weave = WEAVE.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((corelib, rows)) = &weave.patched
@@ -414,92 +435,19 @@ pub fn may_use_precompiled(engine: &Engine, function: FunctionId) -> bool {
         (woven, weave.together)
     };
     let Some(woven) = woven else { return true };
+    let row = token.row();
+    if frames::folds(engine, module, token, || woven.inlinees(row)) {
+        return false;
+    }
     if woven.changed.is_empty() && !woven.look && !together {
         return true;
     }
-    if woven.whole || woven.changed.contains(&token.row()) {
+    if woven.whole || woven.changed.contains(&row) {
         return false;
     }
     let changed = |token: MdToken| woven.changed.contains(&token.row());
     match &woven.precompiled {
         r2r::Precompiled::None => true,
-        image => image.inlines_any(token.row(), &changed) == r2r::Inlined::No,
+        image => image.inlines_any(row, &changed) == r2r::Inlined::No,
     }
-}
-
-/// A module as the CLR tells of it.
-struct Loaded {
-    assembly: String,
-    assembly_id: AssemblyId,
-    path: PathBuf,
-    flags: u32,
-    base: *const u8,
-}
-
-impl Loaded {
-    fn look(engine: &Engine, module: ModuleId) -> Option<Self> {
-        let info = engine.info.cast::<ICorProfilerInfo3>().ok()?;
-        let (mut flags, mut base) = (0, std::ptr::null());
-        let mut assembly_id = AssemblyId::NULL;
-        let path = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, pointers to locals.
-            let answer = unsafe {
-                info.GetModuleInfo2(
-                    module,
-                    &raw mut base,
-                    size,
-                    needed,
-                    buffer,
-                    &raw mut assembly_id,
-                    &raw mut flags,
-                )
-            };
-            answer.is_ok()
-        })?;
-        Some(Self {
-            assembly: engine.assembly_name(assembly_id)?,
-            assembly_id,
-            path: path.into(),
-            flags,
-            base,
-        })
-    }
-
-    fn is_corelib(&self) -> bool {
-        self.assembly == "System.Private.CoreLib"
-    }
-
-    fn is_watched(&self, scope: Watched) -> bool {
-        match scope {
-            Watched::User => !is_of_framework(&self.assembly, &self.path),
-            Watched::Framework => !self.is_corelib(),
-            Watched::CoreLib | Watched::All => true,
-        }
-    }
-
-    fn precompiled(&self) -> r2r::Precompiled<'static> {
-        if self.flags & MODULE_NGEN == 0 {
-            return r2r::Precompiled::None;
-        }
-        if self.flags & MODULE_FLAT != 0 {
-            return r2r::Precompiled::Unreadable;
-        }
-        // SAFETY: the CLR has mapped the image there, and keeps it for as long as it asks about its methods.
-        let image = unsafe { mapped(self.base) };
-        image.map_or(r2r::Precompiled::Unreadable, r2r::Image::parse)
-    }
-}
-
-/// The bytes of a mapped image, as long as its own header says.
-///
-/// # Safety
-/// `base` is null or the start of an image that stays mapped.
-unsafe fn mapped(base: *const u8) -> Option<&'static [u8]> {
-    if base.is_null() {
-        return None;
-    }
-    // SAFETY: an image begins with at least one page of headers.
-    let size = r2r::image_size(unsafe { std::slice::from_raw_parts(base, 4096) })?;
-    // SAFETY: the loader maps that many bytes; only those of sections that are in the file are looked at.
-    Some(unsafe { std::slice::from_raw_parts(base, size) })
 }

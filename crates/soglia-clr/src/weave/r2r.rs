@@ -16,7 +16,11 @@
 
 mod native;
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use soglia_abi::ids::MdToken;
 
@@ -83,6 +87,15 @@ impl Precompiled<'_> {
             Self::Image(image) => image.inliners(inlined),
             Self::None => Some(HashSet::new()),
             Self::Composite | Self::Unreadable => None,
+        }
+    }
+
+    /// By row, which methods of this module have which others of it compiled into themselves; `None`: there is no telling.
+    pub fn inlinees(&self) -> Option<HashMap<u32, Vec<u32>>> {
+        match self {
+            Self::Image(image) if image.flags & TOGETHER == 0 => image.inlinees(),
+            Self::None => Some(HashMap::new()),
+            Self::Image(_) | Self::Composite | Self::Unreadable => None,
         }
     }
 
@@ -221,6 +234,25 @@ impl<'a> Image<'a> {
         let mut all = HashSet::new();
         for entry in hash_table(table)? {
             self.inliners_in(table, entry?, inlined, &mut all)?;
+        }
+        Some(all)
+    }
+
+    /// As [`Self::inliners`], for all: by inliner.
+    fn inlinees(&self) -> Option<HashMap<u32, Vec<u32>>> {
+        let table = self.inlining?;
+        let mut all: HashMap<u32, Vec<u32>> = HashMap::new();
+        for entry in hash_table(table)? {
+            let method = Cell::new(0);
+            let this = |row| {
+                method.set(row);
+                true
+            };
+            let mut inliners = HashSet::new();
+            self.inliners_in(table, entry?, &this, &mut inliners)?;
+            for inliner in inliners {
+                all.entry(inliner).or_default().push(method.get());
+            }
         }
         Some(all)
     }

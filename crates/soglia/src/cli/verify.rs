@@ -39,7 +39,7 @@ pub fn verify(options: &Verify) -> anyhow::Result<i32> {
     let mut reference = vec![lab.run("transitions", !options.quiet)?];
     let woven = lab.run("woven", false)?;
     let mut verdict = verify::compare(&reference, &woven, lab.runs.clone());
-    while !verdict.agree && reference.len() < options.runs as usize {
+    while verdict.is_in_doubt() && reference.len() < options.runs as usize {
         reference.push(lab.run("transitions", false)?);
         verdict = verify::compare(&reference, &woven, lab.runs.clone());
     }

@@ -54,6 +54,16 @@ pub(super) fn variables(engine: &Path) -> [(&'static str, &OsStr); 3] {
     ]
 }
 
+/// The CLR's compiler may give up a method's frame before its last call, and stacks would lack the caller: this tells it to keep frames. The
+/// engine takes the variable away if it has this very value, which means 0.
+pub(super) const TAIL_CALLS: (&str, &str) = ("DOTNET_TailCallOpt", "00");
+
+/// Whether the user has said what the compiler shall do about that.
+pub(super) fn says_tail_calls(env: Lookup<'_>) -> bool {
+    let mut names = [TAIL_CALLS.0, "COMPlus_TailCallOpt"].iter();
+    names.any(|name| env(name).is_some())
+}
+
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -36,7 +36,7 @@ pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow
                 returned,
                 task: call.task,
                 duration_ns: clock.scale.ns(call.took),
-                stack: callers(names, call.target, call.stack),
+                stack: callers(names, call.stack),
             },
         ));
     }
@@ -82,7 +82,7 @@ pub(super) fn open(
             began,
             duration_ns: clock.until.saturating_sub(began),
             duration_at_least: clock.at_least,
-            stack: stack.map_or_else(Vec::new, |stack| callers(names, number, *stack)),
+            stack: stack.map_or_else(Vec::new, |stack| callers(names, *stack)),
         });
     }
     rows

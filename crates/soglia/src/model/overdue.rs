@@ -77,6 +77,9 @@ pub struct OverdueReport {
     pub os_thread: u32,
     /// Layers that were nested in the call then: if there are any, what the innermost is at is what it waits for.
     pub nested: u32,
+    /// Layers that it was nested in.
+    #[serde(skip)]
+    pub depth: u32,
     /// What the operating system says that the thread was doing.
     pub thread: Option<String>,
     /// The managed stack, innermost frame first.
@@ -88,6 +91,29 @@ pub struct OverdueReport {
     /// Why these do not reach to managed code.
     pub native_end: Option<String>,
 }
+
+impl OverdueReport {
+    /// Who made the call. Where others are nested in it, a stretch of native frames lies before its caller for each callback; `None` if
+    /// the stack has other such stretches than callbacks have left there, so that they cannot be told apart.
+    pub fn caller(&self) -> Option<&str> {
+        if self.nested == 0 {
+            return self.stack.first().map(String::as_str);
+        }
+        let (inside, outside) = (self.nested.div_ceil(2) as usize, (self.depth / 2) as usize);
+        let mut stretches = self.stack.split(|frame| frame == NATIVE);
+        // Behind the last one, the thread begins in native code.
+        let callers = stretches
+            .clone()
+            .filter(|frames| !frames.is_empty())
+            .count();
+        let as_expected = callers == inside + outside + 1;
+        let frames = stretches.nth(inside).filter(|_| as_expected)?;
+        frames.first().map(String::as_str)
+    }
+}
+
+/// What stands for native frames in a stack.
+const NATIVE: &str = "[unmanaged]";
 
 /// The deadlines of a recording.
 pub(super) fn deadlines(names: &Names) -> Option<Deadlines> {
@@ -208,7 +234,6 @@ fn take(record: &Record, names: &Names, clock: &Clock, row: &mut OverdueRow) {
 
 /// One time that a call was found to have missed its deadline.
 pub(crate) fn report(names: &Names, overdue: &Overdue, scale: Scale, t: u64) -> OverdueReport {
-    let frames = |stack| names.stack(stack).into_iter().map(str::to_owned).collect();
     OverdueReport {
         deadline: deadline(names, overdue.deadline),
         t,
@@ -216,10 +241,11 @@ pub(crate) fn report(names: &Names, overdue: &Overdue, scale: Scale, t: u64) -> 
         duration_ns: scale.ns(overdue.at.saturating_sub(overdue.since)),
         os_thread: overdue.os_thread,
         nested: overdue.nested,
+        depth: overdue.depth,
         thread: overdue.thread.clone(),
-        stack: callers(names, overdue.target, overdue.stack),
+        stack: callers(names, overdue.stack),
         no_stack: overdue.no_stack.clone(),
-        native_stack: frames(overdue.native),
+        native_stack: callers(names, overdue.native),
         native_end: overdue.native_ends.clone(),
     }
 }

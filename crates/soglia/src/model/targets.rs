@@ -194,7 +194,7 @@ pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
     let first = names
         .first_calls
         .get(&target)
-        .map_or_else(Vec::new, |stack| callers(names, target, *stack));
+        .map_or_else(Vec::new, |stack| callers(names, *stack));
     TargetRow {
         direction: side.direction(),
         method,
@@ -218,12 +218,10 @@ fn offset(names: &Names, target: u32) -> Option<String> {
     Some(format!("{offset:#x}"))
 }
 
-/// A stack without the called method itself: its wrapper, which calls the native function, is no caller of it.
-pub(super) fn callers(names: &Names, target: u32, stack: u32) -> Vec<String> {
-    let called = names.targets.get(&target).and_then(|n| n.method.as_deref());
-    let frames = names.stack(stack).into_iter().enumerate();
-    let frames = frames.filter(|(n, frame)| *n > 0 || Some(*frame) != called);
-    frames.map(|(_, frame)| frame.to_owned()).collect()
+/// The frames of a stack, innermost first.
+pub(super) fn callers(names: &Names, stack: u32) -> Vec<String> {
+    let frames = names.stack(stack).into_iter();
+    frames.map(str::to_owned).collect()
 }
 
 /// The name of a target: the same as [`TargetRow::name`], made of nothing else.

@@ -212,7 +212,7 @@ impl Teller<'_> {
             let layers = plural(overdue.nested.into(), "layer", "layers");
             line = format!("{line}, {layers} nested in it");
         }
-        if let Some(caller) = report.stack.first().filter(|_| overdue.nested == 0) {
+        if let Some(caller) = report.caller() {
             line = format!("{line}, called by {caller}");
         }
         line

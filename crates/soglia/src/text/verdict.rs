@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{DIM, HEAD, MOST_ROWS, WARN, count, plain, plural, signal_name};
-use crate::verify::{Both, CORELIB, Outcome, Run, Target, Verdict};
+use crate::verify::{Both, CORELIB, FirstCallers, Outcome, Run, Target, Verdict};
 
 /// Writes the outcome of a comparison.
 ///
@@ -48,8 +48,40 @@ pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         out,
     )?;
     table(verdict, Outcome::NotWatched, "not watched by woven", out)?;
+    first_callers(verdict, out)?;
     notes(verdict, out)?;
     conclusion(verdict, out)
+}
+
+/// Targets that were first called from elsewhere: up to the first frames that are not the same.
+fn first_callers(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+    let differ: Vec<&FirstCallers> = verdict
+        .first_callers
+        .iter()
+        .filter(|differ| !differ.varies)
+        .collect();
+    if differ.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{HEAD}first called from elsewhere{HEAD:#}")?;
+    for FirstCallers {
+        target, callers, ..
+    } in differ.iter().take(MOST_ROWS)
+    {
+        writeln!(out, "             -> {target}")?;
+        let (told, seen) = (&callers.transitions, &callers.woven);
+        let same = told.iter().zip(seen).take_while(|(a, b)| a == b).count();
+        for (source, frames) in [("transitions", told), ("woven", seen)] {
+            let shown = frames.iter().take(same + 1).cloned();
+            let shown: Vec<String> = shown.collect();
+            writeln!(out, "{source:>12}  {}", shown.join(" < "))?;
+        }
+    }
+    if differ.len() > MOST_ROWS {
+        let more = differ.len() - MOST_ROWS;
+        writeln!(out, "{more:>12} more (--format json has all)")?;
+    }
+    Ok(())
 }
 
 fn ended(run: &Run) -> String {

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bad_recordings;
+mod callers;
 mod case;
 mod causes;
 mod check;

@@ -464,9 +464,16 @@ fn finds_who_has_inlined_a_method() {
     assert_eq!(ask(&bytes, 8), Some(vec![4]));
     assert_eq!(ask(&bytes, 9), Some(vec![]));
     assert_eq!(ask(&bytes, 20), Some(vec![]));
+    let inlinees = Image::parse(&bytes).inlinees().unwrap();
+    let of = |row: u32| inlinees.get(&row).map(Vec::as_slice);
+    assert_eq!([3, 5, 13].map(of), [Some(&[7][..]); 3]);
+    assert_eq!(of(4), Some(&[7, 8][..]));
+    assert_eq!(of(7), None);
     // Where several modules were compiled together, each inliner says whether it is of another one, and of which.
     let bytes = with_inlining(0x43, &[&[7 << 2, 3 << 1, 1 << 1 | 1, 2, 4 << 1]]);
     assert_eq!(ask(&bytes, 7), Some(vec![3, 8]));
+    let together = with_inlining(0x43, &[&[7 << 2, 3 << 1]]);
+    assert_eq!(Image::parse(&together).inlinees(), None);
     // A list that is shorter than it says; no table; the older table too.
     assert_eq!(ask(&with_inlining(ALONE, &[&[7 << 2 | 2, 9, 1]]), 7), None);
     assert_eq!(ask(&example(), 7), None);

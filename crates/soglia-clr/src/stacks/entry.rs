@@ -1,0 +1,45 @@
+//! Where native code was called from compiled code, found by unwinding the native frames above.
+
+use std::ffi::c_void;
+
+use super::Walked;
+
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        each: extern "C" fn(*mut c_void, *mut c_void) -> i32,
+        data: *mut c_void,
+    ) -> i32;
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    fn _Unwind_GetCFA(context: *mut c_void) -> usize;
+    fn _Unwind_GetGR(context: *mut c_void, register: i32) -> usize;
+}
+
+/// The number of `rbp` in unwinding tables.
+const RBP: i32 = 6;
+
+/// The innermost frame of the running thread for which there are no unwinding tables: the compiler
+/// of the CLR leaves none.
+pub(super) fn of_compiled_code() -> Option<Walked> {
+    if !cfg!(target_arch = "x86_64") {
+        return None;
+    }
+    let mut last = Walked::default();
+    // SAFETY: `each` gets what it expects. Called by this thread, about its own stack.
+    unsafe { _Unwind_Backtrace(each, (&raw mut last).cast()) };
+    (last.ip != 0).then_some(last)
+}
+
+/// Keeps each frame: the last one is told before its tables are found missing.
+extern "C" fn each(context: *mut c_void, data: *mut c_void) -> i32 {
+    const GO_ON: i32 = 0;
+    // SAFETY: the context of the call, and the frame that `of_compiled_code` has passed.
+    unsafe {
+        *data.cast::<Walked>() = Walked {
+            ip: _Unwind_GetIP(context),
+            sp: _Unwind_GetCFA(context),
+            fp: _Unwind_GetGR(context, RBP),
+            ..Walked::default()
+        };
+    }
+    GO_ON
+}

@@ -1,0 +1,323 @@
+//! Frames that the CLR's stack walker does not tell: those of methods made at run time
+//! (`DynamicMethod`, `Expression.Compile`).
+//!
+//! It tells where the frames around them are. Where one does not lie right above the next, the
+//! frames between are unwound here. Code that the CLR's compiler makes for this system is unwound
+//! by its beginning, which pushes registers, takes room and, in most methods, sets `rbp`:
+//!
+//! | `rbp` | the caller's frame | is returned to |
+//! | --- | --- | --- |
+//! | set, the first register that is pushed | `rbp` + 16 | what lies at `rbp` + 8 |
+//! | not set | stack pointer + room + what was pushed + 8 | what lies below that |
+//!
+//! Nothing is believed: what is found is a frame only if the CLR knows a method without metadata
+//! there, and memory is read by the kernel.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use soglia_abi::{
+    ids::{FunctionId, ReJITId},
+    profiler::{
+        info_later::{ICorProfilerInfo8, ICorProfilerInfo9},
+        types::COR_PRF_CODE_INFO,
+    },
+};
+use windows_core::{BOOL, Interface};
+
+use super::Walked;
+use crate::engine::Engine;
+
+/// Frames in a row that are unwound.
+const MOST: usize = 64;
+/// Bytes of a method's beginning that are read.
+const BEGINNING: usize = 48;
+/// Compiled versions of a method that are looked at.
+const MOST_VERSIONS: usize = 16;
+
+/// The methods without metadata that are on the stack between a frame and the next one outward of
+/// which the walker has told; `None`: that is native.
+pub fn between(engine: &Engine, inner: &Walked, outer: Option<&Walked>) -> Vec<FunctionId> {
+    if inner.sp == 0 {
+        return Vec::new();
+    }
+    let find = || {
+        let unwinder = Unwinder::new(engine)?;
+        let limit = outer.map_or(usize::MAX, |outer| outer.sp);
+        let may_be_next = inner.fp.wrapping_add(16) == limit;
+        let is_next = may_be_next && unwinder.sets_rbp(inner);
+        (!is_next).then(|| unwinder.from(*inner, limit))
+    };
+    find().unwrap_or_default()
+}
+
+/// By return address, whether the method there sets `rbp`: most frames are found to lie next to
+/// each other by that, again and again.
+static SETS_RBP: Mutex<Option<HashMap<usize, bool>>> = Mutex::new(None);
+
+/// A module is going, and its code may make room for other code.
+pub fn forget() {
+    let mut known = SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner);
+    *known = None;
+}
+
+/// The same, from the frame of compiled code that has called into native code, to the innermost
+/// frame of which the walker has told.
+pub fn above(engine: &Engine, entry: &Walked, outer: Option<&Walked>) -> Vec<FunctionId> {
+    let limit = outer.map_or(usize::MAX, |outer| outer.sp);
+    let find = || {
+        let unwinder = Unwinder::new(engine)?;
+        let mut found = Vec::new();
+        if entry.sp < limit {
+            let function = unwinder.made_at_run_time(entry.ip)?;
+            found.push(function);
+            found.extend(unwinder.from(Walked { function, ..*entry }, limit));
+        }
+        Some(found)
+    };
+    find().unwrap_or_default()
+}
+
+struct Unwinder {
+    info8: ICorProfilerInfo8,
+    info9: ICorProfilerInfo9,
+}
+
+impl Unwinder {
+    fn new(engine: &Engine) -> Option<Self> {
+        Some(Self {
+            info8: engine.info.cast().ok()?,
+            info9: engine.info.cast().ok()?,
+        })
+    }
+
+    /// Those outward of a frame, up to where others begin, or to a stack pointer.
+    fn from(&self, inner: Walked, limit: usize) -> Vec<FunctionId> {
+        let (mut found, mut frame) = (Vec::new(), inner);
+        for _ in 0..MOST {
+            let Some(caller) = self
+                .caller(&frame)
+                .filter(|c| c.sp > frame.sp && c.sp < limit)
+            else {
+                break;
+            };
+            let Some(function) = self.made_at_run_time(caller.ip) else {
+                break;
+            };
+            found.push(function);
+            frame = Walked { function, ..caller };
+        }
+        found
+    }
+
+    /// The method at an address, if it has no metadata.
+    fn made_at_run_time(&self, ip: usize) -> Option<FunctionId> {
+        let (mut function, mut version) = (FunctionId::NULL, ReJITId::default());
+        let ip = std::ptr::without_provenance(ip);
+        // SAFETY: any address may be asked about; pointers to locals.
+        let answer = unsafe {
+            self.info8
+                .GetFunctionFromIP3(ip, &raw mut function, &raw mut version)
+        };
+        if answer.is_err() || function.is_null() {
+            return None;
+        }
+        let mut dynamic = BOOL::from(false);
+        // SAFETY: a function that the CLR has just told, a pointer to a local.
+        let answer = unsafe { self.info8.IsFunctionDynamic(function, &raw mut dynamic) };
+        (answer.is_ok() && dynamic.as_bool()).then_some(function)
+    }
+
+    /// Whether `rbp` belongs to a frame, and not to one further out.
+    fn sets_rbp(&self, frame: &Walked) -> bool {
+        let known = |map: &mut Option<HashMap<usize, bool>>| map.as_ref()?.get(&frame.ip).copied();
+        if let Some(known) = known(&mut SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return known;
+        }
+        // The CLR is asked without the lock: it takes locks of its own.
+        let sets = self.beginning(frame).is_some_and(|begins| begins.sets_rbp);
+        let mut map = SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner);
+        map.get_or_insert_default().insert(frame.ip, sets);
+        sets
+    }
+
+    fn beginning(&self, frame: &Walked) -> Option<Beginning> {
+        let code: [u8; BEGINNING] = read(self.start(frame)?)?;
+        Beginning::of(&code)
+    }
+
+    /// The frame outward of one, whoever it is of.
+    fn caller(&self, frame: &Walked) -> Option<Walked> {
+        let begins = self.beginning(frame)?;
+        let (sp, fp) = if begins.sets_rbp {
+            (frame.fp.checked_add(16)?, word(frame.fp)?)
+        } else {
+            let sp = frame.sp.checked_add(begins.room)?;
+            let pushed = begins.pushes.len() * 8;
+            // The last register that was pushed lies lowest.
+            let rbp = begins.pushes.iter().rev().position(|reg| *reg == RBP);
+            let fp = match rbp {
+                Some(place) => word(sp.checked_add(place * 8)?)?,
+                None => frame.fp,
+            };
+            (sp.checked_add(pushed)?.checked_add(8)?, fp)
+        };
+        Some(Walked {
+            function: FunctionId::NULL,
+            ip: word(sp.checked_sub(8)?)?,
+            sp,
+            fp,
+        })
+    }
+
+    /// Where the code begins that a frame is in.
+    fn start(&self, frame: &Walked) -> Option<usize> {
+        let (mut starts, mut count) = ([0_usize; MOST_VERSIONS], 0);
+        // SAFETY: a function that is on some stack now, room for so many, pointers to locals.
+        let answer = unsafe {
+            self.info9.GetNativeCodeStartAddresses(
+                frame.function,
+                ReJITId::default(),
+                MOST_VERSIONS as u32,
+                &raw mut count,
+                starts.as_mut_ptr(),
+            )
+        };
+        let starts = starts.get(..count as usize).filter(|_| answer.is_ok())?;
+        let covers = |start: &&usize| {
+            let (mut parts, mut count) = ([COR_PRF_CODE_INFO::default(); 2], 0);
+            // SAFETY: the start of code that the CLR has just told, room for so many, pointers to
+            // locals.
+            let answer = unsafe {
+                self.info9
+                    .GetCodeInfo4(**start, 2, &raw mut count, parts.as_mut_ptr())
+            };
+            let hot = parts[0];
+            answer.is_ok() && (hot.startAddress..hot.startAddress + hot.size).contains(&frame.ip)
+        };
+        starts.iter().find(covers).copied()
+    }
+}
+
+const RBP: u8 = 5;
+
+/// What a method does before anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Beginning {
+    /// Registers, in the order in which they are pushed.
+    pushes: Vec<u8>,
+    /// Bytes that are taken from the stack besides.
+    room: usize,
+    /// `rbp` points to its own former value.
+    sets_rbp: bool,
+}
+
+impl Beginning {
+    /// `None`: this is no beginning that is understood.
+    fn of(code: &[u8]) -> Option<Self> {
+        let mut begins = Self::default();
+        let mut rest = code;
+        loop {
+            rest = match *rest {
+                // push rax: room for 8 bytes
+                [0x50, ref rest @ ..] if begins.room == 0 => {
+                    begins.room = 8;
+                    rest
+                }
+                // push rbx, rbp
+                [push @ (0x53 | 0x55), ref rest @ ..] if begins.room == 0 => {
+                    begins.pushes.push(push - 0x50);
+                    rest
+                }
+                // push r12 to r15
+                [0x41, push @ 0x54..=0x57, ref rest @ ..] if begins.room == 0 => {
+                    begins.pushes.push(push - 0x50 + 8);
+                    rest
+                }
+                // sub rsp, bytes
+                [0x48, 0x83, 0xEC, room, ref rest @ ..] if begins.room == 0 => {
+                    begins.room = usize::from(room);
+                    rest
+                }
+                [0x48, 0x81, 0xEC, a, b, c, d, ref rest @ ..] if begins.room == 0 => {
+                    begins.room = u32::from_le_bytes([a, b, c, d]).try_into().ok()?;
+                    rest
+                }
+                // vzeroupper
+                [0xC5, 0xF8, 0x77, ref rest @ ..] => rest,
+                // mov rbp, rsp; lea rbp, [rsp + bytes]
+                [0x48, 0x8B, 0xEC, ..]
+                | [0x48, 0x89, 0xE5, ..]
+                | [0x48, 0x8D, 0x6C, 0x24, ..]
+                | [0x48, 0x8D, 0xAC, 0x24, ..] => {
+                    begins.sets_rbp = begins.pushes.first() == Some(&RBP);
+                    return begins.sets_rbp.then_some(begins);
+                }
+                _ => return Some(begins),
+            };
+        }
+    }
+}
+
+fn word(at: usize) -> Option<usize> {
+    read(at).map(usize::from_ne_bytes)
+}
+
+/// Bytes of this process, if there are any.
+fn read<const N: usize>(at: usize) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let into = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: N,
+    };
+    let from = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(at),
+        iov_len: N,
+    };
+    // SAFETY: one piece each, and room for it; where nothing is mapped, the kernel says so.
+    let count = unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const into, 1, &raw const from, 1, 0)
+    };
+    (count == N as isize).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_are_read() {
+        let begins = |code: &[u8]| Beginning::of(code);
+        let expected = |pushes: &[u8], room, sets_rbp| {
+            Some(Beginning {
+                pushes: pushes.to_vec(),
+                room,
+                sets_rbp,
+            })
+        };
+        // push rbp; sub rsp, 16; lea rbp, [rsp+16]
+        let code = [0x55, 0x48, 0x83, 0xEC, 0x10, 0x48, 0x8D, 0x6C, 0x24, 0x10];
+        assert_eq!(begins(&code), expected(&[5], 16, true));
+        // push rbp; push r15; push rbx; push rax; lea rbp, [rsp+24]
+        let code = [0x55, 0x41, 0x57, 0x53, 0x50, 0x48, 0x8D, 0x6C, 0x24, 0x18];
+        assert_eq!(begins(&code), expected(&[5, 15, 3], 8, true));
+        // push rbp; mov rbp, rsp
+        assert_eq!(begins(&[0x55, 0x48, 0x8B, 0xEC]), expected(&[5], 0, true));
+        // push rax; mov edi, esi
+        assert_eq!(begins(&[0x50, 0x8B, 0xFE]), expected(&[], 8, false));
+        // push rbx; sub rsp, 512; nop
+        let code = [0x53, 0x48, 0x81, 0xEC, 0, 2, 0, 0, 0x90];
+        assert_eq!(begins(&code), expected(&[3], 512, false));
+        // mov rbp, rsp, without having kept it
+        assert_eq!(begins(&[0x53, 0x48, 0x8B, 0xEC]), None);
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_not_read() {
+        let here = 42_u64;
+        assert_eq!(word((&raw const here).addr()), Some(42));
+        assert_eq!(word(8), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What the code of a module refers to: types, methods and fields by reference.
+
+use soglia_abi::{ids::MdToken, profiler::metadata::IMetaDataImport};
+
+use super::{
+    before::{bytes, cut, wide},
+    sig,
+};
+
+const TYPE_REF: u32 = 0x0100_0000;
+const TABLE: u32 = 0xFF00_0000;
+
+pub(super) fn type_flags(import: &IMetaDataImport, class: MdToken) -> u32 {
+    let mut flags = 0;
+    let nothing = std::ptr::null_mut();
+    // SAFETY: pointer to a local, null where nothing is asked.
+    let _ = unsafe {
+        import.GetTypeDefProps(
+            class,
+            nothing,
+            0,
+            nothing.cast(),
+            &raw mut flags,
+            nothing.cast(),
+        )
+    };
+    flags
+}
+
+pub(super) fn field_class(import: &IMetaDataImport, field: MdToken) -> Option<MdToken> {
+    let mut class = MdToken(0);
+    let nothing: *mut u32 = std::ptr::null_mut();
+    // SAFETY: pointer to a local, null where nothing is asked.
+    let answer = unsafe {
+        import.GetFieldProps(
+            field,
+            &raw mut class,
+            nothing.cast(),
+            0,
+            nothing,
+            nothing,
+            nothing.cast(),
+            nothing,
+            nothing,
+            nothing.cast(),
+            nothing,
+        )
+    };
+    answer.is_ok().then_some(class)
+}
+
+/// Of what type a reference is to a member, the member's name without a zero, and its signature.
+pub(super) fn member_ref(
+    import: &IMetaDataImport,
+    token: MdToken,
+) -> Option<(MdToken, Vec<u16>, Vec<u8>)> {
+    let (mut parent, mut length) = (MdToken(0), 0);
+    let (mut blob, mut size) = (std::ptr::null(), 0);
+    let mut name = vec![0_u16; 1024];
+    // SAFETY: a buffer of that size, pointers to locals.
+    let answer = unsafe {
+        import.GetMemberRefProps(
+            token,
+            &raw mut parent,
+            name.as_mut_ptr(),
+            name.len() as u32,
+            &raw mut length,
+            &raw mut blob,
+            &raw mut size,
+        )
+    };
+    cut(&mut name);
+    // SAFETY: the metadata are that long there, now.
+    answer
+        .is_ok()
+        .then(|| (parent, name, unsafe { bytes(blob, size) }))
+}
+
+/// What a TypeSpec stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Generic {
+    /// An instance of a generic type.
+    Instance(MdToken, Arguments),
+    /// An array.
+    Array,
+    /// A type variable.
+    Variable,
+}
+
+/// Arguments of an instance of a generic type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arguments {
+    /// Numbers and strings.
+    Plain,
+    /// These, and type variables.
+    Variables,
+    /// Others.
+    Others,
+}
+
+/// What a TypeSpec stands for, if it is one of these.
+pub(super) fn type_spec(import: &IMetaDataImport, token: MdToken) -> Option<Generic> {
+    let (mut blob, mut size) = (std::ptr::null(), 0);
+    // SAFETY: pointers to locals.
+    let answer = unsafe { import.GetTypeSpecFromToken(token, &raw mut blob, &raw mut size) };
+    if answer.is_err() {
+        return None;
+    }
+    // SAFETY: the metadata are that long there, now.
+    let blob = unsafe { bytes(blob, size) };
+    match blob[..] {
+        [sig::INSTANCE, sig::CLASS | sig::VALUE_TYPE, ref rest @ ..] => {
+            let (_, length) = sig::unsigned(rest)?;
+            let arguments = arguments(&rest[length..]).unwrap_or(Arguments::Others);
+            Some(Generic::Instance(sig::type_token(rest)?, arguments))
+        }
+        [0x14 | 0x1D, ..] => Some(Generic::Array),
+        [sig::TYPE_VARIABLE | sig::METHOD_VARIABLE, ..] => Some(Generic::Variable),
+        _ => None,
+    }
+}
+
+fn arguments(of: &[u8]) -> Option<Arguments> {
+    let (count, length) = sig::unsigned(of)?;
+    let (mut rest, mut found) = (&of[length..], Arguments::Plain);
+    for _ in 0..count {
+        let (kind, behind) = rest.split_first()?;
+        rest = match *kind {
+            0x02..=0x0E | 0x18 | 0x19 => behind,
+            sig::TYPE_VARIABLE | sig::METHOD_VARIABLE => {
+                found = Arguments::Variables;
+                &behind[sig::unsigned(behind)?.1..]
+            }
+            _ => return None,
+        };
+    }
+    Some(found)
+}
+
+/// `Namespace.Type`, nested types as reflection writes them.
+pub(super) fn type_ref(import: &IMetaDataImport, token: MdToken, depth: u32) -> Option<String> {
+    let (mut scope, mut length) = (MdToken(0), 0);
+    let mut name = vec![0_u16; 1024];
+    // SAFETY: a buffer of that size, pointers to locals.
+    let answer = unsafe {
+        import.GetTypeRefProps(
+            token,
+            &raw mut scope,
+            name.as_mut_ptr(),
+            name.len() as u32,
+            &raw mut length,
+        )
+    };
+    cut(&mut name);
+    let name = String::from_utf16_lossy(&name);
+    if answer.is_err() || depth > 8 {
+        return None;
+    }
+    if scope.0 & TABLE == TYPE_REF {
+        return Some(format!("{}+{name}", type_ref(import, scope, depth + 1)?));
+    }
+    Some(name)
+}
+
+/// A type of this module by its name, nested types as reflection writes them.
+pub(super) fn type_def(import: &IMetaDataImport, class: &str) -> Option<MdToken> {
+    let mut token = MdToken(0);
+    for name in class.split('+') {
+        let (name, outer) = (wide(name), token);
+        // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.
+        let answer = unsafe { import.FindTypeDefByName(name.as_ptr(), outer, &raw mut token) };
+        if answer.is_err() {
+            return None;
+        }
+    }
+    Some(token)
+}
