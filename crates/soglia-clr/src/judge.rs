@@ -118,6 +118,8 @@ pub struct Import {
     pub target: AtomicUsize,
     /// Another way to call it was asked for by the policy: that is not judged.
     trusted: bool,
+    /// It is called by its address and never linked, so that there is no way around its gate.
+    hidden: bool,
     fine: AtomicBool,
     refusal: AtomicI32,
     id: i64,
@@ -125,11 +127,12 @@ pub struct Import {
 
 impl Import {
     /// The one with this id.
-    pub fn new(id: u32, trusted: bool) -> &'static Self {
+    pub fn new(id: u32, trusted: bool, hidden: bool) -> &'static Self {
         Box::leak(Box::new(Self {
             judged: AtomicU8::new(0),
             target: AtomicUsize::new(0),
             trusted,
+            hidden,
             fine: AtomicBool::new(false),
             refusal: AtomicI32::new(0),
             id: id.into(),
@@ -205,6 +208,17 @@ pub extern "C" fn judged(of: i64) -> i32 {
     })
 }
 
+/// It could not be linked: an exception was caught. Called in preemptive mode; answers 1 if that was meant, and 0 if the exception
+/// is to fly on.
+pub extern "C" fn caught(of: i64) -> i32 {
+    let import = Import::at(of);
+    if import.hidden && import.fine.load(Acquire) {
+        return 1;
+    }
+    unlinked(of);
+    0
+}
+
 /// It could not be linked: an exception flies. Called in preemptive mode.
 pub extern "C" fn unlinked(of: i64) {
     PERMIT.set((0, false));
@@ -277,8 +291,11 @@ pub extern "C" fn found(words: *mut Link) -> isize {
             return 0;
         };
         import.judge(engine, target);
-        let refusal = import.refusal.load(Acquire);
-        if engine.rules.audits() { 0 } else { refusal }
+        match import.refusal.load(Acquire) {
+            _ if engine.rules.audits() => 0,
+            0 if import.hidden => number(engine.rules.of_unknown("a call around its gate")),
+            refusal => refusal,
+        }
     });
     words.verdict = refused as isize;
     0

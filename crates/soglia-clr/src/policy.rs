@@ -101,6 +101,11 @@ impl Rules {
         self.policy.judges()
     }
 
+    /// Some calls are refused: no P/Invoke may be reached but by its wrapper.
+    pub fn guards(&self) -> bool {
+        self.policy.guards()
+    }
+
     /// Nothing is refused; what would be is counted.
     pub const fn audits(&self) -> bool {
         self.policy.audit

@@ -321,6 +321,11 @@ impl Policy {
         self.rules.iter().any(judges)
     }
 
+    /// It refuses some calls, if not always: there may be no way around the place where that is done.
+    pub fn guards(&self) -> bool {
+        self.judges() || self.rules.iter().any(|rule| rule.kind() == Kind::MaxCalls)
+    }
+
     /// Whether a function may be called that has all these names, in an object of all these names: what a call leads to,
     /// however it is spelled. A function without a name has the name "", which only `*` matches. `call` says what
     /// was called, for people.
@@ -359,7 +364,12 @@ impl Policy {
             return exception.refusal(Kind::Deny, format!("{rule} refused {call}"));
         }
         let globs: Vec<&Glob> = of(Kind::AllowOnly).map(Rule::target).collect();
-        refused_by_all(&globs, call)
+        match of(Kind::MaxCalls).next() {
+            Some(rule) if globs.is_empty() => {
+                Thrown::default().refusal(Kind::MaxCalls, format!("{rule} refused {call}"))
+            }
+            _ => refused_by_all(&globs, call),
+        }
     }
 
     /// The indices of all rules that are about this target, whether they decide or not.

@@ -54,7 +54,7 @@ pub(super) fn patch(
         if engine.tells {
             patched.extend(give_occasions(engine, corelib, precompiled));
         }
-        if engine.rules.judges() {
+        if engine.rules.guards() {
             match judged::take_over(engine, corelib, precompiled) {
                 Ok(changed) => patched.extend(changed),
                 Err(why) => unjudged(engine, &why),

@@ -72,7 +72,7 @@ pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
         // Wrappers of calls that a host is told of have the runtime prepare methods themselves, at their first call.
         let keeps = engine.tells && change.class == HELPERS
             // Under a policy that judges, the P/Invoke inside is linked for its wrapper alone.
-            || engine.rules.judges() && [HELPERS, MARSHAL].contains(&change.class);
+            || engine.rules.guards() && [HELPERS, MARSHAL].contains(&change.class);
         // A program that was trimmed has what it uses.
         let class = corelib.class(change.class);
         if keeps || class.is_ok_and(|class| corelib.methods(class, change.method).is_empty()) {

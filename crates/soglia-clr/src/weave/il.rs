@@ -8,7 +8,7 @@
 //!
 //! | section | 0 | 1..4 | then 24 for each clause |
 //! | --- | --- | --- | --- |
-//! | | `0x41`: clauses, in wide form | bytes, these 4 included | kind, try: start and length, handler: start and length, 0 |
+//! | | `0x41`: clauses, in wide form | bytes, these 4 included | kind, try: start and length, handler: start and length, class or 0 |
 //!
 //! The assembler follows the evaluation stack, so that the header tells no guess, and gives no body where it does not
 //! come out even: the CLR would find out only when the method is called, inside the recorded program.
@@ -32,6 +32,8 @@ const CLAUSES: u32 = 0x41;
 const CLAUSE: usize = 24;
 /// A clause whose handler runs when an exception flies through, and only then.
 const FAULT: u32 = 4;
+/// A clause whose handler takes exceptions of a class.
+const CATCH: u32 = 0;
 
 mod op {
     pub const LDARG_0: u8 = 0x02;
@@ -80,6 +82,7 @@ mod op {
     pub const WIDE_LDLOC: u8 = 0x0C;
     pub const WIDE_STLOC: u8 = 0x0E;
     pub const WIDE_LOCALLOC: u8 = 0x0F;
+    pub const WIDE_RETHROW: u8 = 0x1A;
 }
 
 /// A place in the code to branch to.
@@ -114,6 +117,8 @@ struct Clause {
     start: usize,
     handler: usize,
     end: usize,
+    /// What it catches; `None`: it is a fault handler.
+    catches: Option<MdToken>,
 }
 
 /// A method's code in the making.
@@ -454,7 +459,34 @@ impl Code {
             start: block.start,
             handler: block.handler,
             end: self.bytes.len(),
+            catches: None,
         });
+    }
+
+    /// Begins a handler that catches objects of this class: one is on the stack. It is left by [`Code::leave`] or [`Code::rethrow`].
+    pub fn begin_catch(&mut self, block: Try) -> Fault {
+        let fault = self.begin_fault(block);
+        self.stack(0, 1);
+        fault
+    }
+
+    /// Ends such a handler.
+    pub fn end_catch(&mut self, block: Fault, class: MdToken) {
+        self.odd |= self.depth.is_some();
+        self.open -= 1;
+        self.clauses.push(Clause {
+            start: block.start,
+            handler: block.handler,
+            end: self.bytes.len(),
+            catches: Some(class),
+        });
+    }
+
+    /// Throws what was caught once more.
+    pub fn rethrow(&mut self) {
+        self.byte(op::WIDE, 0, 0);
+        self.bytes.push(op::WIDE_RETHROW);
+        self.never_goes_on(true);
     }
 
     /// The body. `None` if the stack does not come out even or is too deep, a label is nowhere, a block is not ended.
@@ -491,12 +523,15 @@ impl Code {
                 start,
                 handler,
                 end,
+                catches,
             } in self.clauses
             {
-                body.extend(FAULT.to_le_bytes());
-                for number in [start, handler - start, handler, end - handler, 0] {
+                let kind = if catches.is_some() { CATCH } else { FAULT };
+                body.extend(kind.to_le_bytes());
+                for number in [start, handler - start, handler, end - handler] {
                     body.extend(offset(number)?.to_le_bytes());
                 }
+                body.extend(catches.unwrap_or_default().0.to_le_bytes());
             }
         }
         Some(body)

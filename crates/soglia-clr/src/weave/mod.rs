@@ -260,7 +260,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
     // What the framework calls, it spells as it is.
-    let judged = engine.rules.judges() && !is_of_framework(&loaded.assembly, &loaded.path);
+    let judged = engine.rules.guards() && !is_of_framework(&loaded.assembly, &loaded.path);
     let mut left_out = 0;
     let calls: Vec<around::Call> = found
         .into_iter()

@@ -70,7 +70,11 @@ impl Weaver<'_> {
         // What a gate of an audit counts is not to be counted twice.
         let counted = self.emitter.engine.rules.audits() && call.gate.is_some();
         let trusted = call.redirect.is_some() || counted;
-        let import = Import::new(call.id, trusted);
+        let plain = is_plain(&self.emitter, call, before, signature)?;
+        // A host's wrapper needs it linked.
+        let may_hide = plain && !self.emitter.engine.rules.audits() && !self.emitter.engine.tells;
+        let hidden = may_hide && call.gate.is_some();
+        let import = Import::new(call.id, trusted, hidden);
         let at = |field: *const ()| (field.expose_provenance() as u64).cast_signed();
         let throw = told::throw_hresult(&mut self.emitter)?;
         let prepare = told::prepare(&mut self.emitter)?;
@@ -80,35 +84,51 @@ impl Weaver<'_> {
         code.ldind_u1();
         code.ldc_i4(1);
         code.bge(go);
-        let (permit, unlinked) = (
-            self.hooks.slow(judge::permit),
-            self.hooks.slow_void(judge::unlinked),
-        );
-        code.watched(
-            None,
-            |code| {
-                code.hook_with(of, permit);
-                code.pop();
-                code.ldtoken(native);
-                code.call(prepare, 1, false);
-            },
-            |code| code.hook_with(of, unlinked),
-        );
+        let permit = self.hooks.slow(judge::permit);
+        let link = |code: &mut Code| {
+            code.hook_with(of, permit);
+            code.pop();
+            code.ldtoken(native);
+            code.call(prepare, 1, false);
+        };
+        if hidden {
+            let class = self.emitter.type_of_corelib("System.Object")?;
+            let (linked, not_meant) = (code.label(), code.label());
+            let block = code.begin_try();
+            link(code);
+            code.leave(linked);
+            let handler = code.begin_catch(block);
+            code.pop();
+            code.hook_with(of, self.hooks.slow(judge::caught));
+            code.brfalse(not_meant);
+            code.leave(linked);
+            code.place(not_meant);
+            code.rethrow();
+            code.end_catch(handler, class);
+            code.place(linked);
+        } else {
+            let unlinked = self.hooks.slow_void(judge::unlinked);
+            code.watched(None, link, |code| code.hook_with(of, unlinked));
+        }
         code.hook_with(of, self.hooks.slow(judge::judged));
         code.call(throw, 1, false);
         code.place(go);
-        // The compiler has the runtime link such a P/Invoke when it compiles the wrapper, without a permit.
-        if is_compiled_in(&self.emitter, call, before, signature)? {
-            let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
-            let modopt = self.emitter.type_of_corelib(suppressed)?;
+        let suppressed = "System.Runtime.InteropServices.SuppressGCTransitionAttribute";
+        let suppressed = has_attribute(&self.emitter.import, call.method.token, suppressed);
+        // The compiler has the runtime link a P/Invoke without a GC transition when it compiles the wrapper, without a permit.
+        if plain && (suppressed || hidden) {
+            let how = if suppressed {
+                let modopt = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
+                let modopt = self.emitter.type_of_corelib(modopt)?;
+                sig::Unmanaged::Suppressed { modopt }
+            } else {
+                sig::Unmanaged::Cdecl
+            };
             let params: Vec<&[u8]> = signature.params().collect();
-            let how = sig::Unmanaged::Suppressed { modopt };
             let of = sig::hook_signature(how, signature.ret(), &params).ok_or(Error::UNWRITABLE)?;
             let of = self.emitter.stand_alone(&of)?;
-            return Ok(How::Pointer(
-                at(std::ptr::from_ref(&import.target).cast()),
-                of,
-            ));
+            let target = at(std::ptr::from_ref(&import.target).cast());
+            return Ok(How::Pointer(target, of));
         }
         Ok(How::Import)
     }
@@ -194,19 +214,16 @@ impl Weaver<'_> {
     }
 }
 
-/// Whether the compiler puts a P/Invoke without a GC transition into its callers, as it does where nothing is marshalled. A call by
-/// pointer does the same there.
-fn is_compiled_in(
+/// Whether nothing of a call is marshalled, and errno is not kept. A call by pointer does the same then, and the compiler puts a P/Invoke
+/// into its callers.
+fn is_plain(
     emitter: &Emitter,
     call: &Call,
     before: &Before,
     signature: &MethodSig,
 ) -> Result<bool, Error> {
-    let suppressed = "System.Runtime.InteropServices.SuppressGCTransitionAttribute";
     let import = &emitter.import;
-    if !has_attribute(import, call.method.token, suppressed)
-        || before.impl_flags & PRESERVE_SIG == 0
-    {
+    if before.impl_flags & PRESERVE_SIG == 0 {
         return Ok(false);
     }
     if before::Import::of(import, call.method.token)?.flags & SETS_LAST_ERROR != 0 {

@@ -264,3 +264,29 @@ fn what_a_call_leads_to_is_told() {
         "{output:?}"
     );
 }
+
+/// The limit counts by how a call is spelled, and reflection finds no way around it.
+#[test]
+fn a_limit_has_no_way_around_its_gate() {
+    let routes = "import reflection inner-refused inner-unjudged inner-suppressed suppressed calli";
+    let space = Space::new();
+    let mut command = space.run(
+        "--quiet --max-calls routes!forbidden=1",
+        "routes.dll",
+        routes,
+    );
+    let output = text(&command.output().unwrap().stdout);
+    let refused =
+        "InvalidOperationException: soglia policy: max-calls 'routes!forbidden=1' refused";
+    let around = format!("{refused} a call around the method that is for it");
+    let expected = [
+        "import: open".to_owned(),
+        "suppressed: open".to_owned(),
+        format!("reflection: {refused} routes!forbidden, after its one call"),
+        format!("inner-refused: {around}"),
+        format!("inner-unjudged: {around}"),
+        format!("inner-suppressed: {around}"),
+        "calli: open".to_owned(),
+    ];
+    assert_eq!(output.lines().collect::<Vec<_>>(), expected);
+}
