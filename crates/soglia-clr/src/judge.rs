@@ -49,6 +49,8 @@ use crate::{
 pub const MARK: i32 = 0xA0DE_0000_u32.cast_signed();
 /// The bits that tell them.
 pub const MASK: i32 = 0xFFFF_0000_u32.cast_signed();
+/// Not a refusal: a wrapper catches what is thrown for it.
+const NOT_LINKED: i32 = MARK | !MASK;
 /// Messages may name what a program makes up: those beyond are all told as the last one.
 const MOST: usize = 0x8000;
 
@@ -293,7 +295,7 @@ pub extern "C" fn found(words: *mut Link) -> isize {
         import.judge(engine, target);
         match import.refusal.load(Acquire) {
             _ if engine.rules.audits() => 0,
-            0 if import.hidden => number(engine.rules.of_unknown("a call around its gate")),
+            0 if import.hidden => NOT_LINKED,
             refusal => refusal,
         }
     });

@@ -88,7 +88,7 @@ pub struct Done {
 
 pub(super) const PRESERVE_SIG: u32 = 0x80;
 const AGGRESSIVE_INLINING: u32 = 0x100;
-const NO_INLINING: u32 = 0x8;
+pub(super) const NO_INLINING: u32 = 0x8;
 
 /// A call to weave around.
 pub struct Call {
@@ -107,7 +107,7 @@ pub struct Call {
     /// What it leads to is judged before the first call.
     pub(super) judged: bool,
     /// Nothing else is done.
-    unwatched: bool,
+    pub(super) unwatched: bool,
 }
 
 impl Call {
@@ -179,7 +179,13 @@ pub fn weave(
     }
     // Our own calls of hooks are such calls as well.
     let out_of_line = weaver.out_of_line.iter().map(|(_, token)| token.row());
-    let ours: HashSet<u32> = changed.iter().copied().chain(out_of_line).collect();
+    let apart = weaver.apart.iter().map(|token| token.row());
+    let ours: HashSet<u32> = changed
+        .iter()
+        .copied()
+        .chain(out_of_line)
+        .chain(apart)
+        .collect();
     let mut pointers_lost = false;
     let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &ours));
     let pointers = match pointers.unwrap_or_else(|| Ok(pointers::Done::default())) {
@@ -239,6 +245,8 @@ impl Hooks {
 pub(super) struct Weaver<'a> {
     pub(super) emitter: Emitter<'a>,
     pub(super) hooks: Hooks,
+    /// Methods that have what is put in front of a call apart from it.
+    pub(super) apart: Vec<MdToken>,
     /// A P/Invoke was added to the module.
     pub(super) has_imports: bool,
     /// Call slow hooks of callbacks, each the one with this address.
@@ -253,6 +261,7 @@ impl<'a> Weaver<'a> {
             emitter,
             out_of_line: Vec::new(),
             has_imports: false,
+            apart: Vec::new(),
         })
     }
 

@@ -6,7 +6,7 @@ use soglia_abi::{
 };
 
 use super::{
-    around::{Call, PRESERVE_SIG, Refusal, Weaver},
+    around::{Call, NO_INLINING, PRESERVE_SIG, Refusal, Weaver},
     before::{self, Before, Error, has_attribute, wide},
     emit::{Emitter, GLOBAL, NewMethod},
     il::Code,
@@ -84,6 +84,13 @@ impl Weaver<'_> {
         code.ldind_u1();
         code.ldc_i4(1);
         code.bge(go);
+        // In line it would keep the compiler from putting a wrapper without hooks into its callers.
+        let mut apart = Code::new();
+        let cold = if call.unwatched {
+            &mut apart
+        } else {
+            &mut *code
+        };
         let permit = self.hooks.slow(judge::permit);
         let link = |code: &mut Code| {
             code.hook_with(of, permit);
@@ -93,25 +100,30 @@ impl Weaver<'_> {
         };
         if hidden {
             let class = self.emitter.type_of_corelib("System.Object")?;
-            let (linked, not_meant) = (code.label(), code.label());
-            let block = code.begin_try();
-            link(code);
-            code.leave(linked);
-            let handler = code.begin_catch(block);
-            code.pop();
-            code.hook_with(of, self.hooks.slow(judge::caught));
-            code.brfalse(not_meant);
-            code.leave(linked);
-            code.place(not_meant);
-            code.rethrow();
-            code.end_catch(handler, class);
-            code.place(linked);
+            let (linked, not_meant) = (cold.label(), cold.label());
+            let block = cold.begin_try();
+            link(cold);
+            cold.leave(linked);
+            let handler = cold.begin_catch(block);
+            cold.pop();
+            cold.hook_with(of, self.hooks.slow(judge::caught));
+            cold.brfalse(not_meant);
+            cold.leave(linked);
+            cold.place(not_meant);
+            cold.rethrow();
+            cold.end_catch(handler, class);
+            cold.place(linked);
         } else {
             let unlinked = self.hooks.slow_void(judge::unlinked);
-            code.watched(None, link, |code| code.hook_with(of, unlinked));
+            cold.watched(None, link, |code| code.hook_with(of, unlinked));
         }
-        code.hook_with(of, self.hooks.slow(judge::judged));
-        code.call(throw, 1, false);
+        cold.hook_with(of, self.hooks.slow(judge::judged));
+        cold.call(throw, 1, false);
+        if call.unwatched {
+            apart.ret(false);
+            let judge = self.apart(call.id, apart)?;
+            code.call(judge, 0, false);
+        }
         code.place(go);
         let suppressed = "System.Runtime.InteropServices.SuppressGCTransitionAttribute";
         let suppressed = has_attribute(&self.emitter.import, call.method.token, suppressed);
@@ -131,6 +143,23 @@ impl Weaver<'_> {
             return Ok(How::Pointer(target, of));
         }
         Ok(How::Import)
+    }
+
+    /// A new method with this code.
+    fn apart(&mut self, id: u32, code: Code) -> Result<MdToken, Error> {
+        let name: Vec<u16> = format!("<soglia>judge${id}").encode_utf16().collect();
+        let method = self.emitter.define(&NewMethod {
+            class: GLOBAL,
+            name: &name,
+            flags: mdPublic | mdStatic | mdHideBySig,
+            impl_flags: NO_INLINING,
+            signature: &[0, 0, sig::VOID],
+            rva: self.emitter.any_rva,
+        })?;
+        let body = code.finish(None).ok_or(Error::UNWRITABLE)?;
+        self.emitter.set_body(method, &body)?;
+        self.apart.push(method);
+        Ok(method)
     }
 
     /// A new P/Invoke that leads nowhere.
