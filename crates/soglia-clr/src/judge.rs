@@ -105,9 +105,8 @@ pub extern "C" fn thrown(words: *mut Thrown) -> isize {
             words.exception = place.unwrap_or(0) as isize;
             words.message = message.as_ptr();
         }
-        words.fatal = engine::get()
-            .is_some_and(|engine| engine.rules.is_fatal())
-            .into();
+        let ends = number != NOT_LINKED && engine::get().is_some_and(|e| e.rules.is_fatal());
+        words.fatal = ends.into();
     });
     0
 }
