@@ -11,6 +11,7 @@ use super::{
     ruled::How,
     sig::{self, MethodSig},
 };
+use crate::judge;
 use crate::{objects, tell::hooks};
 
 /// The local that keeps what the hook before the call has answered.
@@ -286,6 +287,19 @@ pub(super) fn pointer(
             .slow(hooks::leave_pointer as *const () as usize, pointer),
     );
     code.stloc(ANSWER);
+    if emitter.engine.rules.judges() {
+        // A number of the policy's own has an exception of its own.
+        let (throw, no_number) = (throw_hresult(emitter)?, code.label());
+        code.ldloc(ANSWER);
+        code.ldc_i4(judge::MASK);
+        code.and();
+        code.ldc_i4(judge::MARK);
+        code.ceq();
+        code.brfalse(no_number);
+        code.ldloc(ANSWER);
+        code.call(throw, 1, false);
+        code.place(no_number);
+    }
     thrower.throw_if_failed(&mut code, id.into());
     let failed = hooks
         .end
