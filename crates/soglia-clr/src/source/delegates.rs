@@ -16,7 +16,7 @@ use std::{
 };
 
 use soglia_abi::{
-    ids::{ClassId, MdToken, ModuleId},
+    ids::{ClassId, FunctionId, MdToken, ModuleId},
     profiler::info::ICorProfilerInfo2,
 };
 use soglia_core::{
@@ -107,6 +107,8 @@ enum Why {
     NoDelegate,
     /// Nobody can tell how many bytes its arguments take.
     Arguments(Arc<TargetNames>),
+    /// The type tells nothing: the runtime's host makes its delegates, and the method tells who is called.
+    Method,
 }
 
 /// What wrappers ask with, and where they find the answer.
@@ -116,17 +118,54 @@ pub struct Words {
     pointer: usize,
     /// The CLR's handle of the delegate's type.
     class: usize,
+    /// Not 0, as an answer: the method of the delegate is wanted. Then the CLR's number of it.
+    method: usize,
 }
+
+/// The type of the delegates that `load_assembly_and_get_function_pointer` makes where it is given no type.
+const ENTRY: &str = "Internal.Runtime.InteropServices.ComponentActivator+ComponentEntryPoint";
 
 /// The pointer to hand to native code for a delegate. Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn pointer_of(words: *mut Words) -> isize {
     // SAFETY: the caller's own words, which nobody else knows.
     let words = unsafe { &mut *words };
-    words.pointer = boundary::fence(words.pointer, || trampoline_for(words.pointer, words.class));
+    words.method = 0;
+    let (pointer, class) = (words.pointer, words.class);
+    words.pointer = boundary::fence(pointer, || {
+        trampoline_for(pointer, class, || match target(class, Side::Managed) {
+            Err(Why::Method) => {
+                words.method = 1;
+                Err(Why::NoDelegate)
+            }
+            found => found,
+        })
+    });
     0
 }
 
-fn trampoline_for(pointer: usize, class: usize) -> usize {
+/// The same for a delegate whose method tells who is called. Called in preemptive mode; what it returns means nothing.
+pub extern "C" fn pointer_of_method(words: *mut Words) -> isize {
+    // SAFETY: the caller's own words, which nobody else knows.
+    let words = unsafe { &mut *words };
+    let (pointer, class, method) = (words.pointer, words.class, words.method);
+    words.pointer = boundary::fence(pointer, || {
+        trampoline_for(pointer, class, || {
+            let engine = engine::get().ok_or(Why::NoDelegate)?;
+            let found = clerk::ask(move || {
+                let names = engine.describe(FunctionId(method), Side::Managed);
+                describe(engine, ClassId(class), Side::Managed, Some(names))
+            });
+            found.unwrap_or(Err(Why::NoDelegate))
+        })
+    });
+    0
+}
+
+fn trampoline_for(
+    pointer: usize,
+    class: usize,
+    target: impl FnOnce() -> Result<Target, Why>,
+) -> usize {
     // A delegate on a native function that we watch: its pointer is that function's own.
     if let Some(native) = TRAMPOLINES.outward(pointer) {
         return native;
@@ -138,7 +177,7 @@ fn trampoline_for(pointer: usize, class: usize) -> usize {
             why = Some(Why::NoDelegate);
             return None;
         }
-        target(class, Side::Managed).map_err(|w| why = Some(w)).ok()
+        target().map_err(|w| why = Some(w)).ok()
     });
     made.unwrap_or_else(|| {
         let mut handed_on = HANDED_ON.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +265,7 @@ fn owner(class: usize) -> u64 {
 fn unseen(pointer: usize, side: Side, why: Option<Why>) -> usize {
     let (names, because) = match why {
         // What fails will be told by the CLR, what is native on both sides crosses nothing.
-        Some(Why::NoDelegate) => return pointer,
+        Some(Why::NoDelegate | Why::Method) => return pointer,
         Some(Why::Arguments(names)) => (names, "the size of its arguments is not known"),
         None => (Arc::default(), "there is no room for more trampolines"),
     };
@@ -259,14 +298,20 @@ fn target(class: usize, side: Side) -> Result<Target, Why> {
     drop(known);
     let engine = engine::get().ok_or(Why::NoDelegate)?;
     // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
-    let found = clerk::ask(move || describe(engine, ClassId(class), side));
+    let found = clerk::ask(move || describe(engine, ClassId(class), side, None));
     let found = found.unwrap_or(Err(Why::NoDelegate));
     let mut types = TYPES.write().unwrap_or_else(PoisonError::into_inner);
     types.get_or_insert_default().insert(key, found.clone());
     found
 }
 
-fn describe(engine: &Engine, class: ClassId, side: Side) -> Result<Target, Why> {
+/// `method`: who is called, if the type does not tell.
+fn describe(
+    engine: &Engine,
+    class: ClassId,
+    side: Side,
+    method: Option<TargetNames>,
+) -> Result<Target, Why> {
     let (module, token) = type_def(&engine.info2, class).ok_or(Why::NoDelegate)?;
     let import = types::metadata_of(engine, module).ok_or(Why::NoDelegate)?;
     let (name, mut invoke) = (wide("Invoke"), MdToken::default());
@@ -284,6 +329,14 @@ fn describe(engine: &Engine, class: ClassId, side: Side) -> Result<Target, Why> 
     if engine.tells && engine.scope == Scope::User && names.runtime_internal {
         return Err(Why::NoDelegate);
     }
+    let is_entry = || scope.class(token).is_some_and(|name| name == ENTRY);
+    let names = match method {
+        Some(method) => method,
+        None if side == Side::Managed && names.runtime_internal && is_entry() => {
+            return Err(Why::Method);
+        }
+        None => names,
+    };
     let signature = Before::of(&import, invoke).map_err(|_| Why::NoDelegate)?;
     let signature = MethodSig::parse(&signature.signature);
     let stack = signature

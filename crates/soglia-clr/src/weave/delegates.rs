@@ -9,8 +9,12 @@
 //!       words[0] = as it was                                                   words = stackalloc { p, handle of t }
 //!       words[1] = handle of the type of d                                     pointer_for(words)
 //!       pointer_of(words)                                                      p = words[0]
-//!       return words[0]                                                    }
-//!   }                                                                      as it was
+//!       if (words[2] != 0) {                                               }
+//!           words[2] = handle of the method of d                           as it was
+//!           pointer_of_method(words)
+//!       }
+//!       return words[0]
+//!   }
 //!                                                                      }
 //! ```
 //!
@@ -26,11 +30,12 @@ use super::{
     il::Code,
     sig,
 };
-use crate::source::delegates::{pointer_for, pointer_of, show_faces};
+use crate::source::delegates::{pointer_for, pointer_of, pointer_of_method, show_faces};
 
-/// Bytes of what we are asked with, and where in it the type's handle is.
-const WORDS: i32 = 16;
+/// Bytes of what we are asked with, and where in it the handles of the type and of the method are.
+const WORDS: i32 = 24;
 const HANDLE: i32 = 8;
+const METHOD: i32 = 16;
 
 /// Signatures of generic methods begin so, and those of methods that have a `this`.
 const GENERIC: u8 = 0x10;
@@ -157,6 +162,23 @@ impl CoreLib<'_> {
         Ok(())
     }
 
+    /// What leads from a delegate to the runtime's number of its method, step by step.
+    fn to_method_number(&self) -> Result<[MdToken; 3], String> {
+        Ok([
+            self.method("System.Delegate", "get_Method", &[THIS, 0, sig::CLASS])?,
+            self.method(
+                "System.Reflection.MethodBase",
+                "get_MethodHandle",
+                &[THIS, 0, sig::VALUE_TYPE],
+            )?,
+            self.method(
+                "System.RuntimeMethodHandle",
+                "ToIntPtr",
+                &[0, 1, sig::NATIVE_INT],
+            )?,
+        ])
+    }
+
     fn to_pointer(&self, method: MdToken, generic: Option<MdToken>) -> Result<Vec<u8>, String> {
         let before = self.body(method)?;
         let mut code = Code::new();
@@ -176,6 +198,25 @@ impl CoreLib<'_> {
         self.type_number(&mut code, &Of::Object)?;
         code.stind_i();
         self.call(&mut code, pointer_of)?;
+        if let (None, Ok([method_of, handle_of, number])) = (generic, self.to_method_number()) {
+            let done = code.label();
+            code.dup();
+            code.ldc_i4(METHOD);
+            code.add();
+            code.ldind_i();
+            code.brfalse(done);
+            code.dup();
+            code.dup();
+            code.ldc_i4(METHOD);
+            code.add();
+            code.ldarg(0);
+            code.callvirt(method_of, 1, true);
+            code.callvirt(handle_of, 1, true);
+            code.call(number, 1, true);
+            code.stind_i();
+            self.call(&mut code, pointer_of_method)?;
+            code.place(done);
+        }
         code.ldind_i();
         code.ret(true);
         finish(code, before.locals)

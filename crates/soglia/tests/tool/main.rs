@@ -10,6 +10,7 @@ mod callers;
 mod case;
 mod causes;
 mod check;
+mod components;
 mod deadline;
 mod delegates;
 mod endings;
