@@ -5,6 +5,7 @@
 //! before it is in managed code as never returned. The runtime tells of neither.
 
 mod callers;
+mod entries;
 mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -400,6 +401,7 @@ pub fn compare(reference: &[Model], woven: &Model, runs: Vec<Run>) -> Verdict {
             })
         })
         .collect();
+    entries::settle(&mut targets);
     targets.sort_by_key(|target| {
         let calls = target
             .counts

@@ -352,3 +352,30 @@ fn calls_that_only_one_saw_are_counted_apart() {
     assert_eq!(verdict.seen("forward"), (1, 2));
     assert_eq!(verdict.seen("reverse"), (0, 0));
 }
+
+#[test]
+fn methods_that_hostfxr_gives_are_compared_in_sum() {
+    let entry = "Internal.Runtime.InteropServices.ComponentActivator+ComponentEntryPoint.Invoke";
+    let of_type = |calls| TargetRow {
+        assembly: Some(CORELIB.into()),
+        runtime_internal: true,
+        ..row("reverse", entry, None, calls)
+    };
+    let methods = || {
+        vec![
+            row("reverse", "App.First", None, 3),
+            row("reverse", "App.Second", None, 5),
+        ]
+    };
+    let verdict = of(&[vec![of_type(8)]], methods());
+    assert!(verdict.agree);
+    assert_eq!(
+        outcomes(&verdict),
+        [
+            (Outcome::Same, "App.Second".to_owned()),
+            (Outcome::Same, "App.First".to_owned())
+        ]
+    );
+    assert!(!of(&[vec![of_type(9)]], methods()).agree);
+    assert!(!of(&[Vec::new()], methods()).agree);
+}
