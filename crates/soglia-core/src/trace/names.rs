@@ -93,12 +93,15 @@ const RECORD: usize = 160;
 /// What a slow call takes, of which there may be very many.
 const SLOW: usize = size_of::<SlowCall>();
 
+/// What stands for a run of native frames in a stack.
+pub const UNMANAGED: &str = "[unmanaged]";
+
 impl Names {
     /// The frames of a stack, innermost first.
     pub fn stack(&self, number: u32) -> Vec<&str> {
         let frames = self.stacks.get(&number).map_or(&[][..], Vec::as_slice);
         let text = |n: &u32| match n {
-            0 => "[unmanaged]",
+            0 => UNMANAGED,
             n => self.texts.get(n).map_or("?", String::as_str),
         };
         frames.iter().take(MOST_FRAMES).map(text).collect()

@@ -8,7 +8,7 @@ use soglia_core::{
     time::Scale,
     trace::{
         log::Record,
-        names::Names,
+        names::{Names, UNMANAGED},
         overdue::{Done, HowEnded, Overdue},
     },
 };
@@ -100,7 +100,7 @@ impl OverdueReport {
             return self.stack.first().map(String::as_str);
         }
         let (inside, outside) = (self.nested.div_ceil(2) as usize, (self.depth / 2) as usize);
-        let mut stretches = self.stack.split(|frame| frame == NATIVE);
+        let mut stretches = self.stack.split(|frame| frame == UNMANAGED);
         // Behind the last one, the thread begins in native code.
         let callers = stretches
             .clone()
@@ -111,9 +111,6 @@ impl OverdueReport {
         frames.first().map(String::as_str)
     }
 }
-
-/// What stands for native frames in a stack.
-const NATIVE: &str = "[unmanaged]";
 
 /// The deadlines of a recording.
 pub(super) fn deadlines(names: &Names) -> Option<Deadlines> {

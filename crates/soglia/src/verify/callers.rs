@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use soglia_core::trace::names::UNMANAGED;
 
 use super::{Both, Key};
 use crate::model::Model;
@@ -29,14 +30,22 @@ fn seen(model: &Model, is_reference: bool, scope: &str) -> Seen {
         !row.runtime_internal && row.method.is_some() && row.direction == "forward"
     };
     let named = model.targets.iter().filter(own).map(|row| {
-        let frames = row
-            .first_caller
-            .iter()
-            .filter(|frame| !is_of_framework(frame));
-        let callers = (row.name(), frames.cloned().collect());
+        let callers = (row.name(), of_program(&row.first_caller));
         (Key::of(row, is_reference, scope), callers)
     });
     named.collect()
+}
+
+/// The frames of a stack without those of the framework, and with one run of native frames where only such frames were between two.
+fn of_program(stack: &[String]) -> Vec<String> {
+    let mut callers: Vec<String> = Vec::new();
+    for frame in stack.iter().filter(|frame| !is_of_framework(frame)) {
+        let above = callers.last().map_or(UNMANAGED, String::as_str);
+        if frame != UNMANAGED || above != UNMANAGED {
+            callers.push(frame.clone());
+        }
+    }
+    callers
 }
 
 /// Under `woven` the framework is precompiled, and some of its methods are compiled into others.
