@@ -65,8 +65,14 @@ fn only(thread: u32, doing: Doing) -> Look {
     })
 }
 
+/// How many wait is counted for the whole process: models that ran side by side would see one another's.
+static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 /// Runs the body in all orders with at most so many threads stopped where they could have gone on. Zero: however many.
 fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
+    let _alone = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(sync::PoisonError::into_inner);
     let mut builder = Builder::new();
     builder.preemption_bound = (preemptions != 0).then_some(preemptions);
     builder.max_branches = 20_000;
