@@ -246,19 +246,48 @@ impl<'a> CoreLib<'a> {
     }
 
     fn field_of(&self, class: &str, name: &str, signature: &[u8]) -> Result<MdToken, String> {
-        let token = self.class(class)?;
-        let (wide, mut field) = (wide(name), MdToken::default());
-        let size = signature.len() as u32;
-        // SAFETY: a zero-terminated name, a signature of that size, a pointer to a local.
+        let (class_token, wide) = (self.class(class)?, wide(name));
+        // `FindField` would make a table of all members of CoreLib first, which takes milliseconds.
+        let fields = enumerated(self.import, |handle, into, room, count| {
+            // SAFETY: a zero-terminated name; the pointers that `enumerated` passes are good.
+            unsafe {
+                self.import.EnumFieldsWithName(
+                    handle,
+                    class_token,
+                    wide.as_ptr(),
+                    into,
+                    room,
+                    count,
+                )
+            }
+        });
+        fields
+            .into_iter()
+            .find(|field| self.field_signature(*field).as_deref() == Some(signature))
+            .ok_or_else(|| format!("System.Private.CoreLib has no {class}.{name}"))
+    }
+
+    fn field_signature(&self, field: MdToken) -> Option<Vec<u8>> {
+        let (mut blob, mut size) = (std::ptr::null(), 0);
+        let nothing = std::ptr::null_mut::<u32>();
+        // SAFETY: a field of this module, pointers to locals, null where nothing is asked.
         let answer = unsafe {
-            let signature = signature.as_ptr();
-            self.import
-                .FindField(token, wide.as_ptr(), signature, size, &raw mut field)
+            self.import.GetFieldProps(
+                field,
+                nothing.cast(),
+                nothing.cast(),
+                0,
+                nothing,
+                nothing,
+                &raw mut blob,
+                &raw mut size,
+                nothing,
+                nothing.cast(),
+                nothing,
+            )
         };
-        match answer.is_ok() {
-            true => Ok(field),
-            false => Err(format!("System.Private.CoreLib has no {class}.{name}")),
-        }
+        // SAFETY: the metadata are that long there, now.
+        answer.is_ok().then(|| unsafe { bytes(blob, size) })
     }
 
     fn signature(&self) -> Result<Ask, String> {
