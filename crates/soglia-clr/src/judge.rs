@@ -16,7 +16,8 @@
 //! So the P/Invoke of a function that is refused is never linked, and one that was not judged yet cannot be called around its
 //! wrapper. Function pointers are judged at their first call on a task, and when a delegate is made of one.
 //!
-//! Refusals have numbers, which are HRESULTs of soglia's own: `Marshal.ThrowExceptionForHR` throws the policy's exception for them.
+//! Each refusal has a number, which is an HRESULT that only soglia uses.
+//! `Marshal.ThrowExceptionForHR` throws the policy's exception for it.
 
 use std::{
     cell::Cell,
@@ -93,7 +94,7 @@ fn number(refusal: Refusal) -> i32 {
 
 /// What is to be thrown for a number. Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn thrown(words: *mut Thrown) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: the caller's own words, which no other code knows.
     let words = unsafe { &mut *words };
     let number = words.exception as i32;
     (words.exception, words.message, words.fatal) = (0, [0].as_ptr(), 0);
@@ -233,7 +234,7 @@ pub extern "C" fn unlinked(of: i64) {
 /// What CoreLib asks with when the runtime wants a library, and where it finds the answer.
 #[repr(C)]
 pub struct Link {
-    /// The module was made at run time; then: 0: go on as if nobody had asked, 1: find the library, below: throw that.
+    /// The module was made at run time; then: 0: go on without an answer of ours, 1: find the library, below 0: throw that.
     pub verdict: isize,
     /// The runtime's assembly.
     pub assembly: usize,
@@ -244,7 +245,7 @@ pub struct Link {
 
 /// The runtime wants a library. Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn asked(words: *mut Link) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: the caller's own words, which no other code knows.
     let words = unsafe { &mut *words };
     let is_dynamic = words.verdict != 0;
     words.verdict = 0;
@@ -278,7 +279,7 @@ pub extern "C" fn asked(words: *mut Link) -> isize {
 
 /// The library was found, or none. Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn found(words: *mut Link) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: the caller's own words, which no other code knows.
     let words = unsafe { &mut *words };
     PERMIT.set((0, false));
     let refused = boundary::fence(MARK, || {

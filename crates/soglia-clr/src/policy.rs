@@ -37,7 +37,7 @@ pub struct Ruling {
     pub gate: Option<(Gate, Refusal)>,
     /// They go elsewhere.
     pub redirect: Option<Destination>,
-    /// They are told to nobody: only what they lead to is judged.
+    /// They are not recorded: only what they lead to is judged.
     pub unwatched: bool,
 }
 

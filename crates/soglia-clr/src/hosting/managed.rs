@@ -200,7 +200,7 @@ pub fn end(execution: isize) {
     }
 }
 
-/// Nobody asks about it any more. On any thread; nothing in there waits.
+/// No code asks about it any more. On any thread; nothing in there waits.
 pub fn forget_execution(execution: isize) {
     if let Some(functions) = FUNCTIONS.get() {
         // SAFETY: of Hosting.cs; what `begin` gave, once.

@@ -170,13 +170,13 @@ impl<T: Class> Drop for Held<T> {
     }
 }
 
-/// An object that nobody uses, and what frees it if that is still so.
+/// An object without users, and what frees it if it still has none.
 struct Grave {
     object: *mut c_void,
     free: unsafe fn(*mut c_void),
 }
 
-// SAFETY: objects may be used on any thread, as the hosting API has it; nobody uses these.
+// SAFETY: objects may be used on any thread, as the hosting API has it; these have no users.
 unsafe impl Send for Grave {}
 
 static GRAVES: Mutex<VecDeque<Grave>> = Mutex::new(VecDeque::new());
@@ -186,7 +186,7 @@ fn bury<T: Class>(object: NonNull<Object<T>>) {
     /// A buried object of that class, taken out of the graves.
     unsafe fn free<T: Class>(object: *mut c_void) {
         let object = object.cast::<Object<T>>();
-        // SAFETY: not freed before: nobody else takes it out.
+        // SAFETY: not freed before: no other code takes it out.
         unsafe {
             (*object).is_buried.store(false, Release);
             // A host has gone on using it, against the rules: it lives on, until it is released again.
@@ -348,7 +348,7 @@ mod tests {
         }
         bury_others(ROOM - 1);
         assert!(works(object));
-        // Used once more: it is not taken from whoever does.
+        // It is in use once more, so its user keeps it.
         let again: IUnknown = {
             // SAFETY: an object of this test's own.
             let lent = unsafe { IEnumUnknown::from_raw_borrowed(&object) }.unwrap();

@@ -203,7 +203,8 @@ impl Manager {
         })
     }
 
-    /// Hands the calling thread's slot to whoever waits for one. Whether anybody did.
+    /// Hands the calling thread's slot to the first task that waits for one.
+    /// Returns whether a task waited.
     fn gives_way(&self) -> bool {
         let mut gave = false;
         let _ = self.own(|slots, task| {

@@ -127,7 +127,7 @@ const ENTRY: &str = "Internal.Runtime.InteropServices.ComponentActivator+Compone
 
 /// The pointer to hand to native code for a delegate. Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn pointer_of(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: the caller's own words, which no other code knows.
     let words = unsafe { &mut *words };
     words.method = 0;
     let (pointer, class) = (words.pointer, words.class);
@@ -145,7 +145,7 @@ pub extern "C" fn pointer_of(words: *mut Words) -> isize {
 
 /// The same for a delegate whose method tells who is called. Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn pointer_of_method(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: the caller's own words, which no other code knows.
     let words = unsafe { &mut *words };
     let (pointer, class, method) = (words.pointer, words.class, words.method);
     words.pointer = boundary::fence(pointer, || {
@@ -189,7 +189,7 @@ fn trampoline_for(
 /// The pointer to make a delegate of, where managed code has another; or in the place of the type, what to throw instead (below
 /// 0). Called in preemptive mode; what it returns means nothing.
 pub extern "C" fn pointer_for(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: the caller's own words, which no other code knows.
     let words = unsafe { &mut *words };
     let (pointer, class) = (words.pointer, words.class);
     let refused = boundary::fence(judge::MARK, || refusal_for(pointer, class));
