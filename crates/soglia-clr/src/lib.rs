@@ -19,7 +19,6 @@
 //! | [`stacks`] | who called | first call of a target, slow calls |
 //! | [`tail_calls`] | keeps the frames that stacks have to show | start |
 //! | [`targets`] | who is called, and where that lies | first call of a target, and again when objects were unloaded |
-//! | [`trampolines`] | function pointers that tell of calls and pass them on | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`types`] | what a signature names, in whichever module that is | load of a module, first call |
 //! | [`version`] | which runtime this is | start |
 //! | [`hosting`] | starts .NET for a host, as mscoree.dll did | the host asks |
@@ -54,7 +53,6 @@ mod targets;
 mod tell;
 mod threads;
 mod tls;
-mod trampolines;
 mod types;
 mod version;
 mod weave;

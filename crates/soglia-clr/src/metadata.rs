@@ -9,9 +9,10 @@ use soglia_abi::{
     },
 };
 use soglia_core::crossing::Side;
+use soglia_il::sig::is_unmanaged;
 use windows_core::Interface;
 
-use crate::weave::{Method, before::has_attribute, sig::is_unmanaged};
+use crate::weave::{Method, before::has_attribute};
 
 /// What callbacks are marked with.
 pub const CALLBACK: &str = "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute";

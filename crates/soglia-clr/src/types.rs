@@ -11,15 +11,13 @@ use soglia_abi::{
         metadata_assembly::IMetaDataAssemblyImport,
     },
 };
+use soglia_il::sig::{self, MethodSig};
 use windows_core::Interface;
 
 use crate::{
     engine::Engine,
     metadata::string,
-    weave::{
-        before::{bytes, enumerated, marshalling, wide},
-        sig::{self, MethodSig},
-    },
+    weave::before::{bytes, enumerated, marshalling, wide},
 };
 
 /// A type, in the module that defines it.

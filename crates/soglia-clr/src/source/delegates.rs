@@ -1,6 +1,6 @@
 //! Delegates that become native function pointers, and native function pointers that become delegates.
 //!
-//! CoreLib asks, at each such moment ([`weave::delegates`]), which pointer to hand on: it is one of [`crate::trampolines`], which tells of
+//! CoreLib asks, at each such moment ([`weave::delegates`]), which pointer to hand on: it is one of [`soglia_trampolines`], which tells of
 //! the calls through it. With the question comes the CLR's handle of the delegate's type; from it come the target's names and
 //! the bytes of its arguments, asked once per type.
 //!
@@ -23,6 +23,8 @@ use soglia_core::{
     crossing::Side,
     trace::log::{TargetNames, Unwatched},
 };
+use soglia_il::sig::MethodSig;
+use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
 
 use super::woven;
 use crate::{
@@ -32,9 +34,8 @@ use crate::{
     names::{describe_method, is_of_framework},
     objects,
     tell::hooks,
-    trampolines::{Common, Hooks, Target, Trampolines},
     types,
-    weave::{self, before::Before, before::wide, sig::MethodSig},
+    weave::{self, before::Before, before::wide},
 };
 
 static TRAMPOLINES: Trampolines =
@@ -43,7 +44,7 @@ static TRAMPOLINES: Trampolines =
 /// What native code calls in place of a delegate's thunk.
 struct Callbacks;
 
-impl Hooks for Callbacks {
+impl CallHooks for Callbacks {
     extern "C" fn open(id: i64, _thunk: usize) -> i32 {
         if hooks::on() {
             return hooks::reverse_enter(id);
@@ -64,7 +65,7 @@ impl Hooks for Callbacks {
 /// What a delegate calls in place of a native function.
 struct Outward;
 
-impl Hooks for Outward {
+impl CallHooks for Outward {
     extern "C" fn open(id: i64, function: usize) -> i32 {
         if hooks::on() {
             return hooks::outward_leave(id, function);
@@ -92,7 +93,7 @@ pub fn show_faces(shown: bool) {
 
 /// Targets by the CLR's handle of the delegate type. Emptied when a module is unloaded: handles may be given again.
 static TYPES: RwLock<Option<Types>> = RwLock::new(None);
-type Types = HashMap<(usize, Side), Result<Target, Why>>;
+type Types = HashMap<(usize, Side), Result<Callee, Why>>;
 
 /// Calls that were registered here: a type that is loaded again is the same call again.
 static CALLS: Mutex<Option<HashMap<TargetNames, i64>>> = Mutex::new(None);
@@ -164,7 +165,7 @@ pub extern "C" fn pointer_of_method(words: *mut Words) -> isize {
 fn trampoline_for(
     pointer: usize,
     class: usize,
-    target: impl FnOnce() -> Result<Target, Why>,
+    target: impl FnOnce() -> Result<Callee, Why>,
 ) -> usize {
     // A delegate on a native function that we watch: its pointer is that function's own.
     if let Some(native) = TRAMPOLINES.outward(pointer) {
@@ -289,7 +290,7 @@ fn unseen(pointer: usize, side: Side, why: Option<Why>) -> usize {
 }
 
 /// What calls through delegates of this type are, on this side.
-fn target(class: usize, side: Side) -> Result<Target, Why> {
+fn target(class: usize, side: Side) -> Result<Callee, Why> {
     let key = (class, side);
     let known = TYPES.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = known.as_ref().and_then(|types| types.get(&key)) {
@@ -311,7 +312,7 @@ fn describe(
     class: ClassId,
     side: Side,
     method: Option<TargetNames>,
-) -> Result<Target, Why> {
+) -> Result<Callee, Why> {
     let (module, token) = type_def(&engine.info2, class).ok_or(Why::NoDelegate)?;
     let import = types::metadata_of(engine, module).ok_or(Why::NoDelegate)?;
     let (name, mut invoke) = (wide("Invoke"), MdToken::default());
@@ -349,7 +350,7 @@ fn describe(
         .get_or_insert_default()
         .entry(names)
         .or_insert_with_key(|names| weave::add(names.clone()).into());
-    Ok(Target {
+    Ok(Callee {
         id,
         stack,
         in_memory,

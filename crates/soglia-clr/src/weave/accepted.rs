@@ -23,12 +23,12 @@ use soglia_core::{
     crossing::Side,
     trace::log::{Record, Unwatched},
 };
+use soglia_il::sig::{self, MethodSig};
 use windows_core::Interface;
 
 use super::{
     Method,
     before::{Before, Import, LONGEST, attribute, enumerated, has_attribute},
-    sig::{self, MethodSig},
 };
 use crate::{
     engine::Engine,

@@ -12,17 +12,19 @@ use soglia_abi::{
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic},
 };
 use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
+use soglia_il::{
+    asm::{Code, Hook, Pair},
+    body,
+    sig::{self, MethodSig},
+};
 
 use super::{
     added,
     before::{Before, Error, Import, has_attribute},
-    body,
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
-    il::{Code, Hook, Pair},
     pointers,
     ruled::How,
-    sig::{self, MethodSig},
 };
 use crate::{
     engine::Engine,

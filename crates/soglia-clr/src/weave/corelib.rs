@@ -17,15 +17,14 @@ use soglia_core::{
     crossing::Side,
     trace::log::{Record, Unwatched},
 };
+use soglia_il::{asm::Code, body, r2r, sig};
 use windows_core::Interface;
 
 use super::{
     before::{Before, Error, bytes, enumerated, wide},
-    body, delegates,
+    delegates,
     emit::Emitter,
-    hidden,
-    il::Code,
-    judged, occasions, r2r, sig, traces,
+    hidden, judged, occasions, traces,
 };
 use crate::{engine::Engine, metadata::Scope, required};
 

@@ -19,17 +19,14 @@
 //! ```
 //!
 //! On .NET 9 and later it is the method inside the second one that is changed, for there the fields of structs pass too. Before, that is
-//! no IL; so the CLR must know our pointers by itself, see [`crate::trampolines`].
+//! no IL; so the CLR must know our pointers by itself, see [`soglia_trampolines`].
 
 use std::collections::HashSet;
 
 use soglia_abi::ids::MdToken;
+use soglia_il::{asm::Code, sig};
 
-use super::{
-    corelib::{CoreLib, finish},
-    il::Code,
-    sig,
-};
+use super::corelib::{CoreLib, finish};
 use crate::source::delegates::{pointer_for, pointer_of, pointer_of_method, show_faces};
 
 /// Bytes of what we are asked with, and where in it the handles of the type and of the method are.

@@ -17,9 +17,9 @@ use soglia_abi::{
     profiler::info_later::ICorProfilerInfo8,
 };
 use soglia_core::{crossing::Side, trace::log::Unwatched};
+use soglia_il::body;
 use windows_core::Interface;
 
-use super::body;
 use crate::{
     engine::Engine,
     metadata::{Scope, string},

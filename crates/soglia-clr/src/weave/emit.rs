@@ -17,6 +17,7 @@ use soglia_abi::{
     },
 };
 use soglia_core::policy::Destination;
+use soglia_il::sig;
 use windows_core::Interface;
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     before::{
         Error, Import, Parameter, attributes, bytes, check, marshalling, parameters, some_rva, wide,
     },
-    corelib, sig,
+    corelib,
 };
 use crate::engine::Engine;
 

@@ -19,12 +19,12 @@ use soglia_abi::{
     ids::{FunctionId, MdToken, ModuleId},
     profiler::metadata::IMetaDataImport2,
 };
+use soglia_il::leads::{self, How};
 use windows_core::Interface;
 
 use super::{
     before::Before,
     instance,
-    leads::{self, How},
     reach::{METHOD_DEF, Place, Search, TABLE},
 };
 use crate::{engine::Engine, metadata::Scope};

@@ -12,12 +12,11 @@ use std::{collections::HashSet, ffi::c_void};
 
 use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
 use soglia_core::trace::log::Record;
+use soglia_il::{asm::Code, sig};
 
 use super::{
     added,
     corelib::{CoreLib, finish},
-    il::Code,
-    sig,
 };
 use crate::{
     boundary, clerk,

@@ -1,8 +1,9 @@
 //! How hooks are called from a module: one signature for `calli` of each kind.
 
 use soglia_abi::ids::MdToken;
+use soglia_il::{asm::Hook, sig};
 
-use super::{before::Error, emit::Emitter, il::Hook, sig};
+use super::{before::Error, emit::Emitter};
 
 /// The signatures of hooks that take the same arguments.
 pub(super) struct Signatures {

@@ -1,8 +1,8 @@
 //! What the type variables of a generic method stand for, in the code that is compiled.
 
 use soglia_abi::ids::{ClassId, FunctionId, MdToken, ModuleId};
+use soglia_il::leads;
 
-use super::leads;
 use crate::{engine::Engine, metadata::Scope};
 
 /// Type arguments that are looked at.

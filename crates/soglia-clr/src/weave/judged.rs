@@ -31,12 +31,9 @@ use soglia_abi::{
     ids::MdToken,
 };
 use soglia_core::policy::Exception;
+use soglia_il::{asm::Code, r2r, sig};
 
-use super::{
-    corelib::{CoreLib, finish},
-    il::Code,
-    r2r, sig,
-};
+use super::corelib::{CoreLib, finish};
 use crate::{
     engine::Engine,
     judge::{self, Link, MARK, MASK, Thrown},

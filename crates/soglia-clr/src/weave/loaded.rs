@@ -7,9 +7,10 @@ use soglia_abi::{
     profiler::info::ICorProfilerInfo3,
 };
 use soglia_core::trace::log::Scope as Watched;
+use soglia_il::r2r;
 use windows_core::Interface;
 
-use super::{MODULE_FLAT, MODULE_NGEN, r2r};
+use super::{MODULE_FLAT, MODULE_NGEN};
 use crate::{engine::Engine, metadata::string, names::is_of_framework};
 
 /// A module as the CLR tells of it.

@@ -12,15 +12,13 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`sig`], [`il`] | bytes of signatures and of method bodies |
-//! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
 //! | [`before`] | what the metadata of a module say of a method |
 //! | [`accepted`] | which methods the runtime itself accepts as what they say they are |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`hooks`] | how hooks are called from a module |
 //! | [`around`], [`told`] | what is put around a call, and around one that a host is told of |
 //! | [`ruled`] | what a policy puts in the place of a call, or in front of it |
-//! | [`body`], [`pointers`] | calls by function pointer in method bodies, and what is put in their place |
+//! | [`pointers`] | what is put in the place of calls by function pointer |
 //! | [`corelib`] | changes of methods of System.Private.CoreLib |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | [`judged`] | where CoreLib looks for libraries and takes in code that is made at run time, for policies |
@@ -29,7 +27,7 @@
 //! | [`traces`] | stack traces with files and lines |
 //! | [`hidden`] | where CoreLib would come upon what was woven |
 //! | [`dynamic`] | what is made at run time, where nothing is woven |
-//! | [`frames`], [`reach`], [`leads`], [`references`], [`instance`] | which methods keep a frame of their own, since stacks have to show it |
+//! | [`frames`], [`reach`], [`references`], [`instance`] | which methods keep a frame of their own, since stacks have to show it |
 //! | this | which modules and methods, and what became of them |
 //!
 //! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
@@ -40,7 +38,6 @@ mod accepted;
 mod added;
 mod around;
 pub mod before;
-pub mod body;
 mod corelib;
 mod delegates;
 pub mod dynamic;
@@ -48,18 +45,14 @@ mod emit;
 pub mod frames;
 mod hidden;
 mod hooks;
-pub mod il;
 mod instance;
 mod judged;
-mod leads;
 mod loaded;
 mod occasions;
 mod pointers;
-pub mod r2r;
 mod reach;
 mod references;
 mod ruled;
-pub mod sig;
 mod told;
 mod traces;
 mod turns;
@@ -76,6 +69,7 @@ use soglia_core::{
     crossing::Side,
     trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
 };
+use soglia_il::r2r;
 
 use crate::{
     boundary, clerk,

@@ -25,14 +25,16 @@ use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPrivate, mdStatic},
 };
+use soglia_il::{
+    asm::{Code, Label},
+    body::Plain,
+    sig::{self, MethodSig, THIS},
+};
 
 use super::{
     before::{Before, Error},
-    body::Plain,
     corelib::{CoreLib, Function, finish},
     emit::{Emitter, NewMethod},
-    il::{Code, Label},
-    sig::{self, MethodSig, THIS},
     turns,
 };
 use crate::{

@@ -24,14 +24,16 @@ use soglia_abi::{
     profiler::metadata_flags::{mdHideBySig, mdPublic, mdStatic},
 };
 use soglia_core::trace::log::TargetNames;
+use soglia_il::{
+    asm::{Code, Hook, Pair},
+    body,
+    sig::{self, MethodSig},
+};
 
 use super::{
     before::Error,
-    body,
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
-    il::{Code, Hook, Pair},
-    sig::{self, MethodSig},
     told,
 };
 use crate::source::woven;

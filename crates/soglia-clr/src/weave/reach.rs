@@ -12,11 +12,11 @@ use soglia_abi::{
         },
     },
 };
+use soglia_il::leads::{self, How, Lead};
 
 use super::{
     before::{Before, enumerated, wide},
     frames::{self, body, import_of},
-    leads::{self, How, Lead},
     references::{
         Arguments, Generic, field_class, member_ref, type_def, type_flags, type_ref, type_spec,
     },

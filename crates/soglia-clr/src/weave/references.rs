@@ -1,11 +1,9 @@
 //! What the code of a module refers to: types, methods and fields by reference.
 
 use soglia_abi::{ids::MdToken, profiler::metadata::IMetaDataImport};
+use soglia_il::sig;
 
-use super::{
-    before::{bytes, cut, wide},
-    sig,
-};
+use super::before::{bytes, cut, wide};
 
 const TYPE_REF: u32 = 0x0100_0000;
 const TABLE: u32 = 0xFF00_0000;

@@ -4,13 +4,15 @@ use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle},
 };
+use soglia_il::{
+    asm::Code,
+    sig::{self, MethodSig},
+};
 
 use super::{
     around::{Call, NO_INLINING, PRESERVE_SIG, Refusal, Weaver},
     before::{self, Before, Error, has_attribute, wide},
     emit::{Emitter, GLOBAL, NewMethod},
-    il::Code,
-    sig::{self, MethodSig},
     told,
 };
 use crate::{

@@ -36,13 +36,15 @@ use std::{
 
 use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
 use soglia_core::trace::log::Record;
+use soglia_il::{
+    asm::Code,
+    body,
+    sig::{self, MethodSig},
+};
 
 use super::{
     added::{self, Part},
-    body,
     corelib::CoreLib,
-    il::Code,
-    sig::{self, MethodSig},
 };
 use crate::{
     boundary, clerk,

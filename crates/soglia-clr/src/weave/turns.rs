@@ -11,12 +11,11 @@
 //! `Thread.Yield` and `Thread.Sleep`, to which all spinning leads, are occasions of their own ([`super::occasions`]).
 
 use soglia_abi::ids::MdToken;
+use soglia_il::{asm::Code, sig::MethodSig};
 
 use super::{
     corelib::CoreLib,
-    il::Code,
     occasions::{Done, tell},
-    sig::MethodSig,
 };
 use crate::{hosting::slots, tell::occasions};
 

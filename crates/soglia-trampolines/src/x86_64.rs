@@ -15,10 +15,10 @@ use std::{
 
 use super::{CLR_THUNK, CODE, FACE, THUNKS};
 
-/// What a trampoline tells, before and after. The id is that of its [`super::Target`], `original` what is called between.
+/// What a trampoline tells, before and after. The id is that of its [`super::Callee`], `original` what is called between.
 ///
 /// Neither may unwind, and both keep errno. They run wherever native code calls from, so also on threads that were never managed.
-pub trait Hooks {
+pub trait CallHooks {
     /// Before. Below 0: the call is not made, and returns zeros.
     extern "C" fn open(id: i64, original: usize) -> i32;
     /// After, with what `open` has answered. Not told if the call ends in another way than by its return, or is not made.
@@ -31,7 +31,7 @@ pub struct Common(unsafe extern "C" fn());
 
 impl Common {
     /// With these hooks.
-    pub const fn of<H: Hooks>() -> Self {
+    pub const fn of<H: CallHooks>() -> Self {
         Self(common::<H>)
     }
 
@@ -81,7 +81,7 @@ global_asm!(
 /// Of ymm and zmm registers the upper parts are left to chance: the CLR passes nothing in them. rax is the number of vector registers
 /// where the callee takes any number of arguments, and r10 is what some compilers pass to nested functions.
 #[unsafe(naked)]
-unsafe extern "C" fn common<H: Hooks>() {
+unsafe extern "C" fn common<H: CallHooks>() {
     naked_asm!(
         ".cfi_startproc",
         "endbr64",

@@ -36,7 +36,7 @@ fn ravage() {
 /// What is answered before a call, to come back after it. Calls with an id below 0 are refused.
 const ANSWER: i32 = 0x7654_3210;
 
-impl Hooks for Callbacks {
+impl CallHooks for Callbacks {
     extern "C" fn open(id: i64, original: usize) -> i32 {
         tell('R', id, original);
         if id < 0 { -1 } else { ANSWER }
@@ -47,7 +47,7 @@ impl Hooks for Callbacks {
     }
 }
 
-impl Hooks for Outward {
+impl CallHooks for Outward {
     extern "C" fn open(id: i64, original: usize) -> i32 {
         tell('L', id, original);
         ANSWER
@@ -66,17 +66,17 @@ fn reverse(
     t: &Trampolines,
     thunk: usize,
     owner: u64,
-    target: impl FnOnce() -> Option<Target>,
+    target: impl FnOnce() -> Option<Callee>,
 ) -> usize {
     t.reverse(thunk, owner, false, target).unwrap()
 }
 
-fn forward(t: &Trampolines, native: usize, target: Target) -> usize {
+fn forward(t: &Trampolines, native: usize, target: Callee) -> usize {
     t.forward(native, target).unwrap()
 }
 
-fn target(id: i64, stack: usize) -> Option<Target> {
-    Some(Target {
+fn target(id: i64, stack: usize) -> Option<Callee> {
+    Some(Callee {
         id,
         stack,
         in_memory: false,
@@ -110,7 +110,7 @@ fn a_refused_call_is_not_made_and_returns_zeros() {
     let t = trampolines();
     let of = |id: usize| never as *const () as usize + 16 * id;
     let refused = |id: usize, in_memory| {
-        let target = Target {
+        let target = Callee {
             id: -1,
             stack: 16,
             in_memory,
@@ -146,7 +146,7 @@ fn a_call_passes_through_and_is_told_before_and_after() {
     let out = forward(
         &t,
         original,
-        Target {
+        Callee {
             id: 9,
             stack: 0,
             in_memory: false,
@@ -291,7 +291,7 @@ fn results_come_back_in_whatever_registers_they_are() {
         forward(
             &t,
             function as usize,
-            Target {
+            Callee {
                 id: 1,
                 stack: 0,
                 in_memory: false,
@@ -323,7 +323,7 @@ fn functions_of_any_number_of_arguments_are_called() {
     let made = forward(
         &t,
         libc::snprintf as *const () as usize,
-        Target {
+        Callee {
             id: 1,
             stack: 64,
             in_memory: false,
@@ -361,7 +361,7 @@ fn the_same_pointer_has_the_same_trampoline() {
     let out = forward(
         &t,
         0x1000,
-        Target {
+        Callee {
             id: 1,
             stack: 0,
             in_memory: false,
@@ -371,7 +371,7 @@ fn the_same_pointer_has_the_same_trampoline() {
         forward(
             &t,
             0x1000,
-            Target {
+            Callee {
                 id: 1,
                 stack: 0,
                 in_memory: false
@@ -383,7 +383,7 @@ fn the_same_pointer_has_the_same_trampoline() {
         forward(
             &t,
             0x1000,
-            Target {
+            Callee {
                 id: 2,
                 stack: 0,
                 in_memory: false
@@ -465,7 +465,7 @@ fn a_face_looks_like_its_thunk_and_leads_to_the_trampoline() {
         forward(
             &t,
             0x1000 + n,
-            Target {
+            Callee {
                 id: 1,
                 stack: 0,
                 in_memory: false,

@@ -25,11 +25,15 @@
 //! Where there can be no trampoline (another CPU, no room, a file that cannot be mapped) the pointer itself is handed on: what goes by it
 //! is not seen.
 
-#[cfg(target_arch = "x86_64")]
-#[path = "trampolines/x86_64.rs"]
-mod machine;
+#![allow(
+    unsafe_code,
+    reason = "maps executable memory, and is machine code in part"
+)]
+
 #[cfg(not(target_arch = "x86_64"))]
-#[path = "trampolines/none.rs"]
+compile_error!("soglia-trampolines has thunks for x86_64 only");
+
+#[path = "x86_64.rs"]
 mod machine;
 
 use std::{
@@ -44,7 +48,7 @@ use std::{
     },
 };
 
-pub use machine::{Common, Hooks};
+pub use machine::{CallHooks, Common};
 
 /// Thunks of a block, and the bytes that they and their slots take: whole pages, slots and thunks in step.
 const THUNKS: usize = 1024;
@@ -78,7 +82,7 @@ struct Slot {
 
 /// What is behind a trampoline, for hooks and for the common code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct Callee {
     /// The woven call.
     pub id: i64,
     /// Bytes of arguments on the stack, at most. More are harmless as long as the stack has them.
@@ -87,7 +91,7 @@ pub struct Target {
     pub in_memory: bool,
 }
 
-impl Target {
+impl Callee {
     fn word(self) -> usize {
         self.stack.next_multiple_of(16) | usize::from(self.in_memory)
     }
@@ -150,7 +154,7 @@ impl Trampolines {
         thunk: usize,
         owner: u64,
         face: bool,
-        target: impl FnOnce() -> Option<Target>,
+        target: impl FnOnce() -> Option<Callee>,
     ) -> Option<usize> {
         let table = &self.reverse[shard(thunk)];
         let known = read(table).get(&thunk).copied();
@@ -176,7 +180,7 @@ impl Trampolines {
 
     /// The trampoline for a native function that managed code calls through a delegate. The same one always for the same
     /// function and call. `None`: there is no room. Takes a lock.
-    pub fn forward(&self, native: usize, target: Target) -> Option<usize> {
+    pub fn forward(&self, native: usize, target: Callee) -> Option<usize> {
         let key = (native, target.id);
         let table = &self.forward[shard(native)];
         let known = read(table).get(&key).copied();
@@ -226,7 +230,7 @@ impl Trampolines {
         (index < self.made.load(Acquire)).then(|| unsafe { &*slot_at(base, index) })
     }
 
-    fn make(&self, common: Common, original: usize, target: Target, face: bool) -> Option<usize> {
+    fn make(&self, common: Common, original: usize, target: Callee, face: bool) -> Option<usize> {
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let index = self.made.load(Relaxed);
         if index >= MOST || self.full.load(Relaxed) {
@@ -353,5 +357,5 @@ impl Hasher for Mix {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 mod tests;

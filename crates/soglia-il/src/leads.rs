@@ -4,7 +4,7 @@
 
 use soglia_abi::ids::MdToken;
 
-use super::{
+use crate::{
     body::{code, next},
     sig::{self, MethodSig},
 };

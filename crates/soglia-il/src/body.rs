@@ -196,7 +196,7 @@ pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
 }
 
 /// Where the instruction behind this one begins. `None`: there is no such instruction, or it reaches over the end.
-pub(super) fn next(code: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn next(code: &[u8], at: usize) -> Option<usize> {
     let length = match *code.get(at)? {
         WIDE => 2 + wide_operand(*code.get(at + 1)?)?,
         SWITCH => {
@@ -209,7 +209,7 @@ pub(super) fn next(code: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Where the code of a body begins and ends.
-pub(super) fn code(body: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn code(body: &[u8]) -> Option<(usize, usize)> {
     let first = *body.first()?;
     let (start, size) = if first & 0x3 == TINY {
         (1, usize::from(first >> 2))

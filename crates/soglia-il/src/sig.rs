@@ -21,8 +21,9 @@ pub const NATIVE_INT: u8 = 0x18;
 pub const STRING: u8 = 0x0E;
 /// `void`.
 pub const VOID: u8 = 0x01;
-/// `float32` and `float64`.
+/// `float32`.
 pub const R4: u8 = 0x0C;
+/// `float64`.
 pub const R8: u8 = 0x0D;
 /// A pointer; to what, follows.
 pub const POINTER: u8 = 0x0F;
@@ -38,8 +39,9 @@ pub const TYPED_REFERENCE: u8 = 0x16;
 pub const ARRAY: u8 = 0x1D;
 /// `object`.
 pub const OBJECT: u8 = 0x1C;
-/// A type parameter of the type, and of the method; which one, follows.
+/// A type parameter of the type; which one, follows.
 pub const TYPE_VARIABLE: u8 = 0x13;
+/// A type parameter of the method; which one, follows.
 pub const METHOD_VARIABLE: u8 = 0x1E;
 
 /// A custom modifier that must be understood, and one that need not be.

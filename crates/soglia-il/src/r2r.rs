@@ -24,7 +24,7 @@ use std::{
 
 use soglia_abi::ids::MdToken;
 
-use super::sig::unsigned;
+use crate::sig::unsigned;
 use native::{Nibbles, hash_table, native_unsigned};
 
 /// The versions of the format that are known to agree in what is read here: those of .NET 6 to 10, and what was described
