@@ -3,6 +3,7 @@
 //! [`examine`] collects findings and [`print()`] shows them; nothing is started and nothing is changed.
 
 mod coverage;
+mod finding;
 mod musl;
 
 use std::ffi::OsStr;
@@ -15,64 +16,7 @@ use crate::launch::Switch;
 use crate::program::{Kind, Program};
 use crate::text::plain;
 use crate::{fxr, launch};
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// As it should be.
-    Ok,
-    /// It works, with less comfort or precision.
-    Warn,
-    /// It does not work.
-    Fail,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub level: Level,
-    /// What was looked at, in a word or two.
-    pub title: &'static str,
-    /// What was found.
-    pub detail: String,
-    /// What to do; empty if nothing needs doing.
-    pub advice: String,
-}
-
-impl Finding {
-    fn ok(title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            level: Level::Ok,
-            title,
-            detail: detail.into(),
-            advice: String::new(),
-        }
-    }
-
-    fn warn(title: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            level: Level::Warn,
-            title,
-            detail: detail.into(),
-            advice: advice.into(),
-        }
-    }
-
-    fn fail(title: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            level: Level::Fail,
-            title,
-            detail: detail.into(),
-            advice: advice.into(),
-        }
-    }
-
-    /// An error of ours: what is wrong, then after `; ` or `: ` what to do about it, in one message.
-    fn error(title: &'static str, error: &dyn std::error::Error) -> Self {
-        Self::fail(title, error.to_string(), "")
-    }
-}
+pub use finding::{Finding, Level};
 
 /// Looks at everything that a recording depends on.
 pub fn examine(program: Option<&OsStr>, env: Lookup<'_>) -> Vec<Finding> {

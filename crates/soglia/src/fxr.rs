@@ -14,7 +14,7 @@ use std::ptr;
 use soglia_dotnet::fxr::{Close, Handle, InitializeForCommandLine, InitializeParameters, RunApp};
 use soglia_dotnet::library::{Library, LibraryError, load_what_dotnet_links};
 
-use crate::launch;
+use crate::startup;
 
 /// The hidden subcommand `ROOT HOSTFXR APP ARGS...` for which `main` calls [`run`].
 pub const SUBCOMMAND: &str = "__assembly";
@@ -105,7 +105,7 @@ pub fn run(root: &Path, hostfxr: &Path, app: &Path, args: &[OsString]) -> Result
 /// Takes back what the Rust runtime did to the process: the CLR brings its own handlers and its own stack for them, but
 /// would keep a smaller one that it finds.
 fn become_plain() {
-    launch::become_as_started();
+    startup::become_as_started();
     // SAFETY: zeroed is a valid stack_t.
     let mut none: libc::stack_t = unsafe { std::mem::zeroed() };
     none.ss_flags = libc::SS_DISABLE;

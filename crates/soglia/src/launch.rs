@@ -13,14 +13,15 @@
     reason = "signals, waitid and prctl: std has no means to pass on a signal or to die of one"
 )]
 
+mod child;
+mod ended;
 mod engine;
 mod guard;
 mod signals;
-mod startup;
 mod switches;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -31,10 +32,12 @@ use soglia_core::trace::life::SIGN_EVERY;
 use crate::dotnet::Root;
 use crate::fxr;
 use crate::program::{Kind, Program};
+use crate::startup;
+use child::{State, state_of};
+pub use ended::Ended;
 pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, find_engine};
 pub use guard::{Guard, Loose, end, runs_as_another};
-use signals::{Blocked, Received, State};
-pub(crate) use startup::become_as_started;
+use signals::{Blocked, Received};
 pub use switches::{Switch, find_switch};
 
 /// Why a program could not be started, or could not be waited for.
@@ -249,7 +252,7 @@ impl Running {
         // Whether a stop signal reached the tool: then a child that stops itself by SIGSTOP does so because of it.
         let mut stop_asked = false;
         loop {
-            match signals::state_of(self.pid)? {
+            match state_of(self.pid)? {
                 State::Running => {}
                 State::Stopped(signal) if stop_asked || signal != libc::SIGSTOP => {
                     stop_asked = false;
@@ -290,28 +293,5 @@ impl Running {
             && !received.is_from_terminal()
             // A program that signals its process group, or its parent, does not mean itself a second time.
             && received.sender != Some(self.pid)
-    }
-}
-
-/// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// It exited with this code.
-    Exited(i32),
-    /// This signal killed it.
-    Killed(i32),
-}
-
-impl Ended {
-    /// Ends the tool the same way: with the exit code, or of the same signal, but without leaving a core dump of the
-    /// tool beside that of the program.
-    pub fn propagate(self) -> ! {
-        match self {
-            Self::Exited(code) => std::process::exit(code),
-            Self::Killed(signal) => {
-                let _ = io::stdout().flush();
-                signals::die_of(signal)
-            }
-        }
     }
 }

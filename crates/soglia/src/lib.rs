@@ -19,6 +19,8 @@ pub mod model;
 #[cfg(feature = "cli")]
 pub mod program;
 #[cfg(feature = "cli")]
+mod startup;
+#[cfg(feature = "cli")]
 pub mod text;
 #[cfg(feature = "cli")]
 pub mod verify;

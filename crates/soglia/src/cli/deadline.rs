@@ -9,7 +9,7 @@ use soglia_core::{
     trace::reader::Reader,
 };
 
-use super::complain;
+use super::complain::complain;
 
 /// What a deadline must be.
 const EXPECTED: &str =

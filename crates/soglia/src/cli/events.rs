@@ -24,7 +24,11 @@ use soglia_core::{
     },
 };
 
-use super::{EventFormat, Events, complain, open};
+use super::{
+    complain::complain,
+    options::{EventFormat, Events},
+    recording::open,
+};
 
 /// Lists crossings, task by task, in time order within each.
 pub fn events(options: &Events) -> anyhow::Result<()> {

@@ -8,7 +8,10 @@ use soglia::{
     text,
 };
 
-use super::{Report, ReportFormat, open};
+use super::{
+    options::{Report, ReportFormat},
+    recording::open,
+};
 
 /// Gives the account of a recording.
 pub fn report(options: &Report) -> anyhow::Result<()> {

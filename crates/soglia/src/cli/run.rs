@@ -25,8 +25,9 @@ use soglia_core::{
 };
 
 use super::{
-    Record, Run, RunFormat, Source, complain,
+    complain::complain,
     deadline::Live,
+    options::{Record, Run, RunFormat, Source},
     policy::Told,
     start::{Ready, check_weaving, nothing_recorded},
     watch::Watch,

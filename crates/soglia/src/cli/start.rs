@@ -15,7 +15,7 @@ use soglia::{
 };
 use soglia_core::trace::identity::Identity;
 
-use super::Watched;
+use super::options::Watched;
 
 /// Everything that is needed to start a program, looked at before anything is started.
 pub struct Ready<'a> {

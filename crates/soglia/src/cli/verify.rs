@@ -20,7 +20,7 @@ use soglia_core::trace::{
 };
 
 use super::{
-    Verify, VerifyFormat,
+    options::{Verify, VerifyFormat},
     pipes::{Input, Output},
     start::{Ready, check_weaving, nothing_recorded},
 };

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::complain;
+use super::complain::complain;
 
 /// A recording's file, and the size that it has for as long as its program runs.
 pub struct Watch<'a> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use soglia_core::regular;
 
-use super::{Finding, Level};
+use super::finding::{Finding, Level};
 use crate::dotnet::Lookup;
 use crate::program::{Kind, Program};
 

@@ -16,6 +16,8 @@ use std::{
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::engine::conflicts;
+
 /// How often it looks in the first seconds, when runtimes start, and later.
 const OFTEN: Duration = Duration::from_millis(2);
 const SELDOM: Duration = Duration::from_millis(20);
@@ -145,7 +147,7 @@ fn why(pid: u32) -> String {
         let mut entries = entries.filter_map(|entry| str::from_utf8(entry).ok());
         entries.find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
     };
-    if let Some(conflict) = super::conflicts(&|name| value(name).map(Into::into)).first() {
+    if let Some(conflict) = conflicts(&|name| value(name).map(Into::into)).first() {
         return conflict.to_string();
     }
     let enabled = value("CORECLR_ENABLE_PROFILING");

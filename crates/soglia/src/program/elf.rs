@@ -8,7 +8,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::read::{Error, ReadRef};
 use object::{LittleEndian, endian::LittleEndian as LE};
 
-use super::ProgramError;
+use super::error::ProgramError;
 
 /// In every apphost; the eight bytes before it are the offset of the bundle, 0 if there is none.
 const BUNDLE_MARKER: [u8; 32] = [

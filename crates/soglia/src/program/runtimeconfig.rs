@@ -10,7 +10,7 @@ use semver::Version;
 use serde_json::Value;
 use soglia_core::regular;
 
-use super::ProgramError;
+use super::error::ProgramError;
 use crate::dotnet::{CORE_FRAMEWORK, Lookup, OLDEST_MAJOR, Root};
 
 /// No configuration is larger.

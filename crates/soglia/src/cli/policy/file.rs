@@ -11,7 +11,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::cli::deadline::{self, repeated};
+use super::super::deadline::{self, repeated};
 
 /// The keys of a file that are not rules.
 const DEADLINE: &str = "deadline";

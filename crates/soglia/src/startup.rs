@@ -3,6 +3,11 @@
 //! The runtime ignores SIGPIPE and opens `/dev/null` in place of closed standard streams, both before `main`. A program
 //! that we start should not notice, so the state is taken down earlier, by a function in `.init_array`.
 
+#![allow(
+    unsafe_code,
+    reason = "signal masks, dispositions and descriptors: std has no means to read or set them"
+)]
+
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// Bit `n - 1` is signal `n`.
@@ -81,7 +86,7 @@ pub(crate) fn become_as_started() {
 }
 
 /// Closes the standard streams that the tool was started without.
-pub(super) fn close_what_was_closed() {
+pub(crate) fn close_what_was_closed() {
     let closed = CLOSED.load(Ordering::Relaxed);
     for descriptor in 0..3 {
         if closed & (1 << descriptor) != 0 {

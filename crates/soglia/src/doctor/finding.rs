@@ -1,0 +1,67 @@
+//! One thing that was looked at.
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// It works, with less comfort or precision.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What was looked at, in a word or two.
+    pub title: &'static str,
+    /// What was found.
+    pub detail: String,
+    /// What to do; empty if nothing needs doing.
+    pub advice: String,
+}
+
+impl Finding {
+    pub(super) fn ok(title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            level: Level::Ok,
+            title,
+            detail: detail.into(),
+            advice: String::new(),
+        }
+    }
+
+    pub(super) fn warn(
+        title: &'static str,
+        detail: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            level: Level::Warn,
+            title,
+            detail: detail.into(),
+            advice: advice.into(),
+        }
+    }
+
+    pub(super) fn fail(
+        title: &'static str,
+        detail: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            level: Level::Fail,
+            title,
+            detail: detail.into(),
+            advice: advice.into(),
+        }
+    }
+
+    /// An error of ours: what is wrong, then after `; ` or `: ` what to do about it, in one message.
+    pub(super) fn error(title: &'static str, error: &dyn std::error::Error) -> Self {
+        Self::fail(title, error.to_string(), "")
+    }
+}

@@ -1,0 +1,42 @@
+//! What a child process is doing.
+
+use std::io;
+use std::mem;
+
+use super::ended::Ended;
+
+/// What a child is doing.
+pub(super) enum State {
+    /// Nothing new.
+    Running,
+    /// This signal has stopped it.
+    Stopped(i32),
+    /// It is gone, and reaped.
+    Ended(Ended),
+}
+
+/// Asks for news of a child, without waiting.
+pub(super) fn state_of(pid: libc::pid_t) -> io::Result<State> {
+    loop {
+        // SAFETY: zeroed is a valid siginfo_t; it also is the answer "nothing new".
+        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+        let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG;
+        // SAFETY: the info is live.
+        if unsafe { libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, options) } == -1 {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        }
+        // SAFETY: waitid filled in these fields, or left them 0.
+        let (child, status) = unsafe { (info.si_pid(), info.si_status()) };
+        return Ok(match info.si_code {
+            _ if child == 0 => State::Running,
+            libc::CLD_STOPPED => State::Stopped(status),
+            libc::CLD_EXITED => State::Ended(Ended::Exited(status)),
+            libc::CLD_KILLED | libc::CLD_DUMPED => State::Ended(Ended::Killed(status)),
+            _ => State::Running,
+        });
+    }
+}
