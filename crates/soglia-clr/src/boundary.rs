@@ -5,10 +5,25 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Once,
+    sync::{
+        Once, OnceLock,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
-use crate::{engine, threads};
+/// Ends the recording, with this as its last remark.
+static END: OnceLock<fn(&str)> = OnceLock::new();
+
+/// There was a panic.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Has `end` called with a remark at each panic, on the thread that panics.
+/// Called at once if there was a panic before.
+pub fn on_panic(end: fn(&str)) {
+    if END.set(end).is_ok() && PANICKED.load(SeqCst) {
+        end("a panic before the engine has started");
+    }
+}
 
 /// Runs `body`; if it panics, answers `otherwise` and records no more.
 pub fn fence<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
@@ -16,11 +31,9 @@ pub fn fence<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     // The program's stderr is its own. The hook is that of this library's copy of Rust's runtime alone.
     QUIET.call_once(|| {
         std::panic::set_hook(Box::new(|what| {
-            threads::stop();
-            if let Some(engine) = engine::get() {
-                // Not by the log: the panic may have come from under its lock.
-                let defect = "recording stopped early by a defect of soglia, please report it";
-                engine.recording.note(&format!("{defect}: {what}"));
+            PANICKED.store(true, SeqCst);
+            if let Some(end) = END.get() {
+                end(&what.to_string());
             }
         }));
     });

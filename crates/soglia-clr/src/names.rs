@@ -1,59 +1,18 @@
 //! The names of functions, frames and stacks: the cold path.
 
 use std::{
-    collections::HashMap,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
 };
 
 use soglia_abi::ids::{AssemblyId, FunctionId, MdToken, ModuleId};
-use soglia_core::{
-    crossing::Side,
-    trace::{
-        log::{Record, TargetNames},
-        task_writer::TaskWriter,
-    },
-};
+use soglia_core::{crossing::Side, trace::log::TargetNames};
 
 use crate::{
-    engine::{Engine, SLOW_TICKS},
+    engine::Engine,
     metadata::{Scope, string},
-    objects, stacks,
-    weave::{self, frames},
+    objects,
 };
-
-/// What is known of stacks and their frames.
-#[derive(Default)]
-pub struct Names(Mutex<Tables>);
-
-#[derive(Default)]
-struct Tables {
-    /// Of stack frames. Emptied when a module is unloaded: numbers may be given again.
-    frames: HashMap<FunctionId, Frame>,
-    texts: HashMap<String, u32>,
-    stacks: HashMap<Vec<u32>, u32>,
-    slow: u32,
-}
-
-/// What stacks show of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A run of native frames.
-    Native,
-    /// A method.
-    Method {
-        /// The number of its name.
-        text: u32,
-        /// Right above native code, it is that call's own marshalling.
-        marshals: bool,
-    },
-    /// It is no method of the program: a wrapper, a stub, the P/Invoke that is called.
-    Nothing,
-}
-
-/// Slow calls that are written down one by one; more are only counted.
-const MOST_SLOW: u32 = 10_000;
 
 /// Libraries that are the runtime's own, wherever they are called from.
 const RUNTIME_LIBRARIES: [&str; 8] = [
@@ -68,23 +27,6 @@ const RUNTIME_LIBRARIES: [&str; 8] = [
 ];
 
 impl Engine {
-    /// Looks into a return that is the first of its target on this task, or slow: finds the target in memory, keeps the stack.
-    pub fn look_into(&'static self, task: &TaskWriter, slot: u32, at: u64, took: u64) {
-        let target = task.target(slot);
-        self.place(target);
-        if took >= SLOW_TICKS.load(Relaxed) && self.take_slow() {
-            let stack = stacks::current(self);
-            let task = task.record().number.load(Relaxed);
-            self.recording.log(&Record::Slow {
-                target,
-                task,
-                at,
-                took,
-                stack,
-            });
-        }
-    }
-
     /// The module of a function that the CLR told; `None` for those that were made at run time.
     pub fn module_of(&self, function: FunctionId) -> Option<ModuleId> {
         self.method_of(function).map(|(module, _)| module)
@@ -144,88 +86,6 @@ impl Engine {
             };
             answer.is_ok()
         })
-    }
-
-    /// What stacks show of a function that is on one.
-    pub fn frame(&self, function: FunctionId) -> Frame {
-        if function.is_null() {
-            return Frame::Native;
-        }
-        if let Some(frame) = self.names.lock().frames.get(&function) {
-            return *frame;
-        }
-        let Some((module, token)) = self.method_of(function) else {
-            // Not kept: the number of one that is collected is given to the next.
-            return self.made_at_run_time(function);
-        };
-        let scope = Scope::of_module(&self.info, module);
-        let named = scope.filter(|s| !frames::is_ours(module, token) && !s.is_import(token));
-        let frame = match named.and_then(|scope| scope.method(token)) {
-            None => Frame::Nothing,
-            Some(name) => Frame::Method {
-                text: self.text(name),
-                marshals: frames::marshals(self, module, token),
-            },
-        };
-        self.names.lock().frames.insert(function, frame);
-        frame
-    }
-
-    /// A method without metadata: one that the program has made, or a stub of the CLR's.
-    fn made_at_run_time(&self, function: FunctionId) -> Frame {
-        match weave::dynamic::name_of(self, function) {
-            Some(name) if !weave::dynamic::is_stub(&name) => Frame::Method {
-                text: self.text(format!("[made at run time: {name}]")),
-                marshals: false,
-            },
-            _ => Frame::Nothing,
-        }
-    }
-
-    /// The number of a text for stacks.
-    pub fn text(&self, text: String) -> u32 {
-        let mut tables = self.names.lock();
-        let next = tables.texts.len() as u32 + 1;
-        let number = *tables.texts.entry(text.clone()).or_insert(next);
-        if number == next {
-            self.recording.log(&Record::Text { number, text });
-        }
-        number
-    }
-
-    /// The number of a stack with these frames.
-    pub fn stack(&self, frames: Vec<u32>) -> u32 {
-        let mut tables = self.names.lock();
-        let next = tables.stacks.len() as u32 + 1;
-        let number = *tables.stacks.entry(frames.clone()).or_insert(next);
-        if number == next {
-            self.recording.log(&Record::Stack { number, frames });
-        }
-        number
-    }
-
-    /// Whether one more slow call shall be written down; counts it as dropped if not.
-    pub fn take_slow(&self) -> bool {
-        let mut tables = self.names.lock();
-        tables.slow += 1;
-        if tables.slow > MOST_SLOW {
-            self.recording
-                .header()
-                .dropped_records
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        }
-        tables.slow <= MOST_SLOW
-    }
-}
-
-impl Names {
-    /// A module is going: the numbers of its functions mean nothing from now on.
-    pub fn forget_frames(&self) {
-        self.lock().frames.clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The COM object that the CLR talks to, and its factory.
 
+use crate::variables;
 use std::{
     ffi::c_void,
     sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst},
@@ -12,47 +13,23 @@ use soglia_abi::{
         callback::{ICorProfilerCallback11, ProfilerCallback},
         factory::{IClassFactory, IClassFactory_Impl},
         info::ICorProfilerInfo,
-        types::{
-            COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT, COR_PRF_GC_REASON,
-            COR_PRF_MONITOR_CACHE_SEARCHES, COR_PRF_MONITOR_CLASS_LOADS,
-            COR_PRF_MONITOR_CODE_TRANSITIONS, COR_PRF_MONITOR_JIT_COMPILATION,
-            COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS, COR_PRF_SUSPEND_REASON,
-            COR_PRF_TRANSITION_REASON,
-        },
+        types::{COR_PRF_GC_REASON, COR_PRF_SUSPEND_REASON, COR_PRF_TRANSITION_REASON},
     },
 };
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
-    boundary, clerk, deadline,
-    engine::{self, Declined, FLOOR, GENERATION, SHUT_DOWN, Source},
+    boundary, deadline,
+    engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
     hosting::{self, suspension},
     required,
     source::{delegates, transitions},
-    stacks, tail_calls, tell, threads, weave,
+    stacks,
+    start::{self, Declined, EVENTS},
+    tail_calls, threads,
+    variables::CLSID,
+    weave,
 };
-
-/// `CORECLR_PROFILER`.
-pub const CLSID: GUID = GUID::from_u128(0xc0abd621_c39c_49f8_a54a_cc5e2bb795c7);
-
-/// Inlining is off because a P/Invoke whose caller is inlined is compiled into the caller's caller and not told there.
-const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
-/// What names need, beside: modules that go, threads that are named, stacks, and methods that have frames in these.
-const FOR_NAMES: u32 = COR_PRF_MONITOR_MODULE_LOADS
-    | COR_PRF_MONITOR_THREADS
-    | COR_PRF_MONITOR_JIT_COMPILATION
-    | COR_PRF_ENABLE_STACK_SNAPSHOT;
-
-/// Which precompiled methods may be used: those that hold what was woven around must not be. What is made at run time.
-const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS;
-
-/// What the CLR shall tell for this source.
-pub const fn events_of(source: Source) -> u32 {
-    match source {
-        Source::Transitions => EVENTS | FOR_NAMES,
-        Source::Woven => FOR_WEAVING | FOR_NAMES,
-    }
-}
 
 /// Behind `DllGetClassObject`.
 ///
@@ -63,6 +40,7 @@ pub unsafe fn class_object(
     interface: *const GUID,
     object: *mut *mut c_void,
 ) -> HRESULT {
+    boundary::on_panic(start::end_recording);
     if object.is_null() || class.is_null() || interface.is_null() {
         return hresult::E_POINTER;
     }
@@ -91,8 +69,7 @@ impl IClassFactory_Impl for Factory_Impl {
             if !outer.is_null() {
                 return hresult::CLASS_E_NOAGGREGATION;
             }
-            let floor =
-                std::env::var_os(engine::variables::FLOOR).is_some() && required::asked().is_none();
+            let floor = std::env::var_os(variables::FLOOR).is_some() && required::asked().is_none();
             FLOOR.store(floor, Relaxed);
             // SAFETY: COM's caller passes a valid interface id and place for the answer.
             unsafe {
@@ -147,14 +124,7 @@ impl ProfilerCallback for Profiler {
         let started = boundary::fence(Err(defect), || {
             // SAFETY: the CLR's own pointer.
             let info = unsafe { info(unknown) }?;
-            let engine = engine::start(&info)?;
-            threads::start();
-            tell::start();
-            if engine.tells {
-                clerk::prepare();
-            }
-            engine.tell_runtime();
-            Ok(())
+            start::start(&info).map(drop)
         });
         match (started, required) {
             (Ok(()), _) => hresult::S_OK,

@@ -11,7 +11,7 @@ use soglia_core::{
     plain::plain,
 };
 
-use crate::engine::variables;
+use crate::variables;
 
 /// The exit code of a process that the engine has ended. It is in docs/policy.md and in the tool's help.
 pub const EXIT: i32 = 125;

@@ -1,6 +1,7 @@
 //! Who called: the managed stack of the running thread, innermost frame first.
 
 mod entry;
+mod frame;
 mod hidden;
 
 use std::ffi::c_void;
@@ -17,7 +18,7 @@ pub use hidden::forget;
 use crate::{
     clerk,
     engine::{Engine, Source},
-    names::Frame,
+    known::names::Frame,
 };
 
 /// Frames that are kept of a stack.
@@ -137,7 +138,7 @@ struct Stack<'e> {
 impl Stack<'_> {
     fn push(&mut self, function: FunctionId) {
         let above_native = self.frames.last().is_none_or(|frame| *frame == NATIVE);
-        match self.engine.frame(function) {
+        match frame::frame(self.engine, function) {
             Frame::Native if !above_native => self.frames.push(NATIVE),
             Frame::Method { text, marshals } if !(marshals && above_native) => {
                 self.frames.push(text);

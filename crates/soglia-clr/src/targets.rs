@@ -6,11 +6,7 @@
 //! each by itself, by what the runtime has linked for it, and is looked at again when objects were
 //! unloaded since. What is equal in a report is put together there.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
 use soglia_abi::ids::FunctionId;
 use soglia_core::{
@@ -20,6 +16,7 @@ use soglia_core::{
 
 use crate::{
     engine::Engine,
+    known::targets::{Bound, Declared, Found, Which, write_down},
     names::{called, is_runtime_internal},
     objects::{self, Epoch, Linked, Place},
     weave,
@@ -34,171 +31,11 @@ const MOST_ALIKE: u32 = 64;
 /// many.
 const MOST_TRIES: u8 = 16;
 
-/// A target, as it was found for a call.
-pub struct Found {
-    /// Its number.
-    pub number: u32,
-    /// It was never called before, by any task.
-    pub new: bool,
-    /// The runtime does not know the function that it named.
-    pub unknown: bool,
-    /// Calls of the same declaration may be accounted there from now on, without asking again.
-    pub stays: bool,
-}
-
-impl Found {
-    fn old(number: u32) -> Self {
-        Self {
-            number,
-            new: false,
-            unknown: false,
-            stays: true,
-        }
-    }
-}
-
-/// What tells one target from another of the same names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Which {
-    /// There is but one.
-    Only,
-    /// Of several declarations, that one: where it leads is not known when it is first called.
-    Nth(u32),
-    /// The native function.
-    At {
-        file: String,
-        offset: u64,
-        symbol: Option<String>,
-    },
-}
-
-impl Which {
-    fn at(place: &Place) -> Self {
-        Self::At {
-            file: place.file.clone(),
-            offset: place.offset,
-            symbol: place.symbol.clone(),
-        }
-    }
-}
-
-/// What a declaration, or a pointer, is bound to.
-#[derive(Clone)]
-struct Bound {
-    target: u32,
-    place: Option<Place>,
-    /// When that was so.
-    seen: Epoch,
-    /// So often it is looked where a declaration leads whose returns are not told, or that shares
-    /// its target.
-    tries: u8,
-}
-
-impl Bound {
-    /// Whether nothing can have changed since.
-    fn holds(&self, now: Epoch) -> bool {
-        self.seen.unloads == now.unloads
-    }
-
-    /// Whether there lies what lay there.
-    fn is_still(&self, there: Option<&Place>) -> bool {
-        match (&self.place, there) {
-            (Some(place), Some(there)) => Which::at(place) == Which::at(there),
-            _ => true,
-        }
-    }
-}
-
-/// A declaration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Declared {
-    /// Woven around, with this id.
-    Woven(i64),
-    /// The CLR's function with this number.
-    Function(FunctionId, Side),
-}
-
-/// All targets, and what is bound to them.
-#[derive(Default)]
-pub struct Targets(Mutex<Tables>);
-
-#[derive(Default)]
-struct Tables {
-    numbers: HashMap<(Arc<TargetNames>, Which), u32>,
-    /// From 1.
-    names: Vec<Arc<TargetNames>>,
-    /// Declarations that were called. Functions are forgotten when a module is unloaded: their
-    /// numbers may be given again.
-    bound: HashMap<Declared, Bound>,
-    /// How many declarations with the same names were called.
-    alike: HashMap<Arc<TargetNames>, u32>,
-    /// By pointer, and whether calls by it are the runtime's own. Forgotten when an object was
-    /// unloaded.
-    by_pointer: HashMap<(u64, bool), Bound>,
-    /// How many objects were unloaded when those were looked at.
-    pointers_of: u64,
-    /// Declarations that have to be looked for when they have returned, by their targets.
-    unplaced: HashMap<u32, Declared>,
-}
-
-impl Tables {
-    /// The target with these names, written down if it is new, with where it lies.
-    fn target(
-        &mut self,
-        engine: &Engine,
-        names: &TargetNames,
-        which: Which,
-        place: Option<&Place>,
-    ) -> Found {
-        let names = Arc::new(names.clone());
-        let key = (Arc::clone(&names), which);
-        if let Some(number) = self.numbers.get(&key) {
-            return Found::old(*number);
-        }
-        let number = self.names.len() as u32 + 1;
-        self.names.push(Arc::clone(&names));
-        self.numbers.insert(key, number);
-        // Under the lock, so that no other thread counts a call of this target before it has a
-        // name.
-        let mut told = (*names).clone();
-        told.target = number;
-        engine.recording.log(&Record::Target(told));
-        if let Some(place) = place {
-            write_down(engine, number, place);
-        }
-        Found {
-            new: true,
-            ..Found::old(number)
-        }
-    }
-
-    fn bind(&mut self, what: Declared, target: u32, place: Option<Place>, seen: Epoch) {
-        let bound = Bound {
-            target,
-            place,
-            seen,
-            tries: 0,
-        };
-        self.bound.insert(what, bound);
-    }
-}
-
-fn write_down(engine: &Engine, target: u32, place: &Place) {
-    engine.recording.log(&Record::Address {
-        target,
-        address: place.address,
-        file: Some(place.file.clone()),
-        symbol: place.symbol.clone(),
-        offset: Some(place.offset),
-        build: place.build.clone(),
-    });
-}
-
 impl Engine {
     /// The target with these names, wherever it lies; written down at its first crossing.
     pub fn target_named(&self, names: &TargetNames) -> Found {
         let mut tables = self.targets.lock();
-        tables.target(self, names, Which::Only, None)
+        tables.target(self.recording, names, Which::Only, None)
     }
 
     /// The target that a function of the CLR's is, found and written down at its first crossing.
@@ -232,7 +69,7 @@ impl Engine {
         let unplaced = matches!(place, Some(None));
         let place = place.flatten();
         let which = place.as_ref().map_or(Which::Only, Which::at);
-        let found = tables.target(self, &names, which, place.as_ref());
+        let found = tables.target(self.recording, &names, which, place.as_ref());
         tables.bind(declared, found.number, place, now);
         if unplaced {
             tables.unplaced.insert(found.number, declared);
@@ -273,7 +110,7 @@ impl Engine {
             }
             None => Which::Only,
         };
-        let found = tables.target(self, names, which.clone(), place.as_ref());
+        let found = tables.target(self.recording, names, which.clone(), place.as_ref());
         let stays = match which {
             Which::Nth(MOST_ALIKE) => false,
             Which::Nth(_) => {
@@ -325,7 +162,7 @@ impl Engine {
             },
             Which::at,
         );
-        let found = tables.target(self, &names, which, place.as_ref());
+        let found = tables.target(self.recording, &names, which, place.as_ref());
         if place.is_none() && found.new {
             self.recording.log(&Record::Address {
                 target: found.number,
@@ -367,7 +204,7 @@ impl Engine {
         }
         let names = tables.names_of(bound.target)?;
         let which = there.as_ref().map_or(Which::Only, Which::at);
-        let found = tables.target(self, &names, which, there.as_ref());
+        let found = tables.target(self.recording, &names, which, there.as_ref());
         tables.bind(declared, found.number, there, now);
         Some(found)
     }
@@ -404,7 +241,7 @@ impl Engine {
             return;
         };
         let mut tables = self.targets.lock();
-        write_down(self, target, &place);
+        write_down(self.recording, target, &place);
         tables.bind(declared, target, Some(place), now);
     }
 
@@ -428,10 +265,10 @@ impl Engine {
         };
         let its_own = tables.unplaced.remove(&found.number).is_some();
         let found = if its_own {
-            write_down(self, found.number, &place);
+            write_down(self.recording, found.number, &place);
             Found::old(found.number)
         } else {
-            tables.target(self, &names, Which::at(&place), Some(&place))
+            tables.target(self.recording, &names, Which::at(&place), Some(&place))
         };
         tables.bind(declared, found.number, Some(place), now);
         found
@@ -457,18 +294,5 @@ impl Engine {
         tables.unplaced.retain(|_, declared| is_woven(declared));
         drop(tables);
         self.names.forget_frames();
-    }
-}
-
-impl Tables {
-    fn names_of(&self, target: u32) -> Option<TargetNames> {
-        let names = self.names.get((target as usize).checked_sub(1)?)?;
-        Some((**names).clone())
-    }
-}
-
-impl Targets {
-    fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

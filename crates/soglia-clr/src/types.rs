@@ -16,8 +16,11 @@ use windows_core::Interface;
 
 use crate::{
     engine::Engine,
-    metadata::string,
-    weave::before::{bytes, enumerated, marshalling, wide},
+    metadata::{
+        before::{bytes, enumerated, marshalling, wide},
+        string,
+    },
+    weave::sig::{self, MethodSig},
 };
 
 /// A type, in the module that defines it.
@@ -179,7 +182,7 @@ impl Type {
             return Some(WORD);
         }
         let inline = "System.Runtime.CompilerServices.InlineArrayAttribute";
-        if crate::weave::before::has_attribute(&self.import, self.token, inline) {
+        if crate::metadata::before::has_attribute(&self.import, self.token, inline) {
             return None;
         }
         let mut total = 0_usize;

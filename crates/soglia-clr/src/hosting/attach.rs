@@ -1,5 +1,6 @@
 //! How the engine gets into the runtime that a host starts: by the variables that make CoreCLR load a profiler.
 
+use crate::variables;
 use std::{
     env,
     ffi::OsString,
@@ -14,7 +15,7 @@ use soglia_core::trace::{
     writer::{self, Level},
 };
 
-use crate::{engine, tail_calls};
+use crate::tail_calls;
 
 /// The recording of a process that nobody records.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
@@ -42,11 +43,11 @@ impl Variables {
     /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants to be told and the environment names another profiler.
     pub fn set(told: bool) -> Result<Self, HRESULT> {
         let mut variables = Self { before: Vec::new() };
-        let recorded = env::var_os(engine::variables::RECORDING).is_some();
+        let recorded = env::var_os(variables::RECORDING).is_some();
         if !told && !recorded {
             return Ok(variables);
         }
-        let guid = format!("{{{:?}}}", crate::profiler::CLSID);
+        let guid = format!("{{{:?}}}", crate::variables::CLSID);
         if another_profiler(&guid) {
             return if told {
                 Err(hresult::CORPROF_E_PROFILER_ALREADY_ACTIVE)
@@ -64,7 +65,7 @@ impl Variables {
             let made = writer::create_unnamed(&options).map_err(|_| hresult::E_OUTOFMEMORY)?;
             *OWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         }
-        let [enable, class, path, path_64] = engine::variables::OF_THE_CLR;
+        let [enable, class, path, path_64] = variables::OF_THE_CLR;
         variables.put(enable, Some("1".into()));
         variables.put(class, Some(guid.into()));
         variables.put(path, Some(file.into()));
@@ -88,7 +89,7 @@ impl Drop for Variables {
         OWN.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The tool had set them for the engine, which removes them once it has come, or leaves them for child processes.
         let for_us = |(name, value): &(&str, Option<OsString>)| {
-            *name == engine::variables::OF_THE_CLR[1] && value.is_some()
+            *name == variables::OF_THE_CLR[1] && value.is_some()
         };
         if !self.before.iter().any(for_us) {
             for (name, value) in self.before.drain(..) {

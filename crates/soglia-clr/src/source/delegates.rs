@@ -30,12 +30,16 @@ use super::woven;
 use crate::{
     boundary, clerk,
     engine::{self, Engine, GENERATION, Scope},
-    judge, metadata,
+    judge,
+    metadata::{
+        self,
+        before::{Before, wide},
+    },
     names::{describe_method, is_of_framework},
     objects,
     tell::hooks,
     types,
-    weave::{self, before::Before, before::wide},
+    weave::{self, sig::MethodSig},
 };
 
 static TRAMPOLINES: Trampolines =

@@ -1,40 +1,6 @@
 //! Where crossings come from.
 
 pub mod delegates;
+mod returned;
 pub mod transitions;
 pub mod woven;
-
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
-};
-
-use soglia_core::trace::{log::Record, overdue::HowEnded, task_writer::TaskWriter};
-
-use crate::{boundary, deadline, engine};
-
-/// Targets that have returned, on any task.
-static RETURNED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// The first return of a forward target on this task, or a slow one.
-#[cold]
-#[inline(never)]
-fn look_into(task: &mut TaskWriter) {
-    boundary::fence((), || {
-        let (Some(engine), Some(noted)) = (engine::get(), task.recall()) else {
-            return;
-        };
-        let (target, took) = (task.target(noted.slot), noted.took);
-        let number = task.record().number.load(Relaxed);
-        let since = noted.at.wrapping_sub(took);
-        deadline::ended(number, since, noted.at, HowEnded::Returned);
-        let first = {
-            let mut returned = RETURNED.lock().unwrap_or_else(PoisonError::into_inner);
-            returned.insert(target)
-        };
-        if first {
-            engine.recording.log(&Record::FirstReturn { target, took });
-        }
-        engine.look_into(task, noted.slot, noted.at, took);
-    });
-}

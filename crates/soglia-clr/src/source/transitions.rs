@@ -30,7 +30,7 @@ use soglia_core::{
     },
 };
 
-use super::look_into;
+use super::returned::look_into;
 use crate::{
     boundary,
     engine::{self, Engine, GENERATION, SHUT_DOWN, era, era_at},

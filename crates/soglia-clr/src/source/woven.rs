@@ -38,14 +38,13 @@ use soglia_core::{
     },
 };
 
-use super::look_into;
+use super::returned::look_into;
 use crate::{
     boundary, deadline,
     engine::{self, Engine, GENERATION, SHUT_DOWN, era_at},
+    known::targets::Found,
     objects::{self, Epoch},
-    stacks,
-    targets::Found,
-    threads, weave,
+    stacks, threads, weave,
 };
 
 /// Call the slow twin.

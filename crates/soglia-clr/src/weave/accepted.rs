@@ -26,9 +26,10 @@ use soglia_core::{
 use soglia_il::sig::{self, MethodSig};
 use windows_core::Interface;
 
-use super::{
+use super::sig::{self, MethodSig};
+use crate::metadata::{
     Method,
-    before::{Before, Import, LONGEST, attribute, enumerated, has_attribute},
+    before::{Before, ImportMap, LONGEST, attribute, enumerated, has_attribute},
 };
 use crate::{
     engine::Engine,
@@ -171,7 +172,7 @@ impl<'a> Reader<'a> {
         if has_attribute(self.import, method, CALLBACK) {
             return Some(BOTH);
         }
-        let Ok(import) = Import::of(self.import, method) else {
+        let Ok(import) = ImportMap::of(self.import, method) else {
             return Some("where it leads cannot be read");
         };
         let is_name = |name: &[u16]| (2..=LONGEST).contains(&name.len());

@@ -19,27 +19,19 @@ use soglia_il::{
 };
 
 use super::{
-    added,
-    before::{Before, Error, Import, has_attribute},
+    added, body,
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
     pointers,
     ruled::How,
 };
+use crate::metadata::before::{Before, Error, ImportMap, has_attribute};
 use crate::{
     engine::Engine,
+    metadata::Method,
     policy::{Asked, Ruling},
     source::woven,
 };
-
-/// A method whose calls cross.
-#[derive(Clone, Copy, Debug)]
-pub struct Method {
-    /// Its token.
-    pub token: MdToken,
-    /// On which side its layers run.
-    pub side: Side,
-}
 
 /// How a forward call is woven around.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,7 +312,7 @@ impl<'a> Weaver<'a> {
     /// A new P/Invoke like the one that there was, but for where it leads.
     fn native(&mut self, call: &Call, before: &Before) -> Result<MdToken, Error> {
         let token = call.method.token;
-        let mut import = Import::of(&self.emitter.import, token)?;
+        let mut import = ImportMap::of(&self.emitter.import, token)?;
         if let Some(to) = &call.redirect {
             self.emitter.redirect(&mut import, to)?;
         }

@@ -20,14 +20,11 @@ use soglia_core::policy::Destination;
 use soglia_il::sig;
 use windows_core::Interface;
 
-use super::{
-    added,
-    before::{
-        Error, Import, Parameter, attributes, bytes, check, marshalling, parameters, some_rva, wide,
-    },
-    corelib,
-};
+use super::{added, corelib, sig};
 use crate::engine::Engine;
+use crate::metadata::before::{
+    Error, ImportMap, Parameter, attributes, bytes, check, marshalling, parameters, some_rva, wide,
+};
 
 const HAS_DEFAULT_OR_MARSHAL: u32 = 0x3000;
 const HAS_MARSHAL: u32 = 0x2000;
@@ -227,7 +224,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Makes a P/Invoke of a new method.
-    pub(super) fn set_import(&self, method: MdToken, import: &Import) -> Result<(), Error> {
+    pub(super) fn set_import(&self, method: MdToken, import: &ImportMap) -> Result<(), Error> {
         let entry = import.entry.as_ptr();
         // SAFETY: a new method, a zero-terminated name, a token of this module.
         let code = unsafe {
@@ -238,7 +235,11 @@ impl<'a> Emitter<'a> {
     }
 
     /// Makes an import lead elsewhere.
-    pub(super) fn redirect(&mut self, import: &mut Import, to: &Destination) -> Result<(), Error> {
+    pub(super) fn redirect(
+        &mut self,
+        import: &mut ImportMap,
+        to: &Destination,
+    ) -> Result<(), Error> {
         import.library = self.module_reference(&to.library)?;
         if let Some(entry) = &to.entry {
             import.entry = wide(entry);

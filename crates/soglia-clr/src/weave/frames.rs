@@ -23,10 +23,10 @@ use soglia_il::leads::{self, How};
 use windows_core::Interface;
 
 use super::{
-    before::Before,
     instance,
     reach::{METHOD_DEF, Place, Search, TABLE},
 };
+use crate::metadata::before::Before;
 use crate::{engine::Engine, metadata::Scope};
 
 /// Modules of the program, and all that were woven.

@@ -3,7 +3,8 @@
 use soglia_abi::ids::MdToken;
 use soglia_il::{asm::Hook, sig};
 
-use super::{before::Error, emit::Emitter};
+use super::{emit::Emitter, il::Hook, sig};
+use crate::metadata::before::Error;
 
 /// The signatures of hooks that take the same arguments.
 pub(super) struct Signatures {

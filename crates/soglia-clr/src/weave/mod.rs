@@ -12,7 +12,8 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`before`] | what the metadata of a module say of a method |
+//! | [`sig`], [`il`] | bytes of signatures and of method bodies |
+//! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
 //! | [`accepted`] | which methods the runtime itself accepts as what they say they are |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`hooks`] | how hooks are called from a module |
@@ -37,7 +38,7 @@
 mod accepted;
 mod added;
 mod around;
-pub mod before;
+pub mod body;
 mod corelib;
 mod delegates;
 pub mod dynamic;
@@ -57,7 +58,7 @@ mod told;
 mod traces;
 mod turns;
 
-pub use around::{Method, Refusal};
+pub use around::Refusal;
 
 use std::{
     collections::{HashMap, HashSet},

@@ -32,11 +32,12 @@ use soglia_il::{
 };
 
 use super::{
-    before::{Before, Error},
+    body::Plain,
     corelib::{CoreLib, Function, finish},
     emit::{Emitter, NewMethod},
     turns,
 };
+use crate::metadata::before::{Before, Error};
 use crate::{
     hosting::slots,
     tell::occasions::{self, LOOK, NOT_DONE, Words},

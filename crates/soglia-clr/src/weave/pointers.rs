@@ -31,11 +31,12 @@ use soglia_il::{
 };
 
 use super::{
-    before::Error,
+    body,
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
     told,
 };
+use crate::metadata::before::Error;
 use crate::source::woven;
 
 const AGGRESSIVE_INLINING: u32 = 0x100;

@@ -15,13 +15,13 @@ use soglia_abi::{
 use soglia_il::leads::{self, How, Lead};
 
 use super::{
-    before::{Before, enumerated, wide},
     frames::{self, body, import_of},
     references::{
         Arguments, Generic, field_class, member_ref, type_def, type_flags, type_ref, type_spec,
     },
 };
 use crate::engine::Engine;
+use crate::metadata::before::{Before, enumerated, wide};
 
 /// A search that has seen so many methods gives up: they may lead anywhere.
 const MOST_METHODS: usize = 500;

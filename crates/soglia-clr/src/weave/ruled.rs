@@ -11,10 +11,10 @@ use soglia_il::{
 
 use super::{
     around::{Call, NO_INLINING, PRESERVE_SIG, Refusal, Weaver},
-    before::{self, Before, Error, has_attribute, wide},
     emit::{Emitter, GLOBAL, NewMethod},
     told,
 };
+use crate::metadata::before::{self, Before, Error, has_attribute, wide};
 use crate::{
     judge::{self, Import},
     policy,
@@ -178,7 +178,7 @@ impl Weaver<'_> {
         // Names with a slash are paths, and there is no such folder anywhere.
         let library = self.emitter.module_reference("/dev/null/soglia")?;
         let entry = wide("nowhere");
-        let import = before::Import {
+        let import = before::ImportMap {
             entry,
             library,
             flags: pmNoMangle,
@@ -257,7 +257,7 @@ fn is_plain(
     if before.impl_flags & PRESERVE_SIG == 0 {
         return Ok(false);
     }
-    if before::Import::of(import, call.method.token)?.flags & SETS_LAST_ERROR != 0 {
+    if before::ImportMap::of(import, call.method.token)?.flags & SETS_LAST_ERROR != 0 {
         return Ok(false);
     }
     const ASSEMBLY: MdToken = MdToken(0x2000_0001);

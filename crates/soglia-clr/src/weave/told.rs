@@ -1,13 +1,19 @@
 //! Wrappers of calls that a host is told of ([`crate::tell`]): their hooks run in preemptive mode, may block and may refuse.
 
 use soglia_abi::ids::MdToken;
-use soglia_il::{
-    asm::{Code, Hook},
+
+use super::{
+    around::Weaver,
+    emit::Emitter,
+    hooks::Signatures,
+    il::{Code, Hook},
+    ruled::How,
     sig::{self, MethodSig},
 };
 
 use super::{around::Weaver, before::Error, emit::Emitter, hooks::Signatures, ruled::How};
 use crate::judge;
+use crate::metadata::before::Error;
 use crate::{objects, tell::hooks};
 
 /// The local that keeps what the hook before the call has answered.

@@ -1,6 +1,8 @@
 //! The variables by which the tool talks to the engine. The engine removes them, and those of the CLR that brought it
 //! here, from the environment of the process: neither the program nor its children shall see them.
 
+use soglia_abi::GUID;
+
 /// The recording: made by the tool, claimed by the first .NET process that finds this.
 pub const RECORDING: &str = "SOGLIA_RECORDING";
 /// Which file that is ([`soglia_core::trace::identity`]): no other is written to.
@@ -36,3 +38,6 @@ pub const OF_THE_CLR: [&str; 4] = [
 pub const OURS: [&str; 10] = [
     RECORDING, IDENTITY, FOLLOW, SOURCE, SCOPE, CALLERS, POLICY, DEADLINES, SLOTS, REQUIRED,
 ];
+
+/// The engine as a class: the value of `CORECLR_PROFILER`.
+pub const CLSID: GUID = GUID::from_u128(0xc0abd621_c39c_49f8_a54a_cc5e2bb795c7);

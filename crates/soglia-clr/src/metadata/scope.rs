@@ -12,17 +12,27 @@ use soglia_core::crossing::Side;
 use soglia_il::sig::is_unmanaged;
 use windows_core::Interface;
 
-use crate::weave::{Method, before::has_attribute};
+use super::before::has_attribute;
+use crate::weave::sig::is_unmanaged;
 
 /// What callbacks are marked with.
 pub const CALLBACK: &str = "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute";
 
 /// What the metadata says of a P/Invoke.
-pub struct Import {
+pub struct ImportNames {
     /// The library as written in `DllImport`.
     pub library: String,
     /// The entry point.
     pub entry: String,
+}
+
+/// A method whose calls cross.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its token.
+    pub token: MdToken,
+    /// On which side its layers run.
+    pub side: Side,
 }
 
 /// The scope of a module, to read names from.
@@ -137,7 +147,7 @@ impl Scope {
     }
 
     /// The library and entry point of a P/Invoke; `None` for other methods.
-    pub fn import(&self, token: MdToken) -> Option<Import> {
+    pub fn import(&self, token: MdToken) -> Option<ImportNames> {
         let mut library = Default::default();
         let entry = string(|buffer, size, needed| {
             // SAFETY: a buffer of that size, pointer to a local, null where nothing is asked.
@@ -157,7 +167,7 @@ impl Scope {
             // SAFETY: a buffer of that size.
             unsafe { self.0.GetModuleRefProps(library, buffer, size, needed) }.is_ok()
         })?;
-        Some(Import { library, entry })
+        Some(ImportNames { library, entry })
     }
 
     /// Whether a method is a P/Invoke.

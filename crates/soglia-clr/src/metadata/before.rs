@@ -91,14 +91,14 @@ impl Before {
 /// A name of so many units is cut. Compilers stay below.
 pub const LONGEST: usize = 1023;
 
-pub struct Import {
+pub struct ImportMap {
     /// Zero-terminated.
     pub entry: Vec<u16>,
     pub library: MdToken,
     pub flags: u32,
 }
 
-impl Import {
+impl ImportMap {
     pub fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
         let mut entry = vec![0_u16; 1024];
         let (mut flags, mut length, mut library) = (0, 0, MdToken::default());

@@ -1,0 +1,11 @@
+//! Reading the CLR's metadata.
+//!
+//! | module | what it reads |
+//! | --- | --- |
+//! | [`scope`] | names of methods and types, and which methods cross |
+//! | [`before`] | copies of a method, of its import and of its attributes |
+
+pub mod before;
+mod scope;
+
+pub use scope::{CALLBACK, Method, Scope, string};

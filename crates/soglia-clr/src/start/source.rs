@@ -1,0 +1,138 @@
+//! Which source crossings come from, and which events the CLR is asked for.
+
+use std::env;
+
+use soglia_abi::profiler::{
+    info::ICorProfilerInfo,
+    info_later::ICorProfilerInfo5,
+    types::{
+        COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT, COR_PRF_MONITOR_CACHE_SEARCHES,
+        COR_PRF_MONITOR_CLASS_LOADS, COR_PRF_MONITOR_CODE_TRANSITIONS,
+        COR_PRF_MONITOR_JIT_COMPILATION, COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS,
+    },
+};
+use windows_core::{HRESULT, Interface};
+
+use crate::{engine::Source, hosting};
+
+/// Inlining is off because a P/Invoke whose caller is inlined is compiled into the caller's caller and not told there.
+pub const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
+/// What names need, beside: modules that go, threads that are named, stacks, and methods that have frames in these.
+const FOR_NAMES: u32 = COR_PRF_MONITOR_MODULE_LOADS
+    | COR_PRF_MONITOR_THREADS
+    | COR_PRF_MONITOR_JIT_COMPILATION
+    | COR_PRF_ENABLE_STACK_SNAPSHOT;
+
+/// Which precompiled methods may be used: those that hold what was woven around must not be. What is made at run time.
+const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS;
+
+/// What the CLR shall tell for this source.
+const fn events_of(source: Source) -> u32 {
+    match source {
+        Source::Transitions => EVENTS | FOR_NAMES,
+        Source::Woven => FOR_WEAVING | FOR_NAMES,
+    }
+}
+
+/// Tells the CLR what to tell for this source. To be called inside `Initialize`.
+pub fn tell(info: &ICorProfilerInfo, source: Source) -> HRESULT {
+    // SAFETY: by the contract; both take numbers.
+    unsafe {
+        match hosting::suspension::events() {
+            (0, 0) => info.SetEventMask(events_of(source)),
+            (low, high) => match info.cast::<ICorProfilerInfo5>() {
+                Ok(info) => info.SetEventMask2(events_of(source) | low, high),
+                Err(error) => error.code(),
+            },
+        }
+    }
+}
+
+/// Why nothing can be woven in here, if that is known.
+pub fn cannot_weave() -> Option<String> {
+    if !cfg!(target_arch = "x86_64") {
+        return Some(format!(
+            "wrappers are made for x86_64 only, and this is {}",
+            env::consts::ARCH
+        ));
+    }
+    // Hot reload adds to the metadata of modules as they were compiled, and so do we.
+    let modifiable = env::var_os("DOTNET_MODIFIABLE_ASSEMBLIES")?;
+    modifiable.eq_ignore_ascii_case("debug").then(|| {
+        "DOTNET_MODIFIABLE_ASSEMBLIES=debug lets hot reload change modules, which wrappers would disturb"
+            .into()
+    })
+}
+
+/// The source to record from, accepted by the CLR, and why it is not the wanted one.
+///
+/// # Errors
+/// What the CLR answered to the only source that was left.
+pub fn choose(
+    wanted: &str,
+    cannot_weave: Option<String>,
+    mut tell: impl FnMut(Source) -> HRESULT,
+) -> Result<(Source, Option<String>), HRESULT> {
+    let because = match (wanted, cannot_weave) {
+        ("auto", Some(because)) => Some(because),
+        ("auto", None) => match tell(Source::Woven) {
+            answer if answer.is_ok() => return Ok((Source::Woven, None)),
+            answer => Some(format!("the runtime refused the event mask: {answer:?}")),
+        },
+        ("woven", _) => {
+            return tell(Source::Woven)
+                .ok()
+                .map(|()| (Source::Woven, None))
+                .map_err(|e| e.code());
+        }
+        _ => None,
+    };
+    let told = tell(Source::Transitions).ok().map_err(|e| e.code());
+    told.map(|()| (Source::Transitions, because))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soglia_abi::hresult::{E_FAIL, S_OK};
+
+    #[test]
+    fn what_cannot_be_woven_falls_back_if_it_may() {
+        let why = || Some("no".to_owned());
+        let choose = |wanted, cannot, refused: &[Source]| {
+            let mut told = Vec::new();
+            let chosen = super::choose(wanted, cannot, |source| {
+                told.push(source);
+                if refused.contains(&source) {
+                    E_FAIL
+                } else {
+                    S_OK
+                }
+            });
+            (chosen, told)
+        };
+        use Source::{Transitions, Woven};
+        assert_eq!(choose("auto", None, &[]), (Ok((Woven, None)), vec![Woven]));
+        assert_eq!(
+            choose("auto", why(), &[]),
+            (Ok((Transitions, why())), vec![Transitions])
+        );
+        let (chosen, told) = choose("auto", None, &[Woven]);
+        let (source, because) = chosen.unwrap();
+        assert_eq!((source, told), (Transitions, vec![Woven, Transitions]));
+        assert!(because.unwrap().contains("event mask"));
+        // Who asks for one gets that one or nothing.
+        assert_eq!(
+            choose("woven", why(), &[]),
+            (Ok((Woven, None)), vec![Woven])
+        );
+        assert_eq!(choose("woven", None, &[Woven]), (Err(E_FAIL), vec![Woven]));
+        for wanted in ["transitions", ""] {
+            assert_eq!(
+                choose(wanted, None, &[]),
+                (Ok((Transitions, None)), vec![Transitions])
+            );
+        }
+        assert_eq!(choose("auto", None, &[Woven, Transitions]).0, Err(E_FAIL));
+    }
+}
