@@ -19,6 +19,8 @@
 //! Each refusal has a number, which is an HRESULT that only soglia uses.
 //! `Marshal.ThrowExceptionForHR` throws the policy's exception for it.
 
+use crate::calls;
+use crate::targets;
 use std::{
     cell::Cell,
     collections::HashMap,
@@ -43,7 +45,6 @@ use crate::{
     names, objects,
     policy::Rules,
     source::{delegates, woven},
-    weave,
 };
 
 /// Numbers of refusals begin so, as failures of a customer's own facility do.
@@ -188,7 +189,7 @@ pub extern "C" fn judged(of: i64) -> i32 {
         let is_open = || !import.fine.load(Acquire) && import.refusal.load(Acquire) == 0;
         // The runtime found it without a question, as it does where it has the library inside.
         if is_open() {
-            match weave::linked(import.id) {
+            match targets::linked(import.id) {
                 0 => {
                     let call = format!("{}, which leads nobody knows where", named(import.id));
                     let number = number(engine.rules.of_unknown(&call));
@@ -287,7 +288,7 @@ pub extern "C" fn found(words: *mut Link) -> isize {
             return MARK;
         };
         let import = Import::at(words.import);
-        let names = weave::call(import.id).and_then(|call| names::called(&call.names));
+        let names = calls::call(import.id).and_then(|call| names::called(&call.names));
         let Some(target) = names.and_then(|(_, entry)| looked_up(words.handle, &entry)) else {
             // The runtime says what is missing.
             return 0;
@@ -337,7 +338,7 @@ fn refusal_of(engine: &Engine, id: i64, target: usize) -> i32 {
 
 /// As the program names it.
 fn named(id: i64) -> String {
-    let names = weave::call(id).and_then(|call| names::called(&call.names));
+    let names = calls::call(id).and_then(|call| names::called(&call.names));
     let (library, entry) = names.unwrap_or_default();
     format!("{library}!{entry}")
 }

@@ -32,9 +32,12 @@
 
 mod aliases;
 mod boundary;
+mod calls;
 mod clerk;
 mod deadline;
+mod dynamic;
 mod engine;
+mod frames;
 mod hosting;
 mod judge;
 mod known;

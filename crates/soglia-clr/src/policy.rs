@@ -14,7 +14,7 @@ use soglia_core::{
     trace::log::{PolicyInForce, TargetNames},
 };
 
-use crate::{aliases::Aliases, source::woven, weave::Refusal};
+use crate::aliases::Aliases;
 
 /// A policy, and how many calls its rules still allow.
 #[derive(Debug)]
@@ -32,13 +32,26 @@ pub struct Rules {
 #[derive(Debug, Default)]
 pub struct Ruling {
     /// They are never made.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Throw>,
     /// They are asked for first, and refused so if the gate says no.
-    pub gate: Option<(Gate, Refusal)>,
+    pub gate: Option<(Gate, Throw)>,
     /// They go elsewhere.
     pub redirect: Option<Destination>,
     /// They are not recorded: only what they lead to is judged.
     pub unwatched: bool,
+}
+
+/// What is thrown instead of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Throw {
+    /// A type of System.Private.CoreLib with a constructor that takes a string.
+    pub exception: &'static str,
+    /// If it is to be another one than the exception's own.
+    pub hresult: Option<i32>,
+    /// What it says.
+    pub message: String,
+    /// The process ends instead, with that message.
+    pub fatal: bool,
 }
 
 /// Where calls are asked for.
@@ -219,18 +232,27 @@ impl Asked {
     pub fn address(&'static self) -> i64 {
         std::ptr::from_ref(self) as i64
     }
-}
 
-/// Asks for a call, before it is made. Called by wrappers in preemptive mode; `asked` is the address of an [`Asked`].
-/// Answers 0 if the call may be made.
-pub extern "C" fn ask(asked: i64) -> i32 {
-    // SAFETY: wrappers pass what `Asked::address` gave, of something that was leaked.
-    let asked = unsafe { &*(asked as *const Asked) };
-    if asked.gate.pass() {
-        return 0;
+    /// The one that code has handed over.
+    pub fn at(address: i64) -> &'static Self {
+        // SAFETY: wrappers pass what `address` gave, of something that was leaked.
+        unsafe { &*(address as *const Self) }
     }
-    woven::refused(asked.id);
-    i32::from(!asked.gate.audit)
+
+    /// The number of the call.
+    pub const fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Takes a call from those that are left, if there is one.
+    pub fn passes(&self) -> bool {
+        self.gate.pass()
+    }
+
+    /// Every call is made, whatever is left.
+    pub const fn audits(&self) -> bool {
+        self.gate.audit
+    }
 }
 
 /// The class of an exception.
@@ -246,7 +268,7 @@ pub const fn class_of(exception: Exception) -> &'static str {
 }
 
 /// What the CLR is made to throw.
-fn thrown(refusal: &policy::Refusal, fatal: bool) -> Refusal {
+fn thrown(refusal: &policy::Refusal, fatal: bool) -> Throw {
     let hresult = match (refusal.exception, refusal.by) {
         (Exception::InvalidOperation, _) | (Exception::Com, Kind::MaxCalls) => {
             Some(HOST_E_INVALIDOPERATION.0)
@@ -261,7 +283,7 @@ fn thrown(refusal: &policy::Refusal, fatal: bool) -> Refusal {
             _,
         ) => None,
     };
-    Refusal {
+    Throw {
         exception: class_of(refusal.exception),
         hresult,
         message: refusal.message.clone(),

@@ -1,5 +1,7 @@
 //! The COM object that the CLR talks to, and its factory.
 
+use crate::dynamic;
+use crate::frames;
 use crate::variables;
 use std::{
     ffi::c_void,
@@ -175,7 +177,7 @@ impl ProfilerCallback for Profiler {
     fn ClassLoadFinished(&self, class: ClassId, status: HRESULT) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
             if let Some(engine) = engine::get().filter(|_| status.is_ok()) {
-                weave::dynamic::class_loaded(engine, class);
+                dynamic::class_loaded(engine, class);
             }
             hresult::S_OK
         })
@@ -192,7 +194,7 @@ impl ProfilerCallback for Profiler {
             if let Some(engine) = engine::get().filter(|_| !code.is_null()) {
                 // SAFETY: code of that size, the CLR's for as long as this takes.
                 let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
-                weave::dynamic::method_made(engine, function, code);
+                dynamic::method_made(engine, function, code);
             }
             hresult::S_OK
         })
@@ -220,8 +222,7 @@ impl ProfilerCallback for Profiler {
         may: *mut BOOL,
     ) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
-            let allowed =
-                engine::get().is_none_or(|e| weave::frames::may_be_inlined(e, callee, caller));
+            let allowed = engine::get().is_none_or(|e| frames::may_be_inlined(e, callee, caller));
             if !may.is_null() {
                 // SAFETY: not null, and the CLR's to read when this returns.
                 unsafe { *may = allowed.into() };

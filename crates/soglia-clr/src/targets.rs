@@ -6,6 +6,7 @@
 //! each by itself, by what the runtime has linked for it, and is looked at again when objects were
 //! unloaded since. What is equal in a report is put together there.
 
+use crate::calls;
 use std::{path::Path, sync::Arc};
 
 use soglia_abi::ids::FunctionId;
@@ -15,11 +16,12 @@ use soglia_core::{
 };
 
 use crate::{
-    engine::Engine,
+    boundary,
+    calls::call,
+    engine::{self, Engine},
     known::targets::{Bound, Declared, Found, Which, write_down},
     names::{called, is_runtime_internal},
     objects::{self, Epoch, Linked, Place},
-    weave,
 };
 
 /// Declarations of the same names that have targets of their own, before it is known where they
@@ -91,7 +93,7 @@ impl Engine {
                 self.try_again(declared, found, now)
             });
         }
-        let call = weave::call(id)?;
+        let call = calls::call(id)?;
         let names = &call.names;
         let has_place = called(names).is_some();
         // Where a host is told, the wrapper has had it linked already.
@@ -213,7 +215,7 @@ impl Engine {
     fn find(&self, declared: Declared, names: &TargetNames) -> Option<Place> {
         let (library, entry) = called(names)?;
         let function = match declared {
-            Declared::Woven(id) => weave::function_of(id),
+            Declared::Woven(id) => calls::function_of(id),
             Declared::Function(function, _) => Some(function),
         };
         let linked = function.map(|function| objects::linked(function.0, &library, &entry));
@@ -295,4 +297,12 @@ impl Engine {
         drop(tables);
         self.names.forget_frames();
     }
+}
+
+/// Where a P/Invoke leads that the runtime has just linked; 0 if that cannot be found out. In preemptive mode.
+pub fn linked(id: i64) -> usize {
+    boundary::fence(0, || match (engine::get(), call(id)) {
+        (Some(engine), Some(call)) => engine.address_of(id, &call.names),
+        _ => 0,
+    })
 }

@@ -7,6 +7,7 @@
 //! Identities hold, because every pointer goes through here: the pointer of a delegate turns back into that delegate, the delegate
 //! on a native function turns back into the pointer of that function.
 
+use crate::calls;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -39,7 +40,7 @@ use crate::{
     objects,
     tell::hooks,
     types,
-    weave::{self, sig::MethodSig},
+    weave::sig::MethodSig,
 };
 
 static TRAMPOLINES: Trampolines =
@@ -353,8 +354,8 @@ fn describe(
     let id = *calls
         .get_or_insert_default()
         .entry(names)
-        .or_insert_with_key(|names| weave::add(names.clone()).into());
-    Ok(Callee {
+        .or_insert_with_key(|names| calls::add(names.clone()).into());
+    Ok(Target {
         id,
         stack,
         in_memory,

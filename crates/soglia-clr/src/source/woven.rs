@@ -23,6 +23,7 @@ mod pointers;
 
 pub use {hresults::hresult_thrown, native::*, pointers::*};
 
+use crate::calls;
 use std::sync::atomic::Ordering::Relaxed;
 
 use soglia_abi::hresult::S_OK;
@@ -44,7 +45,7 @@ use crate::{
     engine::{self, Engine, GENERATION, SHUT_DOWN, era_at},
     known::targets::Found,
     objects::{self, Epoch},
-    stacks, threads, weave,
+    stacks, threads,
 };
 
 /// Call the slow twin.
@@ -167,7 +168,7 @@ impl Callee {
         match self {
             Self::Woven(id) => engine.target_of(id),
             Self::Pointer(id, pointer) | Self::Refused(id, pointer) => {
-                let caller = weave::call(id);
+                let caller = calls::call(id);
                 let internal = caller.is_some_and(|caller| caller.names.runtime_internal);
                 Some(engine.target_at(pointer, internal))
             }

@@ -2,12 +2,7 @@
 
 use soglia_abi::ids::FunctionId;
 
-use crate::{
-    engine::Engine,
-    known::names::Frame,
-    metadata::Scope,
-    weave::{dynamic, frames},
-};
+use crate::{dynamic, engine::Engine, frames, known::names::Frame, metadata::Scope};
 
 /// What stacks show of a function that is on one.
 pub(super) fn frame(engine: &Engine, function: FunctionId) -> Frame {

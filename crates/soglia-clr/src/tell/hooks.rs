@@ -4,6 +4,7 @@
 //! of a call answers is handed to its end. Where the process is recorded too, the time stamps lie inside what the host does: its time is not the
 //! native function's.
 
+use crate::targets;
 use std::sync::{
     Mutex, PoisonError,
     atomic::{
@@ -18,7 +19,6 @@ use crate::{
     engine,
     objects::{self, Place},
     source::woven,
-    weave,
 };
 
 /// A native function has not been called yet, so nobody knows where it lies.
@@ -116,7 +116,7 @@ fn import(address: i64) -> &'static Import {
 pub extern "C" fn linked(of: i64) -> i32 {
     let import = import(of);
     if import.how.load(Acquire) == UNLINKED {
-        import.target.store(weave::linked(import.id), Relaxed);
+        import.target.store(targets::linked(import.id), Relaxed);
     }
     import.catch_up().into()
 }

@@ -1,5 +1,6 @@
 //! What the exception says that a refused crossing throws. .NET has no texts for most of what a host answers.
 
+use crate::calls;
 use std::{
     cell::RefCell,
     ffi::{CStr, c_char},
@@ -9,13 +10,13 @@ use std::{
 use soglia_abi::{HRESULT, hresult::*};
 use soglia_core::trace::log::TargetNames;
 
-use crate::{boundary::fence, hosting::slots, weave};
+use crate::{boundary::fence, hosting::slots};
 
 /// What a refused P/Invoke throws: `LIBRARY!ENTRY` by its id. A zero-terminated text of 16 bits a character, which is there until the thread
 /// asks again; null if there is none.
 pub fn of_import(id: i64, answer: i32) -> *const u16 {
     fence(null(), || {
-        let call = weave::call(id);
+        let call = calls::call(id);
         keep(&message(
             &named(call.as_ref().map(|call| &call.names)),
             answer,

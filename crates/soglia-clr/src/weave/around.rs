@@ -29,7 +29,7 @@ use crate::metadata::before::{Before, Error, ImportMap, has_attribute};
 use crate::{
     engine::Engine,
     metadata::Method,
-    policy::{Asked, Ruling},
+    policy::{Asked, Ruling, Throw},
     source::woven,
 };
 
@@ -39,20 +39,7 @@ pub enum Manner {
     /// Told.
     Watched,
     /// Never made: an exception instead.
-    Refused(Refusal),
-}
-
-/// What is thrown instead of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// A type of System.Private.CoreLib with a constructor that takes a string.
-    pub exception: &'static str,
-    /// If it is to be another one than the exception's own.
-    pub hresult: Option<i32>,
-    /// What it says.
-    pub message: String,
-    /// The process ends instead, with that message.
-    pub fatal: bool,
+    Refused(Throw),
 }
 
 /// Why a module could not be woven whole. What was woven before stays.
@@ -95,7 +82,7 @@ pub struct Call {
     /// How, if it is a forward call.
     pub manner: Manner,
     /// Asked before each call, and what is thrown if the answer is no.
-    pub(super) gate: Option<(&'static Asked, Refusal)>,
+    pub(super) gate: Option<(&'static Asked, Throw)>,
     /// What is called instead.
     pub(super) redirect: Option<Destination>,
     /// What it leads to is judged before the first call.
@@ -334,7 +321,7 @@ impl<'a> Weaver<'a> {
             rva: 0,
         })?;
         self.emitter.set_import(native, &import)?;
-        super::calls_native(call.id, self.emitter.module, native);
+        crate::calls::calls_native(call.id, self.emitter.module, native);
         self.has_imports = true;
         self.emitter.copy_parameters(token, native)?;
         self.emitter.copy_attributes(token, native)?;

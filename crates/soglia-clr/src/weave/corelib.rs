@@ -76,7 +76,7 @@ pub(super) fn lacks(engine: &Engine, class: &'static str, name: &str, signature:
     let key = (class, name.to_owned());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     *known.entry(key).or_insert_with(|| {
-        let corelib = super::corelib();
+        let corelib = super::done::corelib();
         let there = corelib.and_then(|module| {
             read(engine, module, |corelib| {
                 let methods = corelib

@@ -10,8 +10,13 @@ use soglia_core::trace::log::Scope as Watched;
 use soglia_il::r2r;
 use windows_core::Interface;
 
-use super::{MODULE_FLAT, MODULE_NGEN};
+use super::r2r;
 use crate::{engine::Engine, metadata::string, names::is_of_framework};
+
+pub(super) const MODULE_NGEN: u32 = 0x2;
+pub(super) const MODULE_DYNAMIC: u32 = 0x4;
+pub(super) const MODULE_RESOURCE: u32 = 0x10;
+pub(super) const MODULE_FLAT: u32 = 0x20;
 
 /// A module as the CLR tells of it.
 pub(super) struct Loaded {

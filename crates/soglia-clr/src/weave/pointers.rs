@@ -217,7 +217,7 @@ impl Pointers<'_, '_> {
         for number in 0..generic {
             self.emitter.type_parameter(method, number)?;
         }
-        let id = super::add(self.names.clone());
+        let id = crate::calls::add(self.names.clone());
         let body = if self.emitter.engine.tells {
             told::pointer(self.emitter, id, token, signature)?
         } else {

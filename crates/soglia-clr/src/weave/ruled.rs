@@ -1,5 +1,6 @@
 //! What is put in the place of a call, or in front of it, by a policy.
 
+use crate::source::gate;
 use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle},
@@ -10,14 +11,14 @@ use soglia_il::{
 };
 
 use super::{
-    around::{Call, NO_INLINING, PRESERVE_SIG, Refusal, Weaver},
+    around::{Call, NO_INLINING, PRESERVE_SIG, Weaver},
     emit::{Emitter, GLOBAL, NewMethod},
     told,
 };
 use crate::metadata::before::{self, Before, Error, has_attribute, wide};
+use crate::policy::Throw;
 use crate::{
     judge::{self, Import},
-    policy,
     source::woven,
 };
 
@@ -194,7 +195,7 @@ impl Weaver<'_> {
             return Ok(());
         };
         let go = code.label();
-        code.hook_with(asked.address(), self.hooks.slow(policy::ask));
+        code.hook_with(asked.address(), self.hooks.slow(gate::ask));
         code.brfalse(go);
         self.throw(code, refusal)?;
         code.place(go);
@@ -202,7 +203,7 @@ impl Weaver<'_> {
     }
 
     /// The body of a method that never calls.
-    pub(super) fn refused(&mut self, id: u32, refusal: &Refusal) -> Result<Vec<u8>, Error> {
+    pub(super) fn refused(&mut self, id: u32, refusal: &Throw) -> Result<Vec<u8>, Error> {
         let mut code = Code::new();
         code.hook(id, self.hooks.slow_void(woven::refused));
         self.throw(&mut code, refusal)?;
@@ -210,7 +211,7 @@ impl Weaver<'_> {
     }
 
     /// What is thrown instead of a call.
-    pub(super) fn throw(&mut self, code: &mut Code, refusal: &Refusal) -> Result<(), Error> {
+    pub(super) fn throw(&mut self, code: &mut Code, refusal: &Throw) -> Result<(), Error> {
         const INSTANCE: u8 = 0x20;
         let message = self.emitter.user_string(&refusal.message)?;
         let takes_string = [INSTANCE, 1, sig::VOID, sig::STRING];

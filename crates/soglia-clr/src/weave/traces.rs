@@ -332,7 +332,7 @@ fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
         // Other modules call it by references of their own. CoreLib has none, but to itself.
         let callee = match home == module {
             true => Some(callee),
-            false if super::corelib() == Some(module) => return Some(false),
+            false if super::done::corelib() == Some(module) => return Some(false),
             false => None,
         };
         // Where it is in its code is not always known.

@@ -3,6 +3,7 @@
 //! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call, and again
 //! when an object was loaded since.
 
+use crate::calls;
 use soglia_core::{
     crossing::{Crossing, Side},
     task::Who,
@@ -13,7 +14,7 @@ use soglia_core::{
 use super::{
     Callee, DONE, SLOW, called, close, count_one_slow, fail, only_counts, open_slow, recall, then,
 };
-use crate::{boundary, engine::era, judge, threads, weave};
+use crate::{boundary, engine::era, judge, threads};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
 pub(super) const fn by_pointer(pointer: u64) -> u64 {
@@ -67,7 +68,7 @@ pub extern "C" fn judge_pointer(id: i64, pointer: usize) -> i32 {
 /// What to throw instead of a call by function pointer; 0: it may be made. Counts it, if it is refused.
 pub fn refusal_of_pointer(id: i64, pointer: usize) -> i32 {
     let refusal = boundary::fence(judge::MARK, || {
-        let internal = weave::call(id).is_some_and(|call| call.names.runtime_internal);
+        let internal = calls::call(id).is_some_and(|call| call.names.runtime_internal);
         judge::pointer(pointer, "a call by function pointer of", internal)
     });
     if refusal == 0 {

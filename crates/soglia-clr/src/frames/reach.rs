@@ -14,8 +14,9 @@ use soglia_abi::{
 };
 use soglia_il::leads::{self, How, Lead};
 
+use super::methods::{self, METHOD_DEF, Place, TABLE, body, import_of};
 use super::{
-    frames::{self, body, import_of},
+    leads::{self, How, Lead},
     references::{
         Arguments, Generic, field_class, member_ref, type_def, type_flags, type_ref, type_spec,
     },
@@ -29,14 +30,9 @@ const MOST_METHODS: usize = 500;
 const TYPE_REF: u32 = 0x0100_0000;
 const TYPE_DEF: u32 = 0x0200_0000;
 const FIELD_DEF: u32 = 0x0400_0000;
-pub(super) const METHOD_DEF: u32 = 0x0600_0000;
 const MEMBER_REF: u32 = 0x0A00_0000;
 const TYPE_SPEC: u32 = 0x1B00_0000;
 const METHOD_SPEC: u32 = 0x2B00_0000;
-pub(super) const TABLE: u32 = 0xFF00_0000;
-
-/// A method of a module, by row.
-pub(super) type Place = (ModuleId, u32);
 
 /// A search for calls, through the methods that can be told to be called.
 pub(super) struct Search<'e> {
@@ -114,11 +110,11 @@ impl<'e> Search<'e> {
                 continue;
             }
             let closed = self.closed == Some(place);
-            match frames::known(place) {
-                frames::Known::Ours | frames::Known::Elsewhere => return true,
-                frames::Known::Leads if !closed => return true,
-                frames::Known::Nowhere => continue,
-                frames::Known::Leads | frames::Known::Unknown => {}
+            match methods::known(place) {
+                methods::Known::Ours | methods::Known::Elsewhere => return true,
+                methods::Known::Leads if !closed => return true,
+                methods::Known::Nowhere => continue,
+                methods::Known::Leads | methods::Known::Unknown => {}
             }
             self.seen.insert(place);
             if self.seen.len() > MOST_METHODS {
@@ -251,7 +247,7 @@ impl<'e> Search<'e> {
     /// A method of another module of the program: all that have these names.
     fn elsewhere(&self, class: &str, name: &str, is_virtual: bool) -> Option<To> {
         let mut methods = Vec::new();
-        for module in frames::of_program() {
+        for module in methods::of_program() {
             let import = import_of(self.engine, module)?;
             let Some(class) = type_def(&import, class) else {
                 continue;

@@ -1,0 +1,93 @@
+//! Which methods keep a frame of their own, and which marshal for another one.
+
+use std::collections::HashSet;
+
+use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
+
+use super::{
+    instance,
+    leads::{self, How},
+    methods::{Known, METHOD_DEF, Place, TABLE, body, import_of, keep, known},
+    reach::Search,
+};
+use crate::engine::Engine;
+use crate::metadata::before::Before;
+
+/// Whether a method may be compiled into another one: no stack has to show it, or it is a wrapper.
+/// Where the other one has no metadata, the wrapper's frame is what tells that it is there.
+pub fn may_be_inlined(engine: &Engine, function: FunctionId, into: FunctionId) -> bool {
+    let Some((module, method)) = engine.method_of(function) else {
+        return true;
+    };
+    let place = (module, method.row());
+    match known(place) {
+        Known::Elsewhere | Known::Nowhere => true,
+        Known::Ours => engine.method_of(into).is_some(),
+        Known::Leads | Known::Unknown => {
+            !leads(engine, place)
+                || instance::is_plain(engine, function)
+                    && !Search::new(engine, Some(place)).from(place)
+        }
+    }
+}
+
+/// Whether code that was compiled in advance may lack frames that stacks have to show. `inlinees`:
+/// the rows of the methods that it has compiled into itself; `None`: there is no telling.
+pub fn folds<'a>(
+    engine: &Engine,
+    module: ModuleId,
+    method: MdToken,
+    inlinees: impl FnOnce() -> Option<&'a [u32]>,
+) -> bool {
+    // What has another method compiled into itself calls it, and leads where that one does.
+    if known((module, method.row())) == Known::Elsewhere || !leads(engine, (module, method.row())) {
+        return false;
+    }
+    let has_frame = |row: &u32| {
+        let place = (module, *row);
+        known(place) != Known::Ours && leads(engine, place)
+    };
+    inlinees().is_none_or(|rows| rows.iter().any(has_frame))
+        || Search::new(engine, None).do_last_calls(module, method)
+}
+
+fn leads(engine: &Engine, place: Place) -> bool {
+    match known(place) {
+        Known::Leads | Known::Ours | Known::Elsewhere => return true,
+        Known::Nowhere => return false,
+        Known::Unknown => {}
+    }
+    let mut search = Search::new(engine, None);
+    let found = search.from(place);
+    // What was seen on the way leads nowhere if this one does not. Otherwise only this one is known
+    // to lead there.
+    let all = if found {
+        HashSet::from([place])
+    } else {
+        search.seen
+    };
+    for (module, row) in all {
+        keep((module, row), found);
+    }
+    found
+}
+
+/// Whether a method marshals for the P/Invoke inside it that the generator of `LibraryImport` has
+/// made, and is no caller of it.
+pub fn marshals(engine: &Engine, module: ModuleId, method: MdToken) -> bool {
+    const INNER: &str = "g____PInvoke|";
+    let inner = || {
+        let import = import_of(engine, module)?;
+        let name = String::from_utf16_lossy(&Before::of(&import, method).ok()?.name);
+        let prefix = format!("<{name}>{INNER}");
+        let leads = body(engine, module, method).and_then(leads::of_body)?;
+        let calls = leads
+            .into_iter()
+            .filter(|l| l.how == How::Call && l.token.0 & TABLE == METHOD_DEF);
+        let mut called = calls.filter_map(|lead| Before::of(&import, lead.token).ok());
+        let found =
+            called.any(|called| String::from_utf16_lossy(&called.name).starts_with(&prefix));
+        Some(found)
+    };
+    inner().unwrap_or(false)
+}

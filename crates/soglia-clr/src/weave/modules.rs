@@ -1,0 +1,219 @@
+//! Which modules and methods are woven, and what became of them.
+
+use std::{collections::HashSet, sync::OnceLock};
+
+use soglia_abi::ids::ModuleId;
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
+};
+
+use super::{
+    accepted, added, around, corelib,
+    done::{self, Woven, remember, trust_no_instances},
+    loaded::{Loaded, MODULE_DYNAMIC, MODULE_RESOURCE},
+    r2r, traces,
+};
+use crate::{
+    calls::{self, add},
+    dynamic,
+    engine::Engine,
+    frames::{self, Ours},
+    judge,
+    metadata::Scope,
+    names::{describe_method, function_pointer, is_of_framework},
+    required,
+};
+
+/// A module was loaded: weaves around what crosses in it.
+pub fn module_loaded(engine: &Engine, module: ModuleId) {
+    let Some(loaded) = Loaded::look(engine, module) else {
+        return unknown(engine);
+    };
+    if loaded.is_corelib() {
+        corelib_loaded(engine, module, &loaded);
+    } else {
+        load(engine, module, &loaded);
+    }
+}
+
+/// Nothing is known of a module, so nothing can be put into it.
+fn unknown(engine: &Engine) {
+    if engine.rules.must_hold() {
+        required::end("the policy", "the runtime does not tell of a module");
+    }
+}
+
+/// CoreLib was loaded: what everybody does goes through there.
+fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    if engine.tells
+        && let Some(scope) = Scope::of_module(&engine.info, module)
+    {
+        let first = scope.methods().count() as u32 + 1;
+        frames::module_loaded(module, false, Ours::from(first));
+    }
+    load(engine, module, loaded);
+    // Behind all that may be woven in it, for what is put in here is not to be woven around.
+    let patched = corelib::patch(engine, module, &loaded.precompiled());
+    done::corelib_patched(module, patched);
+}
+
+fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    let of_program = engine.records && loaded.is_watched(Watched::User);
+    if of_program && loaded.flags & MODULE_RESOURCE == 0 {
+        frames::module_loaded(module, true, Ours::default());
+    }
+    if loaded.flags & MODULE_DYNAMIC != 0 {
+        return dynamic::module_made(module, loaded.assembly.clone());
+    }
+    if loaded.flags & MODULE_RESOURCE != 0 {
+        return;
+    }
+    let precompiled = loaded.precompiled();
+    let watched = loaded.is_watched(engine.scope);
+    // What others that are watched have compiled into themselves of this one can only be guessed, and so is it where that cannot be read.
+    let shares = precompiled.shares(&|_| false);
+    let look = shares && (watched || matches!(precompiled, r2r::Precompiled::Image(_)));
+    if !watched {
+        return remember(module, Woven::untouched(precompiled, look));
+    }
+    if shares {
+        trust_no_instances();
+    }
+    let Some(scope) = Scope::of_module(&engine.info, module) else {
+        return unknown(engine);
+    };
+    let is_corelib = loaded.is_corelib();
+    let mut ours = Ours::from(scope.methods().count() as u32 + 1);
+    let mut found = scope.crossings();
+    if is_corelib {
+        // What the runtime itself calls before it is up.
+        found.retain(|method| method.side == Side::Unmanaged);
+    }
+    accepted::retain(engine, &scope, &loaded.assembly, &mut found);
+    let pointers = scope.calls_pointers();
+    let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
+    let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
+    // What the framework calls, it spells as it is.
+    let judged = engine.rules.guards() && !is_of_framework(&loaded.assembly, &loaded.path);
+    let mut left_out = 0;
+    let calls: Vec<around::Call> = found
+        .into_iter()
+        .filter_map(|method| {
+            let names = describe_method(&scope, method.token, method.side, assembly.clone());
+            for rule in engine.rules.newly_apply(&names) {
+                engine.recording.log(&Record::RuleApplies { rule });
+            }
+            let ruling = engine.rules.of(&names).filter(|r| judged || !r.unwatched);
+            left_out += usize::from(ruling.as_ref().is_none_or(|ruling| ruling.unwatched));
+            let (ruling, name) = (ruling?, names.method.clone().unwrap_or_default());
+            Some(around::Call::new(
+                method,
+                &name,
+                ruling,
+                judged,
+                |redirected_to| {
+                    add(TargetNames {
+                        redirected_to,
+                        ..names
+                    })
+                },
+            ))
+        })
+        .collect();
+    let unwatched = |side, method: Option<&str>, text| {
+        engine.unwatched(Unwatched {
+            side,
+            assembly: Some(loaded.assembly.clone()),
+            method: method.map(str::to_owned),
+            text,
+        });
+    };
+    if left_out > 0 {
+        let text = format!(
+            "{left_out} native functions that {} calls are left out by --only or --skip",
+            loaded.assembly
+        );
+        unwatched(Some(Side::Unmanaged), None, text);
+    }
+    if judged {
+        // Also those of its P/Invokes that stay as they are: nothing would judge them.
+        judge::module_woven(module, loaded.assembly_id);
+    }
+    if calls.is_empty() && pointers.is_none() {
+        return remember(module, Woven::untouched(precompiled, look));
+    }
+    // Reading and writing scopes of one module are not held at the same time.
+    drop(scope);
+    let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
+    let assembly = &loaded.assembly;
+    let (mut changed, pointers, lost) = match woven {
+        Ok(done) => {
+            if let Some(left) = done.pointers_left {
+                let text = format!("in {assembly}, these are not seen: {left}");
+                if judged && engine.rules.must_hold() {
+                    required::end("the policy", &text);
+                }
+                unwatched(Some(Side::Unmanaged), Some("[function pointer]"), text);
+            }
+            (done.changed, done.pointers, HashSet::new())
+        }
+        Err(failure) => {
+            let text = format!("{assembly} is not fully watched: {}", failure.what);
+            if judged && failure.pointers_lost && engine.rules.must_hold() {
+                required::end("the policy", &text);
+            }
+            unwatched(None, None, text);
+            (failure.changed, failure.pointers, failure.lost)
+        }
+    };
+    let imports = calls.iter().filter(|c| c.method.side == Side::Unmanaged);
+    let wrapped = imports.map(|c| c.method.token.row());
+    ours.wrappers = wrapped.filter(|row| changed.contains(row)).collect();
+    frames::module_loaded(module, of_program, ours);
+    // Who has a method compiled into itself that calls by function pointer does not call what was put into that one.
+    let inliners = if pointers {
+        precompiled.inliners(&|row| changed.contains(&row))
+    } else {
+        Some(HashSet::new())
+    };
+    let whole = inliners.is_none();
+    changed.extend(inliners.unwrap_or_default());
+    // Other calls that are as they were are such as the runtime itself refuses.
+    let is_lost = |call: &&around::Call| call.is_ruled() && lost.contains(&call.method.token.row());
+    for call in calls.iter().filter(is_lost) {
+        let names = calls::call(call.id.into()).map(|call| call.names.method.clone());
+        let text = format!(
+            "calls of {} in {assembly} cannot be woven around, so no rule holds for them",
+            names.flatten().unwrap_or_default()
+        );
+        if engine.rules.must_hold() {
+            required::end("the policy", &text);
+        }
+        let text = format!("policy: {text}");
+        engine.recording.log(&Record::Remark { text });
+    }
+    if precompiled.shares(&|token| changed.contains(&token.row())) {
+        trust_no_instances();
+    }
+    remember(
+        module,
+        Woven {
+            changed,
+            whole,
+            look,
+            precompiled,
+            inlinees: OnceLock::new(),
+        },
+    );
+}
+
+/// A module is about to be unloaded: its id may come to mean another one.
+pub fn module_unloaded(module: ModuleId) {
+    dynamic::module_unloaded(module);
+    frames::module_unloaded(module);
+    judge::module_unloaded(module);
+    added::forget(module);
+    traces::forget();
+    done::forget(module);
+}
