@@ -18,9 +18,9 @@ use soglia_abi::{
 };
 use soglia_core::{crossing::Side, trace::log::Unwatched};
 use soglia_il::body;
+
 use windows_core::Interface;
 
-use crate::weave::body;
 use crate::{
     engine::Engine,
     metadata::{Scope, string},

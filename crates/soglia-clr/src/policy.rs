@@ -297,6 +297,12 @@ mod tests {
 
     use super::*;
 
+    /// As the hook answers, which counts as well.
+    fn ask(asked: i64) -> i32 {
+        let asked = Asked::at(asked);
+        i32::from(!asked.passes() && !asked.audits())
+    }
+
     fn rules(lines: &str) -> Rules {
         Rules::new(Policy::decode(&format!("soglia-policy 1\n{lines}")).unwrap())
     }

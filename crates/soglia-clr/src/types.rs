@@ -20,7 +20,6 @@ use crate::{
         before::{bytes, enumerated, marshalling, wide},
         string,
     },
-    weave::sig::{self, MethodSig},
 };
 
 /// A type, in the module that defines it.

@@ -3,15 +3,14 @@
 use std::collections::HashSet;
 
 use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
+use soglia_il::leads::{self, How};
 
 use super::{
     instance,
-    leads::{self, How},
     methods::{Known, METHOD_DEF, Place, TABLE, body, import_of, keep, known},
     reach::Search,
 };
-use crate::engine::Engine;
-use crate::metadata::before::Before;
+use crate::{engine::Engine, metadata::before::Before};
 
 /// Whether a method may be compiled into another one: no stack has to show it, or it is a wrapper.
 /// Where the other one has no metadata, the wrapper's frame is what tells that it is there.

@@ -9,7 +9,6 @@ use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::metadata::IMetaDataImport2,
 };
-use soglia_il::leads::{self, How};
 use windows_core::Interface;
 
 use crate::{engine::Engine, metadata::Scope};

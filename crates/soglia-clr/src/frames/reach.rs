@@ -14,15 +14,16 @@ use soglia_abi::{
 };
 use soglia_il::leads::{self, How, Lead};
 
-use super::methods::{self, METHOD_DEF, Place, TABLE, body, import_of};
 use super::{
-    leads::{self, How, Lead},
+    methods::{self, METHOD_DEF, Place, TABLE, body, import_of},
     references::{
         Arguments, Generic, field_class, member_ref, type_def, type_flags, type_ref, type_spec,
     },
 };
-use crate::engine::Engine;
-use crate::metadata::before::{Before, enumerated, wide};
+use crate::{
+    engine::Engine,
+    metadata::before::{Before, enumerated, wide},
+};
 
 /// A search that has seen so many methods gives up: they may lead anywhere.
 const MOST_METHODS: usize = 500;

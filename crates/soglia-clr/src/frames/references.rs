@@ -4,7 +4,6 @@ use soglia_abi::{ids::MdToken, profiler::metadata::IMetaDataImport};
 use soglia_il::sig;
 
 use crate::metadata::before::{bytes, cut, wide};
-use crate::weave::sig;
 
 const TYPE_REF: u32 = 0x0100_0000;
 const TABLE: u32 = 0xFF00_0000;

@@ -13,7 +13,6 @@ use soglia_il::sig::is_unmanaged;
 use windows_core::Interface;
 
 use super::before::has_attribute;
-use crate::weave::sig::is_unmanaged;
 
 /// What callbacks are marked with.
 pub const CALLBACK: &str = "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute";

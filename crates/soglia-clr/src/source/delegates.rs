@@ -7,7 +7,6 @@
 //! Identities hold, because every pointer goes through here: the pointer of a delegate turns back into that delegate, the delegate
 //! on a native function turns back into the pointer of that function.
 
-use crate::calls;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -29,7 +28,7 @@ use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
 
 use super::woven;
 use crate::{
-    boundary, clerk,
+    boundary, calls, clerk,
     engine::{self, Engine, GENERATION, Scope},
     judge,
     metadata::{
@@ -40,7 +39,6 @@ use crate::{
     objects,
     tell::hooks,
     types,
-    weave::sig::MethodSig,
 };
 
 static TRAMPOLINES: Trampolines =
@@ -355,7 +353,7 @@ fn describe(
         .get_or_insert_default()
         .entry(names)
         .or_insert_with_key(|names| calls::add(names.clone()).into());
-    Ok(Target {
+    Ok(Callee {
         id,
         stack,
         in_memory,

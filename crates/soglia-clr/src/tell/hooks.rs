@@ -4,7 +4,6 @@
 //! of a call answers is handed to its end. Where the process is recorded too, the time stamps lie inside what the host does: its time is not the
 //! native function's.
 
-use crate::targets;
 use std::sync::{
     Mutex, PoisonError,
     atomic::{
@@ -19,6 +18,7 @@ use crate::{
     engine,
     objects::{self, Place},
     source::woven,
+    targets,
 };
 
 /// A native function has not been called yet, so nobody knows where it lies.

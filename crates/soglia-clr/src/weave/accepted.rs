@@ -26,14 +26,12 @@ use soglia_core::{
 use soglia_il::sig::{self, MethodSig};
 use windows_core::Interface;
 
-use super::sig::{self, MethodSig};
-use crate::metadata::{
-    Method,
-    before::{Before, ImportMap, LONGEST, attribute, enumerated, has_attribute},
-};
 use crate::{
     engine::Engine,
-    metadata::{CALLBACK, Scope},
+    metadata::{
+        CALLBACK, Method, Scope,
+        before::{Before, ImportMap, LONGEST, attribute, enumerated, has_attribute},
+    },
     names::describe_method,
     policy::Ruling,
     required,

@@ -19,16 +19,18 @@ use soglia_il::{
 };
 
 use super::{
-    added, body,
+    added,
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
     pointers,
     ruled::How,
 };
-use crate::metadata::before::{Before, Error, ImportMap, has_attribute};
 use crate::{
     engine::Engine,
-    metadata::Method,
+    metadata::{
+        Method,
+        before::{Before, Error, ImportMap, has_attribute},
+    },
     policy::{Asked, Ruling, Throw},
     source::woven,
 };

@@ -20,11 +20,15 @@ use soglia_core::{
 use soglia_il::{asm::Code, body, r2r, sig};
 use windows_core::Interface;
 
-use super::{
-    body, delegates, emit::Emitter, hidden, il::Code, judged, occasions, r2r, sig, traces,
+use super::{delegates, emit::Emitter, hidden, judged, occasions, traces};
+use crate::{
+    engine::Engine,
+    metadata::{
+        Scope,
+        before::{Before, Error, bytes, enumerated, wide},
+    },
+    required,
 };
-use crate::metadata::before::{Before, Error, bytes, enumerated, wide};
-use crate::{engine::Engine, metadata::Scope, required};
 
 /// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
 pub(super) fn patch(

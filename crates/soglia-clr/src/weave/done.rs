@@ -6,8 +6,8 @@ use std::{
 };
 
 use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
+use soglia_il::r2r;
 
-use super::r2r;
 use crate::{engine::Engine, frames};
 
 /// What was done to each module.

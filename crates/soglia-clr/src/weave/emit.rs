@@ -20,10 +20,13 @@ use soglia_core::policy::Destination;
 use soglia_il::sig;
 use windows_core::Interface;
 
-use super::{added, corelib, sig};
-use crate::engine::Engine;
-use crate::metadata::before::{
-    Error, ImportMap, Parameter, attributes, bytes, check, marshalling, parameters, some_rva, wide,
+use super::{added, corelib};
+use crate::{
+    engine::Engine,
+    metadata::before::{
+        Error, ImportMap, Parameter, attributes, bytes, check, marshalling, parameters, some_rva,
+        wide,
+    },
 };
 
 const HAS_DEFAULT_OR_MARSHAL: u32 = 0x3000;

@@ -3,7 +3,7 @@
 use soglia_abi::ids::MdToken;
 use soglia_il::{asm::Hook, sig};
 
-use super::{emit::Emitter, il::Hook, sig};
+use super::emit::Emitter;
 use crate::metadata::before::Error;
 
 /// The signatures of hooks that take the same arguments.

@@ -10,7 +10,6 @@ use soglia_core::trace::log::Scope as Watched;
 use soglia_il::r2r;
 use windows_core::Interface;
 
-use super::r2r;
 use crate::{engine::Engine, metadata::string, names::is_of_framework};
 
 pub(super) const MODULE_NGEN: u32 = 0x2;

@@ -7,12 +7,13 @@ use soglia_core::{
     crossing::Side,
     trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
 };
+use soglia_il::r2r;
 
 use super::{
     accepted, added, around, corelib,
     done::{self, Woven, remember, trust_no_instances},
     loaded::{Loaded, MODULE_DYNAMIC, MODULE_RESOURCE},
-    r2r, traces,
+    traces,
 };
 use crate::{
     calls::{self, add},

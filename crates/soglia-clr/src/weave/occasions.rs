@@ -32,14 +32,13 @@ use soglia_il::{
 };
 
 use super::{
-    body::Plain,
     corelib::{CoreLib, Function, finish},
     emit::{Emitter, NewMethod},
     turns,
 };
-use crate::metadata::before::{Before, Error};
 use crate::{
     hosting::slots,
+    metadata::before::{Before, Error},
     tell::occasions::{self, LOOK, NOT_DONE, Words},
 };
 

@@ -31,13 +31,11 @@ use soglia_il::{
 };
 
 use super::{
-    body,
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
     told,
 };
-use crate::metadata::before::Error;
-use crate::source::woven;
+use crate::{metadata::before::Error, source::woven};
 
 const AGGRESSIVE_INLINING: u32 = 0x100;
 

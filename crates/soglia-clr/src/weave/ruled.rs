@@ -1,6 +1,5 @@
 //! What is put in the place of a call, or in front of it, by a policy.
 
-use crate::source::gate;
 use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle},
@@ -15,11 +14,11 @@ use super::{
     emit::{Emitter, GLOBAL, NewMethod},
     told,
 };
-use crate::metadata::before::{self, Before, Error, has_attribute, wide};
-use crate::policy::Throw;
 use crate::{
     judge::{self, Import},
-    source::woven,
+    metadata::before::{self, Before, Error, has_attribute, wide},
+    policy::Throw,
+    source::{gate, woven},
 };
 
 const CHAR: u8 = 0x03;

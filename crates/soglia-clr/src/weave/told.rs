@@ -1,20 +1,13 @@
 //! Wrappers of calls that a host is told of ([`crate::tell`]): their hooks run in preemptive mode, may block and may refuse.
 
 use soglia_abi::ids::MdToken;
-
-use super::{
-    around::Weaver,
-    emit::Emitter,
-    hooks::Signatures,
-    il::{Code, Hook},
-    ruled::How,
+use soglia_il::{
+    asm::{Code, Hook},
     sig::{self, MethodSig},
 };
 
-use super::{around::Weaver, before::Error, emit::Emitter, hooks::Signatures, ruled::How};
-use crate::judge;
-use crate::metadata::before::Error;
-use crate::{objects, tell::hooks};
+use super::{around::Weaver, emit::Emitter, hooks::Signatures, ruled::How};
+use crate::{judge, metadata::before::Error, objects, tell::hooks};
 
 /// The local that keeps what the hook before the call has answered.
 const ANSWER: u16 = 0;

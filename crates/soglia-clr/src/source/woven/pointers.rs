@@ -3,7 +3,6 @@
 //! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call, and again
 //! when an object was loaded since.
 
-use crate::calls;
 use soglia_core::{
     crossing::{Crossing, Side},
     task::Who,
@@ -14,7 +13,7 @@ use soglia_core::{
 use super::{
     Callee, DONE, SLOW, called, close, count_one_slow, fail, only_counts, open_slow, recall, then,
 };
-use crate::{boundary, engine::era, judge, threads};
+use crate::{boundary, calls, engine::era, judge, threads};
 
 /// The number by which a task knows a function pointer: the pointer, in a range of its own.
 pub(super) const fn by_pointer(pointer: u64) -> u64 {
