@@ -11,7 +11,7 @@ use soglia::{
     launch::{Ended, Launch},
     model::Model,
     text,
-    verify::{self, Run, Verdict},
+    verify::{self, Comparison, ProgramRun},
 };
 use soglia_core::trace::{
     life,
@@ -58,7 +58,7 @@ struct Lab<'a> {
     options: &'a Verify,
     ready: Ready<'a>,
     input: Input,
-    runs: Vec<Run>,
+    runs: Vec<ProgramRun>,
 }
 
 impl Lab<'_> {
@@ -96,7 +96,7 @@ impl Lab<'_> {
     }
 
     /// Runs the program once without the engine.
-    fn run_alone(&mut self, precompiled: bool) -> anyhow::Result<Run> {
+    fn run_alone(&mut self, precompiled: bool) -> anyhow::Result<ProgramRun> {
         let launch = self.ready.launch_alone()?;
         let launch = if precompiled {
             launch
@@ -112,7 +112,7 @@ impl Lab<'_> {
         launch: Launch,
         source: &'static str,
         pass_on: bool,
-    ) -> anyhow::Result<(Run, u32)> {
+    ) -> anyhow::Result<(ProgramRun, u32)> {
         let launch = launch
             .stdin(self.input.for_a_run()?)
             .stdout(Output::pipe())
@@ -132,7 +132,7 @@ impl Lab<'_> {
             Ended::Exited(code) => (Some(code), None),
             Ended::Killed(signal) => (None, Some(signal)),
         };
-        let run = Run {
+        let run = ProgramRun {
             source,
             exit_code,
             signal,
@@ -155,7 +155,7 @@ fn recording() -> anyhow::Result<(File, PathBuf)> {
     Ok(made)
 }
 
-fn print(options: &Verify, verdict: &Verdict) -> io::Result<()> {
+fn print(options: &Verify, verdict: &Comparison) -> io::Result<()> {
     let stderr = io::stderr();
     let color = if stderr.is_terminal() {
         anstream::ColorChoice::Auto
@@ -168,7 +168,7 @@ fn print(options: &Verify, verdict: &Verdict) -> io::Result<()> {
             if !options.quiet {
                 writeln!(out)?;
             }
-            text::verdict(verdict, &mut out)?;
+            text::comparison(verdict, &mut out)?;
         }
         VerifyFormat::Json => {
             serde_json::to_writer_pretty(&mut out, verdict)?;

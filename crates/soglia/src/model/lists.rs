@@ -1,4 +1,4 @@
-//! Calls one by one: those that were slow, and those that are open.
+//! The rows of slow calls and of open calls.
 
 use std::cmp::Reverse;
 
@@ -8,13 +8,13 @@ use soglia_core::{
 };
 
 use super::{
-    OpenRow, SlowRow,
-    build::Clock,
+    clock::Clock,
     room::Room,
+    rows::{OpenRow, SlowRow},
     targets::{Sums, callers, is_internal, target_name},
 };
 
-/// Slow calls, in the order of their ends. If there is no room for all, the longest are kept.
+/// Slow calls, in the order of their ends. If there is no room for all, keeps the longest.
 pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow> {
     let mut all: Vec<(usize, &SlowCall)> = names.slow.iter().enumerate().collect();
     all.sort_by_key(|(n, call)| (Reverse(call.took), *n));
@@ -44,8 +44,8 @@ pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow
     kept.into_iter().map(|(_, row)| row).collect()
 }
 
-/// A call that is open.
-pub(super) struct Open {
+/// An open call.
+pub(super) struct OpenCall {
     pub(super) task: u32,
     pub(super) depth: u32,
     pub(super) layer: Layer,
@@ -53,7 +53,7 @@ pub(super) struct Open {
 
 /// Open calls, by task, outermost first.
 pub(super) fn open(
-    all: &[Open],
+    all: &[OpenCall],
     names: &Names,
     sums: &Sums,
     clock: &Clock,
@@ -63,7 +63,8 @@ pub(super) fn open(
     for open in all {
         let (number, side) = (open.layer.slot, open.layer.side());
         let target = target_name(names, number);
-        // The first caller of a target that was called just once: then any open call is that one.
+        // The recording has the stack of a target's first call. If there was only one call, it is
+        // the open one.
         let stack = names.first_calls.get(&number);
         let stack = stack.filter(|_| sums.calls(number, side) == 1);
         let frames = stack.map_or_else(Vec::new, |stack| names.stack(*stack));

@@ -1,18 +1,10 @@
-//! Why a recording had no room for something.
+//! Why the recording had no room for something.
 
-use serde::Serialize;
 use soglia_core::trace::{format::NoRoom, reader::Reader};
 
-/// A reason, and how often it was one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NoRoomRow {
-    /// In a word.
-    pub reason: &'static str,
-    /// Chunks for which there was no room because of it.
-    pub times: u32,
-}
+use super::rows::NoRoomRow;
 
-/// All reasons that there were.
+/// All reasons that the recording has.
 pub fn rows(reader: &Reader) -> Vec<NoRoomRow> {
     let row = |why: NoRoom| NoRoomRow {
         reason: why.name(),
@@ -22,7 +14,7 @@ pub fn rows(reader: &Reader) -> Vec<NoRoomRow> {
     all.filter(|row| row.times > 0).collect()
 }
 
-/// The same as the end of a sentence.
+/// The reasons as the end of a sentence.
 pub fn because(rows: &[NoRoomRow]) -> String {
     let words = NoRoom::ALL.map(|why| (why.name(), in_words(why)));
     let given: Vec<&str> = words
@@ -43,10 +35,10 @@ const fn in_words(why: NoRoom) -> &'static str {
             "the recording was full, and a limit kept it smaller than --max-size (ulimit -f, ulimit -v)"
         }
         NoRoom::Disk => "the disk was full",
-        NoRoom::Memory => "there was no memory",
-        NoRoom::Cut => "somebody cut the file",
+        NoRoom::Memory => "memory was full",
+        NoRoom::Cut => "another process cut the file",
         NoRoom::Closed => "the program closed the descriptor of the recording",
-        NoRoom::Refused => "the system refused room in the file",
+        NoRoom::Refused => "the system gave no room in the file",
     }
 }
 

@@ -1,19 +1,20 @@
-//! How much of a recording fits into a report.
+//! The room that a report has for the rows of a list.
 //!
-//! A recording may name one stack of long names in each of a million records: a few bytes there, and many here. So the rows of each list
-//! have so much room, and no more. What a program records needs little of it.
+//! A recording can name one stack of long names in each of a million records. That takes few bytes
+//! in the recording and many in a report, so the rows of each list have a fixed room. What a
+//! program records needs little of it.
 
-/// Bytes that the rows of one list take at most, about.
+/// About the most bytes that the rows of one list take.
 const MOST_BYTES: usize = 16 << 20;
-/// What a row takes beside its texts.
+/// Bytes of a row without its texts.
 const ROW: usize = 128;
-/// What a text takes beside its bytes.
+/// Bytes of a text beside its own.
 const TEXT: usize = 24;
 
 /// The room of one list.
 pub(super) struct Room {
     left: usize,
-    /// Rows for which there was none.
+    /// Rows for which there was no room.
     pub(super) left_out: u64,
 }
 
@@ -25,7 +26,8 @@ impl Room {
         }
     }
 
-    /// Takes room for a row of these texts; `false`: there is none, and none for the rows after it.
+    /// Takes room for a row of these texts. Returns `false` if there is no room for it. From then
+    /// on there is none for other rows either.
     pub(super) fn takes<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         if self.left_out > 0 {
             self.left_out += 1;

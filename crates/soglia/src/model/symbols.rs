@@ -1,8 +1,7 @@
-//! Names of native functions that are exported by no object: from the symbols that their files have
-//! for debuggers.
+//! The names of native functions that no object exports, from the debug symbols of their files.
 //!
-//! The engine has written down which file it was, by its build id: another build has other
-//! functions there.
+//! The recording has the build id of each file. Another build of the file has other functions at
+//! the same place, so it is not used.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -15,26 +14,26 @@ use std::{
 use object::{Endianness, Object, ObjectSymbol, ReadCache, SymbolKind, read::elf::ElfFile64};
 use soglia_core::trace::{names::Names, reader::Reader};
 
-/// Larger files are not looked into.
+/// The largest file that is read for symbols.
 const MOST_BYTES: u64 = 1 << 30;
-/// More files of one recording are not looked into, and the functions of no more are kept, for
-/// those who read a recording again and again.
+/// The most files of one recording that are read, and of which functions are cached. The cache
+/// serves callers that read a recording again and again.
 const MOST_FILES: usize = 64;
 
 /// Functions by address.
 type Functions = BTreeMap<u64, String>;
-/// By file and build id, with the addresses that were asked for.
+/// Functions by file and build id. It has each address that was asked for.
 static KNOWN: Mutex<Option<HashMap<(String, String), Functions>>> = Mutex::new(None);
 
-/// All that a recording tells, and the names of functions that only their files have.
+/// The names in a recording, completed from the debug symbols of files on this machine.
 pub fn names(reader: &Reader) -> Names {
     let mut names = reader.names();
     complete(&mut names);
     names
 }
 
-/// Names the functions that were called by a pointer and have no name yet, where their files are
-/// still those that were loaded.
+/// Names the functions that were called by a pointer and have no name yet, if their files are still
+/// the ones that were loaded.
 fn complete(names: &mut Names) {
     let mut wanted: BTreeMap<(String, String), Vec<(u32, u64)>> = BTreeMap::new();
     for (number, target) in &names.targets {
@@ -64,7 +63,7 @@ fn complete(names: &mut Names) {
     }
 }
 
-/// The functions at these addresses of a file; an empty name stands for none.
+/// The functions at these addresses of a file. An empty name means that no function begins there.
 fn functions(file: &str, build: &str, addresses: impl Iterator<Item = u64>) -> Functions {
     let addresses: Vec<u64> = addresses.collect();
     let key = (file.to_owned(), build.to_owned());
@@ -89,10 +88,11 @@ fn functions(file: &str, build: &str, addresses: impl Iterator<Item = u64>) -> F
     known.get(&key).cloned().unwrap_or_default()
 }
 
-/// Those of these addresses at which a function of the file begins; `None`: it is not that build.
+/// The functions of the file that begin at these addresses. Returns `None` if the file is of
+/// another build or cannot be read.
 fn read(path: &Path, build: &str, addresses: &[u64]) -> Option<Functions> {
-    // A recording may name anything: what is no file is not opened, and what has become none
-    // meanwhile is not waited for.
+    // A recording may name anything. A path that is not a file is not opened, and `O_NONBLOCK`
+    // keeps the open from waiting if the file is replaced by a pipe meanwhile.
     let is_file = |m: std::fs::Metadata| m.is_file() && m.len() <= MOST_BYTES;
     if !path.is_absolute() || !std::fs::metadata(path).is_ok_and(is_file) {
         return None;
@@ -122,7 +122,7 @@ fn read(path: &Path, build: &str, addresses: &[u64]) -> Option<Functions> {
         if let Ok(name) = symbol.name()
             && !name.is_empty()
         {
-            // Of several names the global ones are those that people know.
+            // Of several names, people know the global one.
             let (is_global, there) = found.entry(symbol.address()).or_insert((false, name));
             if symbol.is_global() && !*is_global {
                 (*is_global, *there) = (true, name);

@@ -1,4 +1,4 @@
-//! Targets: their names, and what their calls add up to.
+//! The rows of targets: their names, and the sums of their calls.
 
 use std::{
     cmp::Reverse,
@@ -13,21 +13,26 @@ use soglia_core::{
     trace::{log::TargetNames, names::Names, reader::Reader},
 };
 
-use super::{TargetInfo, TargetRow, build::Account, room::Room};
+use super::{
+    room::Room,
+    rows::{TargetInfo, TargetRow, name_of},
+    symbols,
+    totals::TaskTotals,
+};
 
-/// What is said of those for which there was no room.
+/// The name that stands for all targets for which the recording had no room.
 pub(super) const NO_ROOM: &str = "[no room in the recording]";
 
-/// The accounts of all tasks, added up by target.
+/// The sums of all tasks, by target.
 #[derive(Default)]
 pub(super) struct Sums {
     targets: HashMap<(u32, Side), (Total, u64)>,
-    /// The first of all targets that are one row with this one, if that is another.
+    /// For each target that shares a row with an earlier one: the first of them.
     rows: HashMap<u32, u32>,
 }
 
 impl Sums {
-    /// Of no task yet.
+    /// Sums of no task yet.
     pub(super) fn new(names: &Names) -> Self {
         Self {
             targets: HashMap::new(),
@@ -35,9 +40,9 @@ impl Sums {
         }
     }
 
-    pub(super) fn add(&mut self, account: &Account) {
+    pub(super) fn add(&mut self, totals: &TaskTotals) {
         let mut called = HashSet::new();
-        for ((target, side), total) in &account.targets {
+        for ((target, side), total) in &totals.targets {
             if total.calls() + total.refused == 0 {
                 continue;
             }
@@ -50,25 +55,25 @@ impl Sums {
         }
     }
 
-    /// The target that stands for all that are one row with this one.
+    /// The first target of the row that this target is in.
     pub(super) fn row_of(&self, target: u32) -> u32 {
         self.rows.get(&target).copied().unwrap_or(target)
     }
 
-    /// Whether all that were called have names.
+    /// Whether all targets that were called have names.
     pub(super) fn are_named(&self, names: &Names) -> bool {
         let mut called = self.targets.keys();
         called.all(|(target, _)| *target == 0 || names.targets.contains_key(target))
     }
 
-    /// Calls of a target.
+    /// The number of calls of a target.
     pub(super) fn calls(&self, target: u32, side: Side) -> u64 {
         let sum = self.targets.get(&(self.row_of(target), side));
         sum.map_or(0, |(total, _)| total.calls())
     }
 
-    /// One row per target, longest total first. `open`: how long the longest open call of each target has lasted, and whether that is only
-    /// a lower bound.
+    /// One row per target, longest total first. `open` says how long the oldest open call of each
+    /// target has lasted, and whether that is a lower bound.
     pub(super) fn rows(
         self,
         names: &Names,
@@ -77,9 +82,10 @@ impl Sums {
         room: &mut Room,
     ) -> Vec<TargetRow> {
         let mut sums: Vec<_> = self.targets.into_iter().collect();
-        // By name within the same time, so that two reports of one recording are the same.
+        // Of equal times the lower number comes first, so that two reports of one recording are
+        // equal.
         sums.sort_by_key(|(key, (total, _))| (Reverse(scale.ns(total.total)), *key));
-        // Of targets that are one row, the first that has returned.
+        // The first target of each row that has returned.
         let mut first_returns: HashMap<u32, (u32, u64)> = HashMap::new();
         for (target, took) in &names.first_returns {
             let row = self.rows.get(target).unwrap_or(target);
@@ -107,8 +113,10 @@ impl Sums {
     }
 }
 
-/// The first of all targets that are one row with a target, for those that are not the first: of the same names, in the same file, and
-/// where they have no name, at the same place in it. An assembly that was loaded several times has a target each time.
+/// Which targets share a row: those with the same names in the same file and, if they have no name,
+/// at the same place in it. An assembly that is loaded several times has new targets each time.
+///
+/// Returns the first target of the row for each target that is not the first.
 fn rows(names: &Names) -> HashMap<u32, u32> {
     let mut first = HashMap::new();
     let mut rows = HashMap::new();
@@ -126,7 +134,7 @@ fn rows(names: &Names) -> HashMap<u32, u32> {
         } = target;
         let place = names.places.get(number);
         let offset = place.filter(|_| entry.is_none());
-        // What is in no file is told apart by its address alone.
+        // Code that lies in no file has only its address to distinguish it.
         let address = place.filter(|place| place.file.is_none());
         let key = (
             (side, runtime_internal, suppressed),
@@ -143,7 +151,7 @@ fn rows(names: &Names) -> HashMap<u32, u32> {
     rows
 }
 
-/// All that a row says of a target.
+/// The texts of a row, for the room that it takes.
 fn texts(names: &Names, target: u32) -> impl Iterator<Item = &str> {
     let of = names.targets.get(&target);
     let own = of.into_iter().flat_map(|of| {
@@ -212,7 +220,7 @@ pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
     }
 }
 
-/// The address of a target as its file has it.
+/// The address of a target, as its file has it.
 fn offset(names: &Names, target: u32) -> Option<String> {
     let offset = names.places.get(&target)?.offset?;
     Some(format!("{offset:#x}"))
@@ -224,13 +232,13 @@ pub(super) fn callers(names: &Names, stack: u32) -> Vec<String> {
     frames.map(str::to_owned).collect()
 }
 
-/// The name of a target: the same as [`TargetRow::name`], made of nothing else.
+/// The same as [`TargetRow::name`], without making the row.
 pub(super) fn target_name(names: &Names, target: u32) -> String {
     if target == 0 {
         return NO_ROOM.to_owned();
     }
     let of = names.targets.get(&target);
-    super::name_of(
+    name_of(
         of.and_then(|of| of.library.as_deref()),
         of.and_then(|of| of.entry.as_deref()),
         of.and_then(|of| of.method.as_deref()),
@@ -261,7 +269,7 @@ fn measured(row: TargetRow, total: &Total, scale: Scale) -> TargetRow {
     }
 }
 
-/// The 50th, 90th and 99th percentile, as exact as the recording's buckets: to about 6 %.
+/// The 50th, 90th and 99th percentile. The buckets of the recording make them exact to about 6 %.
 fn percentiles(total: &Total, scale: Scale) -> Option<[u64; 3]> {
     let calls: u64 = total.histogram.iter().sum();
     if calls == 0 {
@@ -269,7 +277,7 @@ fn percentiles(total: &Total, scale: Scale) -> Option<[u64; 3]> {
     }
     let (min, max) = (scale.ns(total.min), scale.ns(total.max));
     let value = |percent: u64| {
-        // The bucket of the first call that so many in a hundred are not longer than.
+        // The first bucket up to which that percentage of all calls lies.
         let wanted = (u128::from(calls) * u128::from(percent)).div_ceil(100) as u64;
         let mut so_far = 0;
         let bucket = total.histogram.iter().position(|count| {
@@ -282,9 +290,9 @@ fn percentiles(total: &Total, scale: Scale) -> Option<[u64; 3]> {
     Some([50, 90, 99].map(value))
 }
 
-/// The targets of a recording, for its events.
+/// The names of all targets of a recording.
 pub fn target_infos(reader: &Reader) -> BTreeMap<u32, TargetInfo> {
-    let names = super::names(reader);
+    let names = symbols::names(reader);
     let info = |target: &u32| {
         let named = names.targets.get(target).cloned().unwrap_or_default();
         let place = names.places.get(target);
@@ -331,7 +339,7 @@ mod tests {
                 "{found}"
             );
         }
-        // No value is shorter than the shortest, nor longer than the longest.
+        // Every percentile lies between the shortest and the longest call.
         let mut one = Total::default();
         one.histogram[bucket(1001)] = 1;
         (one.min, one.max) = (1001, 1001);

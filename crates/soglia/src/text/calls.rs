@@ -6,7 +6,13 @@ use std::{
     io::{self, Write},
 };
 
-use super::{DIM, HEAD, MOST_FRAMES, MOST_ROWS, Shown, more, plain, plural, time, time_of};
+use soglia_core::plain::plain;
+
+use super::{
+    shown::{MOST_FRAMES, MOST_ROWS, Shown},
+    style::{DIM, HEAD, arrow},
+    words::{more, plural, time, time_of},
+};
 use crate::model::{Model, OpenRow, SlowRow};
 
 /// Open calls that are shown one by one.
@@ -84,11 +90,7 @@ pub(super) fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
     )?;
     let shown = rows.len().min(MOST_OPEN);
     for row in &rows[..shown] {
-        let arrow = if row.direction == "reverse" {
-            "<-"
-        } else {
-            "->"
-        };
+        let arrow = arrow(row.direction);
         let indent = (row.depth as usize).min(20) * 2;
         writeln!(
             out,

@@ -2,7 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::{HEAD, MOST_ROWS, WARN, count, more, plain, plural};
+use soglia_core::plain::plain;
+
+use super::{
+    shown::MOST_ROWS,
+    style::{HEAD, WARN},
+    words::{count, more, plural},
+};
 use crate::model::{Model, no_room::because};
 
 /// What crosses and was not seen.

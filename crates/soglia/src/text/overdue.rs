@@ -2,14 +2,22 @@
 
 use std::io::{self, Write};
 
-use soglia_core::trace::{
-    log::Record,
-    names::Names,
-    overdue::{Done, HowEnded, Overdue},
-    reader::Reader,
+use soglia_core::{
+    plain::plain,
+    trace::{
+        log::Record,
+        names::Names,
+        overdue::{Done, HowEnded, Overdue},
+        reader::Reader,
+    },
 };
 
-use super::{DIM, HEAD, MOST_ROWS, calls::stack, more, plain, plural, time, time_of};
+use super::{
+    calls::stack,
+    shown::MOST_ROWS,
+    style::{DIM, HEAD},
+    words::{more, plural, time, time_of},
+};
 use crate::model::{
     self, Model, OverdueReport, OverdueRow,
     overdue::{deadline, report},
@@ -133,8 +141,8 @@ fn times(n: usize) -> String {
     }
 }
 
-/// What became known of calls that missed their deadlines, a line for each record, without the first so many. Names in it are as they
-/// are: the lines are to be made [`plain`].
+/// What became known of calls that missed their deadlines, a line for each record, without the
+/// first so many. Names in it are as they are: the lines are to be made [`plain`].
 pub fn news(reader: &Reader, after: usize) -> Vec<String> {
     let names = model::names(reader);
     if names.overdue.len() <= after {

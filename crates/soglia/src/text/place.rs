@@ -5,7 +5,8 @@ use std::{
     path::Path,
 };
 
-use super::plain;
+use soglia_core::plain::plain;
+
 use crate::model::TargetRow;
 
 /// Names that targets in several files have.

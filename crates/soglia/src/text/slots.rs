@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{HEAD, WARN, count, plural, time};
+use super::{
+    style::{HEAD, WARN},
+    words::{count, plural, time},
+};
 use crate::model::Model;
 
 pub(super) fn section(model: &Model, out: &mut impl Write) -> io::Result<()> {

@@ -1,21 +1,27 @@
-//! Methods that a native program gets from hostfxr with the default signature. The runtime tells of the type of their delegates
-//! alone, and wrappers of each method: the sums are compared.
+//! Methods that a native program gets from hostfxr with the default signature.
+//!
+//! The runtime's callbacks name only the type of their delegates, wrappers name each method. So the
+//! sums are compared.
 
-use super::{Counts, Outcome, Target};
+use super::{
+    comparison::{ComparedTarget, Outcome},
+    counts::Counts,
+};
 
-/// The method by which the runtime names all of them.
+/// The name under which the runtime's callbacks report all of them.
 const ENTRY: &str =
     "Internal.Runtime.InteropServices.ComponentActivator+ComponentEntryPoint.Invoke";
 
-/// Settles targets that only wrappers saw, if they are what the runtime told by the name of the type.
-pub(super) fn settle(targets: &mut Vec<Target>) {
+/// Marks targets that only wrappers saw as the same, if their sum is what the runtime reported
+/// under [`ENTRY`].
+pub(super) fn settle(targets: &mut Vec<ComparedTarget>) {
     let Some(of_type) = targets
         .iter()
         .position(|target| target.method.as_deref() == Some(ENTRY))
     else {
         return;
     };
-    let named = |target: &Target| {
+    let named = |target: &ComparedTarget| {
         target.outcome == Outcome::Differs
             && target.direction == "reverse"
             && target.counts.transitions == Counts::default()

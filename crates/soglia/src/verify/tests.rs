@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{FUNCTION_POINTER, Model, TargetRow, UnwatchedRow};
 
 fn row(direction: &'static str, method: &str, entry: Option<&str>, calls: u64) -> TargetRow {
     TargetRow {
@@ -32,8 +33,8 @@ fn model(targets: Vec<TargetRow>) -> Model {
     }
 }
 
-fn run(source: &'static str, output: &str) -> Run {
-    Run {
+fn run(source: &'static str, output: &str) -> ProgramRun {
+    ProgramRun {
         source,
         exit_code: Some(0),
         signal: None,
@@ -44,13 +45,13 @@ fn run(source: &'static str, output: &str) -> Run {
 }
 
 /// Compares with runs that wrote and ended alike.
-fn of(reference: &[Vec<TargetRow>], woven: Vec<TargetRow>) -> Verdict {
+fn of(reference: &[Vec<TargetRow>], woven: Vec<TargetRow>) -> Comparison {
     let reference: Vec<Model> = reference.iter().cloned().map(model).collect();
     compare(&reference, &model(woven), Vec::new())
 }
 
-fn outcomes(verdict: &Verdict) -> Vec<(Outcome, String)> {
-    verdict
+fn outcomes(comparison: &Comparison) -> Vec<(Outcome, String)> {
+    comparison
         .targets
         .iter()
         .map(|t| (t.outcome, t.name()))
@@ -58,15 +59,15 @@ fn outcomes(verdict: &Verdict) -> Vec<(Outcome, String)> {
 }
 
 #[test]
-fn the_same_accounts_agree() {
+fn equal_counts_agree() {
     let rows = vec![
         forward("f", 3),
         row("reverse", "App.Back", None, 2),
         pointer(None, 4),
     ];
-    let verdict = of(std::slice::from_ref(&rows), rows.clone());
-    assert!(verdict.agree && verdict.targets.len() == 3);
-    let crossings = verdict.crossings;
+    let comparison = of(std::slice::from_ref(&rows), rows.clone());
+    assert!(comparison.agree && comparison.targets.len() == 3);
+    let crossings = comparison.crossings;
     assert_eq!(crossings.transitions.all(), Some(18));
     assert_eq!(crossings.woven.all(), Some(18));
     assert_eq!(
@@ -78,17 +79,17 @@ fn the_same_accounts_agree() {
 #[test]
 fn one_call_less_or_more_is_a_difference() {
     for woven in [vec![forward("f", 2)], vec![forward("f", 4)], vec![]] {
-        let verdict = of(&[vec![forward("f", 3)]], woven);
-        assert!(!verdict.agree);
+        let comparison = of(&[vec![forward("f", 3)]], woven);
+        assert!(!comparison.agree);
         assert_eq!(
-            outcomes(&verdict),
+            outcomes(&comparison),
             [(Outcome::Differs, "native!f".to_owned())]
         );
     }
     // The same number, but of another target.
-    let verdict = of(&[vec![forward("f", 3)]], vec![forward("g", 3)]);
-    assert_eq!(outcomes(&verdict).len(), 2);
-    assert!(!verdict.agree);
+    let comparison = of(&[vec![forward("f", 3)]], vec![forward("g", 3)]);
+    assert_eq!(outcomes(&comparison).len(), 2);
+    assert!(!comparison.agree);
 }
 
 #[test]
@@ -103,21 +104,24 @@ fn what_became_of_calls_counts_too() {
         abandoned: 1,
         ..forward("f", 3)
     };
-    let told = |t: &TargetRow, w: &TargetRow| {
-        let verdict = of(&[vec![t.clone()]], vec![w.clone()]);
-        let differences = verdict.targets[0].counts.differences("forward");
+    let differing = |t: &TargetRow, w: &TargetRow| {
+        let comparison = of(&[vec![t.clone()]], vec![w.clone()]);
+        let differences = comparison.targets[0].counts.differences("forward");
         let names: Vec<&str> = differences.iter().map(|(name, ..)| *name).collect();
         names.join(" ")
     };
-    assert_eq!(told(&open, &open), "");
-    assert_eq!(told(&open, &forward("f", 3)), "returned open");
-    assert_eq!(told(&abandoned, &forward("f", 3)), "returned abandoned");
-    assert_eq!(told(&abandoned, &open), "abandoned open");
+    assert_eq!(differing(&open, &open), "");
+    assert_eq!(differing(&open, &forward("f", 3)), "returned open");
+    assert_eq!(
+        differing(&abandoned, &forward("f", 3)),
+        "returned abandoned"
+    );
+    assert_eq!(differing(&abandoned, &open), "abandoned open");
 }
 
-/// A failed call may not have left at all, may have left and returned, or be taken for abandoned by who sees no exceptions.
+/// Under `transitions` a failed call is missing, has returned, or is abandoned.
 #[test]
-fn failed_calls_are_told_or_not() {
+fn failed_calls_may_be_missing_under_transitions() {
     let failed = TargetRow {
         returned: 3,
         failed: 2,
@@ -128,7 +132,7 @@ fn failed_calls_are_told_or_not() {
         abandoned: 1,
         ..forward("f", 4)
     };
-    for (told, agree) in [
+    for (transitions, agree) in [
         (forward("f", 2), false),
         (forward("f", 3), true),
         (forward("f", 4), true),
@@ -136,33 +140,33 @@ fn failed_calls_are_told_or_not() {
         (forward("f", 6), false),
         (some_left, true),
     ] {
-        let verdict = of(&[vec![told.clone()]], vec![failed.clone()]);
-        assert_eq!(verdict.agree, agree, "{told:?}");
+        let comparison = of(&[vec![transitions.clone()]], vec![failed.clone()]);
+        assert_eq!(comparison.agree, agree, "{transitions:?}");
     }
 }
 
 #[test]
-fn callbacks_that_never_got_in_are_not_told() {
+fn callbacks_that_fail_before_they_enter_are_missing_under_transitions() {
     let back = |calls, returned, abandoned, open| TargetRow {
         returned,
         abandoned,
         open,
         ..row("reverse", "App.Back", None, calls)
     };
-    for (told, seen, agree) in [
+    for (transitions, woven, agree) in [
         (vec![], back(5, 0, 5, 0), true),
         (vec![], back(1, 0, 0, 1), true),
         (vec![back(3, 2, 1, 0)], back(6, 2, 3, 1), true),
-        // Those that returned were in.
+        // A callback that returned had entered.
         (vec![], back(1, 1, 0, 0), false),
         (vec![back(3, 3, 0, 0)], back(4, 4, 0, 0), false),
         (vec![back(3, 3, 0, 0)], back(3, 2, 1, 0), false),
         (vec![back(3, 2, 1, 0)], back(2, 2, 0, 0), false),
     ] {
-        let verdict = of(std::slice::from_ref(&told), vec![seen.clone()]);
-        assert_eq!(verdict.agree, agree, "{told:?} {seen:?}");
+        let comparison = of(std::slice::from_ref(&transitions), vec![woven.clone()]);
+        assert_eq!(comparison.agree, agree, "{transitions:?} {woven:?}");
     }
-    // Calls to native code have no such excuse.
+    // Calls to native code must be there.
     let open = TargetRow {
         returned: 0,
         open: 1,
@@ -184,18 +188,18 @@ fn function_pointers_are_one_target() {
         assembly: Some("System.Private.CoreLib".into()),
         ..pointer(None, 5)
     };
-    let nobodys = TargetRow {
+    let unowned = TargetRow {
         assembly: None,
         ..pointer(None, 7)
     };
-    // Where it points to does not make it the runtime's own.
+    // A pointer into the runtime is not the runtime's own.
     let to_runtime = TargetRow {
         runtime_internal: true,
         ..named.clone()
     };
-    let told = vec![pointer(None, 4), own.clone(), nobodys];
-    let verdict = of(std::slice::from_ref(&told), vec![named, to_runtime]);
-    let pointers: Vec<(Outcome, u64, u64)> = verdict
+    let transitions = vec![pointer(None, 4), own.clone(), unowned];
+    let comparison = of(std::slice::from_ref(&transitions), vec![named, to_runtime]);
+    let pointers: Vec<(Outcome, u64, u64)> = comparison
         .targets
         .iter()
         .map(|t| (t.outcome, t.counts.transitions.calls, t.counts.woven.calls))
@@ -208,42 +212,42 @@ fn function_pointers_are_one_target() {
             (Outcome::Same, 4, 4)
         ]
     );
-    assert!(verdict.agree);
-    // With the core library, its own count too.
+    assert!(comparison.agree);
+    // With the core library watched, its function pointers count too.
     let woven = Model {
         scope: Some("corelib"),
         ..model(vec![pointer(None, 9)])
     };
-    let told = model(vec![pointer(None, 4), own]);
-    assert!(compare(&[told], &woven, Vec::new()).agree);
+    let transitions = model(vec![pointer(None, 4), own]);
+    assert!(compare(&[transitions], &woven, Vec::new()).agree);
 }
 
 #[test]
 fn what_varies_by_itself_is_no_disagreement() {
     let runs = [vec![forward("f", 3)], vec![forward("f", 4)]];
-    let verdict = of(&runs, vec![forward("f", 5)]);
-    assert!(verdict.agree);
-    assert_eq!(verdict.targets[0].outcome, Outcome::Varies);
+    let comparison = of(&runs, vec![forward("f", 5)]);
+    assert!(comparison.agree);
+    assert_eq!(comparison.targets[0].outcome, Outcome::Varies);
     // What does not vary stays a difference.
     let runs = [vec![forward("f", 3)], vec![forward("f", 3)]];
     assert!(!of(&runs, vec![forward("f", 5)]).agree);
 }
 
 #[test]
-fn what_is_not_watched_excuses_less_and_never_more() {
-    let unwatched = |direction, assembly: Option<&str>, method: Option<&str>| Unwatched {
+fn a_target_that_is_not_watched_may_have_less_but_not_more() {
+    let unwatched = |direction, assembly: Option<&str>, method: Option<&str>| UnwatchedRow {
         what: "so".into(),
         direction,
         assembly: assembly.map(Into::into),
         method: method.map(Into::into),
     };
-    let outcome = |what: Unwatched, seen: u64| {
+    let outcome = |what: UnwatchedRow, calls: u64| {
         let woven = Model {
             not_watched: vec![what],
-            ..model(vec![row("reverse", "App.Back", None, seen)])
+            ..model(vec![row("reverse", "App.Back", None, calls)])
         };
-        let told = model(vec![row("reverse", "App.Back", None, 3)]);
-        compare(&[told], &woven, Vec::new()).targets[0].outcome
+        let transitions = model(vec![row("reverse", "App.Back", None, 3)]);
+        compare(&[transitions], &woven, Vec::new()).targets[0].outcome
     };
     let (app, back) = (Some("app"), Some("App.Back"));
     for (what, expected) in [
@@ -263,9 +267,9 @@ fn what_is_not_watched_excuses_less_and_never_more() {
         not_watched: vec![what],
         ..model(Vec::new())
     };
-    let told = model(vec![pointer(None, 3), forward("f", 1)]);
-    let verdict = compare(&[told], &woven, Vec::new());
-    let found: Vec<Outcome> = verdict.targets.iter().map(|t| t.outcome).collect();
+    let transitions = model(vec![pointer(None, 3), forward("f", 1)]);
+    let comparison = compare(&[transitions], &woven, Vec::new());
+    let found: Vec<Outcome> = comparison.targets.iter().map(|t| t.outcome).collect();
     assert_eq!(found, [Outcome::Differs, Outcome::NotWatched]);
 }
 
@@ -276,48 +280,54 @@ fn the_runtimes_own_are_compared_when_asked_for() {
         assembly: Some(assembly.into()),
         ..forward("f", 1)
     };
-    let told = model(vec![own("System.Console"), own("System.Private.CoreLib")]);
+    let transitions = model(vec![own("System.Console"), own("System.Private.CoreLib")]);
     for (scope, compared) in [("user", 0), ("framework", 1), ("corelib", 2)] {
         let woven = Model {
             scope: Some(scope),
             ..model(Vec::new())
         };
-        let verdict = compare(std::slice::from_ref(&told), &woven, Vec::new());
-        let differ = verdict
+        let comparison = compare(std::slice::from_ref(&transitions), &woven, Vec::new());
+        let differ = comparison
             .targets
             .iter()
             .filter(|t| t.outcome == Outcome::Differs);
         assert_eq!(differ.count(), compared, "{scope}");
-        assert_eq!(verdict.agree, compared == 0);
+        assert_eq!(comparison.agree, compared == 0);
     }
 }
 
 #[test]
 fn other_output_is_a_difference_unless_it_varies() {
-    let told = |outputs: &[&str]| {
+    let of_outputs = |outputs: &[&str]| {
         let sources = ["transitions", "woven", "transitions"];
         let runs = outputs.iter().zip(sources);
         let runs = runs.map(|(output, source)| run(source, output)).collect();
         compare(&[model(vec![])], &model(vec![]), runs)
     };
-    let same = told(&["a\nb\n", "a\nb\n"]);
+    let same = of_outputs(&["a\nb\n", "a\nb\n"]);
     assert_eq!(
         (same.agree, same.output, same.output_difference),
         (true, "same", None)
     );
-    let other = told(&["a\nb\n", "a\nc\n", "a\nb\n"]);
+    let other = of_outputs(&["a\nb\n", "a\nc\n", "a\nb\n"]);
     assert_eq!((other.agree, other.output), (false, "differs"));
     let difference = other.output_difference.unwrap();
     assert_eq!((difference.line, &*difference.text.woven), (2, "c"));
-    let varies = told(&["1", "2", "3"]);
+    let varies = of_outputs(&["1", "2", "3"]);
     assert_eq!((varies.agree, varies.output), (true, "varies"));
     // More than one ends where the other ends.
-    assert_eq!(told(&["a\n", "a\nb\n"]).output_difference.unwrap().line, 2);
+    assert_eq!(
+        of_outputs(&["a\n", "a\nb\n"])
+            .output_difference
+            .unwrap()
+            .line,
+        2
+    );
 }
 
 #[test]
 fn exit_codes_are_compared() {
-    let crashed = Run {
+    let crashed = ProgramRun {
         exit_code: None,
         signal: Some(6),
         ..run("woven", "")
@@ -328,29 +338,29 @@ fn exit_codes_are_compared() {
 
 #[test]
 fn what_precompiled_code_makes_is_no_difference() {
-    let verdict = |told: &str, seen: &str, precompiled: &str, compiled: &str| {
-        let runs = vec![run("transitions", told), run("woven", seen)];
-        let mut verdict = compare(&[model(vec![])], &model(vec![]), runs);
-        verdict.weigh(&run("none", precompiled), &run("none", compiled));
-        (verdict.output, verdict.agree)
+    let comparison = |transitions: &str, woven: &str, precompiled: &str, compiled: &str| {
+        let runs = vec![run("transitions", transitions), run("woven", woven)];
+        let mut comparison = compare(&[model(vec![])], &model(vec![]), runs);
+        comparison.weigh(&run("none", precompiled), &run("none", compiled));
+        (comparison.output, comparison.agree)
     };
-    assert_eq!(verdict("ab", "a", "a", "ab"), ("varies", true));
-    // The wrappers' doing, whatever is precompiled.
-    assert_eq!(verdict("ab", "x", "a", "ab"), ("differs", false));
-    assert_eq!(verdict("a", "x", "a", "a"), ("differs", false));
-    // Without soglia it is always the same, as under woven.
-    assert_eq!(verdict("ab", "a", "a", "a"), ("differs", false));
-    assert_eq!(verdict("a", "a", "a", "ab"), ("same", true));
+    assert_eq!(comparison("ab", "a", "a", "ab"), ("varies", true));
+    // Here the wrappers change the output.
+    assert_eq!(comparison("ab", "x", "a", "ab"), ("differs", false));
+    assert_eq!(comparison("a", "x", "a", "a"), ("differs", false));
+    // Without soglia the output is always what it is under `woven`.
+    assert_eq!(comparison("ab", "a", "a", "a"), ("differs", false));
+    assert_eq!(comparison("a", "a", "a", "ab"), ("same", true));
 }
 
 #[test]
-fn calls_that_only_one_saw_are_counted_apart() {
+fn calls_that_only_wrappers_saw_are_counted_separately() {
     let mut failing = forward("f", 3);
     (failing.returned, failing.failed) = (1, 2);
-    let verdict = of(&[vec![forward("f", 1)]], vec![failing]);
-    assert!(verdict.agree);
-    assert_eq!(verdict.seen("forward"), (1, 2));
-    assert_eq!(verdict.seen("reverse"), (0, 0));
+    let comparison = of(&[vec![forward("f", 1)]], vec![failing]);
+    assert!(comparison.agree);
+    assert_eq!(comparison.seen("forward"), (1, 2));
+    assert_eq!(comparison.seen("reverse"), (0, 0));
 }
 
 #[test]
@@ -367,10 +377,10 @@ fn methods_that_hostfxr_gives_are_compared_in_sum() {
             row("reverse", "App.Second", None, 5),
         ]
     };
-    let verdict = of(&[vec![of_type(8)]], methods());
-    assert!(verdict.agree);
+    let comparison = of(&[vec![of_type(8)]], methods());
+    assert!(comparison.agree);
     assert_eq!(
-        outcomes(&verdict),
+        outcomes(&comparison),
         [
             (Outcome::Same, "App.Second".to_owned()),
             (Outcome::Same, "App.First".to_owned())

@@ -1,13 +1,18 @@
-//! What a verdict says beside the comparison of targets.
+//! What a comparison says besides its targets.
 
-use super::{Both, Outcome, Run, Verdict};
+use super::{
+    comparison::{Comparison, Outcome, ProgramRun},
+    counts::Both,
+};
 
-impl Verdict {
-    /// Compares what the program wrote with two runs without soglia, with precompiled code and without it. `transitions` turns that off, and
-    /// code that is compiled as it runs may load more assemblies, for one: a program whose output shows it varies by itself.
-    pub fn weigh(&mut self, precompiled: &Run, compiled: &Run) {
+impl Comparison {
+    /// Compares the output with two runs without soglia, one with precompiled code and one without.
+    ///
+    /// `transitions` turns precompiled code off. A program can show that, for example by listing
+    /// its loaded assemblies. Its output then varies by itself.
+    pub fn weigh(&mut self, precompiled: &ProgramRun, compiled: &ProgramRun) {
         let alone = [precompiled, compiled];
-        let known = |run: &Run| alone.into_iter().any(|other| other.is_like(run));
+        let known = |run: &ProgramRun| alone.into_iter().any(|other| other.is_like(run));
         let both_known = self.runs.iter().take(2).all(known);
         if self.output != "differs" || precompiled.is_like(compiled) || !both_known {
             return;
@@ -15,14 +20,14 @@ impl Verdict {
         self.output = "varies";
         self.agree = !self.targets.iter().any(|t| t.outcome == Outcome::Differs);
         self.remarks.push(
-            "what the program writes depends on precompiled code, which transitions turns off: with DOTNET_ReadyToRun=0 and without soglia it \
-             writes the same"
+            "what the program writes depends on precompiled code, which transitions turns off: \
+             without soglia, DOTNET_ReadyToRun=0 makes it write the same"
                 .into(),
         );
     }
 
-    /// Calls or callbacks, of targets that agree, which both sources saw; and those that only wrappers saw, since they failed before they
-    /// were on the other side.
+    /// Of targets that agree: the calls that both sources saw, and the calls that only wrappers saw
+    /// because they failed before they crossed. `direction` is `forward` or `reverse`.
     pub fn seen(&self, direction: &str) -> (u64, u64) {
         let same = self
             .targets

@@ -2,35 +2,44 @@
 
 use std::io::{self, Write};
 
-use super::{DIM, HEAD, MOST_ROWS, WARN, count, plain, plural, signal_name};
-use crate::verify::{Both, CORELIB, FirstCallers, Outcome, Run, Target, Verdict};
+use soglia_core::plain::plain;
+
+use super::{
+    shown::MOST_ROWS,
+    style::{DIM, HEAD, WARN, arrow},
+    words::{count, plural, signal_name},
+};
+use crate::verify::{Both, CORELIB, ComparedTarget, Comparison, FirstCallers, Outcome, ProgramRun};
 
 /// Writes the outcome of a comparison.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
-    let runtime = &verdict.runtime;
-    let alike = verdict.runs.windows(2).all(|two| two[0].is_like(&two[1]));
-    let ending = match verdict.runs.first() {
+pub fn comparison(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    let runtime = &comparison.runtime;
+    let alike = comparison
+        .runs
+        .windows(2)
+        .all(|two| two[0].is_like(&two[1]));
+    let ending = match comparison.runs.first() {
         Some(run) if alike => format!(", {} each time", ended(run)),
         _ => String::new(),
     };
     writeln!(
         out,
         "{HEAD}soglia verify: {}{HEAD:#}\n{} {}{ending}",
-        plain(&verdict.program),
+        plain(&comparison.program),
         plain(&runtime.name),
         plain(&runtime.version),
     )?;
-    if verdict.output == "differs" {
-        for run in &verdict.runs {
+    if comparison.output == "differs" {
+        for run in &comparison.runs {
             let wrote = plural(run.output_bytes, "byte written", "bytes written");
             writeln!(out, "{:>12}  {}, {wrote}", run.source, ended(run))?;
         }
     }
-    let difference = verdict.output_difference.as_ref();
-    if let Some(difference) = difference.filter(|_| verdict.output == "differs") {
+    let difference = comparison.output_difference.as_ref();
+    if let Some(difference) = difference.filter(|_| comparison.output == "differs") {
         writeln!(
             out,
             "\n{HEAD}line {} of its output{HEAD:#}",
@@ -40,22 +49,22 @@ pub fn verdict(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{:>12}  {}", "transitions", plain(transitions))?;
         writeln!(out, "{:>12}  {}", "woven", plain(woven))?;
     }
-    table(verdict, Outcome::Differs, "they differ", out)?;
+    table(comparison, Outcome::Differs, "they differ", out)?;
     table(
-        verdict,
+        comparison,
         Outcome::Varies,
         "vary from run to run by themselves",
         out,
     )?;
-    table(verdict, Outcome::NotWatched, "not watched by woven", out)?;
-    first_callers(verdict, out)?;
-    notes(verdict, out)?;
-    conclusion(verdict, out)
+    table(comparison, Outcome::NotWatched, "not watched by woven", out)?;
+    first_callers(comparison, out)?;
+    notes(comparison, out)?;
+    conclusion(comparison, out)
 }
 
 /// Targets that were first called from elsewhere: up to the first frames that are not the same.
-fn first_callers(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
-    let differ: Vec<&FirstCallers> = verdict
+fn first_callers(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    let differ: Vec<&FirstCallers> = comparison
         .first_callers
         .iter()
         .filter(|differ| !differ.varies)
@@ -84,7 +93,7 @@ fn first_callers(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn ended(run: &Run) -> String {
+fn ended(run: &ProgramRun) -> String {
     match (run.exit_code, run.signal) {
         (Some(code), _) => format!("exit code {code}"),
         (_, Some(signal)) => signal_name(signal).into(),
@@ -93,8 +102,13 @@ fn ended(run: &Run) -> String {
 }
 
 /// Targets of one outcome, with the numbers that are not the same.
-fn table(verdict: &Verdict, outcome: Outcome, title: &str, out: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<&Target> = verdict
+fn table(
+    comparison: &Comparison,
+    outcome: Outcome,
+    title: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let rows: Vec<&ComparedTarget> = comparison
         .targets
         .iter()
         .filter(|target| target.outcome == outcome)
@@ -108,11 +122,7 @@ fn table(verdict: &Verdict, outcome: Outcome, title: &str, out: &mut impl Write)
         "transitions", "woven", ""
     )?;
     for row in rows.iter().take(2 * MOST_ROWS) {
-        let arrow = if row.direction == "reverse" {
-            "<-"
-        } else {
-            "->"
-        };
+        let arrow = arrow(row.direction);
         let mut name = format!("{arrow} {}", plain(&row.name()));
         if let Some(assembly) = &row.assembly {
             name += &format!("  {DIM}{}{DIM:#}", plain(assembly));
@@ -137,18 +147,18 @@ fn table(verdict: &Verdict, outcome: Outcome, title: &str, out: &mut impl Write)
     Ok(())
 }
 
-fn notes(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
-    let mut lines: Vec<String> = verdict
+fn notes(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    let mut lines: Vec<String> = comparison
         .not_watched
         .iter()
         .map(|what| what.what.clone())
-        .chain(verdict.remarks.iter().cloned())
+        .chain(comparison.remarks.iter().cloned())
         .take(2 * MOST_ROWS)
         .collect();
-    let own = of(verdict, Outcome::RuntimeInternal);
+    let own = of(comparison, Outcome::RuntimeInternal);
     if own > 0 {
-        let option = match verdict.scope {
-            "user" if own > of_corelib(verdict) => "--framework",
+        let option = match comparison.scope {
+            "user" if own > of_corelib(comparison) => "--framework",
             _ => "--corelib",
         };
         lines.push(format!(
@@ -165,14 +175,14 @@ fn notes(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn of(verdict: &Verdict, outcome: Outcome) -> u64 {
-    let of = verdict.targets.iter().filter(|t| t.outcome == outcome);
+fn of(comparison: &Comparison, outcome: Outcome) -> u64 {
+    let of = comparison.targets.iter().filter(|t| t.outcome == outcome);
     of.count() as u64
 }
 
 /// The runtime's own targets that are the core library's.
-fn of_corelib(verdict: &Verdict) -> u64 {
-    let own = verdict
+fn of_corelib(comparison: &Comparison) -> u64 {
+    let own = comparison
         .targets
         .iter()
         .filter(|t| t.outcome == Outcome::RuntimeInternal);
@@ -180,9 +190,9 @@ fn of_corelib(verdict: &Verdict) -> u64 {
         .count() as u64
 }
 
-fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+fn conclusion(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
-    match verdict.output {
+    match comparison.output {
         "differs" => writeln!(
             out,
             "{WARN}what the program wrote, or how it ended, is not the same under both{WARN:#}"
@@ -193,7 +203,7 @@ fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
         )?,
         _ => {}
     }
-    let differ = of(verdict, Outcome::Differs);
+    let differ = of(comparison, Outcome::Differs);
     if differ > 0 {
         return writeln!(
             out,
@@ -201,12 +211,12 @@ fn conclusion(verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
             plural(differ, "target", "targets")
         );
     }
-    let (calls, calls_early) = verdict.seen("forward");
-    let (callbacks, callbacks_early) = verdict.seen("reverse");
+    let (calls, calls_early) = comparison.seen("forward");
+    let (callbacks, callbacks_early) = comparison.seen("reverse");
     writeln!(
         out,
         "{HEAD}both saw the same:{HEAD:#} {}, {}, {}",
-        plural(of(verdict, Outcome::Same), "target", "targets"),
+        plural(of(comparison, Outcome::Same), "target", "targets"),
         plural(calls, "call to native code", "calls to native code"),
         plural(callbacks, "callback", "callbacks"),
     )?;
@@ -255,7 +265,7 @@ mod tests {
             };
             let outcome = compare(std::slice::from_ref(&model), &model, Vec::new());
             let mut text = Vec::new();
-            verdict(&outcome, &mut text).unwrap();
+            comparison(&outcome, &mut text).unwrap();
             let text = String::from_utf8(text).unwrap();
             assert!(text.contains(option), "{text}");
         }

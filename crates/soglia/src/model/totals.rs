@@ -1,0 +1,46 @@
+//! The sums of one task.
+
+use std::collections::HashMap;
+
+use soglia_core::{
+    account::{Total, Totals},
+    crossing::Side,
+    fault::Fault,
+    trace::{reader::Reader, replay, snapshot::TaskSnapshot},
+};
+
+/// The calls of one task, summed up by target.
+pub(super) struct TaskTotals {
+    pub(super) targets: Vec<((u32, Side), Total)>,
+    /// Crossings by kind.
+    pub(super) crossings: [u64; 4],
+    /// Faults by kind.
+    pub(super) faults: [u64; Fault::ALL.len()],
+}
+
+impl TaskTotals {
+    /// Takes the counters out of the task.
+    pub(super) fn counted(task: &mut TaskSnapshot) -> Self {
+        Self {
+            targets: std::mem::take(&mut task.targets).into_iter().collect(),
+            crossings: task.crossings,
+            faults: task.faults.map(u64::from),
+        }
+    }
+
+    /// Computes the sums from the task's events.
+    pub(super) fn replayed(reader: &Reader, task: &TaskSnapshot) -> Self {
+        let totals: Totals = replay::totals(reader, task.number);
+        // Events do not say on which side a target is. The counters do.
+        let sides: HashMap<u32, Side> = task.targets.keys().copied().collect();
+        let side = |target| sides.get(&target).copied().unwrap_or(Side::Unmanaged);
+        Self {
+            targets: totals
+                .iter()
+                .map(|(target, total)| ((target, side(target)), total.clone()))
+                .collect(),
+            crossings: totals.crossings,
+            faults: totals.faults,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a report shows, and in which order.
+
+use std::cmp::Reverse;
+
+use crate::model::{Model, TargetRow};
+
+/// What the targets are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sort {
+    /// Time in the target, callbacks included.
+    #[default]
+    Total,
+    /// Time in the target, callbacks excluded.
+    #[value(name = "self")]
+    Own,
+    /// Number of calls.
+    Calls,
+    /// Mean time of a call.
+    Mean,
+    /// Longest call.
+    Max,
+    /// Name.
+    Name,
+}
+
+/// How much a report shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// Also the runtime's own targets, one by one.
+    pub all: bool,
+    /// What the targets are sorted by.
+    pub sort: Sort,
+    /// The most targets to show; 0: all.
+    pub top: usize,
+}
+
+/// Sorts the targets of a model.
+pub fn sort(model: &mut Model, by: Sort) {
+    let key = |f: fn(&TargetRow) -> u64| move |row: &TargetRow| Reverse(f(row));
+    match by {
+        Sort::Total => model.targets.sort_by_key(key(|row| row.total_ns)),
+        Sort::Own => model.targets.sort_by_key(key(|row| row.self_ns)),
+        Sort::Calls => model.targets.sort_by_key(key(|row| row.calls)),
+        Sort::Mean => model
+            .targets
+            .sort_by_key(key(|row| row.mean_ns.unwrap_or(0))),
+        Sort::Max => model
+            .targets
+            .sort_by_key(key(|row| row.max_ns.unwrap_or(0))),
+        Sort::Name => model.targets.sort_by_cached_key(TargetRow::name),
+    }
+}
+
+/// Slow and open calls that are shown one by one.
+pub(super) const MOST_ROWS: usize = 10;
+/// Frames of a stack that are shown.
+pub(super) const MOST_FRAMES: usize = 6;

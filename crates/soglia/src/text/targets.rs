@@ -1,0 +1,192 @@
+//! The table of targets.
+
+use std::io::{self, Write};
+
+use soglia_core::plain::plain;
+
+use super::{
+    place::Files,
+    shown::Shown,
+    style::{DIM, HEAD, arrow},
+    words::{count, plural, refusal, time, time_of},
+};
+use crate::model::{Model, TargetRow};
+
+pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+    let wanted = |row: &&TargetRow| shown.all || !row.runtime_internal;
+    let all: Vec<&TargetRow> = model.targets.iter().filter(wanted).collect();
+    let top = if shown.top == 0 {
+        all.len()
+    } else {
+        shown.top.min(all.len())
+    };
+    // Of calls that were only counted there is nothing to say in these columns.
+    let timed = model.level != "counts" || all.iter().any(|row| row.returned > 0);
+    if !all.is_empty() {
+        write!(out, "{HEAD}{:>11}", "calls")?;
+        for column in ["total", "self", "mean", "p50", "p99", "max"] {
+            if timed {
+                write!(out, " {column:>8}")?;
+            }
+        }
+        writeln!(out, "  target{HEAD:#}")?;
+    }
+    let files = Files::of(&model.targets);
+    for row in &all[..top] {
+        line(row, model, timed, &files, out)?;
+    }
+    if top < all.len() {
+        let rest = all.len() - top;
+        writeln!(out, "{:>11} more (--top 0 shows all)", count(rest as u64))?;
+    }
+    if timed && all[..top].iter().any(|row| first_was_longest(row, model)) {
+        let what = if model.source == Some("woven") {
+            ": finding and loading it is in that time"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{:>11} {DIM}the longest call was the first{what}{DIM:#}",
+            "*"
+        )?;
+    }
+    if !shown.all {
+        let own: Vec<&TargetRow> = model
+            .targets
+            .iter()
+            .filter(|row| row.runtime_internal)
+            .collect();
+        let calls = own.iter().map(|row| row.calls).sum();
+        let total = own.iter().map(|row| row.self_ns).sum();
+        if calls > 0 {
+            write!(out, "{:>11}", count(calls))?;
+            if timed {
+                write!(out, " {:>8} {:>8} {:>35}", "", time(total), "")?;
+            }
+            writeln!(
+                out,
+                "  {DIM}{} of the runtime's own (--all shows them){DIM:#}",
+                plural(own.len() as u64, "target", "targets"),
+            )?;
+        }
+    }
+    let unseen = match (model.source, model.scope) {
+        (Some("woven"), Some("user")) => Some((
+            "the framework's own calls",
+            "--framework watches them, --corelib the core library's as well",
+        )),
+        (Some("woven"), Some("framework")) => {
+            Some(("the core library's own calls", "--corelib watches them"))
+        }
+        _ => None,
+    };
+    let crossed = model.crossings.leave + model.crossings.reverse_enter;
+    if model.targets.is_empty() && crossed.saturating_add(model.dropped_crossings) == 0 {
+        let whose = unseen.map_or("", |_| " that is watched");
+        writeln!(
+            out,
+            "no managed code{whose} called native code, nor the other way round"
+        )?;
+    }
+    if let Some((what, option)) = unseen {
+        writeln!(
+            out,
+            "{:>11} {DIM}{what} were not watched ({option}){DIM:#}",
+            "-"
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether the longest call was the first one, which is worth a word: of several, or if more than
+/// the call was in it.
+fn first_was_longest(row: &TargetRow, model: &Model) -> bool {
+    let least = if model.source == Some("woven") { 1 } else { 2 };
+    row.returned >= least && row.first_call_ns.is_some() && row.first_call_ns == row.max_ns
+}
+
+/// The line of one target.
+fn line(
+    row: &TargetRow,
+    model: &Model,
+    timed: bool,
+    files: &Files,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let optional = |ns: Option<u64>| ns.map_or_else(|| "-".into(), time);
+    write!(out, "{:>11}", count(row.calls))?;
+    for ns in [
+        row.mean_ns.map(|_| row.total_ns),
+        row.mean_ns.map(|_| row.self_ns),
+        row.mean_ns,
+        row.p50_ns,
+        row.p99_ns,
+        row.max_ns,
+    ] {
+        if timed {
+            write!(out, " {:>8}", optional(ns))?;
+        }
+    }
+    let mark = if timed && first_was_longest(row, model) {
+        "*"
+    } else {
+        " "
+    };
+    let arrow = arrow(row.direction);
+    write!(out, "{mark} {arrow} {}", plain(&row.name()))?;
+    let mut notes = Vec::new();
+    notes.extend(declared_as(row));
+    notes.extend(files.tell(row));
+    notes.extend(
+        row.redirected_to
+            .as_ref()
+            .map(|to| format!("redirected to {}", plain(to))),
+    );
+    if row.open > 0 {
+        let longest = row.open_max_ns.filter(|_| timed);
+        let longest = longest.map(|ns| format!(" for {}", time_of(ns, row.open_at_least)));
+        // What the events do not tell of is not open for that.
+        let where_ = if model.replayed && model.dropped_events > 0 {
+            " where its events end"
+        } else {
+            ""
+        };
+        notes.push(format!(
+            "{} open{}{where_}",
+            count(row.open),
+            longest.unwrap_or_default()
+        ));
+    }
+    for (n, what) in [
+        (row.abandoned, "abandoned"),
+        (row.failed, "failed"),
+        (row.refused, refusal(model)),
+    ] {
+        if n > 0 {
+            notes.push(format!("{} {what}", count(n)));
+        }
+    }
+    if !notes.is_empty() {
+        write!(out, "  {DIM}{}{DIM:#}", notes.join(", "))?;
+    }
+    writeln!(out)
+}
+
+/// Where a target with an entry point was declared: the assembly, and the method if it has another
+/// name.
+fn declared_as(row: &TargetRow) -> Option<String> {
+    if row.method.is_none() && row.library.is_some() {
+        return Some("by function pointer".into());
+    }
+    let (entry, method) = (row.entry.as_ref()?, row.method.as_ref()?);
+    let assembly = row.assembly.as_ref()?;
+    let same = method
+        .strip_suffix(entry.as_str())
+        .is_some_and(|rest| rest.ends_with('.'));
+    Some(if same {
+        plain(assembly).to_string()
+    } else {
+        format!("{}, {}", plain(assembly), plain(method))
+    })
+}
