@@ -36,7 +36,7 @@ use std::{
 };
 
 use soglia_abi::ids::{AssemblyId, ModuleId};
-use soglia_core::policy::{Exception, Refusal};
+use soglia_core::policy::{Denial, Exception};
 
 use crate::{
     aliases::{self, Aliases},
@@ -77,7 +77,7 @@ struct Refusals {
 }
 
 /// The number of a refusal.
-fn number(refusal: Refusal) -> i32 {
+fn number(refusal: Denial) -> i32 {
     let mut refusals = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
     let refusals = refusals.get_or_insert_default();
     if let Some(known) = refusals.by_message.get(&refusal.message) {

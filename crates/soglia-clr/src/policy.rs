@@ -130,18 +130,18 @@ impl Rules {
     }
 
     /// How a call is refused that leads to a function with these names, if it is. `call` is what was called, for people.
-    pub fn of_called(&self, found: &Aliases, call: &str) -> Option<policy::Refusal> {
+    pub fn of_called(&self, found: &Aliases, call: &str) -> Option<policy::Denial> {
         self.policy
             .of_called(&found.libraries, &found.entries, call)
     }
 
     /// How a call is refused of which it is not known what it leads to.
-    pub fn of_unknown(&self, call: &str) -> policy::Refusal {
+    pub fn of_unknown(&self, call: &str) -> policy::Denial {
         self.policy.of_unknown(call)
     }
 
     /// How native calls of code that was made at run time are refused, if they are.
-    pub fn refuses_dynamic(&self) -> Option<policy::Refusal> {
+    pub fn refuses_dynamic(&self) -> Option<policy::Denial> {
         let refuses = self.judges() && !self.policy.audit && !self.policy.allow_dynamic;
         let call = "a native call of code that was made at run time (--allow-dynamic allows it)";
         refuses.then(|| self.policy.of_unknown(call))
@@ -180,7 +180,7 @@ impl Rules {
             return Some(Ruling::default());
         }
         let audit = self.policy.audit;
-        let gate = |left, refusal: &policy::Refusal| {
+        let gate = |left, refusal: &policy::Denial| {
             Some((Gate { left, audit }, thrown(refusal, self.policy.fatal)))
         };
         let is_kept = || self.kept.iter().any(|glob| glob.matches(library, entry));
@@ -191,11 +191,11 @@ impl Rules {
                 unwatched: true,
                 ..Ruling::default()
             }),
-            Verdict::Refuse(refusal) if audit => Some(Ruling {
+            Verdict::Deny(refusal) if audit => Some(Ruling {
                 gate: gate(&NONE_LEFT, &refusal),
                 ..Ruling::default()
             }),
-            Verdict::Refuse(refusal) => Some(Ruling {
+            Verdict::Deny(refusal) => Some(Ruling {
                 refusal: Some(thrown(&refusal, self.policy.fatal)),
                 ..Ruling::default()
             }),
@@ -203,7 +203,7 @@ impl Rules {
                 refusal: None,
                 unwatched: false,
                 redirect: redirect.filter(|_| !audit),
-                gate: limit.and_then(|limit| gate(self.left.get(limit.rule)?, &limit.refusal)),
+                gate: limit.and_then(|limit| gate(self.left.get(limit.rule)?, &limit.denial)),
             }),
         }
     }
@@ -268,7 +268,7 @@ pub const fn class_of(exception: Exception) -> &'static str {
 }
 
 /// What the CLR is made to throw.
-fn thrown(refusal: &policy::Refusal, fatal: bool) -> Throw {
+fn thrown(refusal: &policy::Denial, fatal: bool) -> Throw {
     let hresult = match (refusal.exception, refusal.by) {
         (Exception::InvalidOperation, _) | (Exception::Com, Kind::MaxCalls) => {
             Some(HOST_E_INVALIDOPERATION.0)

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use crate::{
-    crossing::Crossing,
+    crossing::{Crossing, Who},
     fault::Fault,
     histogram::{BUCKETS, bucket},
     layer::Layer,
-    task::Who,
 };
 
 /// Told by [`Task::cross`](crate::task::Task::cross), in this order, what follows from a crossing.

@@ -90,3 +90,22 @@ impl Side {
         }
     }
 }
+
+/// Who is called by an opening crossing, or has returned by a closing one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// The number by which the runtime names the function; 0 for a function pointer. Opening and closing are matched by it.
+    pub function: u64,
+    /// Where the call is accounted. Only looked at when a layer is opened.
+    pub slot: u32,
+}
+
+impl Who {
+    /// A function that is known by its target number alone: for replays, tests and examples.
+    pub const fn target(target: u32) -> Self {
+        Self {
+            function: target as u64,
+            slot: target,
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use soglia_core::admission::{Doing, Refusal, Slots, Task, Thread, look_at};
+use soglia_core::admission::{Doing, Holder, Refusal, Slots, Thread, look_at};
 
 type Look = fn(Thread) -> Doing;
 
@@ -25,8 +25,8 @@ fn limited(count: u16, limit: Option<Duration>) -> Slots<Look> {
 }
 
 /// A task of this thread.
-fn task() -> Task {
-    Task::new(Thread::current())
+fn task() -> Holder {
+    Holder::new(Thread::current())
 }
 
 fn until(happened: impl Fn() -> bool) {
@@ -90,7 +90,7 @@ fn a_callback_from_an_untold_call_keeps_the_slot() {
 #[test]
 fn who_owns_nothing_gives_nothing() {
     let slots = slots(1);
-    let (mut task, mut other) = (task(), Task::new(u32::MAX.into()));
+    let (mut task, mut other) = (task(), Holder::new(u32::MAX.into()));
     assert_eq!(slots.reverse_leave(&mut task), Err(Refusal::NotOwner));
     slots.enter(&mut other).unwrap();
     slots.leave(&mut task).unwrap();
@@ -108,7 +108,7 @@ fn who_owns_nothing_gives_nothing() {
 #[test]
 fn an_exempt_task_takes_and_waits_for_nothing() {
     let slots = slots(1);
-    let (mut task, mut finalizer) = (task(), Task::exempt());
+    let (mut task, mut finalizer) = (task(), Holder::exempt());
     slots.enter(&mut task).unwrap();
     for _ in 0..2 {
         slots.enter(&mut finalizer).unwrap();
@@ -201,8 +201,8 @@ fn first_come_first_served() {
 }
 
 /// A thread that has ended without a word.
-fn dead() -> Task {
-    Task::new(u32::MAX.into())
+fn dead() -> Holder {
+    Holder::new(u32::MAX.into())
 }
 
 #[test]
@@ -334,7 +334,7 @@ const CALLS: u64 = 100;
 /// Calls of a task, nested at random: `managed` runs in managed code.
 fn call<L: Fn(Thread) -> Doing>(
     slots: &Slots<L>,
-    task: &mut Task,
+    task: &mut Holder,
     random: &mut Random,
     depth: u32,
     managed: &mut impl FnMut(&mut Random),
@@ -466,7 +466,7 @@ fn who_gives_way_waits_behind_all_others() {
     slots.leave(&mut looker).unwrap();
     assert!(!slots.give_way(&mut looker), "it has nothing");
     assert_eq!((slots.free(), slots.waiting()), (1, 0));
-    let mut finalizer = Task::exempt();
+    let mut finalizer = Holder::exempt();
     assert!(!slots.give_way(&mut finalizer));
 }
 
@@ -570,7 +570,7 @@ fn a_number_that_is_given_again_is_no_owner() {
     let own = Thread::current();
     let began = own.began ^ 1;
     slots
-        .reverse_enter(&mut Task::new(Thread { began, ..own }))
+        .reverse_enter(&mut Holder::new(Thread { began, ..own }))
         .unwrap();
     let mut next = task();
     assert_eq!(slots.enter(&mut next), Err(Refusal::Abandoned));

@@ -5,7 +5,7 @@
 
 use std::{num::NonZeroU16, sync::atomic::AtomicUsize, sync::atomic::Ordering::SeqCst};
 
-use admission::{Doing, Refusal, Slots, Task, Thread};
+use admission::{Doing, Holder, Refusal, Slots, Thread};
 use loom::{
     model::Builder,
     sync::{Arc, Condvar, Mutex, atomic::AtomicU32},
@@ -95,10 +95,10 @@ impl Running {
 fn spawn(
     number: u32,
     slots: &Arc<Slots<Look>>,
-    body: impl FnOnce(&Slots<Look>, &mut Task) + 'static,
+    body: impl FnOnce(&Slots<Look>, &mut Holder) + 'static,
 ) -> thread::JoinHandle<()> {
     let slots = slots.clone();
-    thread::spawn(move || body(&slots, &mut Task::new(number.into())))
+    thread::spawn(move || body(&slots, &mut Holder::new(number.into())))
 }
 
 fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
@@ -110,7 +110,7 @@ fn all_free(slots: &Slots<Look>, count: usize) {
     assert_eq!((slots.free(), slots.waiting()), (count, 0));
 }
 
-fn calls(slots: &Slots<Look>, task: &mut Task, running: &Running, most: usize, times: usize) {
+fn calls(slots: &Slots<Look>, task: &mut Holder, running: &Running, most: usize, times: usize) {
     slots.leave(task).unwrap();
     for _ in 0..times {
         slots.enter(task).unwrap();
@@ -281,7 +281,7 @@ fn the_slot_of_a_sleeper_is_lent() {
     check(0, || {
         let monitor = Monitor::new();
         let slots = slots(1, None, sleepers_of([&monitor]));
-        let mut first = Task::new(1.into());
+        let mut first = Holder::new(1.into());
         slots.enter(&mut first).unwrap();
         let waker = {
             let monitor = monitor.clone();
@@ -305,7 +305,7 @@ fn sleepers_wait_for_sleepers() {
     check(2, || {
         let (monitor, second) = (Monitor::new(), Monitor::new());
         let slots = slots(1, None, sleepers_of([&monitor, &second]));
-        let mut first = Task::new(1.into());
+        let mut first = Holder::new(1.into());
         slots.enter(&mut first).unwrap();
         let came = Arc::new(AtomicUsize::new(0));
         let each = |number| {
@@ -335,7 +335,7 @@ fn a_slot_is_lent_or_given_not_both() {
     check(3, || {
         let slots = slots(1, None, only(1, Doing::Sleeps(0)));
         let running = Arc::new(Running::default());
-        let mut first = Task::new(1.into());
+        let mut first = Holder::new(1.into());
         slots.enter(&mut first).unwrap();
         let each = |number| {
             let running = running.clone();
@@ -376,7 +376,7 @@ fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
 fn of_a_dead_owner_one_is_told() {
     check(3, || {
         let slots = slots(1, None, only(1, Doing::Gone));
-        slots.reverse_enter(&mut Task::new(1.into())).unwrap();
+        slots.reverse_enter(&mut Holder::new(1.into())).unwrap();
         let told = Arc::new(AtomicUsize::new(0));
         let running = Arc::new(Running::default());
         let each = |number| {
@@ -401,7 +401,7 @@ fn of_a_dead_owner_one_is_told() {
 fn lifting_the_bound_lets_all_go_on() {
     check(3, || {
         let slots = slots(1, None, nobody_sleeps());
-        let mut holder = Task::new(1.into());
+        let mut holder = Holder::new(1.into());
         slots.enter(&mut holder).unwrap();
         let each = |number| {
             spawn(number, &slots, |slots, task| {

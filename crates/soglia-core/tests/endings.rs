@@ -12,11 +12,12 @@ use soglia_core::{
     task::Who,
     time::{self, Anchor},
     trace::{
+        ending::{Ended, Ending},
         format::Header,
         life,
         log::Record,
         overdue::Overdue,
-        reader::{Ended, Ending, Reader},
+        reader::Reader,
         task_writer::TaskWriter,
         writer::{Level, Options, Recording, conclude, create},
     },

@@ -21,8 +21,9 @@ use soglia_core::{
     layer::VecLayers,
     task::{Task, Who},
     trace::{
+        ending::Ended,
         log::{Record, TargetNames},
-        reader::{Ended, Reader},
+        reader::Reader,
         replay::replay,
         snapshot::TaskSnapshot,
         task_writer::{TaskWriter, Then},

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use soglia_core::policy::{
-    Destination, DestinationError, Exception, Glob, GlobError, Kind, Policy, Refusal, Rule, Thrown,
+    Denial, Destination, DestinationError, Exception, Glob, GlobError, Kind, Policy, Rule, Thrown,
     Verdict,
 };
 
@@ -53,14 +53,14 @@ fn policy(rules: impl Into<Vec<Rule>>) -> Policy {
 /// The kind of rule that refuses; `None`: it may be called, or is not watched.
 fn refused(verdict: &Verdict) -> Option<Kind> {
     match verdict {
-        Verdict::Refuse(refusal) => Some(refusal.by),
+        Verdict::Deny(denial) => Some(denial.by),
         _ => None,
     }
 }
 
-fn refusal(verdict: Verdict) -> Refusal {
+fn denial(verdict: Verdict) -> Denial {
     match verdict {
-        Verdict::Refuse(refusal) => refusal,
+        Verdict::Deny(denial) => denial,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -199,12 +199,12 @@ fn deny_comes_first_whatever_the_order() {
 #[test]
 fn the_first_deny_that_matches_is_named() {
     let rules = policy([deny("libx!*"), deny("libc!sys*"), deny("libc!system")]);
-    let refusal = refusal(rules.of("libc.so.6", "system"));
+    let denial = denial(rules.of("libc.so.6", "system"));
     assert_eq!(
-        refusal.message,
+        denial.message,
         "soglia policy: deny 'libc!sys*' refused libc.so.6!system"
     );
-    assert_eq!(refusal.exception, Exception::UnauthorizedAccess);
+    assert_eq!(denial.exception, Exception::UnauthorizedAccess);
 }
 
 #[test]
@@ -212,18 +212,18 @@ fn allow_only_rules_add_up() {
     let rules = policy([allow_only("libc!*"), allow_only("sqlite3!sqlite3_*")]);
     assert_eq!(rules.of("libc", "system"), CALL);
     assert_eq!(rules.of("sqlite3", "sqlite3_open"), CALL);
-    let refusal = refusal(rules.of("libm", "sin"));
-    assert_eq!(refusal.by, Kind::AllowOnly);
+    let denial = denial(rules.of("libm", "sin"));
+    assert_eq!(denial.by, Kind::AllowOnly);
     assert_eq!(
-        refusal.message,
+        denial.message,
         "soglia policy: allow-only 'libc!*', 'sqlite3!sqlite3_*' refused libm!sin"
     );
     let many = ["a", "b", "c", "d", "e"].map(allow_only);
-    let refusal = self::refusal(policy(many).of("libm", "sin"));
+    let denial = self::denial(policy(many).of("libm", "sin"));
     assert!(
-        refusal.message.contains("'a', 'b', 'c' and 2 more refused"),
+        denial.message.contains("'a', 'b', 'c' and 2 more refused"),
         "{}",
-        refusal.message
+        denial.message
     );
 }
 
@@ -276,23 +276,19 @@ fn the_first_limit_that_matches_is_the_one() {
     );
     assert_eq!((system.rule, system.calls), (1, 1));
     assert_eq!((rand.rule, rand.calls), (2, 100));
-    assert_eq!(rand.refusal.exception, Exception::InvalidOperation);
+    assert_eq!(rand.denial.exception, Exception::InvalidOperation);
     assert_eq!(
-        rand.refusal.message,
+        rand.denial.message,
         "soglia policy: max-calls 'libc!*=100' refused libc!rand, after its 100 calls"
     );
-    assert!(system.refusal.message.ends_with("after its one call"));
+    assert!(system.denial.message.ends_with("after its one call"));
     let Verdict::Call {
         limit: Some(none), ..
     } = none.of("x", "none")
     else {
         panic!("limited")
     };
-    assert!(
-        none.refusal
-            .message
-            .ends_with("of which none may be called")
-    );
+    assert!(none.denial.message.ends_with("of which none may be called"));
 }
 
 #[test]
@@ -340,10 +336,10 @@ fn messages_and_exceptions_of_ones_own() {
             message: Some("no shells, please".into()),
         },
     }]);
-    let refusal = refusal(rules.of("libc", "system"));
-    assert_eq!(refusal.exception, Exception::DllNotFound);
+    let denial = denial(rules.of("libc", "system"));
+    assert_eq!(denial.exception, Exception::DllNotFound);
     assert_eq!(
-        refusal.message,
+        denial.message,
         "no shells, please (soglia policy: deny 'libc!system' refused libc!system)"
     );
 }
@@ -459,8 +455,8 @@ fn of_called(rules: &str, libraries: &[&str], entries: &[&str]) -> Option<String
             .map(|name| (*name).to_owned())
             .collect::<Vec<_>>()
     };
-    let refusal = policy.of_called(&own(libraries), &own(entries), "it");
-    refusal.map(|refusal| refusal.message)
+    let denial = policy.of_called(&own(libraries), &own(entries), "it");
+    denial.map(|denial| denial.message)
 }
 
 #[test]
@@ -530,11 +526,11 @@ proptest! {
         let rules = policy([Rule::Deny { target: rule.clone(), thrown: Thrown::default() }]);
         let verdict = rules.of(&library, &entry);
         match verdict {
-            Verdict::Refuse(refusal) => {
+            Verdict::Deny(denial) => {
                 prop_assert!(rule.matches(&library, &entry));
-                prop_assert!(refusal.message.contains(rule.as_str()));
+                prop_assert!(denial.message.contains(rule.as_str()));
                 let target = format!("{library}!{entry}");
-                prop_assert!(refusal.message.contains(&target));
+                prop_assert!(denial.message.contains(&target));
             }
             other => {
                 prop_assert!(!rule.matches(&library, &entry));

@@ -8,9 +8,10 @@ use soglia_core::{
     task::Who,
     time,
     trace::{
+        ending::Ended,
         format::{BLOCK, NoRoom},
         log::{Record, TargetNames},
-        reader::{Ended, ReadError, Reader},
+        reader::{ReadError, Reader},
         replay::{replay, totals},
         task_writer::TaskWriter,
         writer::{Level, Options, Recording, conclude, create, trim},

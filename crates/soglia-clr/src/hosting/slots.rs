@@ -32,7 +32,7 @@ use soglia_abi::{
         HOST_E_NOT_OWNER, HOST_E_TIMEOUT, S_OK,
     },
 };
-use soglia_core::admission::{self, Bound, Doing, Refusal, Task, Thread};
+use soglia_core::admission::{self, Bound, Doing, Holder, Refusal, Thread};
 use windows_core::{ComObject, IUnknown, Interface, implement};
 
 use super::{
@@ -193,7 +193,7 @@ struct Manager {
 
 impl Manager {
     /// Does something with the slots and the calling thread's task.
-    fn own(&self, body: impl FnOnce(&Slots, &mut Task) -> Result<(), Refusal>) -> HRESULT {
+    fn own(&self, body: impl FnOnce(&Slots, &mut Holder) -> Result<(), Refusal>) -> HRESULT {
         fence(S_OK, || {
             let answer = threads::with(&self.slots, |task| answer(body(&self.slots, task)));
             if self.is_kept {
@@ -426,7 +426,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn BeginThreadAffinity(&self) -> HRESULT {
-        let begin = |task: &mut Task| {
+        let begin = |task: &mut Holder| {
             task.begin_thread_affinity();
             Ok(())
         };
@@ -466,7 +466,7 @@ impl Manager {
     /// A region that begins or ends here, and behind, unless that is unexpected.
     fn region(
         &self,
-        own: impl FnOnce(&mut Task) -> Result<(), Refusal>,
+        own: impl FnOnce(&mut Holder) -> Result<(), Refusal>,
         behind: impl FnOnce(&IHostTaskManager) -> HRESULT,
     ) -> HRESULT {
         let own = self.own(|_, task| own(task));

@@ -5,10 +5,10 @@
 //! free it waits in line; a slot that is given back goes to the first in line, so nobody is overtaken.
 //!
 //! ```
-//! use soglia_core::admission::{Slots, Task, Thread, look_at};
+//! use soglia_core::admission::{Slots, Holder, Thread, look_at};
 //!
 //! let slots = Slots::new(2.try_into().unwrap(), None, look_at);
-//! let mut task = Task::new(Thread::current());
+//! let mut task = Holder::new(Thread::current());
 //! slots.leave(&mut task)?; // nothing to give yet: its thread has begun in managed code without a slot
 //! slots.enter(&mut task)?; // the native call has returned
 //! assert_eq!(slots.free(), 1);
@@ -43,41 +43,16 @@
 //! A task that begins or ends thread affinity comes back on its thread whatever happens, as tasks are threads: the region is counted, and nothing else is to be done.
 
 mod bound;
+mod holder;
 mod line;
 mod proc;
+mod refusal;
 mod slots;
-mod task;
+mod token;
 
 pub use bound::Bound;
+pub use holder::Holder;
 pub use line::waiting;
-pub use proc::{Thread, look_at};
+pub use proc::{Doing, Thread, look_at};
+pub use refusal::Refusal;
 pub use slots::{Figures, Slots};
-pub use task::Task;
-
-/// What a thread does when it is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
-    /// It runs, or would if it had a processor.
-    Runs,
-    /// It sleeps. The number is the same for two looks at the same sleep.
-    Sleeps(u64),
-    /// There is no such thread any more.
-    Gone,
-}
-
-/// Why a crossing was not taken as it should be. One for each HRESULT that a host may answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// `HOST_E_TIMEOUT`.
-    #[error("no slot came free in time")]
-    TimedOut,
-    /// `HOST_E_NOT_OWNER`.
-    #[error("the task does not own a slot that it could give")]
-    NotOwner,
-    /// `HOST_E_ABANDONED`.
-    #[error("the last owner of the slot died with it")]
-    Abandoned,
-    /// `E_UNEXPECTED`.
-    #[error("the region was not begun, or is begun already")]
-    Unexpected,
-}

@@ -2,7 +2,16 @@
 
 use std::fs;
 
-use super::Doing;
+/// What a thread does when it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, or would if it had a processor.
+    Runs,
+    /// It sleeps. The number is the same for two looks at the same sleep.
+    Sleeps(u64),
+    /// There is no such thread any more.
+    Gone,
+}
 
 /// A thread of the process.
 ///

@@ -7,13 +7,11 @@ use std::{
 };
 
 use super::{
-    Doing, Refusal, Task, Thread,
-    line::{Line, News, Signal},
-    task::{
-        Callback,
-        token::{self, FREE, WAITED_FOR},
-    },
-    waiting,
+    holder::{Callback, Holder},
+    line::{Line, News, Signal, waiting},
+    proc::{Doing, Thread},
+    refusal::Refusal,
+    token::{self, FREE, WAITED_FOR},
 };
 use crate::sync::{
     AtomicU64, Mutex, MutexGuard,
@@ -112,7 +110,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// # Errors
     /// [`Refusal::NotOwner`] if the task has left already; then nothing is done.
     #[inline]
-    pub fn leave(&self, task: &mut Task) -> Result<(), Refusal> {
+    pub fn leave(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
             return Ok(());
         }
@@ -129,7 +127,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// # Errors
     /// [`Refusal::TimedOut`]: the task goes on without a slot. [`Refusal::Abandoned`]: it has got one.
     #[inline]
-    pub fn enter(&self, task: &mut Task) -> Result<(), Refusal> {
+    pub fn enter(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
             return Ok(());
         }
@@ -145,7 +143,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// # Errors
     /// [`Refusal::TimedOut`], [`Refusal::Abandoned`]: the callback must not run, the task holds what it held before, and no [`Slots::reverse_leave`] is due.
     #[inline]
-    pub fn reverse_enter(&self, task: &mut Task) -> Result<(), Refusal> {
+    pub fn reverse_enter(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
             return Ok(());
         }
@@ -167,7 +165,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// # Errors
     /// [`Refusal::NotOwner`] if no callback is open; then nothing is done.
     #[inline]
-    pub fn reverse_leave(&self, task: &mut Task) -> Result<(), Refusal> {
+    pub fn reverse_leave(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
             return Ok(());
         }
@@ -184,13 +182,13 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     ///
     /// To be called where a task lets others run, since it waits for what they do.
     #[inline]
-    pub fn give_way(&self, task: &mut Task) -> bool {
+    pub fn give_way(&self, task: &mut Holder) -> bool {
         waiting().load(Loosely) != 0 && self.give_way_in_line(task)
     }
 
     #[cold]
     #[inline(never)]
-    fn give_way_in_line(&self, task: &mut Task) -> bool {
+    fn give_way_in_line(&self, task: &mut Holder) -> bool {
         let mut line = self.line();
         if line.is_empty() || !self.holds(task) {
             return false;
@@ -208,7 +206,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
 
     /// The task is going to sleep for some time: gives its slot to the first in line, if anybody is there. One load where nobody waits.
     #[inline]
-    pub fn rest(&self, task: &mut Task) {
+    pub fn rest(&self, task: &mut Holder) {
         if waiting().load(Loosely) != 0 {
             self.rest_for_others(task);
         }
@@ -216,7 +214,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
 
     #[cold]
     #[inline(never)]
-    fn rest_for_others(&self, task: &mut Task) {
+    fn rest_for_others(&self, task: &mut Holder) {
         let mut line = self.line();
         // Those who wait may be in another line.
         if !line.is_empty() && !task.is_out && self.holds(task) {
@@ -228,14 +226,14 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
 
     /// It has slept: takes a slot again, if it has given one for that. May block, at most for the limit: then the task goes on without.
     #[inline]
-    pub fn wake(&self, task: &mut Task) {
+    pub fn wake(&self, task: &mut Holder) {
         if std::mem::take(&mut task.rests) && !task.is_out && !self.holds(task) {
             let _ = self.take(task);
         }
     }
 
     /// The task's thread comes to its end, or nothing is asked of it any more: its slot comes back. Crossings that come later all the same begin anew.
-    pub fn end(&self, task: &mut Task) {
+    pub fn end(&self, task: &mut Holder) {
         task.close_all();
         self.give(task);
     }
@@ -269,7 +267,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
 
     /// Whether this task holds a slot that was not lent.
     #[inline]
-    pub fn holds(&self, task: &Task) -> bool {
+    pub fn holds(&self, task: &Holder) -> bool {
         let cell = || self.cells.get(task.cell);
         task.token != FREE && cell().is_some_and(|cell| cell.holder() == task.token)
     }
@@ -292,7 +290,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     }
 
     #[inline]
-    fn give(&self, task: &mut Task) {
+    fn give(&self, task: &mut Holder) {
         let token = std::mem::replace(&mut task.token, FREE);
         if token == FREE {
             return;
@@ -329,7 +327,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     }
 
     #[inline]
-    fn take(&self, task: &mut Task) -> Result<(), Refusal> {
+    fn take(&self, task: &mut Holder) -> Result<(), Refusal> {
         let token = task.next_token();
         if let Some(cell) = self.cells.get(task.cell)
             && cell.claim(token)
@@ -342,7 +340,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
 
     #[cold]
     #[inline(never)]
-    fn take_another(&self, task: &mut Task, token: u64) -> Result<(), Refusal> {
+    fn take_another(&self, task: &mut Holder, token: u64) -> Result<(), Refusal> {
         for (at, cell) in self.cells.iter().enumerate() {
             if cell.holder() == FREE && cell.claim(token) {
                 return Self::taken(task, token, at, false);
@@ -351,7 +349,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         self.take_by_line(task, token)
     }
 
-    fn taken(task: &mut Task, token: u64, at: usize, abandoned: bool) -> Result<(), Refusal> {
+    fn taken(task: &mut Holder, token: u64, at: usize, abandoned: bool) -> Result<(), Refusal> {
         (task.token, task.cell) = (token, at);
         if abandoned && !task.delays_abort() {
             return Err(Refusal::Abandoned);
@@ -359,7 +357,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         Ok(())
     }
 
-    fn take_by_line(&self, task: &mut Task, token: u64) -> Result<(), Refusal> {
+    fn take_by_line(&self, task: &mut Holder, token: u64) -> Result<(), Refusal> {
         let signal = task.signal();
         let mut line = self.line();
         if line.is_lifted() {
@@ -378,7 +376,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// Waits in line, which the task has joined with this token; `looks`: it is the one who looks.
     fn wait(
         &self,
-        task: &mut Task,
+        task: &mut Holder,
         token: u64,
         signal: &Signal,
         mut looks: bool,

@@ -3,7 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::{Destination, DestinationError, Exception, Glob, GlobError, Policy, Rule, Thrown};
+use super::{
+    glob::{Glob, GlobError},
+    rule::{Destination, DestinationError, Exception, Rule, Thrown},
+    verdict::Policy,
+};
 
 const FIRST_LINE: &str = "soglia-policy 1";
 const AUDIT: &str = "audit";

@@ -6,13 +6,14 @@
 use std::{mem::offset_of, mem::size_of};
 
 use super::{
+    clocks,
     format::{ChunkHeader, ChunkKind, Header, TaskRecord, end, state},
     log::Record,
     reader::Reader,
 };
 use crate::{
     process,
-    time::{Anchor, Scale, TickSource, monotonic_ns},
+    time::{Anchor, monotonic_ns},
 };
 
 /// How the recorded process ended, as far as is known.
@@ -47,7 +48,7 @@ const MOST_WORDS: usize = 1 << 16;
 impl Reader {
     /// How the process ended, and when. Looks at it anew each time.
     pub fn ending(&self) -> Ending {
-        let start = self.header_anchor(offset_of!(Header, start));
+        let start = self.bytes.anchor(offset_of!(Header, start));
         let since_start = |anchor: Anchor| anchor.monotonic_ns.saturating_sub(start.monotonic_ns);
         let code = self.bytes.word(offset_of!(Header, end_code)).cast_signed();
         let seen = match self.bytes.word(offset_of!(Header, end_kind)) {
@@ -56,7 +57,7 @@ impl Reader {
             _ => None,
         };
         if let Some(how) = seen {
-            let ended = self.header_anchor(offset_of!(Header, ended));
+            let ended = self.bytes.anchor(offset_of!(Header, ended));
             return Ending {
                 how,
                 ns: since_start(ended),
@@ -64,14 +65,14 @@ impl Reader {
             };
         }
         let how = self.unseen();
-        if how == Ended::Running && self.clocks_are_ours() {
+        if how == Ended::Running && clocks::are_ours(&self.bytes) {
             return Ending {
                 how,
                 ns: monotonic_ns().saturating_sub(start.monotonic_ns),
                 at_least: false,
             };
         }
-        let exited = self.header_anchor(offset_of!(Header, exited));
+        let exited = self.bytes.anchor(offset_of!(Header, exited));
         if let Ended::Exit(Some(_)) = how {
             return Ending {
                 how,
@@ -98,7 +99,7 @@ impl Reader {
 
     /// What can be found out of an end that nobody saw.
     fn unseen(&self) -> Ended {
-        let process = if self.same_boot() {
+        let process = if clocks::same_boot(&self.bytes) {
             self.process()
         } else {
             Process::Unknown
@@ -131,75 +132,21 @@ impl Reader {
             };
         }
         // Its number is another process here. But a lock is one wherever the file is seen, and a copy has none.
-        match (number(offset_of!(Header, locked)), self.is_copy()) {
+        match (
+            number(offset_of!(Header, locked)),
+            clocks::is_copy(&self.bytes),
+        ) {
             (1, false) if process::is_locked(self.bytes.file()) => Process::Lives,
             (1, false) => Process::Gone,
             _ => Process::Unknown,
         }
     }
 
-    /// Whether this is another file than the one that the process has written.
-    fn is_copy(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let own = self.bytes.file().metadata().map_or(0, |about| about.ino());
-        own != self.bytes.long(offset_of!(Header, inode))
-    }
-
-    /// Whether the time now, as this process reads it, can be compared with the recording's.
-    fn clocks_are_ours(&self) -> bool {
-        let namespace = self.bytes.word(offset_of!(Header, time_namespace));
-        self.same_boot() && namespace == process::time_namespace() && !self.is_copy()
-    }
-
-    fn same_boot(&self) -> bool {
-        let at = offset_of!(Header, boot);
-        let boot = process::boot_id();
-        boot != [0; 16]
-            && (0..4).all(|n| self.bytes.word(at + n * 4).to_le_bytes() == boot[n * 4..n * 4 + 4])
-    }
-
-    fn header_anchor(&self, offset: usize) -> Anchor {
-        self.bytes.anchor(offset)
-    }
-
-    /// All anchors that are there.
-    fn anchors(&self) -> impl Iterator<Item = Anchor> {
-        let last = offset_of!(Header, last);
-        let places = [
-            offset_of!(Header, start),
-            last,
-            last + size_of::<Anchor>(),
-            offset_of!(Header, alive),
-            offset_of!(Header, exited),
-            offset_of!(Header, ended),
-        ];
-        let anchors = places.map(|at| self.bytes.anchor(at));
-        anchors.into_iter().filter(|anchor| anchor.ticks != 0)
-    }
-
-    pub(super) fn rate(&self) -> Scale {
-        if TickSource::from_number(self.bytes.word(offset_of!(Header, tick_source)))
-            != Some(TickSource::Counter)
-        {
-            return Scale::IDENTITY;
-        }
-        let made = self.bytes.anchor(offset_of!(Header, made));
-        let ended = self.bytes.anchor(offset_of!(Header, ended));
-        let latest = if ended.ticks == 0 && self.clocks_are_ours() {
-            // The counter runs at one rate until the machine is started anew: now is as good an anchor as any.
-            TickSource::Counter.select();
-            Some(Anchor::take())
-        } else {
-            self.anchors().max_by_key(|anchor| anchor.ticks)
-        };
-        latest
-            .and_then(|latest| Scale::between(made, latest))
-            .unwrap_or(Scale::IDENTITY)
-    }
-
     /// The latest time that is anywhere in the recording, in nanoseconds since the start.
     fn latest_ns(&self, start: Anchor) -> u64 {
-        let anchored = self.anchors().map(|anchor| anchor.monotonic_ns).max();
+        let anchored = clocks::anchors(&self.bytes)
+            .map(|anchor| anchor.monotonic_ns)
+            .max();
         let anchored = anchored.unwrap_or(0).saturating_sub(start.monotonic_ns);
         let ticks = self.latest_ticks().saturating_sub(start.ticks);
         self.scale().ns(ticks).max(anchored)

@@ -17,6 +17,8 @@ pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
 pub const VERSION: u32 = 3;
 /// The unit of allocation, in bytes; chunks and the header are aligned to it.
 pub const BLOCK: usize = 4096;
+/// The most blocks of a file (256 GiB): layers name slots by 32 bits, in units of 64 bytes.
+pub const MOST_BLOCKS: u32 = 1 << 26;
 /// The first four bytes of a chunk: `SGCK`. Stored last, when the rest of its header stands.
 pub const CHUNK_MAGIC: u32 = u32::from_le_bytes(*b"SGCK");
 /// Where the engine writes why it could not record, for the tool that started it.

@@ -13,10 +13,24 @@ use std::{
     str::FromStr,
 };
 
-use super::{
-    format::{Header, MAGIC, SESSION_BYTES, VERSION},
-    writer::ClaimError,
-};
+use super::format::{Header, MAGIC, SESSION_BYTES, VERSION};
+
+/// Why a recording could not be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another process records into it.
+    #[error("another process records into it")]
+    Taken,
+    /// It is no recording, or one of another version.
+    #[error("it is no recording of version {VERSION}")]
+    Foreign,
+    /// Another file lies where it was.
+    #[error("somebody has put another file in its place")]
+    Replaced,
+    /// The operating system said no.
+    #[error(transparent)]
+    Os(#[from] io::Error),
+}
 
 /// What tells a recording's file from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

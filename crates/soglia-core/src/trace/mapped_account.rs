@@ -7,16 +7,15 @@ use super::{
     events::{FAILED, KIND_BITS, REFUSED, UNWOUND},
     format::{Slot, TaskRecord},
     mapped_events::MappedEvents,
-    slots::slot_at,
+    slot_table::slot_at,
     writer::{Level, Recording},
 };
 use crate::{
     account::Account,
-    crossing::{Crossing, Side},
+    crossing::{Crossing, Side, Who},
     fault::Fault,
     histogram::{BUCKETS, LONG, SHORT, bucket, bucket_of_usual},
     layer::{End, Layer},
-    task::Who,
 };
 
 /// A return that somebody should look into.

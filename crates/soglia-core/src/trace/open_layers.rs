@@ -10,14 +10,12 @@
 use std::{
     mem::{align_of, offset_of, size_of},
     ptr::NonNull,
-    sync::{
-        Mutex, PoisonError,
-        atomic::Ordering::{Acquire, Relaxed},
-    },
+    sync::atomic::Ordering::{Acquire, Relaxed},
 };
 
 use super::{
     format::{CHUNK_LAYERS, ChunkHeader, FIRST_LAYERS, LAYERS_OFFSET, Slot, TaskRecord},
+    more_layers::First,
     writer::Recording,
 };
 use crate::{
@@ -36,31 +34,6 @@ pub struct OpenCall {
     pub target: u32,
     /// On which side it runs.
     pub side: Side,
-}
-
-/// Chunks of layers, each with its task's number, in the order in which they were made.
-#[derive(Debug, Default)]
-pub(super) struct MoreLayers(Mutex<Vec<(u32, First)>>);
-
-#[derive(Clone, Copy, Debug)]
-struct First(NonNull<Layer>);
-
-// SAFETY: a place in the mapping, which any thread may read with care.
-unsafe impl Send for First {}
-
-impl MoreLayers {
-    /// A task has got a chunk of layers, which begin here.
-    pub(super) fn add(&self, task: u32, first: NonNull<Layer>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((task, First(first)));
-    }
-
-    /// Where the layers of a task begin that are in chunks of their own.
-    fn of(&self, task: u32) -> Vec<First> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_task = all.iter().filter(|(number, _)| *number == task);
-        of_task.map(|(_, first)| *first).collect()
-    }
 }
 
 impl Recording {

@@ -2,7 +2,7 @@
 //!
 //! A call is known by its task and the ticks at which it began: no task begins two calls at once.
 
-use super::log::{Decoder, Encoder};
+use super::payload::{Decoder, Encoder};
 
 /// A call was found open for longer than one of its deadlines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

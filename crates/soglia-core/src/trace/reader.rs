@@ -10,15 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use super::ending::{Ended, Ending};
 use super::{
     bytes::Bytes,
+    clocks,
     events::Words,
     format::{
-        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, NOTE_BYTES, NOTE_OFFSET, NoRoom,
-        VERSION, state,
+        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, MOST_BLOCKS, NOTE_BYTES,
+        NOTE_OFFSET, NoRoom, VERSION, state,
     },
-    writer::{Level, MOST_BLOCKS},
+    starter::Level,
 };
 use crate::{regular, time::Scale};
 
@@ -164,7 +164,7 @@ impl Reader {
             path: path.to_owned(),
         };
         reader.chunks = reader.scan();
-        reader.scale = reader.rate();
+        reader.scale = clocks::rate(&reader.bytes);
         Ok(reader)
     }
 

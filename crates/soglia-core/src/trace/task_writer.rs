@@ -18,7 +18,7 @@ use super::{
     format::{BLOCK, ChunkHeader, ChunkKind, TASK_BLOCKS, TaskRecord},
     mapped_account::{MappedAccount, Told},
     mapped_layers::MappedLayers,
-    slots::Slots,
+    slot_table::SlotTable,
     writer::Recording,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub enum Then {
 pub struct TaskWriter {
     task: Task<MappedLayers>,
     account: MappedAccount,
-    slots: Slots,
+    slots: SlotTable,
     /// The CPU's counter gives the time, and there are no events.
     is_quick: bool,
     /// The era for which `slots` knows functions.
@@ -77,7 +77,7 @@ impl TaskWriter {
         of_task.first.store(now, Relaxed);
         let layers = MappedLayers::new(recording, chunk, of_task);
         let mut account = MappedAccount::new(recording, of_task, now);
-        let slots = Slots::new(recording, chunk, number);
+        let slots = SlotTable::new(recording, chunk, number);
         for side in [Side::Unmanaged, Side::Managed] {
             account.has_slot(slots.rest(side));
         }

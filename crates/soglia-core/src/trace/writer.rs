@@ -27,22 +27,24 @@ use memmap2::{MmapOptions, MmapRaw};
 use super::{
     format::{
         BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, LOG_BLOCKS, NOTE_BYTES, NOTE_OFFSET,
-        NoRoom, VERSION, state, store_anchor,
+        NoRoom, state, store_anchor,
     },
     identity::{self, Identity},
     log::Record,
-    made::{event_blocks, options_in},
-    open_layers::MoreLayers,
+    more_layers::MoreLayers,
     room::Room,
+    starter::{event_blocks, options_in},
 };
 use crate::{
     errno, process,
     time::{Anchor, Scale, TickSource},
 };
 
-pub(super) use super::made::MOST_BLOCKS;
-pub use super::made::{
-    Level, MIN_BYTES, Options, conclude, create, create_unnamed, note, options_of, trim,
+pub use super::{
+    identity::ClaimError,
+    starter::{
+        Level, MIN_BYTES, Options, conclude, create, create_unnamed, note, options_of, trim,
+    },
 };
 
 /// A recording that this process writes.
@@ -86,23 +88,6 @@ struct Log {
 
 // SAFETY: the pointer is into the mapping, which lives as long as the recording, and is used under the mutex alone.
 unsafe impl Send for Log {}
-
-/// Why a recording could not be claimed.
-#[derive(Debug, thiserror::Error)]
-pub enum ClaimError {
-    /// Another process records into it.
-    #[error("another process records into it")]
-    Taken,
-    /// It is no recording, or one of another version.
-    #[error("it is no recording of version {VERSION}")]
-    Foreign,
-    /// Another file lies where it was.
-    #[error("somebody has put another file in its place")]
-    Replaced,
-    /// The operating system said no.
-    #[error(transparent)]
-    Os(#[from] io::Error),
-}
 
 impl Recording {
     /// Claims a recording made by [`create`] for this process, and maps it.

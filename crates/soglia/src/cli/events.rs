@@ -19,7 +19,8 @@ use soglia_core::{
     layer::Layer,
     task::Who,
     trace::{
-        reader::{Ending, Reader},
+        ending::Ending,
+        reader::Reader,
         replay::{How, Replayed, replay},
     },
 };

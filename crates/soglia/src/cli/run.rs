@@ -18,8 +18,8 @@ use soglia::{
 use soglia_core::{
     admission::Bound,
     trace::{
-        life,
-        reader::{self, Reader},
+        ending, life,
+        reader::Reader,
         writer::{self, Level, Options},
     },
 };
@@ -270,7 +270,7 @@ fn is_at(path: &Path, file: &File) -> bool {
 
 /// Cuts a recording behind what was written, unless its process still writes.
 fn trim(file: &File, path: &Path) -> anyhow::Result<()> {
-    if Reader::open_partial(path)?.ended() != reader::Ended::Running {
+    if Reader::open_partial(path)?.ended() != ending::Ended::Running {
         writer::trim(file)?;
     }
     Ok(())

@@ -52,7 +52,7 @@ struct Shared {
 struct Task {
     of: Slots,
     /// For its own thread alone: locked, it is in use further out, where a signal's handler has come in between.
-    task: Mutex<admission::Task>,
+    task: Mutex<admission::Holder>,
     /// Somebody has woken it while it slept, or before.
     alerted: Mutex<bool>,
     alert: Condvar,
@@ -136,7 +136,7 @@ impl Slots {
         &self,
         act: impl FnOnce(
             &admission::Slots<fn(Thread) -> Doing>,
-            &mut admission::Task,
+            &mut admission::Holder,
         ) -> Result<(), Refusal>,
     ) -> Answer {
         let current = CURRENT.try_with(|current| current.try_borrow().ok()?.clone());
@@ -172,9 +172,9 @@ impl Slots {
 impl HostTaskManager for Slots {
     fn current_task(&self) -> Option<Arc<dyn HostTask>> {
         let task = if self.is_of_runtime() {
-            admission::Task::exempt()
+            admission::Holder::exempt()
         } else {
-            admission::Task::new(Thread::current())
+            admission::Holder::new(Thread::current())
         };
         let task = Arc::new(Task {
             of: self.clone(),

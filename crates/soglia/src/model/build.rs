@@ -3,12 +3,7 @@
 use std::{ffi::OsStr, path::Path};
 
 use soglia_core::crossing::Side;
-use soglia_core::trace::{
-    log,
-    names::Names,
-    reader::{Ended, Reader},
-    writer::Level,
-};
+use soglia_core::trace::{ending::Ended, log, names::Names, reader::Reader, writer::Level};
 
 use super::{
     clock::Clock,

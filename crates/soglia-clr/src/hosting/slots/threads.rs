@@ -3,7 +3,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use soglia_abi::{HRESULT, hresult::S_OK};
-use soglia_core::admission::{Task, Thread};
+use soglia_core::admission::{Holder, Thread};
 
 use super::Slots;
 use crate::threads::is_of_the_runtime;
@@ -11,7 +11,7 @@ use crate::threads::is_of_the_runtime;
 /// The thread's task of one manager.
 struct Held {
     slots: Arc<Slots>,
-    task: Task,
+    task: Holder,
 }
 
 impl Drop for Held {
@@ -27,7 +27,7 @@ thread_local! {
 }
 
 /// Does something with the thread's task; `S_OK` on a thread in its last moments, which is not bound any more.
-pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Task) -> HRESULT) -> HRESULT {
+pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Holder) -> HRESULT) -> HRESULT {
     let done = HELD.try_with(|held| {
         let Ok(mut held) = held.try_borrow_mut() else {
             return S_OK;
@@ -42,7 +42,7 @@ pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Task) -> HRESULT) -> HRES
 }
 
 /// Does something with all tasks of the thread: one of each manager that has met it.
-pub fn all(mut body: impl FnMut(&Slots, &mut Task)) {
+pub fn all(mut body: impl FnMut(&Slots, &mut Holder)) {
     // A thread in its last moments has none.
     let _ = HELD.try_with(|held| {
         if let Ok(mut held) = held.try_borrow_mut() {
@@ -63,9 +63,9 @@ fn add(held: &mut Vec<Held>, slots: &Arc<Slots>) -> usize {
     held.len() - 1
 }
 
-fn task() -> Task {
+fn task() -> Holder {
     if is_of_the_runtime() {
-        return Task::exempt();
+        return Holder::exempt();
     }
-    Task::new(Thread::current())
+    Holder::new(Thread::current())
 }

@@ -16,13 +16,13 @@ use super::{
 };
 use crate::crossing::Side;
 
-/// Slots are referred to by their distance from the mapping's start in units of this many bytes.
+/// SlotTable are referred to by their distance from the mapping's start in units of this many bytes.
 const UNIT: usize = align_of::<Slot>();
 
 /// The slot behind a reference.
 ///
 /// # Safety
-/// `slot` is not above one that comes from [`Slots`] of the recording that is mapped at `base`, and that mapping still stands.
+/// `slot` is not above one that comes from [`SlotTable`] of the recording that is mapped at `base`, and that mapping still stands.
 #[inline]
 pub(super) unsafe fn slot_at<'a>(base: *mut u8, slot: u32) -> &'a Slot {
     // SAFETY: by the contract the address lies in the mapping and is aligned. Any bytes make a slot, whose fields are all atomics.
@@ -39,7 +39,7 @@ struct Cache([(u64, u32); CACHED]);
 
 /// Where the calls of a task are accounted.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(super) struct SlotTable {
     /// Functions that were called lately, and their slots. A key is never 0.
     cache: Cache,
     /// The same for wrappers.
@@ -76,7 +76,7 @@ const fn place(key: u64) -> usize {
     (key >> 5 ^ key >> 13) as usize % (CACHED / 2) * 2
 }
 
-impl Slots {
+impl SlotTable {
     /// The slots of a new task, whose chunk is given.
     pub(super) fn new(recording: &Recording, chunk: NonNull<ChunkHeader>, task: u32) -> Self {
         // SAFETY: a task chunk has its slots at this offset.

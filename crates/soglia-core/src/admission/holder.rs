@@ -1,6 +1,6 @@
 //! What one task has to do with slots.
 
-use super::{Refusal, Thread, line::Signal};
+use super::{line::Signal, proc::Thread, refusal::Refusal, token};
 use crate::sync::Arc;
 
 /// Open callbacks of which it is kept how they began; those above are taken as the plain kind.
@@ -20,7 +20,7 @@ pub(super) struct Callback {
 
 /// One task's part of [`Slots`](super::Slots). To be kept with the task, and used by its thread alone.
 #[derive(Debug)]
-pub struct Task {
+pub struct Holder {
     /// 0, or the word that is in the cell of the slot which the task holds, or held when it was lent.
     pub(super) token: u64,
     /// The slot that the task held last: it tries that one first.
@@ -42,7 +42,7 @@ pub struct Task {
     signal: Option<Arc<Signal>>,
 }
 
-impl Task {
+impl Holder {
     /// A task that holds nothing, of this thread: [`Thread::current`].
     pub const fn new(thread: Thread) -> Self {
         Self::made(thread, false)
@@ -74,7 +74,7 @@ impl Task {
         }
     }
 
-    /// Whether the task was made by [`Task::exempt`].
+    /// Whether the task was made by [`Holder::exempt`].
     pub const fn is_exempt(&self) -> bool {
         self.is_exempt
     }
@@ -187,53 +187,13 @@ impl Task {
     }
 }
 
-/// What is in the cell of a slot: who holds it.
-///
-/// | bits | 63 to 42 | 41 to 22 | 21 to 1 | 0 |
-/// | --- | --- | --- | --- | --- |
-/// | | the thread's number | when it began | which of its takes | [`WAITED_FOR`](token::WAITED_FOR) |
-pub(super) mod token {
-    use super::Thread;
-
-    /// Nobody.
-    pub const FREE: u64 = 0;
-    /// Beside a task's: somebody waits in line, so that the slot must be given to the first there.
-    pub const WAITED_FOR: u64 = 1;
-
-    const NUMBER: u32 = 42;
-    const BEGAN: u32 = 22;
-    /// Linux has no number of 23 bits.
-    const NUMBERS: u64 = (1 << 22) - 1;
-    const TIMES: u64 = Thread::TIMES as u64 - 1;
-    const TAKES: u64 = (1 << 21) - 1;
-
-    /// A task's; of no two slots at a time the same, unless one of them was lent.
-    #[inline]
-    pub const fn of(thread: Thread, take: u32) -> u64 {
-        (thread.number as u64 & NUMBERS) << NUMBER
-            | (thread.began as u64 & TIMES) << BEGAN
-            | (take as u64 & TAKES) << 1
-    }
-
-    /// The thread of the task whose this is, with or without the mark. `None`: nobody's.
-    pub const fn thread(word: u64) -> Option<Thread> {
-        match word >> NUMBER {
-            0 => None,
-            number => Some(Thread {
-                number: number as u32,
-                began: (word >> BEGAN & TIMES) as u32,
-            }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn callbacks_come_back_in_order_and_the_deepest_as_plain_ones() {
-        let mut task = Task::new(1.into());
+        let mut task = Holder::new(1.into());
         let of = |n: u32| Callback {
             kept: n.is_multiple_of(3),
             was_out: n.is_multiple_of(2),
@@ -258,7 +218,7 @@ mod tests {
             number: (1 << 22) - 1,
             began: Thread::TIMES - 1,
         };
-        let mut task = Task::new(thread);
+        let mut task = Holder::new(thread);
         task.takes = u32::MAX - 1;
         let mut last = 0;
         for _ in 0..4 {
@@ -273,7 +233,7 @@ mod tests {
 
     #[test]
     fn regions_are_counted_and_unbalanced_ends_unexpected() {
-        let mut task = Task::new(1.into());
+        let mut task = Holder::new(1.into());
         assert_eq!(task.end_thread_affinity(), Err(Refusal::Unexpected));
         task.begin_thread_affinity();
         task.begin_thread_affinity();

@@ -16,7 +16,9 @@ use std::{
 };
 
 use super::{
-    format::{BLOCK, Header, MAGIC, NOTE_BYTES, NOTE_OFFSET, SESSION_BYTES, VERSION, end},
+    format::{
+        BLOCK, Header, MAGIC, MOST_BLOCKS, NOTE_BYTES, NOTE_OFFSET, SESSION_BYTES, VERSION, end,
+    },
     identity::{self, Identity},
     room::allocate,
 };
@@ -59,9 +61,6 @@ pub struct Options {
     /// Calls of at least this many nanoseconds are slow; 0: none is.
     pub slow_ns: u64,
 }
-
-/// Layers refer to slots by 32 bits in units of 64 bytes.
-pub(super) const MOST_BLOCKS: u32 = 1 << 26;
 
 /// The smallest limit that makes sense: the header, some tasks, their names.
 pub const MIN_BYTES: u64 = 1 << 20;
