@@ -12,13 +12,14 @@ use soglia_abi::{
         },
     },
 };
-use soglia_il::leads::{self, How, Lead};
+use soglia_il::{
+    leads::{self, How, Lead},
+    sig::{Arguments, TypeSpec},
+};
 
 use super::{
     methods::{self, METHOD_DEF, Place, TABLE, body, import_of},
-    references::{
-        Arguments, Generic, field_class, member_ref, type_def, type_flags, type_ref, type_spec,
-    },
+    references::{field_class, member_ref, type_def, type_flags, type_ref, type_spec},
 };
 use crate::{
     engine::Engine,
@@ -176,7 +177,7 @@ impl<'e> Search<'e> {
                 let variable = lead
                     .constrained
                     .and_then(|of| type_spec(code.import, of))
-                    .is_some_and(|of| of == Generic::Variable);
+                    .is_some_and(|of| of == TypeSpec::Variable);
                 if variable && code.closed {
                     return Some(To::Nowhere);
                 }
@@ -209,10 +210,10 @@ impl<'e> Search<'e> {
         let (parent, name, signature) = member_ref(import, token)?;
         let (of, arguments) = match parent.0 & TABLE {
             TYPE_SPEC => match type_spec(import, parent)? {
-                Generic::Instance(of, arguments) => (of, arguments),
+                TypeSpec::Instance(of, arguments) => (of, arguments),
                 // Its methods are the CLR's.
-                Generic::Array => return Some(To::Nowhere),
-                Generic::Variable => return None,
+                TypeSpec::Array => return Some(To::Nowhere),
+                TypeSpec::Variable => return None,
             },
             _ => (parent, Arguments::Others),
         };
@@ -293,7 +294,7 @@ fn field(code: &Code, token: MdToken) -> To {
         FIELD_DEF => field_class(code.import, token),
         MEMBER_REF => match member_ref(code.import, token).map(|(parent, ..)| parent) {
             Some(parent) if parent.0 & TABLE == TYPE_SPEC => match type_spec(code.import, parent) {
-                Some(Generic::Instance(of, _)) => Some(of),
+                Some(TypeSpec::Instance(of, _)) => Some(of),
                 _ => None,
             },
             parent => parent,

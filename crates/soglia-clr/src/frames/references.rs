@@ -1,7 +1,7 @@
 //! What the code of a module refers to: types, methods and fields by reference.
 
 use soglia_abi::{ids::MdToken, profiler::metadata::IMetaDataImport};
-use soglia_il::sig;
+use soglia_il::sig::TypeSpec;
 
 use crate::metadata::before::{bytes, cut, wide};
 
@@ -74,30 +74,8 @@ pub(super) fn member_ref(
         .then(|| (parent, name, unsafe { bytes(blob, size) }))
 }
 
-/// What a TypeSpec stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Generic {
-    /// An instance of a generic type.
-    Instance(MdToken, Arguments),
-    /// An array.
-    Array,
-    /// A type variable.
-    Variable,
-}
-
-/// Arguments of an instance of a generic type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arguments {
-    /// Numbers and strings.
-    Plain,
-    /// These, and type variables.
-    Variables,
-    /// Others.
-    Others,
-}
-
 /// What a TypeSpec stands for, if it is one of these.
-pub(super) fn type_spec(import: &IMetaDataImport, token: MdToken) -> Option<Generic> {
+pub(super) fn type_spec(import: &IMetaDataImport, token: MdToken) -> Option<TypeSpec> {
     let (mut blob, mut size) = (std::ptr::null(), 0);
     // SAFETY: pointers to locals.
     let answer = unsafe { import.GetTypeSpecFromToken(token, &raw mut blob, &raw mut size) };
@@ -105,34 +83,7 @@ pub(super) fn type_spec(import: &IMetaDataImport, token: MdToken) -> Option<Gene
         return None;
     }
     // SAFETY: the metadata are that long there, now.
-    let blob = unsafe { bytes(blob, size) };
-    match blob[..] {
-        [sig::INSTANCE, sig::CLASS | sig::VALUE_TYPE, ref rest @ ..] => {
-            let (_, length) = sig::unsigned(rest)?;
-            let arguments = arguments(&rest[length..]).unwrap_or(Arguments::Others);
-            Some(Generic::Instance(sig::type_token(rest)?, arguments))
-        }
-        [0x14 | 0x1D, ..] => Some(Generic::Array),
-        [sig::TYPE_VARIABLE | sig::METHOD_VARIABLE, ..] => Some(Generic::Variable),
-        _ => None,
-    }
-}
-
-fn arguments(of: &[u8]) -> Option<Arguments> {
-    let (count, length) = sig::unsigned(of)?;
-    let (mut rest, mut found) = (&of[length..], Arguments::Plain);
-    for _ in 0..count {
-        let (kind, behind) = rest.split_first()?;
-        rest = match *kind {
-            0x02..=0x0E | 0x18 | 0x19 => behind,
-            sig::TYPE_VARIABLE | sig::METHOD_VARIABLE => {
-                found = Arguments::Variables;
-                &behind[sig::unsigned(behind)?.1..]
-            }
-            _ => return None,
-        };
-    }
-    Some(found)
+    TypeSpec::parse(&unsafe { bytes(blob, size) })
 }
 
 /// `Namespace.Type`, nested types as reflection writes them.

@@ -76,7 +76,7 @@ impl Loaded {
         }
         // SAFETY: the CLR has mapped the image there, and keeps it for as long as it asks about its methods.
         let image = unsafe { mapped(self.base) };
-        image.map_or(r2r::Precompiled::Unreadable, r2r::Image::parse)
+        image.map_or(r2r::Precompiled::Unreadable, r2r::Precompiled::parse)
     }
 }
 

@@ -1,32 +1,23 @@
-//! Protected blocks, and their handlers.
+//! Protected blocks and their handlers.
 
 use soglia_abi::ids::MdToken;
 
-use super::{Code, op};
+use super::code::{Block, Code};
+use crate::opcode::{ENDFAULT, wide::RETHROW};
 
-/// A protected block whose end is not there yet.
+/// A protected block that is not ended yet.
 #[derive(Debug)]
 #[must_use = "a block that is not ended protects nothing"]
 pub struct Try {
     start: usize,
 }
 
-/// A fault handler whose end is not there yet.
+/// A handler that is not ended yet.
 #[derive(Debug)]
 #[must_use = "a handler that is not ended protects nothing"]
 pub struct Fault {
     start: usize,
     handler: usize,
-}
-
-/// A protected block and its handler, complete.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clause {
-    pub(super) start: usize,
-    pub(super) handler: usize,
-    pub(super) end: usize,
-    /// What it catches; `None`: it is a fault handler.
-    pub(super) catches: Option<MdToken>,
 }
 
 impl Code {
@@ -39,7 +30,8 @@ impl Code {
         }
     }
 
-    /// Begins the handler. The protected block is left before.
+    /// Begins a fault handler, which runs when an exception leaves the block.
+    /// The code must have left the block before.
     pub fn begin_fault(&mut self, block: Try) -> Fault {
         self.odd |= self.depth.is_some();
         self.depth = Some(0);
@@ -49,42 +41,43 @@ impl Code {
         }
     }
 
-    /// Ends the handler: `endfault`. Inner blocks end before outer ones, which is the order that the CLR wants them in.
+    /// Ends a fault handler with `endfault`.
+    ///
+    /// An inner block must be ended before an outer one: the CLR wants them in this order.
     pub fn end_fault(&mut self, block: Fault) {
-        self.byte(op::ENDFAULT, 0, 0);
+        self.byte(ENDFAULT, 0, 0);
         self.never_goes_on(true);
-        self.open -= 1;
-        self.clauses.push(Clause {
-            start: block.start,
-            handler: block.handler,
-            end: self.bytes.len(),
-            catches: None,
-        });
+        self.end_block(block, None);
     }
 
-    /// Begins a handler that catches objects of this class: one is on the stack. It is left by [`Code::leave`] or [`Code::rethrow`].
+    /// Begins a handler that catches. The exception is on the stack.
+    ///
+    /// [`Code::leave`] or [`Code::rethrow`] leaves the handler.
     pub fn begin_catch(&mut self, block: Try) -> Fault {
         let fault = self.begin_fault(block);
         self.stack(0, 1);
         fault
     }
 
-    /// Ends such a handler.
+    /// Ends a handler that catches objects of `class`. The code must have left it before.
     pub fn end_catch(&mut self, block: Fault, class: MdToken) {
         self.odd |= self.depth.is_some();
+        self.end_block(block, Some(class));
+    }
+
+    fn end_block(&mut self, Fault { start, handler }: Fault, catches: Option<MdToken>) {
         self.open -= 1;
-        self.clauses.push(Clause {
-            start: block.start,
-            handler: block.handler,
+        self.blocks.push(Block {
+            start,
+            handler,
             end: self.bytes.len(),
-            catches: Some(class),
+            catches,
         });
     }
 
-    /// Throws what was caught once more.
+    /// Throws the caught exception again.
     pub fn rethrow(&mut self) {
-        self.byte(op::WIDE, 0, 0);
-        self.bytes.push(op::WIDE_RETHROW);
+        self.wide(RETHROW, 0, 0);
         self.never_goes_on(true);
     }
 }

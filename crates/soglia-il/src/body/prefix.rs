@@ -1,170 +1,126 @@
-//! Code that is put in front of a body which has protected blocks, branches and returns wherever it likes: all that moves is moved together.
+//! Code in front of a body.
+//!
+//! The body may have protected blocks, and branches and returns anywhere: what lies behind the new
+//! code moves as a whole.
 
 use soglia_abi::ids::MdToken;
 
-use super::{CALL, FAT, HEADER, MORE_SECTIONS, code, next, u32_at};
+use super::layout::Layout;
+use crate::{
+    clause::{self, Clause},
+    format::{FILTER, HEADER},
+    opcode::{CALL, LDELEM_I4, LDFLD, LDLOC_0, LDLOC_3, LDLOC_S},
+};
 
-const LDFLD: u8 = 0x7B;
-const LDELEM_I4: u8 = 0x94;
-const LDLOC_0: u8 = 0x06;
-const LDLOC_3: u8 = 0x09;
-const LDLOC_S: u8 = 0x11;
-
-/// A section's first byte: clauses of protected blocks, in wide form, and another section behind it.
-const CLAUSES: u8 = 0x01;
-const WIDE: u8 = 0x40;
-const ANOTHER: u8 = 0x80;
-/// Bytes of a clause, short and wide.
-const SHORT_CLAUSE: usize = 12;
-const WIDE_CLAUSE: usize = 24;
-/// A clause whose last word is where its filter begins.
-const FILTER: u32 = 1;
-
-/// The method that is called right behind these first instructions.
+/// The method that is called right behind the first instructions of a body, which are `begins`.
+///
+/// Returns `None` if the body begins otherwise.
 pub fn call_behind(body: &[u8], begins: &[u8]) -> Option<MdToken> {
-    let (start, end) = code(body)?;
-    let rest = body[start..end].strip_prefix(begins)?;
-    (rest.first() == Some(&CALL)).then(|| u32_at(rest, 1).map(MdToken))?
+    let layout = Layout::read(body)?;
+    let rest = layout.code().strip_prefix(begins)?;
+    match rest {
+        [CALL, token @ ..] => Some(MdToken(u32::from_le_bytes(*token.first_chunk()?))),
+        _ => None,
+    }
 }
 
-/// The local variable by which elements of this field, an array of `int32`, are read.
+/// The local variable that is the index where the body first reads an element of `field`, an array
+/// of `int32`.
+///
+/// Returns `None` if there is no such place, or if the body cannot be read up to it.
 pub fn index_of(body: &[u8], field: MdToken) -> Option<u16> {
-    let (start, end) = code(body)?;
-    let (code, mut at) = (&body[..end], start);
-    while at < end {
-        let after = next(code, at)?;
-        if code[at] == LDFLD && u32_at(code, at + 1) == Some(field.0) {
-            let index = match *code.get(after..)? {
-                [short @ LDLOC_0..=LDLOC_3, LDELEM_I4, ..] => Some(short - LDLOC_0),
-                [LDLOC_S, index, LDELEM_I4, ..] => Some(index),
-                _ => None,
-            };
-            if index.is_some() {
-                return index.map(u16::from);
-            }
+    let layout = Layout::read(body)?;
+    for instruction in layout.instructions() {
+        let instruction = instruction?;
+        if instruction.opcode() != LDFLD || instruction.token() != Some(field) {
+            continue;
         }
-        at = after;
+        match body[..layout.end][instruction.end()..] {
+            [short @ LDLOC_0..=LDLOC_3, LDELEM_I4, ..] => return Some((short - LDLOC_0).into()),
+            [LDLOC_S, index, LDELEM_I4, ..] => return Some(index.into()),
+            _ => {}
+        }
     }
     None
 }
 
-/// A body with `prefix` in the place of its first `skip` bytes of code, which no branch leads to. `stack` is what the prefix needs.
+/// A body with `prefix` in the place of the first `skip` bytes of its code. No branch may lead to
+/// those. `stack` is what the prefix needs of the stack.
+///
+/// Returns `None` if the header is not a fat one, the code is shorter than `skip`, or what follows
+/// the code cannot be read.
 pub fn with_prefix(body: &[u8], skip: usize, prefix: &[u8], stack: u16) -> Option<Vec<u8>> {
-    let (start, end) = code(body)?;
-    if start != HEADER || skip > end - start {
+    let layout = Layout::read(body)?;
+    let rest = layout.code().get(skip..)?;
+    if !layout.is_fat() {
         return None;
     }
-    let flags = u16::from_le_bytes(*body.first_chunk()?);
-    let greatest = u16::from_le_bytes(*body.get(2..)?.first_chunk()?);
-    let size = u32::try_from(prefix.len() + (end - start) - skip).ok()?;
+    let size = prefix.len().checked_add(rest.len())?;
     let moved = i64::try_from(prefix.len()).ok()? - i64::try_from(skip).ok()?;
-    let mut out = Vec::with_capacity(HEADER + size as usize + 4);
-    out.extend(flags.to_le_bytes());
-    out.extend(greatest.max(stack).to_le_bytes());
-    out.extend(size.to_le_bytes());
+    let mut out = Vec::with_capacity(HEADER.checked_add(size)?);
+    out.extend(&body[..2]);
+    out.extend(layout.stack.max(stack).to_le_bytes());
+    out.extend(u32::try_from(size).ok()?.to_le_bytes());
     out.extend(&body[8..HEADER]);
     out.extend(prefix);
-    out.extend(&body[start + skip..end]);
-    debug_assert_eq!(flags & 0x7, FAT);
-    if flags & MORE_SECTIONS != 0 {
-        out.resize(out.len().next_multiple_of(4), 0);
-        let clauses = clauses(body.get(end.next_multiple_of(4)..)?)?;
-        out.extend(moved_section(&clauses, moved)?);
+    out.extend(rest);
+    if layout.has_sections {
+        let clauses = layout.clauses()?;
+        let clauses: Option<Vec<_>> = clauses.iter().map(|clause| shift(clause, moved)).collect();
+        clause::put_section(&mut out, &clauses?)?;
     }
     Some(out)
 }
 
-/// A clause: its kind, where the protected code and the handler begin and how long they are, and a class or a filter.
-type Clause = [u32; 6];
-
-/// The clauses of a section, the only one of its body.
-fn clauses(section: &[u8]) -> Option<Vec<Clause>> {
-    let kind = *section.first()?;
-    if kind & (CLAUSES | ANOTHER) != CLAUSES {
-        return None;
-    }
-    let (bytes, clause) = match kind & WIDE {
-        0 => (usize::from(*section.get(1)?), SHORT_CLAUSE),
-        _ => ((u32_at(section, 0)? >> 8) as usize, WIDE_CLAUSE),
-    };
-    let all = section.get(4..bytes)?;
-    if all.len() % clause != 0 {
-        return None;
-    }
-    let read = |clause: &[u8]| -> Option<Clause> {
-        let u16_at = |at: usize| Some(u32::from(u16::from_le_bytes(*clause[at..].first_chunk()?)));
-        if clause.len() == SHORT_CLAUSE {
-            let (protected, handler) = (clause[4].into(), clause[7].into());
-            let last = u32_at(clause, 8)?;
-            return Some([u16_at(0)?, u16_at(2)?, protected, u16_at(5)?, handler, last]);
-        }
-        let mut words = [0; 6];
-        for (index, word) in words.iter_mut().enumerate() {
-            *word = u32_at(clause, 4 * index)?;
-        }
-        Some(words)
-    };
-    all.chunks(clause).map(read).collect()
-}
-
-/// A section of these clauses in wide form, for code that has moved.
-fn moved_section(clauses: &[Clause], moved: i64) -> Option<Vec<u8>> {
-    let size = u32::try_from(4 + clauses.len() * WIDE_CLAUSE).ok()?;
-    let mut out = Vec::new();
-    out.extend((u32::from(CLAUSES | WIDE) | size << 8).to_le_bytes());
+/// A clause for code that has moved.
+fn shift(clause: &Clause, moved: i64) -> Option<Clause> {
     let there = |offset: u32| u32::try_from(i64::from(offset) + moved).ok();
-    for [kind, start, length, handler, handled, last] in clauses {
-        let last = if *kind == FILTER {
-            there(*last)?
-        } else {
-            *last
-        };
-        for word in [
-            *kind,
-            there(*start)?,
-            *length,
-            there(*handler)?,
-            *handled,
-            last,
-        ] {
-            out.extend(word.to_le_bytes());
-        }
-    }
-    Some(out)
+    let last = match clause.kind {
+        FILTER => there(clause.last)?,
+        _ => clause.last,
+    };
+    Some(Clause {
+        start: there(clause.start)?,
+        handler: there(clause.handler)?,
+        last,
+        ..*clause
+    })
 }
 
-/// Whether there is a call of this method, or of any method if none is named, from this place in the code on, and the first of them is neither protected nor in a handler.
-/// `None`: the body cannot be read.
+/// Whether the code calls `callee` at the place `from` or later, and the first such call is neither
+/// protected nor in a handler. Without a `callee`, any `call` counts.
+///
+/// Returns `None` if the body cannot be read.
 pub fn calls_unprotected(body: &[u8], from: usize, callee: Option<MdToken>) -> Option<bool> {
-    let (start, end) = code(body)?;
-    let (code, mut at) = (&body[..end], start);
-    let is_it = |at: usize| {
-        code[at] == CALL && callee.is_none_or(|callee| u32_at(code, at + 1) == Some(callee.0))
-    };
-    while at < end && !(at - start >= from && is_it(at)) {
-        at = next(code, at)?;
+    let layout = Layout::read(body)?;
+    for instruction in layout.instructions() {
+        let instruction = instruction?;
+        let at = instruction.at() - layout.start;
+        let is_it = instruction.opcode() == CALL
+            && callee.is_none_or(|callee| instruction.token() == Some(callee));
+        if at >= from && is_it {
+            return Some(is_unprotected(&layout.clauses()?, u32::try_from(at).ok()?));
+        }
     }
-    if at >= end {
-        return Some(false);
-    }
-    if start != HEADER || u16::from_le_bytes(*body.first_chunk()?) & MORE_SECTIONS == 0 {
-        return Some(true);
-    }
-    let at = u32::try_from(at - start).ok()?;
+    Some(false)
+}
+
+/// Whether a place in the code is neither protected nor in a handler.
+fn is_unprotected(clauses: &[Clause], at: u32) -> bool {
     let within = |start: u32, length: u32| start <= at && at - start < length;
-    let clauses = clauses(body.get(end.next_multiple_of(4)..)?)?;
-    let is_free = |clause: &Clause| {
-        let [_, start, length, handler, handled, _] = *clause;
-        !within(start, length) && !within(handler, handled)
-    };
-    Some(clauses.iter().all(is_free))
+    let mut clauses = clauses.iter();
+    clauses.all(|clause| {
+        !within(clause.start, clause.length) && !within(clause.handler, clause.handler_length)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::u32_at;
 
-    /// `ldarg.0; call 0x06000007; .try { nop; leave } catch { pop; leave } ldfld 0x04000009 twice, with ldloc.2 and ldelem.i4 behind the second; ret`
+    /// `ldarg.0; call 0x06000007; .try { nop; leave } catch { pop; leave }`, then twice
+    /// `ldfld 0x04000009`, the second time with `ldloc.2; ldelem.i4` behind it, and `ret`.
     fn body(wide: bool) -> Vec<u8> {
         let mut code = vec![0x02, 0x28, 7, 0, 0, 6];
         let start = code.len() as u8;
@@ -201,7 +157,7 @@ mod tests {
         for wide in [false, true] {
             let body = body(wide);
             let made = with_prefix(&body, 6, &prefix, 20).unwrap();
-            let (start, end) = code(&made).unwrap();
+            let Layout { start, end, .. } = Layout::read(&made).unwrap();
             assert_eq!((start, end - start), (12, 31 + 14 + 6));
             assert_eq!(made[2], 20);
             assert_eq!(made[8..12], body[8..12]);

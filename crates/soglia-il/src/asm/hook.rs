@@ -1,9 +1,9 @@
-//! What wrappers are made of: hooks, and a call between them.
+//! The parts of wrappers: hooks, and a call between them.
 //!
 //! ```text
-//!   WATCHED                          TOLD                             REFUSED
+//!   WATCHED                          NOTIFIED                         DENIED
 //!
-//!         leave(id)                        ldc.i8 how; ldind.u1             refused(id)
+//!         leave(id)                        ldc.i8 how; ldind.u1             denied(id)
 //!         brfalse GO                       if 0: ldtoken native             ldstr message
 //!         leave_slow(id)                         call PrepareMethod         newobj exception
 //!         pop                                    linked(of)                 throw
@@ -23,46 +23,48 @@
 //!         ret
 //! ```
 //!
-//! A hook's call is `ldc.i4 id; conv.u8; ldc.i8 address; conv.i; calli`. The addresses are written into the code: what is there must never go away.
+//! The call of a hook is `ldc.i4 id; conv.u8; ldc.i8 address; conv.i; calli`.
+//! The code holds the addresses of hooks, so hooks must stay where they are for as long as the
+//! process lives.
 
 use soglia_abi::ids::MdToken;
 
-use super::Code;
+use super::code::Code;
 
-/// A native function that a wrapper calls with the id, as an `int64`, and if it is told a pointer, with that.
+/// A native function that a wrapper calls with its id, as an `int64`.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
-    /// Of its first instruction.
+    /// The address of the function.
     pub address: usize,
-    /// How it is called.
+    /// The signature that it is called by.
     pub signature: MdToken,
     /// Whether it returns an `int32`.
     pub answers: bool,
-    /// The argument that is the pointer.
+    /// The argument of the wrapper that the hook gets as a second one, a pointer.
     pub pointer: Option<u16>,
 }
 
-/// A hook called in cooperative mode, and its twin, called in preemptive mode if the first answers anything but 0.
+/// A hook that is called in cooperative mode, and its twin for preemptive mode.
+/// The twin is called if the first returns anything but 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Pair {
-    /// Answers an `int32`.
+    /// Returns an `int32`.
     pub quick: Hook,
-    /// Its answer, if it has one, is dropped.
+    /// If it returns something, that is dropped.
     pub slow: Hook,
 }
 
 impl Code {
-    /// Calls a hook.
+    /// Calls a hook with an id, and with the pointer if the hook takes one.
     pub fn hook(&mut self, id: u32, hook: Hook) {
-        self.ldc_i4(id.cast_signed());
-        self.conv_u8();
+        self.load_id(id);
         if let Some(number) = hook.pointer {
             self.ldarg(number);
         }
         self.call_hook(hook);
     }
 
-    /// Calls a hook that takes something else than the id.
+    /// Calls a hook with any number in the place of the id.
     pub fn hook_with(&mut self, argument: i64, hook: Hook) {
         self.ldc_i8(argument);
         self.call_hook(hook);
@@ -73,16 +75,17 @@ impl Code {
         self.call_hook_with(hook, 0);
     }
 
-    /// The same, with so many arguments more than the id and the pointer.
+    /// Calls a hook that takes `more` arguments behind the id and the pointer.
+    /// All are on the stack.
     pub fn call_hook_with(&mut self, hook: Hook, more: u16) {
-        // An address has no sign, the instruction's number has: the same 64 bits.
+        // An address has no sign and the operand has one; the 64 bits are the same.
         self.ldc_i8((hook.address as u64).cast_signed());
         self.conv_i();
         let args = 1 + u16::from(hook.pointer.is_some()) + more;
         self.calli(hook.signature, args, hook.answers);
     }
 
-    /// Calls a hook, and if it does not answer 0, its slow twin.
+    /// Calls a hook, and its slow twin if the hook does not return 0.
     pub fn hooks(&mut self, id: u32, pair: Pair) {
         let done = self.label();
         self.hook(id, pair.quick);
@@ -94,25 +97,31 @@ impl Code {
         self.place(done);
     }
 
-    /// Calls a hook that takes the id, and if it does not answer 0, a method with the id.
+    /// Calls a hook with an id, and `method` with the id if the hook does not return 0.
     pub fn hook_and(&mut self, id: u32, hook: Hook, method: MdToken) {
         let done = self.label();
         self.hook(id, hook);
         self.brfalse(done);
-        self.ldc_i4(id.cast_signed());
-        self.conv_u8();
+        self.load_id(id);
         self.call(method, 1, false);
         self.place(done);
     }
 
-    /// Loads that many arguments.
+    /// Loads an id as an `int64`.
+    fn load_id(&mut self, id: u32) {
+        self.ldc_i4(id.cast_signed());
+        self.conv_u8();
+    }
+
+    /// Loads the first `count` arguments.
     pub fn arguments(&mut self, count: u16) {
         for number in 0..count {
             self.ldarg(number);
         }
     }
 
-    /// Does `call`, keeps what it leaves on the stack in the local `ret`, and does `failed` if it throws.
+    /// Writes `call`, and keeps its result in the local variable `ret`, if it has one.
+    /// Where `call` throws, the code of `failed` runs before the exception goes on.
     pub fn watched(
         &mut self,
         ret: Option<u16>,
@@ -132,7 +141,7 @@ impl Code {
         self.place(end);
     }
 
-    /// Returns the local `ret`, or nothing.
+    /// Returns the local variable `ret`, or nothing.
     pub fn give_back(&mut self, ret: Option<u16>) {
         if let Some(local) = ret {
             self.ldloc(local);

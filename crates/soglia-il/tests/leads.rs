@@ -1,4 +1,18 @@
-use super::*;
+//! Instructions that lead to other methods, and methods that lead nowhere.
+
+use soglia_abi::ids::MdToken;
+use soglia_il::{
+    leads::{How, is_harmless, of_body},
+    sig,
+};
+
+const CALL: u8 = 0x28;
+const CALLI: u8 = 0x29;
+const RET: u8 = 0x2A;
+const CALLVIRT: u8 = 0x6F;
+const NEWOBJ: u8 = 0x73;
+const LDSFLD: u8 = 0x7E;
+const CONSTRAINED: [u8; 2] = [0xFE, 0x16];
 
 const TOKEN: [u8; 4] = [0x42, 0, 0, 0x06];
 

@@ -1,4 +1,27 @@
-use super::*;
+//! Bodies that compilers have made, from outside.
+
+use proptest::prelude::*;
+use soglia_abi::ids::MdToken;
+use soglia_il::{
+    asm::Code,
+    body::{Instructions, calls_by_pointer, code_calls_by_pointer, leads_on, plain, prefix, whole},
+    leads,
+};
+
+const TINY: u8 = 0x2;
+const HEADER: usize = 12;
+const MORE_SECTIONS: u8 = 0x8;
+const NOP: u8 = 0x00;
+const CALL: u8 = 0x28;
+const CALLI: u8 = 0x29;
+const RET: u8 = 0x2A;
+const SWITCH: u8 = 0x45;
+const CALLVIRT: u8 = 0x6F;
+const NEWOBJ: u8 = 0x73;
+const THROW: u8 = 0x7A;
+const WIDE: u8 = 0xFE;
+/// Behind [`WIDE`].
+const TAIL: u8 = 0x14;
 
 const SIGNATURE: u32 = 0x1100_0002;
 const METHOD: MdToken = MdToken(0x0600_0042);
@@ -26,7 +49,7 @@ fn calli() -> Vec<u8> {
 fn found(body: &[u8]) -> Vec<usize> {
     let sites = calls_by_pointer(body).unwrap();
     assert!(sites.iter().all(|site| site.signature.0 == SIGNATURE));
-    sites.iter().map(|site| site.at).collect()
+    sites.iter().map(|site| site.at()).collect()
 }
 
 #[test]
@@ -58,39 +81,6 @@ fn operands_are_no_instructions() {
         let code = [before, &looks, &[0x2A]].concat();
         assert_eq!(found(&fat(&code)), [HEADER + before.len()], "{before:x?}");
     }
-}
-
-/// Every instruction of ECMA-335, III: opcode and bytes of its operand, as its tables have them.
-#[test]
-fn the_table_is_whole() {
-    let short = |opcode| operand(opcode).map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let wide = |opcode| wide_operand(opcode).map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let row =
-        |of: &dyn Fn(u8) -> String, row: u8| (0..16).map(|n| of(row << 4 | n)).collect::<String>();
-    let rows: Vec<String> = (0..16).map(|n| row(&short, n)).collect();
-    assert_eq!(
-        rows,
-        [
-            "0000000000000011",
-            "1111000000000001",
-            "4848-00444011111",
-            "1111111144444444",
-            "44444-0000000000",
-            "0000000000000000",
-            "0000000000000004",
-            "4444440--4044444",
-            "4400000000004404",
-            "0000000000000000",
-            "000444----------",
-            "---00000000-----",
-            "--40--4---------",
-            "4000000000000410",
-            "0---------------",
-            "----------------",
-        ]
-    );
-    assert_eq!(row(&wide, 0), "00000044-2222220");
-    assert_eq!(row(&wide, 1), "-01004400".to_owned() + "10-400-");
 }
 
 #[test]
@@ -163,31 +153,116 @@ fn code_without_a_header_is_read_too() {
     assert!(!code_calls_by_pointer(&code[..5]));
 }
 
-#[test]
-fn broken_bodies_never_make_it_panic() {
-    let code = [
-        &[0x02, WIDE, TAIL][..],
-        &calli(),
-        &[SWITCH, 1, 0, 0, 0, 0, 0, 0, 0, 0x2A],
-    ]
-    .concat();
-    let good = fat(&code);
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize
-    };
-    for _ in 0..100_000 {
-        let mut body = good.clone();
-        for _ in 0..=next() % 4 {
-            let at = next() % body.len();
-            body[at] = next() as u8;
+/// All that reads bodies, on one that may be broken.
+fn read_all(body: &[u8]) -> Result<(), TestCaseError> {
+    let mut patched = body.to_vec();
+    for site in calls_by_pointer(body).unwrap_or_default() {
+        let is_patched = site.patch(&mut patched, METHOD);
+        prop_assert_eq!(is_patched, patched[site.at()] == CALL);
+    }
+    prop_assert_eq!(patched.len(), body.len());
+    let _ = (leads_on(body), leads::of_body(body));
+    if let Some(plain) = plain(body) {
+        prop_assert_eq!(
+            whole(body).map(|whole| whole.code.len()),
+            Some(plain.code.len() + 1)
+        );
+        let _ = plain.calls(METHOD);
+    }
+    for (skip, length) in [(0, 0), (0, 7), (3, 20), (20, 3)] {
+        let Some(made) = prefix::with_prefix(body, skip, &vec![NOP; length], 9) else {
+            continue;
+        };
+        // The way back gives the same code.
+        let (code, moved) = (whole(body), whole(&made));
+        prop_assert_eq!(code.is_some(), moved.is_some());
+        if let (Some(code), Some(moved)) = (code, moved) {
+            prop_assert_eq!(&code.code[skip..], &moved.code[length..]);
         }
-        for site in calls_by_pointer(&body).unwrap_or_default() {
-            let _ = site.patch(&mut body, METHOD);
+    }
+    for (from, callee) in [(0, None), (3, Some(METHOD))] {
+        let _ = prefix::calls_unprotected(body, from, callee);
+    }
+    let _ = (
+        prefix::index_of(body, METHOD),
+        prefix::call_behind(body, &[0x02]),
+    );
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn broken_bodies_are_read_without_a_panic(
+        is_tiny: bool,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..5),
+    ) {
+        let code = [
+            &[0x02, WIDE, TAIL][..],
+            &calli(),
+            &[SWITCH, 1, 0, 0, 0, 0, 0, 0, 0, 0x2A],
+        ]
+        .concat();
+        let mut body = if is_tiny { tiny(&code) } else { fat(&code) };
+        for (at, byte) in changes {
+            let at = at.index(body.len());
+            body[at] = byte;
         }
+        read_all(&body)?;
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(
+        kind in prop::sample::select(vec![[0x1B, 0x30], [0x13, 0x30], [0x42, 0x02]]),
+        mut body in prop::collection::vec(any::<u8>(), 13..120),
+        size in 0..100_u8,
+    ) {
+        body[..2].copy_from_slice(&kind);
+        if kind[1] == 0x30 {
+            body[4..8].copy_from_slice(&[size, 0, 0, 0]);
+        }
+        read_all(&body)?;
+    }
+
+    #[test]
+    fn instructions_put_together_are_the_code(
+        code in prop::collection::vec(
+            prop_oneof![any::<u8>(), prop::sample::select(vec![0x02, 0x28, 0x2A, 0x45, 0xFE])],
+            0..60,
+        ),
+    ) {
+        let (mut read, mut at) = (Vec::<u8>::new(), 0);
+        for instruction in Instructions::new(&code) {
+            let Some(instruction) = instruction else { break };
+            prop_assert_eq!(instruction.at(), at);
+            prop_assert!(instruction.end() > at);
+            at = instruction.end();
+            read.extend(instruction.bytes());
+        }
+        prop_assert_eq!(&read, &code[..at]);
+    }
+
+    #[test]
+    fn an_assembled_body_is_read_back(
+        numbers in prop::collection::vec(any::<(i32, i64, u16)>(), 0..20),
+        locals: bool,
+    ) {
+        let mut code = Code::new();
+        for (small, large, local) in &numbers {
+            code.ldc_i4(*small);
+            code.stloc(*local);
+            code.ldc_i8(*large);
+            code.call(METHOD, 1, false);
+        }
+        let written = code.bytes().to_vec();
+        code.ret(false);
+        let locals = locals.then_some(MdToken(SIGNATURE));
+        let body = code.finish(locals).unwrap();
+        let taken = plain(&body).unwrap();
+        prop_assert_eq!(taken.code, written);
+        prop_assert_eq!(taken.locals, locals);
+        prop_assert_eq!(taken.stack, u16::from(!numbers.is_empty()));
+        prop_assert_eq!(taken.calls(METHOD), !numbers.is_empty());
+        prop_assert_eq!(leads::of_body(&body).unwrap().len(), numbers.len());
     }
 }
 
@@ -196,28 +271,28 @@ fn a_plain_body_returns_once_and_at_its_end() {
     let call = [&[0x02, CALL][..], &METHOD.0.to_le_bytes()].concat();
     let unprotected = |code: &[u8]| {
         let mut body = fat(code);
-        body[0] &= !(MORE_SECTIONS as u8);
+        body[0] &= !MORE_SECTIONS;
         body
     };
     let tiny = [&[((call.len() + 1) as u8) << 2 | TINY][..], &call, &[RET]].concat();
-    let plain = super::plain(&tiny).unwrap();
-    assert_eq!((plain.code, plain.stack, plain.locals), (&*call, 8, None));
-    assert!(plain.calls(METHOD));
-    assert!(!plain.calls(MdToken(METHOD.0 + 1)));
+    let taken = plain(&tiny).unwrap();
+    assert_eq!((taken.code, taken.stack, taken.locals), (&*call, 8, None));
+    assert!(taken.calls(METHOD));
+    assert!(!taken.calls(MdToken(METHOD.0 + 1)));
 
     let mut large = unprotected(&[&*call, &[RET]].concat());
     large[8..12].copy_from_slice(&0x1100_0005_u32.to_le_bytes());
-    let plain = super::plain(&large).unwrap();
+    let taken = plain(&large).unwrap();
     assert_eq!(
-        (plain.code, plain.locals),
+        (taken.code, taken.locals),
         (&*call, Some(MdToken(0x1100_0005)))
     );
     // The same bytes as an operand are no call.
     let operand = [&[0x21, CALL][..], &METHOD.0.to_le_bytes(), &[0, 0, 0, RET]].concat();
-    assert!(!super::plain(&unprotected(&operand)).unwrap().calls(METHOD));
+    assert!(!plain(&unprotected(&operand)).unwrap().calls(METHOD));
 
-    large[0] |= MORE_SECTIONS as u8;
-    assert_eq!(super::plain(&large), None, "something is protected");
+    large[0] |= MORE_SECTIONS;
+    assert_eq!(plain(&large), None, "something is protected");
     for code in [
         &[RET, 0x02, RET][..], // an earlier return
         &[0x02],               // no return
@@ -225,7 +300,7 @@ fn a_plain_body_returns_once_and_at_its_end() {
         &[0x24, RET],          // no such instruction
         &[],
     ] {
-        assert_eq!(super::plain(&unprotected(code)), None, "{code:x?}");
+        assert_eq!(plain(&unprotected(code)), None, "{code:x?}");
     }
 }
 

@@ -1,4 +1,8 @@
-use super::*;
+//! Signatures, from outside.
+
+use proptest::prelude::*;
+use soglia_abi::ids::MdToken;
+use soglia_il::sig::*;
 
 fn parts(blob: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let sig = MethodSig::parse(blob)?;
@@ -98,29 +102,160 @@ fn broken_bytes_are_no_signature() {
     assert!(MethodSig::parse(&long).is_some());
 }
 
-#[test]
-fn no_bytes_make_it_panic() {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let telling = [
-        0x00, 0x01, 0x02, 0x05, 0x09, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x1B, 0x1D, 0x20,
-        0x41, 0x80, 0xC0,
+/// Bytes that a signature may be made of, and often is.
+fn telling() -> impl Strategy<Value = u8> {
+    prop::sample::select(vec![
+        0x00, 0x01, 0x02, 0x05, 0x08, 0x09, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x1B, 0x1D,
+        0x1E, 0x20, 0x41, 0x45, 0x80, 0xC0,
+    ])
+}
+
+/// The token of a TypeDef, TypeRef or TypeSpec, as signatures have it.
+fn token() -> impl Strategy<Value = Vec<u8>> {
+    (
+        prop::sample::select(vec![0x01, 0x02, 0x1B]),
+        1..0x00FF_FFFF_u32,
+    )
+        .prop_map(|(table, row)| {
+            let mut out = Vec::new();
+            put_type(&mut out, MdToken(table << 24 | row)).unwrap();
+            out
+        })
+}
+
+fn number(below: u32) -> impl Strategy<Value = Vec<u8>> {
+    (0..below).prop_map(|number| {
+        let mut out = Vec::new();
+        put_unsigned(&mut out, number).unwrap();
+        out
+    })
+}
+
+/// A type, and how it is written.
+fn any_type() -> impl Strategy<Value = Vec<u8>> {
+    let leaf = prop_oneof![
+        prop::sample::select(vec![
+            BOOLEAN, CHARACTER, INT32, INT64, R8, STRING, OBJECT, NATIVE_INT
+        ])
+        .prop_map(|kind| vec![kind]),
+        (prop::sample::select(vec![VALUE_TYPE, CLASS]), token()).prop_map(|(kind, token)| [
+            &[kind][..],
+            &token
+        ]
+        .concat()),
+        (
+            prop::sample::select(vec![TYPE_VARIABLE, METHOD_VARIABLE]),
+            number(1 << 20)
+        )
+            .prop_map(|(kind, number)| [&[kind][..], &number].concat()),
+        Just(vec![POINTER, VOID]),
     ];
-    for _ in 0..200_000 {
-        let len = next() as usize % 24;
-        let blob: Vec<u8> = (0..len)
-            .map(|_| telling[next() as usize % telling.len()])
-            .collect();
+    leaf.prop_recursive(5, 24, 4, |inner| {
+        prop_oneof![
+            (
+                prop::sample::select(vec![POINTER, BYREF, ARRAY]),
+                inner.clone()
+            )
+                .prop_map(|(kind, of)| [&[kind][..], &of].concat()),
+            (
+                prop::sample::select(vec![0x1F, 0x20]),
+                token(),
+                inner.clone()
+            )
+                .prop_map(|(kind, modifier, of)| [&[kind][..], &modifier, &of].concat()),
+            (token(), prop::collection::vec(inner.clone(), 0..4)).prop_map(|(of, arguments)| {
+                let head = [&[INSTANCE, CLASS][..], &of, &[arguments.len() as u8]].concat();
+                [head, arguments.concat()].concat()
+            }),
+            (inner.clone(), prop::collection::vec(inner, 0..4)).prop_map(|(ret, params)| {
+                [
+                    vec![FUNCTION, 0x00, params.len() as u8],
+                    ret,
+                    params.concat(),
+                ]
+                .concat()
+            }),
+        ]
+    })
+}
+
+/// The first byte of a method's signature, the number of its type parameters, its return type, and
+/// its parameters.
+fn any_method() -> impl Strategy<Value = (u8, u32, Vec<u8>, Vec<Vec<u8>>)> {
+    let first = prop::sample::select(vec![0x00, 0x01, 0x02, 0x05, 0x09, 0x10, 0x20, 0x30, 0x60]);
+    let types = prop::collection::vec(any_type(), 0..8);
+    (
+        first,
+        0..1000_u32,
+        prop_oneof![any_type(), Just(vec![VOID])],
+        types,
+    )
+}
+
+fn written(first: u8, generic: u32, ret: &[u8], params: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = vec![first];
+    if first & 0x10 != 0 {
+        put_unsigned(&mut out, generic).unwrap();
+    }
+    put_unsigned(&mut out, params.len() as u32).unwrap();
+    [out, ret.to_vec(), params.concat()].concat()
+}
+
+proptest! {
+    #[test]
+    fn a_signature_that_was_written_is_read_back(
+        (first, generic, ret, params) in any_method(),
+        more in prop::sample::select(vec![NATIVE_INT, INT64]),
+    ) {
+        let blob = written(first, generic, &ret, &params);
+        let sig = MethodSig::parse(&blob).unwrap();
+        prop_assert_eq!(sig.ret(), ret.clone());
+        prop_assert_eq!(sig.params().collect::<Vec<_>>(), params.clone());
+        prop_assert_eq!(sig.generic(), if first & 0x10 == 0 { 0 } else { generic });
+        prop_assert_eq!(sig.returns_void(), ret == [VOID]);
+        for end in 0..blob.len() {
+            prop_assert_eq!(MethodSig::parse(&blob[..end]), None);
+        }
+        // One parameter more.
+        let longer = with_one_more(&sig, generic, more).unwrap();
+        let head = if generic == 0 { 0x00 } else { 0x10 };
+        let params = [params, vec![vec![more]]].concat();
+        prop_assert_eq!(longer, written(head, generic, &ret, &params));
+        // Type parameters that stand for themselves in order are only numbered anew.
+        let standing = sig.variables();
+        let moved = sig.with_variables(&standing).unwrap();
+        let moved = MethodSig::parse(&moved).unwrap();
+        let numbered: Vec<_> = (0..standing.len() as u32).map(Variable::OfMethod).collect();
+        prop_assert_eq!(moved.variables(), numbered.clone());
+        prop_assert_eq!(moved.with_variables(&numbered), sig.with_variables(&standing));
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(
+        blob in prop_oneof![
+            prop::collection::vec(telling(), 0..24),
+            prop::collection::vec(any::<u8>(), 0..24),
+        ]
+    ) {
         if let Some(sig) = MethodSig::parse(&blob) {
             let end = sig.params().last().unwrap_or_else(|| sig.ret());
-            assert!(blob.ends_with(end));
-            let _ = (sig.returns_void(), sig.args());
+            prop_assert!(blob.ends_with(end));
+            prop_assert!(sig.args() >= sig.params().len());
         }
+        let _ = (takes_pointer(&blob), strip(&blob), type_token(&blob), TypeSpec::parse(&blob));
+        if let Some((number, length)) = unsigned(&blob) {
+            let mut shortest = Vec::new();
+            put_unsigned(&mut shortest, number).unwrap();
+            prop_assert!(shortest.len() <= length);
+        }
+    }
+
+    #[test]
+    fn a_number_that_was_written_is_read_back(number in 0..=0x1FFF_FFFF_u32, shift in 0..29_u32) {
+        let (number, mut out) = (number >> shift, Vec::new());
+        put_unsigned(&mut out, number).unwrap();
+        prop_assert_eq!(unsigned(&out), Some((number, out.len())));
+        prop_assert_eq!(unsigned(&out[..out.len() - 1]), None);
     }
 }
 
@@ -142,7 +277,7 @@ fn numbers_are_compressed_as_in_the_standard() {
         assert_eq!(unsigned(bytes), Some((number, bytes.len())));
         assert_eq!(unsigned(&bytes[..bytes.len() - 1]), None);
     }
-    assert_eq!(put_unsigned(&mut Vec::new(), MOST + 1), None);
+    assert_eq!(put_unsigned(&mut Vec::new(), 0x2000_0000), None);
 }
 
 #[test]
@@ -284,4 +419,48 @@ fn types_are_found_behind_their_modifiers() {
     assert_eq!(type_token(&[0x09]), Some(MdToken(0x0100_0002)));
     assert_eq!(type_token(&[0x0A]), Some(MdToken(0x1B00_0002)));
     assert_eq!((type_token(&[0x0B]), type_token(&[])), (None, None));
+}
+
+#[test]
+fn type_specs_are_told_apart() {
+    let list = [INSTANCE, CLASS, 0x09];
+    let instance = |arguments: &[u8]| TypeSpec::parse(&[&list[..], arguments].concat());
+    let of = MdToken(0x0100_0002);
+    for (arguments, expected) in [
+        (&[1, INT32][..], Arguments::Plain),
+        (&[2, STRING, NATIVE_UINT], Arguments::Plain),
+        (&[2, STRING, TYPE_VARIABLE, 0], Arguments::Variables),
+        (
+            &[2, METHOD_VARIABLE, 0x80, 0x80, INT32],
+            Arguments::Variables,
+        ),
+        (&[1, OBJECT], Arguments::Others),
+        (&[2, TYPE_VARIABLE, 0, CLASS, 5], Arguments::Others),
+        // Fewer than there should be.
+        (&[3, INT32, INT32], Arguments::Others),
+    ] {
+        let expected = TypeSpec::Instance(of, expected);
+        assert_eq!(instance(arguments), Some(expected), "{arguments:x?}");
+    }
+    assert_eq!(TypeSpec::parse(&[ARRAY, INT32]), Some(TypeSpec::Array));
+    assert_eq!(
+        TypeSpec::parse(&[SHAPED_ARRAY, INT32, 2, 0, 0]),
+        Some(TypeSpec::Array)
+    );
+    assert_eq!(
+        TypeSpec::parse(&[TYPE_VARIABLE, 0]),
+        Some(TypeSpec::Variable)
+    );
+    assert_eq!(
+        TypeSpec::parse(&[METHOD_VARIABLE, 0]),
+        Some(TypeSpec::Variable)
+    );
+    for other in [
+        &[][..],
+        &[POINTER, INT32],
+        &[INSTANCE, INT32, 0x09, 0],
+        &[INSTANCE, CLASS, 0x0B, 0],
+    ] {
+        assert_eq!(TypeSpec::parse(other), None, "{other:x?}");
+    }
 }

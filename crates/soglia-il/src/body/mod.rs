@@ -1,0 +1,22 @@
+//! Method bodies that a compiler has made: finds instructions in them, and puts others in place.
+//!
+//! `calli SIGNATURE` and `call METHOD` both take five bytes, so [`Site::patch`] changes a body in
+//! place: nothing moves, and branches, protected blocks and debugging information stay correct.
+//! What surrounds the code (ECMA-335, II.25.4) is copied unread.
+//! [`prefix::with_prefix`] puts code in front of a body and moves what must move.
+//!
+//! Code is read from front to end, as the CLR's compiler does to find the targets of branches.
+//! A body with an unknown instruction, or with one that reaches over the end, counts as unreadable:
+//! functions return `None`, and the body stays as it is.
+
+mod instruction;
+mod layout;
+mod plain;
+pub mod prefix;
+mod site;
+
+pub use instruction::{Instruction, Instructions};
+pub use plain::{Plain, leads_on, plain, whole};
+pub use site::{Site, calls_by_pointer, code_calls_by_pointer};
+
+pub(crate) use layout::Layout;

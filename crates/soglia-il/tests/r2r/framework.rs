@@ -1,0 +1,136 @@
+//! The images of an installed .NET.
+
+use std::{
+    collections::HashSet,
+    env, fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use object::{
+    LittleEndian as LE,
+    pe::{IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR, ImageCor20Header},
+    read::{
+        ReadRef,
+        pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64},
+    },
+};
+use soglia_il::r2r::{Inlined, Precompiled};
+
+/// A file as the runtime maps it. `None`: it is no PE file for 64 bits.
+fn map(file: &[u8]) -> Option<Vec<u8>> {
+    let pe = PeFile64::parse(file).ok()?;
+    let optional = pe.nt_headers().optional_header();
+    let mut mapped = vec![0; optional.size_of_image() as usize];
+    let headers = optional.size_of_headers() as usize;
+    mapped[..headers].copy_from_slice(&file[..headers]);
+    for section in pe.section_table().iter() {
+        let data = section.pe_data(file).ok()?;
+        let at = section.virtual_address.get(LE) as usize;
+        mapped[at..at + data.len()].copy_from_slice(data);
+    }
+    Some(mapped)
+}
+
+/// How many rows the table MethodDef has (ECMA-335, II.24.2).
+fn methods(file: &[u8]) -> Option<u32> {
+    let u32_at =
+        |bytes: &[u8], at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let pe = PeFile64::parse(file).ok()?;
+    let directory = pe.data_directory(IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR)?;
+    let sections = pe.section_table();
+    let cli = directory.data(file, &sections).ok()?;
+    let cli: &ImageCor20Header = cli.read_at(0).ok()?;
+    let metadata = cli.meta_data.data(file, &sections).ok()?;
+    let mut stream = 16 + u32_at(metadata, 12)? as usize + 4;
+    while !metadata.get(stream + 8..)?.starts_with(b"#~\0") {
+        let name = &metadata[stream + 8..];
+        stream += 8 + (name.iter().position(|byte| *byte == 0)? + 1).next_multiple_of(4);
+    }
+    let tables = metadata.get(u32_at(metadata, stream)? as usize..)?;
+    let there = u32_at(tables, 8)?;
+    let before = (there & ((1 << 6) - 1)).count_ones() as usize;
+    (there & 1 << 6 != 0).then(|| u32_at(tables, 24 + 4 * before))?
+}
+
+fn assemblies(root: &Path) -> Vec<PathBuf> {
+    let list = |dir: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let frameworks = list(&root.join("shared"));
+    let versions = frameworks.iter().flat_map(|framework| list(framework));
+    let mut files: Vec<_> = versions.flat_map(|version| list(&version)).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "dll"));
+    files.sort();
+    files
+}
+
+/// Where a .NET is, if the tests have one: as they are told, or as everybody finds it.
+fn root() -> Option<PathBuf> {
+    let told = ["SOGLIA_TEST_DOTNET_ROOT", "DOTNET_ROOT"];
+    let told = told.iter().filter_map(env::var_os).map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).filter_map(|folder| {
+        let dotnet = folder.join("dotnet").canonicalize().ok()?;
+        dotnet.parent().map(Path::to_owned)
+    });
+    told.chain(found)
+        .find(|root| root.join("shared/Microsoft.NETCore.App").is_dir())
+}
+
+#[test]
+fn reads_the_framework() {
+    let Some(root) = root() else {
+        // Past the output that is captured.
+        let why = "there is no .NET; SOGLIA_TEST_DOTNET_ROOT says where one is";
+        let test = std::thread::current();
+        let test = test.name().unwrap_or_default();
+        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+        return;
+    };
+    let mut core_libraries = 0;
+    for file in assemblies(&root) {
+        let bytes = fs::read(&file).unwrap();
+        let Some(mapped) = map(&bytes) else {
+            continue;
+        };
+        let name = file.display();
+        let image = match Precompiled::parse(&mapped) {
+            Precompiled::Image(image) => image,
+            Precompiled::None => continue,
+            other => panic!("{name}: {other:?}"),
+        };
+        let (mut with_code, mut inlining, mut unknown) = (0, 0, 0);
+        for rid in image.rows() {
+            with_code += 1;
+            match image.inlines_any(rid, &|_| true) {
+                Inlined::Yes => inlining += 1,
+                Inlined::No => {}
+                Inlined::Unknown => unknown += 1,
+            }
+            assert_eq!(image.inlines_any(rid, &|_| false), Inlined::No);
+        }
+        assert_eq!(unknown, 0, "{name}");
+        let inliners = image
+            .inliners(&|_| true)
+            .unwrap_or_else(|| panic!("{name}"));
+        let last = inliners.iter().max().copied().unwrap_or_default();
+        assert!(last <= methods(&bytes).unwrap(), "{name}: {last}");
+        assert_eq!(image.inliners(&|_| false), Some(HashSet::new()));
+        let others = Precompiled::parse(&mapped).shares(&|_| false);
+        println!(
+            "{name}: {with_code} of {} methods have code, \
+             {inlining} with inlined P/Invokes{}, {} with inlined methods",
+            methods(&bytes).unwrap(),
+            if others { " (also of others)" } else { "" },
+            inliners.len()
+        );
+        if file.ends_with("System.Private.CoreLib.dll") {
+            core_libraries += 1;
+            assert!(with_code > 10_000 && inlining > 50, "{name}");
+            assert!(inliners.len() > 5_000, "{name}");
+        }
+    }
+    assert_ne!(core_libraries, 0, "no framework there");
+}
