@@ -1,4 +1,5 @@
-//! Lets no more than two threads be in a native function at the same time: the others wait before they call it.
+//! Lets no more than two threads into a native function at the same time: the others wait before
+//! they call it.
 //!
 //!     bound guest.dll
 
@@ -13,12 +14,13 @@ struct Bound {
 }
 
 impl HostTaskManager for Bound {
-    // Asked once for each native function: the others cost next to nothing.
+    // Called once for each native function. A function that needs no hook costs next to nothing.
     fn call_needs_host_hook(&self, target: Target) -> bool {
         target.name().as_deref() == Some("guest_work")
     }
 
-    // Before the call, on the thread that makes it. To wait here stops nobody else, and not the garbage collector.
+    // Before the call, on the thread that makes it. Only this thread waits here; the garbage
+    // collector does not wait for it.
     fn leave_runtime(&self, _target: Target) -> Answer {
         let free = self.free.lock().unwrap();
         let mut free = self.given_back.wait_while(free, |free| *free == 0).unwrap();
@@ -26,7 +28,7 @@ impl HostTaskManager for Bound {
         Ok(())
     }
 
-    // After the call; also if an exception or a callback was in between.
+    // After the call, also if it ended by an exception.
     fn enter_runtime(&self) -> Answer {
         *self.free.lock().unwrap() += 1;
         self.given_back.notify_one();
@@ -49,7 +51,7 @@ fn bound(plugin: &str) -> Result<(), Error> {
     };
     let host = Host::builder().task_manager(bound).start()?;
 
-    // Eight threads, twenty calls each. The native library counts for itself how many were inside.
+    // Eight threads, twenty calls each. The native library itself counts how many were inside.
     let most = host.call(plugin, "Guest.Plugin", "Work", "8")?;
     println!("at most {most} of 8 threads were in native code");
     Ok(())

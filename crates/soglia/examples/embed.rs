@@ -1,4 +1,5 @@
-//! Embeds a plug-in that is written in C#: calls one of its methods by name, and others as functions in C.
+//! Embeds a plug-in that is written in C#: calls one of its methods by name, and others as C
+//! functions.
 //!
 //!     embed guest.dll
 
@@ -19,7 +20,7 @@ fn embed(plugin: &str) -> Result<(), Error> {
     let host = Host::builder().start()?;
     println!("this is .NET {}", host.version());
 
-    // static int Words(string text): by name, and nothing can go wrong but what `Error` tells.
+    // static int Words(string text), by name. `Error` says what went wrong.
     let text = "a plug-in in C#";
     let words = host.call(plugin, "Guest.Plugin", "Words", text)?;
     println!("{text:?} has {words} words");
@@ -29,7 +30,7 @@ fn embed(plugin: &str) -> Result<(), Error> {
         unsafe { host.function(plugin, "Guest.Plugin", "Add")? };
     println!("40 + 2 is {}", add(40, 2));
 
-    // It reads as many numbers as it is told, so its callers must take care: an unsafe function.
+    // `Mean` reads `count` numbers, whatever there is. Only an unsafe function may have that type.
     // SAFETY: [UnmanagedCallersOnly] static double Mean(double* values, int count)
     let mean: unsafe extern "C" fn(*const f64, i32) -> f64 =
         unsafe { host.function(plugin, "Guest.Plugin", "Mean")? };
@@ -38,7 +39,7 @@ fn embed(plugin: &str) -> Result<(), Error> {
     let result = unsafe { mean(values.as_ptr(), values.len() as i32) };
     println!("the mean of {values:?} is {result}");
 
-    // What is missing is told, and so are exceptions.
+    // An exception is an error, and so is a method that is missing.
     for method in ["Fail", "Absent"] {
         if let Err(why) = host.call(plugin, "Guest.Plugin", method, "") {
             println!("{why}");

@@ -11,7 +11,7 @@ impl HostTaskManager for Refuse {
         target.name().as_deref() == Some("guest_secret")
     }
 
-    // Only what the method above has said yes to comes here.
+    // Called only for functions that need a hook.
     fn leave_runtime(&self, target: Target) -> Answer {
         println!("refused: {target}");
         Err(HResult::ACCESS_DENIED)

@@ -2,7 +2,8 @@
 //!
 //!     watch sixsteps.dll
 //!
-//! sixsteps.dll is Visual Basic that calls a C function, which calls a method in C#, which calls another C function.
+//! sixsteps.dll is written in Visual Basic. It calls a C function, which calls a method in C#, which
+//! calls another C function.
 
 use std::thread;
 
@@ -19,7 +20,7 @@ fn main() {
 fn watch(program: &str) -> Result<(), Error> {
     let host = Host::builder().program(program).watch().start()?;
 
-    // Crossings wait in a queue, so that the program never waits for this thread.
+    // Crossings wait in a queue. The program never waits for the thread that reads it.
     let events = host.events();
     let watcher = thread::spawn(move || {
         let mut depth = 0;

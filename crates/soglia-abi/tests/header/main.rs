@@ -432,7 +432,16 @@ fn windows_sources_with_all_of_the_standard_library() {
 fn examples_compile() {
     compile::example("c/sixsteps.c");
     compile::example("cpp/sixsteps.cpp");
+    compile::example("cpp/embed.cpp");
     compile::example("cpp/port/host.cpp");
+}
+
+/// docs/hosting.md shows the small host as it is.
+#[test]
+fn the_guide_shows_the_small_host() {
+    let host = compile::read("examples/cpp/embed.cpp");
+    let document = compile::read("docs/hosting.md");
+    assert!(document.contains(&format!("```cpp\n{host}```\n")));
 }
 
 /// docs/porting.md shows the lines that porting has changed: they are in the source as they are there, and three.

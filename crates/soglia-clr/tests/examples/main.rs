@@ -17,6 +17,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const PORT: &str = "result 3\nleft managed code 3 times, came back 3 times\ncalled back 0 times, returned 0 times\n";
+const EMBED: &str = "the plug-in counts 4 words\nFail returns 0x80131509\n";
 const SANITIZERS: [&str; 5] = [
     "-g",
     "-O1",
@@ -72,7 +73,7 @@ fn prepare() -> Setup {
     let folder = common::folder_with(&common::engine(), "examples");
     let run = folder.join("run");
     common::native(&run);
-    for program in ["sixsteps", "hosted"] {
+    for program in ["sixsteps", "hosted", "guest"] {
         let from = Path::new(REPOSITORY).join("fixtures/managed").join(program);
         for file in fs::read_dir(from).unwrap() {
             let file = file.unwrap();
@@ -108,7 +109,7 @@ fn copy(setup: &Setup, name: &str) -> PathBuf {
         ok(Command::new("cp").arg("-r").arg(from).arg(&to)).unwrap();
     }
     // What somebody has built by hand.
-    for built in ["c/sixsteps", "cpp/sixsteps", "cpp/port/host"] {
+    for built in ["c/sixsteps", "cpp/sixsteps", "cpp/embed", "cpp/port/host"] {
         let _ = fs::remove_file(to.join("examples").join(built));
     }
     to
@@ -206,6 +207,7 @@ fn check(setup: &Setup, language: &str, at: &Path, port: &Path, lib: &str) -> Re
     );
     let mut hosts = vec![six_steps];
     if language == "cpp" {
+        hosts.push((at.join("embed"), None, EMBED.to_owned()));
         hosts.push((port.join("host"), None, PORT.to_owned()));
     }
     for (host, argument, expected) in hosts {
@@ -279,7 +281,7 @@ fn windows(setup: &Setup, style: &str, options: &[&str]) -> Result<(), Failed> {
 fn sanitized(setup: &Setup, language: &str) -> Result<(), Failed> {
     let (compiler_name, standard, sources) = match language {
         "c" => ("cc", "-std=c11", &["sixsteps"][..]),
-        _ => ("c++", "-std=c++11", &["sixsteps", "port/host"][..]),
+        _ => ("c++", "-std=c++11", &["sixsteps", "embed", "port/host"][..]),
     };
     let at = setup.folder.join(format!("sanitized-{language}"));
     fs::create_dir_all(at.join("port"))?;

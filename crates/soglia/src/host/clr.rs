@@ -156,7 +156,7 @@ impl From<ETaskType> for TaskType {
 
 /// The CLR's half of a task, a thread that it knows: `ICLRTask2`.
 ///
-/// What .NET has no way to do answers [`HResult::NOT_IMPLEMENTED`]; `docs/hosting.md` lists what. Switching threads in and out, which
+/// What .NET has no way to do answers [`HResult::NOT_IMPLEMENTED`]; `docs/hosting-reference.md` lists what. Switching threads in and out, which
 /// it never has, is not here.
 #[derive(Clone)]
 pub struct ClrTask(Shared<ICLRTask2>);
