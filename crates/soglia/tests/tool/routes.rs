@@ -1,10 +1,10 @@
-//! Ways to a function that a policy refuses: which of them docs/policy.md calls refused and which open, and that it is so.
+//! Ways to a function that a policy denies: `docs/policy-reach.md` says which are refused, open or absent.
 
 use std::collections::BTreeMap;
 
 use crate::support::{Space, setup, text};
 
-const DOCUMENT: &str = include_str!("../../../../docs/policy.md");
+const DOCUMENT: &str = include_str!("../../../../docs/policy-reach.md");
 
 /// The table of routes in the document: how each ends on this runtime.
 fn documented() -> BTreeMap<String, String> {
