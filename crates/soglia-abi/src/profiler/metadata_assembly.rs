@@ -18,7 +18,7 @@ use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 use crate::ids::{
     MdAssembly, MdAssemblyRef, MdExportedType, MdFile, MdManifestResource, MdToken, MdTypeDef,
 };
-use crate::profiler::metadata::HCORENUM;
+use crate::profiler::metadata_import::HCORENUM;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,4 +1,4 @@
-//! `IMetaDataImport2`: what generics added to the reading of metadata.
+//! `IMetaDataImport2`: reading what generics added to metadata.
 
 #![allow(
     missing_docs,
@@ -10,7 +10,7 @@
 use windows_core::{HRESULT, interface};
 
 use crate::ids::{MdGenericParam, MdGenericParamConstraint, MdMethodSpec, MdToken};
-use crate::profiler::metadata::{
+use crate::profiler::metadata_import::{
     HCORENUM, IMetaDataImport, IMetaDataImport_Impl, IMetaDataImport_Vtbl,
 };
 

@@ -1,4 +1,4 @@
-//! The profiling API: what the CLR tells us, and what it can be asked.
+//! The profiling API: callbacks that the CLR makes, and questions that it answers.
 
 pub mod callback;
 pub mod factory;
@@ -8,5 +8,6 @@ pub mod metadata;
 pub mod metadata_assembly;
 pub mod metadata_emit;
 pub mod metadata_flags;
+pub mod metadata_import;
 pub mod metadata_import2;
 pub mod types;

@@ -24,12 +24,12 @@ use soglia_abi::{BOOL, GUID, HRESULT};
 use soglia_core::crossing::Crossing;
 use windows_core::{ComObject, IUnknown, Interface, implement};
 
-use super::task::time_of;
+use super::clr::{ClrTask, ClrTaskManager};
+use super::hresult::{Answer, HResult};
+use super::managers::{HostGcManager, HostPolicyManager};
+use super::target::Target;
+use super::task::{HostTask, HostTaskManager, Priority, TaskBody, WaitOptions, time_of};
 use super::watch::Watch;
-use super::{
-    Answer, ClrTask, ClrTaskManager, HResult, HostGcManager, HostPolicyManager, HostTask,
-    HostTaskManager, Priority, Target, TaskBody, WaitOptions,
-};
 
 /// Stops a panic, which Rust has told on standard error by then.
 fn fence(body: impl FnOnce() -> HRESULT) -> HRESULT {

@@ -6,38 +6,14 @@ use std::ffi::c_void;
 use std::fmt;
 use std::ptr::null_mut;
 
+use soglia_abi::BOOL;
 use soglia_abi::hosting::clr_task::{ICLRTask, ICLRTask2, ICLRTaskManager};
 use soglia_abi::hosting::gc::{COR_GC_COUNTS, COR_GC_MEMORYUSAGE, COR_GC_STATS, ICLRGCManager};
 use soglia_abi::hosting::types::{COR_GC_THREAD_STATS, ETaskType, *};
-use soglia_abi::{BOOL, HRESULT};
 use windows_core::Interface;
 
-use super::{Answer, HResult};
-
-/// An object of the engine's. All of them may be used on any thread.
-#[derive(Clone)]
-pub(super) struct Shared<T>(pub T);
-
-// SAFETY: the hosting API has its objects called from any thread, and the engine's count their references atomically.
-unsafe impl<T> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T> Sync for Shared<T> {}
-
-/// Gets an object by a method that fills in a place for it, with a reference.
-///
-/// # Safety
-/// What `ask` fills in is null or an object with the interface `T`.
-pub(super) unsafe fn given<T: Interface>(
-    ask: impl FnOnce(*mut *mut c_void) -> HRESULT,
-) -> Answer<T> {
-    let mut object = null_mut();
-    HResult::check(ask(&raw mut object))?;
-    if object.is_null() {
-        return Err(HResult::UNEXPECTED);
-    }
-    // SAFETY: by the contract; it comes with a reference.
-    Ok(unsafe { T::from_raw(object) })
-}
+use super::hresult::{Answer, HResult};
+use super::object::Shared;
 
 /// The CLR's half of [`HostTaskManager`](super::HostTaskManager): `ICLRTaskManager`.
 ///

@@ -1,24 +1,36 @@
-//! What can go wrong, and what to do about it.
+//! What can go wrong when a host starts .NET or calls managed code, and what to do about it.
 
 use std::path::{Path, PathBuf};
 
 use soglia_dotnet::RootError;
 
-use super::HResult;
+use super::hresult::HResult;
 use crate::assembly::AssemblyError;
 
-/// Why a host has not got what it wanted.
+/// Why a host could not start .NET or call managed code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The engine is not where the host or `SOGLIA_ENGINE` says.
-    #[error("the engine was to be {}, which is no file: correct `Builder::engine` or SOGLIA_ENGINE", .0.display())]
+    /// The engine's file that the host or `SOGLIA_ENGINE` names does not exist.
+    #[error(
+        "there is no engine {}: correct `Builder::engine` or SOGLIA_ENGINE",
+        .0.display()
+    )]
     EngineNotThere(PathBuf),
     /// The engine is in none of the usual places.
-    #[error("soglia's engine, libsoglia.so, was not found: install soglia, or put the file beside this program, or name it by `Builder::engine` or SOGLIA_ENGINE (looked at {})", paths(.0))]
+    #[error(
+        "soglia's engine, libsoglia.so, was not found: install soglia, or put the file beside this \
+         program, or name it by `Builder::engine` or SOGLIA_ENGINE (looked at {}, and along \
+         LD_LIBRARY_PATH)",
+        paths(.0)
+    )]
     EngineNotFound(Vec<PathBuf>),
-    /// The file is not the engine, or one of another version.
-    #[error("{} is not the engine of this version of soglia: {reason}; install soglia again, or correct `Builder::engine` or SOGLIA_ENGINE", path.display())]
+    /// The file is not the engine, or it is the engine of another version.
+    #[error(
+        "{} is not the engine of this version of soglia: {reason}; install soglia again, or \
+         correct `Builder::engine` or SOGLIA_ENGINE",
+        path.display()
+    )]
     EngineUnusable {
         /// The file.
         path: PathBuf,
@@ -29,74 +41,96 @@ pub enum Error {
     /// There is no .NET that can be started.
     #[error("{0}; looked at: {1}")]
     NoDotnet(#[source] RootError, String),
-    /// The root that the host has named is none.
-    #[error("{} is no .NET root: it has no host/fxr/VERSION/libhostfxr.so; correct `Builder::dotnet_root`", .0.display())]
+    /// The folder that the host names is not a .NET root.
+    #[error(
+        "{} is not a .NET root: it has no host/fxr/VERSION/libhostfxr.so; correct \
+         `Builder::dotnet_root`",
+        .0.display()
+    )]
     NotARoot(PathBuf),
-    /// The version that the host wants is not installed.
-    #[error("the .NET in {} has no runtime {wanted}, only {}; install it, or ask for another by `Builder::version`", root.display(), or_none(installed))]
+    /// The version that the host asks for is not installed.
+    #[error(
+        "the .NET in {} has no runtime {wanted}, only {}; install it, or ask for another by \
+         `Builder::version`",
+        root.display(),
+        or_none(installed)
+    )]
     VersionMissing {
-        /// As asked for.
+        /// The version, as the host asked for it.
         wanted: String,
         /// The .NET root.
         root: PathBuf,
-        /// The versions that are there.
+        /// The versions that are installed.
         installed: Vec<String>,
     },
-    /// The version is one that soglia cannot start.
+    /// soglia cannot start a runtime of that version.
     #[error("the runtime {0} is too old: soglia needs .NET 8 or later")]
     VersionTooOld(String),
-    /// There is no such configuration.
+    /// The configuration does not exist.
     #[error("there is no configuration {}: correct `Builder::runtime_config`", .0.display())]
     NoConfiguration(PathBuf),
-    /// A configuration leads to another version than the host wants.
-    #[error("the configuration {} does not lead to the runtime {version}: correct one of them, or leave `Builder::version` out", path.display())]
+    /// The configuration leads to another version than the host asks for.
+    #[error(
+        "the configuration {} does not lead to the runtime {version}: correct one of them, or \
+         leave `Builder::version` out",
+        path.display()
+    )]
     OtherVersion {
         /// The configuration.
         path: PathBuf,
-        /// What the host has asked for.
+        /// The version that the host asks for.
         version: String,
     },
 
-    /// A runtime runs in this process, so what was to be said before its start comes too late.
+    /// A runtime runs in this process, so a setting for its start comes too late.
     #[error(
-        "a runtime runs in this process already, and a process has one: {0} must be given before the first start"
+        "a runtime runs in this process already, and a process has one: {0} must be set before \
+         the first start"
     )]
     AlreadyStarted(&'static str),
-    /// Another start, which failed, has handed managers over, and they cannot be taken back.
+    /// An earlier start has failed after it handed over managers, which cannot be taken back.
     #[error(
-        "an earlier start has failed after handing over its managers, which stay for as long as the process: start again in a new process"
+        "an earlier start failed after it handed over its managers, which stay until the process \
+         ends: start again in a new process"
     )]
     ManagersStay,
     /// The environment brings another profiler into the runtime.
     #[error(
-        "another profiler is configured, and a runtime takes one: to be told of crossings, unset CORECLR_ENABLE_PROFILING and DOTNET_ENABLE_PROFILING"
+        "another profiler is configured, and a runtime takes one: unset \
+         CORECLR_ENABLE_PROFILING and DOTNET_ENABLE_PROFILING, so that soglia can be notified of \
+         crossings"
     )]
     OtherProfiler,
-    /// The runtime runs, but without the engine.
+    /// The runtime runs without the engine.
     #[error(
-        "the runtime has started without soglia's engine, so nothing would be told: unset DOTNET_EnableDiagnostics and DOTNET_EnableDiagnostics_Profiler"
+        "the runtime has started without soglia's engine, so no crossing would reach this host: \
+         unset DOTNET_EnableDiagnostics and DOTNET_EnableDiagnostics_Profiler"
     )]
-    NotTold,
+    WithoutEngine,
     /// .NET has not started.
     #[error(".NET has not started: {code}{}", after(said))]
     NotStarted {
-        /// The answer.
+        /// The runtime's result code.
         code: HResult,
-        /// What .NET's own host said about it.
+        /// The message of .NET's own host.
         said: String,
     },
 
-    /// There is no such assembly.
+    /// The assembly does not exist.
     #[error("there is no assembly {}", .0.display())]
     AssemblyNotFound(PathBuf),
-    /// The file is no assembly, or one for another kind of machine.
-    #[error("{} is no assembly that .NET can load", .0.display())]
+    /// The file is not an assembly, or it is one for another kind of machine.
+    #[error("{} is not an assembly that .NET can load", .0.display())]
     NotAnAssembly(PathBuf),
     /// The file cannot be run as a program.
     #[error(transparent)]
     NotAProgram(#[from] AssemblyError),
-    /// The assembly lacks a type, or something that the type needs.
-    #[error("{} has no type {type_name}, or not all that it needs: full names have namespaces in them, and a `+` before a nested type's", assembly.display())]
+    /// The assembly lacks the type, or something that the type needs.
+    #[error(
+        "{} has no type {type_name}, or lacks something that the type needs: a full name has the \
+         namespace in it, and a `+` before a nested type's name",
+        assembly.display()
+    )]
     TypeMissing {
         /// The assembly.
         assembly: PathBuf,
@@ -110,7 +144,7 @@ pub enum Error {
         type_name: String,
         /// The method.
         method: String,
-        /// Which kind was looked for.
+        /// The kind of method that was looked for.
         kind: &'static str,
     },
     /// The method cannot be called as a function.
@@ -121,34 +155,35 @@ pub enum Error {
         /// The method.
         method: String,
     },
-    /// An exception came out of the method.
-    #[error("an exception came out of {type_name}.{method}: {code}")]
+    /// An exception left the method.
+    #[error("an exception left {type_name}.{method}: {code}")]
     Exception {
         /// The type.
         type_name: String,
         /// The method.
         method: String,
-        /// `Exception.HResult`.
+        /// The exception's `HResult`.
         code: HResult,
     },
 
-    /// The runtime can run managed code no more.
+    /// The runtime runs no more managed code.
     #[error(
-        "the CLR is not available: a host's method has panicked or answered E_FAIL, the host has been stopped, or the process ends"
+        "the CLR is not available: a method of a host panicked or returned E_FAIL, or the host \
+         has been stopped, or the process ends"
     )]
     ClrNotAvailable,
-    /// A text with a zero in it, which ends texts on the other side.
+    /// A text has a zero in it, which would end it on .NET's side.
     #[error("a path, a name or an argument has a zero in it")]
     ZeroByte,
-    /// A path that is no Unicode.
-    #[error("{} is no Unicode, and .NET's texts are", .0.display())]
+    /// The path is not Unicode.
+    #[error("{} is not Unicode, and .NET's texts are", .0.display())]
     NotUnicode(PathBuf),
-    /// Something else.
+    /// A hosting method has failed in another way.
     #[error("{what}: {code}")]
     Other {
-        /// The hosting method that was called.
+        /// The hosting method.
         what: &'static str,
-        /// Its answer.
+        /// Its result code.
         code: HResult,
     },
 }
@@ -162,7 +197,7 @@ impl Error {
         }
     }
 
-    /// The HRESULT, if there is one.
+    /// The HRESULT behind the error, if it has one.
     pub fn code(&self) -> Option<HResult> {
         match self {
             Self::NotStarted { code, .. }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use soglia_core::admission::{self, Doing, Refusal, Thread, look_at, waiting};
 
-use super::{
-    Answer, ClrTaskManager, HResult, HostTask, HostTaskManager, Target, TaskType, WaitOptions,
-};
+use super::clr::{ClrTaskManager, TaskType};
+use super::hresult::{Answer, HResult};
+use super::target::Target;
+use super::task::{HostTask, HostTaskManager, WaitOptions};
 
 pub use soglia_core::admission::Figures;
 

@@ -13,7 +13,9 @@ use soglia_abi::hosting::types::{
     THREAD_PRIORITY_TIME_CRITICAL, WAIT_ALERTABLE, WAIT_MSGPUMP, WAIT_NOTINDEADLOCK,
 };
 
-use super::{Answer, ClrTask, ClrTaskManager, HResult, Target};
+use super::clr::{ClrTask, ClrTaskManager};
+use super::hresult::{Answer, HResult};
+use super::target::Target;
 
 /// What a host is told of tasks, and of every crossing of theirs between managed and native code: `IHostTaskManager`.
 ///

@@ -1,12 +1,15 @@
-//! Texts as the hosting API has them: UTF-16 with a zero at its end.
+//! Texts of the hosting API: UTF-16 with a final zero.
 
 use std::path::Path;
 
 use soglia_abi::HRESULT;
 
-use super::Error;
+use super::error::Error;
 
-/// The text with its zero.
+/// The text in UTF-16, with its final zero.
+///
+/// # Errors
+/// [`Error::ZeroByte`]: a zero inside the text would end it.
 pub(super) fn wide(text: &str) -> Result<Vec<u16>, Error> {
     if text.contains('\0') {
         return Err(Error::ZeroByte);
@@ -15,12 +18,17 @@ pub(super) fn wide(text: &str) -> Result<Vec<u16>, Error> {
 }
 
 /// The path as a text.
+///
+/// # Errors
+/// [`Error::NotUnicode`]: .NET's texts are Unicode, and paths on Linux are bytes.
 pub(super) fn unicode(path: &Path) -> Result<&str, Error> {
     path.to_str()
         .ok_or_else(|| Error::NotUnicode(path.to_owned()))
 }
 
-/// A text that is asked for as `pcchBuffer` methods have it: the number of characters first. Empty if there is none.
+/// Reads a text from a method with a `pcchBuffer` parameter, which is first asked for the length.
+///
+/// The result is empty if the method fails.
 pub(super) fn read(ask: impl Fn(*mut u16, *mut u32) -> HRESULT) -> String {
     let mut length = 0;
     let _ = ask(std::ptr::null_mut(), &raw mut length);

@@ -14,7 +14,7 @@ use crossbeam_queue::ArrayQueue;
 use soglia_core::crossing::Crossing;
 use soglia_core::time::{self, Anchor, Scale, TickSource};
 
-use super::Target;
+use super::target::Target;
 
 /// Events that wait to be read, unless the host says otherwise.
 pub(super) const CAPACITY: usize = 65_536;

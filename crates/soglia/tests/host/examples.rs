@@ -20,7 +20,7 @@ pub const ALL: &[Example] = &[
         says: r#""a plug-in in C#" has 4 words
 40 + 2 is 42
 the mean of [1.0, 2.0, 6.0] is 3
-an exception came out of Guest.Plugin.Fail: COR_E_INVALIDOPERATION (0x80131509)
+an exception left Guest.Plugin.Fail: COR_E_INVALIDOPERATION (0x80131509)
 Guest.Plugin has no static int M(string) of the name Absent
 "#,
     },

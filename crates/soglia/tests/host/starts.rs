@@ -196,7 +196,7 @@ pub fn another_profiler_is_in_the_way(stage: &Stage) {
 
 pub fn profilers_are_switched_off(stage: &Stage) {
     let why = stage.builder().watch().start().unwrap_err();
-    assert!(matches!(why, Error::NotTold), "{why}");
+    assert!(matches!(why, Error::WithoutEngine), "{why}");
 }
 
 struct Policy;
