@@ -21,11 +21,11 @@ use soglia_abi::{
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
-    boundary, deadline,
+    boundary, deadline, delegates,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
     hosting::{self, suspension},
     required,
-    source::{delegates, transitions},
+    source::transitions,
     stacks,
     start::{self, Declined, EVENTS},
     tail_calls, threads,

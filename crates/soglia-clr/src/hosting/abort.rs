@@ -31,7 +31,7 @@ use soglia_abi::{
 };
 
 use super::{events, host, managed, tasks};
-use crate::{clerk, tell::occasions};
+use crate::{clerk, notify::occasions};
 
 /// The task runs something that can be aborted.
 const CONTROLLED: u64 = 1 << 63;

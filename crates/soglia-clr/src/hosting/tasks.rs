@@ -38,7 +38,7 @@ use super::{
     signals,
 };
 use crate::{
-    tell::occasions::{by_host, critical_regions},
+    notify::occasions::{by_host, critical_regions},
     tls::thread_pointer,
 };
 

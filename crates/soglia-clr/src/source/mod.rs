@@ -1,7 +1,7 @@
 //! Where crossings come from.
 
-pub mod delegates;
 pub mod gate;
+pub mod link;
 mod returned;
 pub mod transitions;
 pub mod woven;

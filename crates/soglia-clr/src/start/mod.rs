@@ -24,11 +24,11 @@ use soglia_core::{
 use windows_core::Interface;
 
 use crate::{
-    clerk, deadline,
+    clerk, deadline, delegates,
     engine::{self, Engine, SLOW_TICKS},
-    hosting, life, objects,
+    hosting, judge, life, notify, objects,
     policy::Rules,
-    tail_calls, tell, threads, variables, version,
+    tail_calls, threads, variables, version,
 };
 pub use declined::Declined;
 use environment::{bound, claim, command_line, deadlines, identity};
@@ -113,7 +113,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     let (source, because) = chosen.inspect_err(|answer| {
         recording.note(&format!("the runtime refused the event mask: {answer:?}"));
     })?;
-    let tells = tell::on();
+    let tells = notify::on();
     if let (true, Source::Transitions) = (tells, source) {
         // They can be watched, but not acted on.
         let because = because.as_deref().unwrap_or("another source was asked for");
@@ -122,7 +122,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         return Err(Declined::because(why));
     }
     if asked_for.is_none() {
-        tell::hooks::only_tell();
+        notify::hooks::only_tell();
     }
     let scope = match (source, env::var_os(variables::SCOPE)) {
         (Source::Transitions, _) => Scope::All,
@@ -192,8 +192,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
             recording.log(&Record::Remark { text });
         }
     }
+    judge::see_through(delegates::native);
     threads::start();
-    tell::start();
+    notify::start();
     if engine.tells {
         clerk::prepare();
     }

@@ -27,7 +27,7 @@ use soglia_abi::ids::MdToken;
 use soglia_il::{asm::Code, sig};
 
 use super::corelib::{CoreLib, finish};
-use crate::source::delegates::{pointer_for, pointer_of, pointer_of_method, show_faces};
+use crate::delegates::{pointer_for, pointer_of, pointer_of_method, show_faces};
 
 /// Bytes of what we are asked with, and where in it the handles of the type and of the method are.
 const WORDS: i32 = 24;

@@ -24,6 +24,7 @@
 //!   }
 //! ```
 
+use crate::source::link;
 use std::{collections::HashSet, mem::offset_of};
 
 use soglia_abi::{
@@ -36,8 +37,9 @@ use soglia_il::{asm::Code, r2r, sig};
 use super::corelib::{CoreLib, finish};
 use crate::{
     engine::Engine,
-    judge::{self, Link, MARK, MASK, Thrown},
+    judge::{self, MARK, MASK, Thrown},
     policy,
+    source::link::Link,
 };
 
 const THIS: u8 = 0x20;
@@ -210,7 +212,7 @@ impl CoreLib<'_> {
         code.callvirt(handle, 1, true);
         code.stind_i();
         code.dup();
-        self.call(&mut code, judge::asked)?;
+        self.call(&mut code, link::asked)?;
         throw_verdict(&mut code);
         let (own, there) = (code.label(), code.label());
         get(&mut code, offset_of!(Link, verdict));
@@ -232,7 +234,7 @@ impl CoreLib<'_> {
         code.stind_i();
         code.place(there);
         code.dup();
-        self.call(&mut code, judge::found)?;
+        self.call(&mut code, link::found)?;
         throw_verdict(&mut code);
         code.ldc_i4(offset_of!(Link, handle) as i32);
         code.add();

@@ -1,5 +1,6 @@
 //! Which modules and methods are woven, and what became of them.
 
+use crate::source::link;
 use std::{collections::HashSet, sync::OnceLock};
 
 use soglia_abi::ids::ModuleId;
@@ -20,7 +21,6 @@ use crate::{
     dynamic,
     engine::Engine,
     frames::{self, Ours},
-    judge,
     metadata::Scope,
     names::{describe_method, function_pointer, is_of_framework},
     required,
@@ -139,7 +139,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     }
     if judged {
         // Also those of its P/Invokes that stay as they are: nothing would judge them.
-        judge::module_woven(module, loaded.assembly_id);
+        link::module_woven(module, loaded.assembly_id);
     }
     if calls.is_empty() && pointers.is_none() {
         return remember(module, Woven::untouched(precompiled, look));
@@ -213,7 +213,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
 pub fn module_unloaded(module: ModuleId) {
     dynamic::module_unloaded(module);
     frames::module_unloaded(module);
-    judge::module_unloaded(module);
+    link::module_unloaded(module);
     added::forget(module);
     traces::forget();
     done::forget(module);

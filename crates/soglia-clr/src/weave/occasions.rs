@@ -1,4 +1,4 @@
-//! Methods of CoreLib that give occasions to call a host's task manager: they ask first ([`crate::tell::occasions`]), and go on as
+//! Methods of CoreLib that give occasions to call a host's task manager: they ask first ([`crate::notify::occasions`]), and go on as
 //! they were where the host leaves it to them. Nothing of this is done where no host wants to be told.
 //!
 //! ```text
@@ -39,7 +39,7 @@ use super::{
 use crate::{
     hosting::slots,
     metadata::before::{Before, Error},
-    tell::occasions::{self, LOOK, NOT_DONE, Words},
+    notify::occasions::{self, LOOK, NOT_DONE, Words},
 };
 
 const THREAD: &str = "System.Threading.Thread";

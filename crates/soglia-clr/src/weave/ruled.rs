@@ -1,5 +1,6 @@
 //! What is put in the place of a call, or in front of it, by a policy.
 
+use crate::source::link;
 use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle},
@@ -15,10 +16,9 @@ use super::{
     told,
 };
 use crate::{
-    judge::{self, Import},
     metadata::before::{self, Before, Error, has_attribute, wide},
     policy::Throw,
-    source::{gate, woven},
+    source::{gate, link::JudgedImport, woven},
 };
 
 const CHAR: u8 = 0x03;
@@ -76,7 +76,7 @@ impl Weaver<'_> {
         // A host's wrapper needs it linked.
         let may_hide = plain && !self.emitter.engine.rules.audits() && !self.emitter.engine.tells;
         let hidden = may_hide && call.gate.is_some();
-        let import = Import::new(call.id, trusted, hidden);
+        let import = JudgedImport::new(call.id, trusted, hidden);
         let at = |field: *const ()| (field.expose_provenance() as u64).cast_signed();
         let throw = told::throw_hresult(&mut self.emitter)?;
         let prepare = told::prepare(&mut self.emitter)?;
@@ -93,7 +93,7 @@ impl Weaver<'_> {
         } else {
             &mut *code
         };
-        let permit = self.hooks.slow(judge::permit);
+        let permit = self.hooks.slow(link::permit);
         let link = |code: &mut Code| {
             code.hook_with(of, permit);
             code.pop();
@@ -108,7 +108,7 @@ impl Weaver<'_> {
             cold.leave(linked);
             let handler = cold.begin_catch(block);
             cold.pop();
-            cold.hook_with(of, self.hooks.slow(judge::caught));
+            cold.hook_with(of, self.hooks.slow(link::caught));
             cold.brfalse(not_meant);
             cold.leave(linked);
             cold.place(not_meant);
@@ -116,10 +116,10 @@ impl Weaver<'_> {
             cold.end_catch(handler, class);
             cold.place(linked);
         } else {
-            let unlinked = self.hooks.slow_void(judge::unlinked);
+            let unlinked = self.hooks.slow_void(link::unlinked);
             cold.watched(None, link, |code| code.hook_with(of, unlinked));
         }
-        cold.hook_with(of, self.hooks.slow(judge::judged));
+        cold.hook_with(of, self.hooks.slow(link::judged));
         cold.call(throw, 1, false);
         if call.unwatched {
             apart.ret(false);

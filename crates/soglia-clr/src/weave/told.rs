@@ -1,4 +1,4 @@
-//! Wrappers of calls that a host is told of ([`crate::tell`]): their hooks run in preemptive mode, may block and may refuse.
+//! Wrappers of calls that a host is told of ([`crate::notify`]): their hooks run in preemptive mode, may block and may refuse.
 
 use soglia_abi::ids::MdToken;
 use soglia_il::{
@@ -7,7 +7,7 @@ use soglia_il::{
 };
 
 use super::{around::Weaver, emit::Emitter, hooks::Signatures, ruled::How};
-use crate::{judge, metadata::before::Error, objects, tell::hooks};
+use crate::{judge, metadata::before::Error, notify::hooks, objects};
 
 /// The local that keeps what the hook before the call has answered.
 const ANSWER: u16 = 0;
@@ -152,7 +152,7 @@ impl Weaver<'_> {
     ) -> Result<Vec<u8>, Error> {
         let emitter = &mut self.emitter;
         let hooks = Hooks::new(emitter, &[&[sig::INT64]])?;
-        let import = hooks::Import::new(id);
+        let import = hooks::NotifiedImport::new(id);
         let of = import.address();
         let how = std::ptr::from_ref(&import.how).expose_provenance();
         let says = hooks::says as *const () as usize;

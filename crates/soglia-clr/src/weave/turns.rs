@@ -17,7 +17,7 @@ use super::{
     corelib::CoreLib,
     occasions::{Done, tell},
 };
-use crate::{hosting::slots, tell::occasions};
+use crate::{hosting::slots, notify::occasions};
 
 /// All methods of that name that take something, or nothing: as many as there are. Not every version has each class.
 const METHODS: [(&str, &str); 7] = [

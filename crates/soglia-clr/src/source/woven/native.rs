@@ -1,9 +1,12 @@
-//! Hooks for native code of ours that stands between native code and a delegate ([`super::super::delegates`]). It calls them in preemptive
+//! Hooks for native code of ours that stands between native code and a delegate (`crate::delegates`). It calls them in preemptive
 //! mode, or on a thread that the CLR does not know yet.
 
 use super::{
-    SLOW, count, count_slow, enter, enter_slow, leave, leave_slow, only_counts, reverse_count,
-    reverse_count_slow, reverse_enter, reverse_enter_slow, reverse_leave, reverse_leave_slow,
+    layers::{SLOW, only_counts},
+    methods::{
+        count, count_slow, enter, enter_failed, enter_slow, leave, leave_slow, reverse_count,
+        reverse_count_slow, reverse_enter, reverse_enter_slow, reverse_leave, reverse_leave_slow,
+    },
 };
 
 /// When native code calls a delegate.
@@ -46,6 +49,6 @@ pub extern "C" fn outward_enter(id: i64) {
 pub fn never_left(id: i64) {
     outward_leave(id);
     if !only_counts() {
-        super::enter_failed(id);
+        enter_failed(id);
     }
 }

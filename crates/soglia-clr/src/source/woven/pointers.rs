@@ -10,20 +10,11 @@ use soglia_core::{
     trace::task_writer::TaskWriter,
 };
 
-use super::{
-    Callee, DONE, SLOW, called, close, count_one_slow, fail, only_counts, open_slow, recall, then,
+use super::layers::{
+    Callee, DONE, SLOW, by_pointer, called, close, count_one_slow, fail, only_counts, open_slow,
+    recall, then,
 };
 use crate::{boundary, calls, engine::era, judge, threads};
-
-/// The number by which a task knows a function pointer: the pointer, in a range of its own.
-pub(super) const fn by_pointer(pointer: u64) -> u64 {
-    pointer | 1 << 61
-}
-
-/// The number by which a task knows a function pointer that was refused.
-pub(super) const fn by_refused_pointer(pointer: u64) -> u64 {
-    pointer | 3 << 60
-}
 
 /// The running thread's task, and the slot of the pointer, if it was called before on this task.
 #[inline(always)]

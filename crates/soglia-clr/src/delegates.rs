@@ -26,7 +26,7 @@ use soglia_core::{
 use soglia_il::sig::MethodSig;
 use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
 
-use super::woven;
+use crate::source::woven;
 use crate::{
     boundary, calls, clerk,
     engine::{self, Engine, GENERATION, Scope},
@@ -36,9 +36,8 @@ use crate::{
         before::{Before, wide},
     },
     names::{describe_method, is_of_framework},
-    objects,
-    tell::hooks,
-    types,
+    notify::hooks,
+    objects, types,
 };
 
 static TRAMPOLINES: Trampolines =

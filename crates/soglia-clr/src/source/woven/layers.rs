@@ -1,32 +1,8 @@
-//! Crossings told by wrappers that are woven around P/Invokes and callbacks when their module is loaded.
-//!
-//! A wrapper calls the hooks below, once on each side of the call. The quick ones are called without a GC transition, in
-//! *cooperative* mode: the collector waits for them, so they do a few stores and nothing else. What needs more (a first
-//! call, a slow one) they leave to their slow twins, which the wrapper calls as ordinary native functions, in preemptive mode. So no
-//! quick hook asks the operating system for anything, allocates or locks. `crates/soglia-clr/tests/hot_path.rs` looks for that in the
-//! instructions of the library, `crates/soglia-core/tests/at_once.rs` while crossings are told.
-//!
-//! | hook | answers |
-//! | --- | --- |
-//! | `leave`, `reverse_enter`, `count`, `reverse_count` | 0: go on; 1: call the slow twin instead |
-//! | `enter`, `reverse_leave` | 0: done; 1: done, but call the slow twin too |
-//! | `leave_slow` | an HRESULT; a failure is thrown at the call site, and the call is not made |
-//!
-//! Those with `failed` in their names take the place of `enter` and its twin when a call has ended by an exception. [`pointers`] has
-//! the same for calls by function pointer, and [`native`] hooks for native code of ours, which calls them in preemptive mode.
-//!
-//! All but the slow ones keep errno, because they touch nothing that sets it; the slow ones restore it.
-
-mod hresults;
-mod native;
-mod pointers;
-
-pub use {hresults::hresult_thrown, native::*, pointers::*};
+//! What all hooks do: find the task and the slot of a call, open a layer, close it.
 
 use crate::calls;
 use std::sync::atomic::Ordering::Relaxed;
 
-use soglia_abi::hresult::S_OK;
 use soglia_core::{
     crossing::{Crossing, Side},
     fault::Fault,
@@ -39,7 +15,7 @@ use soglia_core::{
     },
 };
 
-use super::returned::look_into;
+use crate::source::returned::look_into;
 use crate::{
     boundary, deadline,
     engine::{self, Engine, GENERATION, SHUT_DOWN, era_at},
@@ -49,104 +25,35 @@ use crate::{
 };
 
 /// Call the slow twin.
-const SLOW: i32 = 1;
+pub(super) const SLOW: i32 = 1;
 /// Nothing more to do.
-const DONE: i32 = 0;
+pub(super) const DONE: i32 = 0;
 
 /// The number by which a task knows a woven call: unlike that of any function pointer, and aligned as functions are.
 #[inline(always)]
-const fn function(id: i64) -> u64 {
+pub(super) const fn function(id: i64) -> u64 {
     (id as u64) << 4
 }
 
-/// Before a native call. Called by wrappers in cooperative mode.
-pub extern "C" fn leave(id: i64) -> i32 {
-    open(Crossing::LeaveRuntime, id)
+/// The number by which a task knows a function pointer: the pointer, in a range of its own.
+pub(super) const fn by_pointer(pointer: u64) -> u64 {
+    pointer | 1 << 61
 }
 
-/// The same, where [`leave`] could not do it. Called in preemptive mode.
-pub extern "C" fn leave_slow(id: i64) -> i32 {
-    open_slow(Crossing::LeaveRuntime, Callee::Woven(id));
-    S_OK.0
-}
-
-/// When a native call has returned. Called in cooperative mode.
-pub extern "C" fn enter(id: i64) -> i32 {
-    close(Crossing::EnterRuntime, function(id))
-}
-
-/// After [`enter`], where there is more to do. Called in preemptive mode.
-pub extern "C" fn enter_slow(_id: i64) {
-    recall();
-}
-
-/// When a native call has ended by an exception. Called in preemptive mode.
-pub extern "C" fn enter_failed(id: i64) {
-    if hresults::take() {
-        enter(id);
-        recall();
-    } else {
-        fail(function(id));
-    }
-}
-
-/// Instead of a native call that a policy refuses. Called in preemptive mode.
-pub extern "C" fn refused(id: i64) {
-    let callee = Callee::Woven(id);
-    if let Some((task, slot)) = called(Crossing::LeaveRuntime, callee) {
-        task.refuse(slot, time::now());
-    }
-}
-
-/// When native code has called managed code. Called in cooperative mode.
-pub extern "C" fn reverse_enter(id: i64) -> i32 {
-    open(Crossing::ReverseEnterRuntime, id)
-}
-
-/// The same, where [`reverse_enter`] could not do it. Called in preemptive mode.
-pub extern "C" fn reverse_enter_slow(id: i64) {
-    open_slow(Crossing::ReverseEnterRuntime, Callee::Woven(id));
-}
-
-/// Before managed code returns to native code. Called in cooperative mode.
-pub extern "C" fn reverse_leave(id: i64) -> i32 {
-    close(Crossing::ReverseLeaveRuntime, function(id))
-}
-
-/// After [`reverse_leave`], where there is more to do. Called in preemptive mode.
-pub extern "C" fn reverse_leave_slow(_id: i64) {
-    recall();
-}
-
-/// Before a native call that is only counted. Called in cooperative mode.
-pub extern "C" fn count(id: i64) -> i32 {
-    count_one(id)
-}
-
-/// The same, where [`count`] could not do it. Called in preemptive mode.
-pub extern "C" fn count_slow(id: i64) {
-    count_one_slow(Crossing::LeaveRuntime, Callee::Woven(id));
-}
-
-/// When native code has called managed code and that is only counted. Called in cooperative mode.
-pub extern "C" fn reverse_count(id: i64) -> i32 {
-    count_one(id)
-}
-
-/// The same, where [`reverse_count`] could not do it. Called in preemptive mode.
-pub extern "C" fn reverse_count_slow(id: i64) {
-    count_one_slow(Crossing::ReverseEnterRuntime, Callee::Woven(id));
+/// The number by which a task knows a function pointer that was refused.
+const fn by_refused_pointer(pointer: u64) -> u64 {
+    pointer | 3 << 60
 }
 
 /// Whether calls are only counted. Wrappers are made for one or the other; this is for hooks that are called in both cases.
 #[inline]
-fn only_counts() -> bool {
+pub(super) fn only_counts() -> bool {
     engine::get().is_some_and(Engine::counts)
 }
 
 /// Who is called, for what is done once.
 #[derive(Clone, Copy)]
-enum Callee {
+pub(super) enum Callee {
     /// By the wrapper with this id.
     Woven(i64),
     /// By the wrapper with this id, what this pointer points to.
@@ -178,7 +85,7 @@ impl Callee {
 
 /// Opens a layer of the wrapper's own.
 #[inline(always)]
-fn open(crossing: Crossing, id: i64) -> i32 {
+pub(super) fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(task) = threads::existing() else {
         return SLOW;
     };
@@ -193,7 +100,7 @@ fn open(crossing: Crossing, id: i64) -> i32 {
 }
 
 #[inline(always)]
-fn close(crossing: Crossing, function: u64) -> i32 {
+pub(super) fn close(crossing: Crossing, function: u64) -> i32 {
     let Some(task) = threads::existing() else {
         return without_task();
     };
@@ -233,13 +140,13 @@ extern "C" fn without_task() -> i32 {
 }
 
 #[inline(always)]
-const fn then(then: Then) -> i32 {
+pub(super) const fn then(then: Then) -> i32 {
     const _: () = assert!(Then::GoOn as i32 == DONE && Then::More as i32 == SLOW);
     (then as u32).cast_signed()
 }
 
 #[inline(always)]
-fn count_one(id: i64) -> i32 {
+pub(super) fn count_one(id: i64) -> i32 {
     let Some(task) = threads::existing() else {
         return SLOW;
     };
@@ -250,7 +157,7 @@ fn count_one(id: i64) -> i32 {
 }
 
 #[cold]
-fn open_slow(crossing: Crossing, callee: Callee) {
+pub(super) fn open_slow(crossing: Crossing, callee: Callee) {
     if let Some((task, slot)) = called(crossing, callee) {
         let function = callee.function();
         boundary::keeping_errno(|| task.prepare());
@@ -259,14 +166,14 @@ fn open_slow(crossing: Crossing, callee: Callee) {
 }
 
 #[cold]
-fn count_one_slow(crossing: Crossing, callee: Callee) {
+pub(super) fn count_one_slow(crossing: Crossing, callee: Callee) {
     if let Some((task, slot)) = called(crossing, callee) {
         task.count_anyway(slot);
     }
 }
 
 #[cold]
-fn fail(function: u64) {
+pub(super) fn fail(function: u64) {
     let at = time::now();
     if let Some(task) = threads::returning() {
         let (depth, since) = (task.depth(), task.top().map(|layer| layer.since));
@@ -279,7 +186,7 @@ fn fail(function: u64) {
 }
 
 #[cold]
-fn recall() {
+pub(super) fn recall() {
     if let Some(task) = threads::existing() {
         boundary::keeping_errno(|| task.settle());
         look_into(task);
@@ -288,7 +195,7 @@ fn recall() {
 
 /// The running thread's task, and where it accounts this call. In preemptive mode, or on a thread that the CLR does not know.
 #[cold]
-fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter, u32)> {
+pub(super) fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::current(crossing)?;
     let (side, epoch) = (crossing.side(), objects::epoch());
     task.catch_up(epoch.loads, epoch.unloads);

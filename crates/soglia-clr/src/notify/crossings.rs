@@ -1,33 +1,4 @@
-//! Crossings that somebody is told of who may act on them: the `IHostTaskManager` of a host.
-//!
-//! | module | what it does |
-//! | --- | --- |
-//! | [`hooks`] | what wrappers and trampolines call, in preemptive mode |
-//! | [`thread`] | the host's task of the running thread |
-//! | [`asked`] | which native functions the host wants to hear of |
-//! | [`says`] | what the exception says that a refused crossing throws |
-//! | [`occasions`] | what else threads do of which a host is told |
-//! | this | the four crossings |
-//!
-//! Whoever is told may block, in each of the four: the thread is in preemptive mode, or not yet in the runtime, so the
-//! collector does not wait for it.
-//!
-//! | what fails | comes of it |
-//! | --- | --- |
-//! | `LeaveRuntime` | the native function is not called, the HRESULT is thrown where it would have been; no `EnterRuntime` |
-//! | the same, where a delegate calls a native function | the function is not called and has returned 0: nothing can be thrown there |
-//! | `EnterRuntime` | the HRESULT is thrown instead of the result |
-//! | `ReverseEnterRuntime`, with anything but `S_OK` | the managed method is not run, native code gets zeros. The managed call that had led to it throws the HRESULT when it is back. No `ReverseLeaveRuntime` |
-//! | `ReverseLeaveRuntime` | nothing: there is no one left to tell |
-//! | nothing, but the task was aborted ([`abort`]) | as if `LeaveRuntime` or `EnterRuntime` had answered `COR_E_THREADABORTED`, but no `LeaveRuntime` is told; callbacks as if they were refused |
-//!
-//! Of refused callbacks that is as near as one comes to what .NET Framework did, which threw through the native frames: on Linux, that ends the process.
-
-mod asked;
-pub mod hooks;
-pub mod occasions;
-mod says;
-mod thread;
+//! The four crossings of which a host is notified.
 
 use soglia_abi::{
     HRESULT,
@@ -35,9 +6,8 @@ use soglia_abi::{
     hresult::{COR_E_THREADABORTED, HOST_E_INVALIDOPERATION, S_OK},
 };
 
+use super::thread;
 use crate::hosting::{self, abort, heed, suspension};
-
-pub use thread::{delays_abort, start};
 
 /// What the beginning of a crossing answers, for its end. Below 0: an HRESULT, and there will be no end.
 pub type Answer = i32;
@@ -55,7 +25,7 @@ pub fn on() -> bool {
 
 /// Managed code is about to call the native function at `target`. In preemptive mode.
 #[inline]
-fn leave(target: usize) -> Answer {
+pub(super) fn leave(target: usize) -> Answer {
     let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
         return UNTOLD;
     };
@@ -80,7 +50,7 @@ fn leave(target: usize) -> Answer {
 
 /// The native function is back. Answers what shall be thrown, or a success. In preemptive mode.
 #[inline]
-fn enter(answer: Answer) -> HRESULT {
+pub(super) fn enter(answer: Answer) -> HRESULT {
     let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
         return S_OK;
     };
@@ -96,7 +66,7 @@ fn enter(answer: Answer) -> HRESULT {
 
 /// The same where what is answered will be thrown: the task may have been aborted meanwhile.
 #[inline]
-fn enter_or_throw(answer: Answer) -> HRESULT {
+pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
     match enter(answer) {
         // A callback has met that abort already.
         S_OK | COR_E_THREADABORTED if answer == TOLD && abort::throws() => COR_E_THREADABORTED,
@@ -106,7 +76,7 @@ fn enter_or_throw(answer: Answer) -> HRESULT {
 
 /// Native code is about to call managed code. In preemptive mode, or on a thread that the runtime does not know yet.
 #[inline]
-fn reverse_enter() -> Answer {
+pub(super) fn reverse_enter() -> Answer {
     let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
         return UNTOLD;
     };
@@ -138,7 +108,7 @@ fn reverse_enter() -> Answer {
 
 /// Managed code is about to return to native code. In preemptive mode.
 #[inline]
-fn reverse_leave(answer: Answer) {
+pub(super) fn reverse_leave(answer: Answer) {
     if answer == TOLD
         && let Some(manager) = hosting::task_manager()
     {

@@ -12,7 +12,11 @@ use std::sync::{
     },
 };
 
-use super::{Answer, QUIET, TOLD, UNTOLD, asked, says};
+use super::{
+    asked,
+    crossings::{self, Answer, QUIET, TOLD, UNTOLD},
+    says,
+};
 use crate::{
     boundary::{self, keeping_errno},
     engine,
@@ -42,7 +46,7 @@ fn records() -> bool {
 }
 
 /// A P/Invoke that is told of. Its wrapper holds the address.
-pub struct Import {
+pub struct NotifiedImport {
     /// One of the three above. The wrapper reads it without a call.
     pub how: AtomicU8,
     /// The host does not want to be told for as long as so many objects were loaded. The wrapper compares it with
@@ -58,7 +62,7 @@ pub struct Import {
 /// No number of objects: the C library never counts so far, and where its count is not known, [`objects::loads`] is greater.
 const NEVER: u64 = u64::MAX - 1;
 
-impl Import {
+impl NotifiedImport {
     /// The one with this id.
     #[inline(never)]
     pub fn new(id: u32) -> &'static Self {
@@ -106,9 +110,9 @@ impl Import {
 
 /// The import that a wrapper hands over.
 #[inline]
-fn import(address: i64) -> &'static Import {
+fn import(address: i64) -> &'static NotifiedImport {
     // SAFETY: wrappers hold the addresses of imports, which are never freed.
-    unsafe { &*std::ptr::with_exposed_provenance::<Import>(address as usize) }
+    unsafe { &*std::ptr::with_exposed_provenance::<NotifiedImport>(address as usize) }
 }
 
 /// The runtime has linked an import, or objects were loaded since the host said that it does not want to hear of it: finds where it lies, and
@@ -127,7 +131,7 @@ pub extern "C" fn leave(of: i64) -> Answer {
     if import.loads.load(Relaxed) != objects::loads() && import.catch_up() == UNWANTED {
         return QUIET;
     }
-    let answer = keeping_errno(|| super::leave(import.target.load(Acquire)));
+    let answer = keeping_errno(|| crossings::leave(import.target.load(Acquire)));
     if records() {
         if answer < 0 {
             woven::refused(import.id);
@@ -143,7 +147,7 @@ pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
     if records() && answer != QUIET {
         woven::outward_enter(import(of).id);
     }
-    keeping_errno(|| super::enter_or_throw(answer).0)
+    keeping_errno(|| crossings::enter_or_throw(answer).0)
 }
 
 /// After it has ended by an exception.
@@ -152,7 +156,7 @@ pub extern "C" fn failed(of: i64, answer: Answer) {
         woven::enter_failed(import(of).id);
     }
     // The exception that flies is the one that is thrown.
-    let _ = keeping_errno(|| super::enter(answer));
+    let _ = keeping_errno(|| crossings::enter(answer));
 }
 
 /// What the exception says that this answer is thrown as.
@@ -169,7 +173,7 @@ pub extern "C" fn pointer_says(_id: i64, pointer: usize, answer: Answer) -> *con
 #[inline]
 fn leave_if_wanted(target: usize) -> Answer {
     keeping_errno(|| match asked::wants(target) {
-        true => super::leave(target),
+        true => crossings::leave(target),
         false => QUIET,
     })
 }
@@ -192,7 +196,7 @@ pub extern "C" fn enter_pointer(id: i64, pointer: usize, answer: Answer) -> i32 
     if records() && answer != QUIET {
         woven::told_enter_pointer(id, pointer);
     }
-    keeping_errno(|| super::enter_or_throw(answer).0)
+    keeping_errno(|| crossings::enter_or_throw(answer).0)
 }
 
 /// After it has ended by an exception.
@@ -200,12 +204,12 @@ pub extern "C" fn pointer_failed(id: i64, pointer: usize, answer: Answer) {
     if records() && answer != QUIET {
         woven::enter_pointer_failed(id, pointer);
     }
-    let _ = keeping_errno(|| super::enter(answer));
+    let _ = keeping_errno(|| crossings::enter(answer));
 }
 
 /// Native code calls a method that is for it alone. Below 0: not to be run.
 pub extern "C" fn reverse_enter(id: i64) -> Answer {
-    let answer = keeping_errno(super::reverse_enter);
+    let answer = keeping_errno(crossings::reverse_enter);
     if records() && answer >= 0 {
         woven::callback_enter(id);
     }
@@ -217,7 +221,7 @@ pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
     if records() {
         woven::callback_leave(id);
     }
-    keeping_errno(|| super::reverse_leave(answer));
+    keeping_errno(|| crossings::reverse_leave(answer));
 }
 
 /// A delegate calls a native function. Below 0: not to be made.
@@ -234,7 +238,7 @@ pub fn outward_enter(id: i64, answer: Answer) {
     if records() && answer != QUIET {
         woven::outward_enter(id);
     }
-    let _ = keeping_errno(|| super::enter(answer));
+    let _ = keeping_errno(|| crossings::enter(answer));
 }
 
 /// Whether crossings are told at all, for what is made before that is known.
