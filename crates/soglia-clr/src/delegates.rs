@@ -329,7 +329,7 @@ fn describe(
     };
     let names = describe_method(&scope, invoke, side, engine.assembly(module));
     // Whoever acts on crossings shall not meet one half of those that the framework makes for itself.
-    if engine.tells && engine.scope == Scope::User && names.runtime_internal {
+    if engine.notifies && engine.scope == Scope::User && names.runtime_internal {
         return Err(Why::NoDelegate);
     }
     let is_entry = || scope.class(token).is_some_and(|name| name == ENTRY);

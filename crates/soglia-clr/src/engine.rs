@@ -50,7 +50,7 @@ pub struct Engine {
     /// Which calls shall not be made as they are.
     pub rules: Rules,
     /// Somebody is told of crossings, and may act: wrappers are made for that.
-    pub tells: bool,
+    pub notifies: bool,
     /// Crossings are recorded or told: else nothing is woven.
     pub watches: bool,
     /// The recording was asked for: stacks are kept.

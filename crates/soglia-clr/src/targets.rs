@@ -97,7 +97,7 @@ impl Engine {
         let names = &call.names;
         let has_place = called(names).is_some();
         // Where a host is told, the wrapper has had it linked already.
-        let place = has_place.then(|| self.tells.then(|| self.find(declared, names)));
+        let place = has_place.then(|| self.notifies.then(|| self.find(declared, names)));
         let place = place.flatten().flatten();
         let mut tables = self.targets.lock();
         if let Some(bound) = tables.bound.get(&declared) {

@@ -144,7 +144,10 @@ fn is_hook(mangled: &str, hook: &str) -> bool {
     let part = format!("{}{hook}", hook.len());
     let mut parts = mangled.split("5woven").skip(1);
     parts.any(|rest| {
-        let rest = rest.strip_prefix("8pointers").unwrap_or(rest);
+        let rest = rest
+            .strip_prefix("7methods")
+            .or_else(|| rest.strip_prefix("8pointers"))
+            .unwrap_or(rest);
         rest.strip_prefix(part.as_str())
             .is_some_and(|rest| rest.starts_with("17h") || rest.is_empty())
     })

@@ -244,5 +244,5 @@ pub fn outward_enter(id: i64, answer: Answer) {
 /// Whether crossings are told at all, for what is made before that is known.
 #[inline]
 pub fn on() -> bool {
-    engine::get().is_some_and(|engine| engine.tells)
+    engine::get().is_some_and(|engine| engine.notifies)
 }

@@ -113,8 +113,8 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     let (source, because) = chosen.inspect_err(|answer| {
         recording.note(&format!("the runtime refused the event mask: {answer:?}"));
     })?;
-    let tells = notify::on();
-    if let (true, Source::Transitions) = (tells, source) {
+    let notifies = notify::on();
+    if let (true, Source::Transitions) = (notifies, source) {
         // They can be watched, but not acted on.
         let because = because.as_deref().unwrap_or("another source was asked for");
         let why = format!("crossings cannot be told: {because}");
@@ -143,8 +143,8 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         callers: env::var_os(variables::CALLERS).is_some(),
         told_unwatched: Default::default(),
         rules,
-        tells,
-        watches: tells || asked_for.is_some(),
+        notifies,
+        watches: notifies || asked_for.is_some(),
         records: asked_for.is_some(),
         major,
     });
@@ -195,7 +195,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     judge::see_through(delegates::native);
     threads::start();
     notify::start();
-    if engine.tells {
+    if engine.notifies {
         clerk::prepare();
     }
     tell_runtime(engine);

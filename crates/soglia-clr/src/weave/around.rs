@@ -5,13 +5,16 @@
 //! method `C$body` with the body of `C`, beside it; `C` gets a body that calls it between the hooks. All tokens stay what they
 //! were, so nobody who calls has to change.
 
+use super::weaver::{
+    AGGRESSIVE_INLINING, CallToWeave, How, Manner, NO_INLINING, PRESERVE_SIG, Weaver,
+};
 use std::collections::HashSet;
 
 use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic},
 };
-use soglia_core::{crossing::Side, policy::Destination, trace::log::TargetNames};
+use soglia_core::{crossing::Side, trace::log::TargetNames};
 use soglia_il::{
     asm::{Code, Hook, Pair},
     body,
@@ -20,29 +23,14 @@ use soglia_il::{
 
 use super::{
     added,
-    emit::{Emitter, GLOBAL, NewMethod},
-    hooks::Signatures,
+    emit::{GLOBAL, NewMethod},
     pointers,
-    ruled::How,
 };
 use crate::{
     engine::Engine,
-    metadata::{
-        Method,
-        before::{Before, Error, ImportMap, has_attribute},
-    },
-    policy::{Asked, Ruling, Throw},
+    metadata::before::{Before, Error, ImportMap, has_attribute},
     source::woven,
 };
-
-/// How a forward call is woven around.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// Told.
-    Watched,
-    /// Never made: an exception instead.
-    Refused(Throw),
-}
 
 /// Why a module could not be woven whole. What was woven before stays.
 pub struct Failure {
@@ -69,69 +57,12 @@ pub struct Done {
     pub pointers_left: Option<String>,
 }
 
-pub(super) const PRESERVE_SIG: u32 = 0x80;
-const AGGRESSIVE_INLINING: u32 = 0x100;
-pub(super) const NO_INLINING: u32 = 0x8;
-
-/// A call to weave around.
-pub struct Call {
-    /// The method.
-    pub method: Method,
-    /// Type and method, as stack traces shall have them.
-    name: String,
-    /// The number by which hooks know the call.
-    pub id: u32,
-    /// How, if it is a forward call.
-    pub manner: Manner,
-    /// Asked before each call, and what is thrown if the answer is no.
-    pub(super) gate: Option<(&'static Asked, Throw)>,
-    /// What is called instead.
-    pub(super) redirect: Option<Destination>,
-    /// What it leads to is judged before the first call.
-    pub(super) judged: bool,
-    /// Nothing else is done.
-    pub(super) unwatched: bool,
-}
-
-impl Call {
-    /// A call under a policy. `number` gives the id, for a call that goes where it is told.
-    pub fn new(
-        method: Method,
-        name: &str,
-        ruling: Ruling,
-        judged: bool,
-        number: impl FnOnce(Option<String>) -> u32,
-    ) -> Self {
-        let id = number(ruling.redirect.as_ref().map(Destination::to_string));
-        Self {
-            method,
-            name: name.replace('+', "."),
-            id,
-            manner: ruling.refusal.map_or(Manner::Watched, Manner::Refused),
-            gate: ruling
-                .gate
-                .map(|(gate, refusal)| (gate.before(id), refusal)),
-            redirect: ruling.redirect,
-            judged: judged && method.side == Side::Unmanaged,
-            unwatched: ruling.unwatched,
-        }
-    }
-
-    /// Something must become of it, which is lost if it cannot be woven around.
-    pub const fn is_ruled(&self) -> bool {
-        matches!(self.manner, Manner::Refused(_))
-            || self.gate.is_some()
-            || self.redirect.is_some()
-            || self.judged
-    }
-}
-
 /// Weaves around these calls, and around calls by function pointer if it is said who is called so.
 pub fn weave(
     engine: &Engine,
     module: ModuleId,
     is_corelib: bool,
-    calls: &[Call],
+    calls: &[CallToWeave],
     pointers: Option<&TargetNames>,
 ) -> Result<Done, Box<Failure>> {
     let mut changed = HashSet::new();
@@ -196,60 +127,9 @@ pub fn weave(
     }
 }
 
-/// The hooks of P/Invokes and callbacks, which take the id.
-pub(super) struct Hooks(Signatures);
-
-impl Hooks {
-    fn new(emitter: &mut Emitter) -> Result<Self, Error> {
-        Signatures::new(emitter, &[&[sig::INT64]]).map(Self)
-    }
-
-    pub(super) fn quick(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
-        self.0.quick(hook as usize, None)
-    }
-
-    pub(super) fn slow(&self, hook: extern "C" fn(i64) -> i32) -> Hook {
-        self.0.slow(hook as usize, None)
-    }
-
-    pub(super) fn slow_void(&self, hook: extern "C" fn(i64)) -> Hook {
-        self.0.slow_void(hook as usize, None)
-    }
-
-    fn pair(&self, quick: extern "C" fn(i64) -> i32, slow: extern "C" fn(i64)) -> Pair {
-        Pair {
-            quick: self.quick(quick),
-            slow: self.slow_void(slow),
-        }
-    }
-}
-
-/// What is put around the calls of one module.
-pub(super) struct Weaver<'a> {
-    pub(super) emitter: Emitter<'a>,
-    pub(super) hooks: Hooks,
-    /// Methods that have what is put in front of a call apart from it.
-    pub(super) apart: Vec<MdToken>,
-    /// A P/Invoke was added to the module.
-    pub(super) has_imports: bool,
-    /// Call slow hooks of callbacks, each the one with this address.
-    out_of_line: Vec<(usize, MdToken)>,
-}
-
-impl<'a> Weaver<'a> {
-    fn open(engine: &'a Engine, module: ModuleId, is_corelib: bool) -> Result<Self, Error> {
-        let mut emitter = Emitter::open(engine, module, is_corelib)?;
-        Ok(Self {
-            hooks: Hooks::new(&mut emitter)?,
-            emitter,
-            out_of_line: Vec::new(),
-            has_imports: false,
-            apart: Vec::new(),
-        })
-    }
-
+impl Weaver<'_> {
     /// Weaves around one call.
-    fn around(&mut self, call: &Call) -> Result<(), Error> {
+    fn around(&mut self, call: &CallToWeave) -> Result<(), Error> {
         let before = Before::of(&self.emitter.import, call.method.token)?;
         let signature = MethodSig::parse(&before.signature).ok_or(Error::UNWRITABLE)?;
         match call.method.side {
@@ -260,7 +140,7 @@ impl<'a> Weaver<'a> {
 
     fn around_import(
         &mut self,
-        call: &Call,
+        call: &CallToWeave,
         before: &Before,
         signature: &MethodSig,
     ) -> Result<(), Error> {
@@ -285,8 +165,8 @@ impl<'a> Weaver<'a> {
                     self.make(&mut code, &how, native, signature);
                     code.ret(returns);
                     code.finish(None).ok_or(Error::UNWRITABLE)?
-                } else if self.emitter.engine.tells {
-                    self.telling(code, call.id, native, &how, signature)?
+                } else if self.emitter.engine.notifies {
+                    self.notifying(code, call.id, native, &how, signature)?
                 } else {
                     self.calling(code, call.id, native, &how, signature)?
                 }
@@ -299,7 +179,7 @@ impl<'a> Weaver<'a> {
     }
 
     /// A new P/Invoke like the one that there was, but for where it leads.
-    fn native(&mut self, call: &Call, before: &Before) -> Result<MdToken, Error> {
+    fn native(&mut self, call: &CallToWeave, before: &Before) -> Result<MdToken, Error> {
         let token = call.method.token;
         let mut import = ImportMap::of(&self.emitter.import, token)?;
         if let Some(to) = &call.redirect {
@@ -393,7 +273,7 @@ impl<'a> Weaver<'a> {
     /// layer is found gone, as it is under the other source.
     fn around_callback(
         &mut self,
-        call: &Call,
+        call: &CallToWeave,
         before: &Before,
         signature: &MethodSig,
     ) -> Result<(), Error> {
@@ -416,8 +296,8 @@ impl<'a> Weaver<'a> {
         added::add_body(self.emitter.module, call.method.token, body);
         // For stack traces, which give their names.
         self.emitter.copy_parameters(call.method.token, body)?;
-        if self.emitter.engine.tells {
-            let body = self.telling_back(call.id, body, signature)?;
+        if self.emitter.engine.notifies {
+            let body = self.notifying_back(call.id, body, signature)?;
             return self.emitter.set_body(call.method.token, &body);
         }
         let ret = (!signature.returns_void()).then(|| signature.ret());

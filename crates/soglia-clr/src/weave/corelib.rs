@@ -3,153 +3,23 @@
 //! Its metadata stay as they are wherever that is possible, for to open them for writing takes longer than all else at the start: code that is
 //! put in has no local variables but those that were there, and calls us by a signature that CoreLib has for purposes of its own.
 
-use std::{
-    cell::OnceCell,
-    collections::{BTreeMap, HashSet},
-    sync::{Mutex, PoisonError},
-};
+use std::cell::OnceCell;
 
 use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::{info_later::IMethodMalloc, metadata::IMetaDataImport},
 };
-use soglia_core::{
-    crossing::Side,
-    trace::log::{Record, Unwatched},
-};
-use soglia_il::{asm::Code, body, r2r, sig};
+use soglia_il::{asm::Code, body, sig};
 use windows_core::Interface;
 
-use super::{delegates, emit::Emitter, hidden, judged, occasions, traces};
+use super::emit::Emitter;
 use crate::{
     engine::Engine,
     metadata::{
-        Scope,
         before::{Before, Error, bytes, enumerated, wide},
+        find,
     },
-    required,
 };
-
-/// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
-pub(super) fn patch(
-    engine: &Engine,
-    module: ModuleId,
-    precompiled: &r2r::Precompiled,
-) -> HashSet<u32> {
-    if engine.tells {
-        let natives = read(engine, module, occasions::natives);
-        give_bodies(engine, module, &natives.unwrap_or_default());
-    }
-    let mut patched = HashSet::new();
-    let there = read(engine, module, |corelib| {
-        match delegates::take_over(corelib) {
-            Ok(changed) => patched.extend(changed),
-            Err(why) => delegates_unseen(engine, &why),
-        }
-        if engine.watches {
-            patched.extend(traces::take_over(engine, corelib));
-        }
-        if engine.watches && !engine.counts() {
-            patched.extend(hidden::take_over(engine, corelib));
-        }
-        if engine.tells {
-            patched.extend(give_occasions(engine, corelib, precompiled));
-        }
-        if engine.rules.guards() {
-            match judged::take_over(engine, corelib, precompiled) {
-                Ok(changed) => patched.extend(changed),
-                Err(why) => unjudged(engine, &why),
-            }
-        }
-    });
-    if there.is_none() {
-        delegates_unseen(engine, "System.Private.CoreLib has no metadata");
-    }
-    patched
-}
-
-/// Reads CoreLib, as it is now.
-fn read<T>(engine: &Engine, module: ModuleId, read: impl FnOnce(&CoreLib) -> T) -> Option<T> {
-    let scope = Scope::of_module(&engine.info, module)?;
-    Some(read(&CoreLib::new(engine, module, scope.itself())))
-}
-
-/// Whether CoreLib has no such method: a program that was trimmed has what it uses. By its name, and how many parameters it has.
-pub(super) fn lacks(engine: &Engine, class: &'static str, name: &str, signature: &[u8]) -> bool {
-    static KNOWN: Mutex<BTreeMap<(&str, String), bool>> = Mutex::new(BTreeMap::new());
-    let key = (class, name.to_owned());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    *known.entry(key).or_insert_with(|| {
-        let corelib = super::done::corelib();
-        let there = corelib.and_then(|module| {
-            read(engine, module, |corelib| {
-                let methods = corelib
-                    .class(class)
-                    .map(|class| corelib.methods(class, name));
-                methods.is_ok_and(|all| all.iter().any(|(_, s)| s[..2] == signature[..2]))
-            })
-        });
-        there == Some(false)
-    })
-}
-
-/// Has methods that are in native code called by code, so that they can be changed.
-fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
-    if natives.is_empty() {
-        return;
-    }
-    let given = Emitter::open(engine, module, true).and_then(|emitter| {
-        let give = |method: &MdToken| occasions::give_body(&emitter, *method);
-        natives.iter().try_for_each(give)
-    });
-    if let Err(error) = given {
-        let text = format!("methods of System.Private.CoreLib stay in native code: {error}");
-        engine.recording.log(&Record::Remark { text });
-    }
-}
-
-/// What calls lead to is not known.
-fn unjudged(engine: &Engine, why: &str) {
-    if engine.rules.must_hold() {
-        required::end("the policy", why);
-    }
-    let text = format!("policy: calls are judged by how they are spelled alone: {why}");
-    engine.recording.log(&Record::Remark { text });
-}
-
-fn delegates_unseen(engine: &Engine, why: &str) {
-    if engine.rules.judges() {
-        unjudged(engine, why);
-    }
-    for side in [Side::Managed, Side::Unmanaged] {
-        engine.unwatched(Unwatched {
-            side: Some(side),
-            assembly: None,
-            method: None,
-            text: format!("calls through delegates are not seen: {why}"),
-        });
-    }
-}
-
-/// Has CoreLib ask a host before it does certain things. Rows of the methods whose precompiled code does not ask.
-fn give_occasions(
-    engine: &Engine,
-    corelib: &CoreLib,
-    precompiled: &r2r::Precompiled,
-) -> HashSet<u32> {
-    let mut done = occasions::take_over(corelib);
-    match precompiled.inliners(&|row| done.changed.contains(&row)) {
-        Some(inliners) => done.changed.extend(inliners),
-        None => {
-            let text = "its host is not told of all that System.Private.CoreLib itself does: its precompiled code cannot be read";
-            done.missing.push(text.to_owned());
-        }
-    }
-    for text in done.missing {
-        engine.recording.log(&Record::Remark { text });
-    }
-    done.changed
-}
 
 /// A reading of CoreLib's metadata, while it is being loaded.
 pub(super) struct CoreLib<'a> {
@@ -181,42 +51,18 @@ impl<'a> CoreLib<'a> {
     }
 
     pub(super) fn class(&self, name: &str) -> Result<MdToken, String> {
-        let (wide, mut token) = (wide(name), MdToken::default());
-        // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.
-        let answer = unsafe {
-            self.import
-                .FindTypeDefByName(wide.as_ptr(), MdToken(0), &raw mut token)
-        };
-        match answer.is_ok() {
-            true => Ok(token),
-            false => Err(format!("System.Private.CoreLib has no {name}")),
-        }
+        find::class(self.import, name)
+            .ok_or_else(|| format!("System.Private.CoreLib has no {name}"))
     }
 
     /// The methods of that name, with their signatures, which have two bytes at least.
     pub(super) fn methods(&self, class: MdToken, name: &str) -> Vec<(MdToken, Vec<u8>)> {
-        let wide = wide(name);
-        let tokens = enumerated(self.import, |handle, into, room, count| {
-            // SAFETY: a zero-terminated name; the pointers that `enumerated` passes are good.
-            unsafe {
-                self.import
-                    .EnumMethodsWithName(handle, class, wide.as_ptr(), into, room, count)
-            }
-        });
-        let with_signature = |token: MdToken| {
-            let signature = self.signature_of(token)?;
-            (signature.len() >= 2).then_some((token, signature))
-        };
-        tokens.into_iter().filter_map(with_signature).collect()
+        find::methods(self.import, class, name)
     }
 
     /// What its metadata say of a method.
     pub(super) fn before(&self, method: MdToken) -> Result<Before, Error> {
         Before::of(self.import, method)
-    }
-
-    fn signature_of(&self, method: MdToken) -> Option<Vec<u8>> {
-        Some(self.before(method).ok()?.signature)
     }
 
     /// The only method of that name which has a signature of this beginning.

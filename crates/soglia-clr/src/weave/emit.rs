@@ -4,6 +4,7 @@
 //! (`AGGRESSIVE_INLINING`) are left out of stack traces by .NET, inlined or not: all of ours but P/Invokes are such. A P/Invoke is the
 //! innermost frame of the exceptions that its call ends by, and has the name of the program's own in its name.
 
+use super::trimmed;
 use std::collections::HashMap;
 
 use soglia_abi::{
@@ -20,7 +21,7 @@ use soglia_core::policy::Destination;
 use soglia_il::sig;
 use windows_core::Interface;
 
-use super::{added, corelib};
+use super::added;
 use crate::{
     engine::Engine,
     metadata::before::{
@@ -160,7 +161,7 @@ impl<'a> Emitter<'a> {
         signature: &[u8],
     ) -> Result<MdToken, Error> {
         // A reference to what is not there would be found out by the program, at its first call.
-        if corelib::lacks(self.engine, class, name, signature) {
+        if trimmed::lacks(self.engine, class, name, signature) {
             return Err(Error::MISSING);
         }
         let class = self.type_of_corelib(class)?;

@@ -69,7 +69,7 @@ pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
     let mut changed = HashSet::new();
     for change in CHANGES {
         // Wrappers of calls that a host is told of have the runtime prepare methods themselves, at their first call.
-        let keeps = engine.tells && change.class == HELPERS
+        let keeps = engine.notifies && change.class == HELPERS
             // Under a policy that judges, the P/Invoke inside is linked for its wrapper alone.
             || engine.rules.guards() && [HELPERS, MARSHAL].contains(&change.class);
         // A program that was trimmed has what it uses.

@@ -17,10 +17,12 @@
 //! | [`accepted`] | which methods the runtime itself accepts as what they say they are |
 //! | [`emit`] | new methods and changed ones, into the metadata of one module |
 //! | [`hooks`] | how hooks are called from a module |
-//! | [`around`], [`told`] | what is put around a call, and around one that a host is told of |
+//! | [`weaver`] | a module that is being woven, and the calls to weave around in it |
+//! | [`around`], [`notified`] | what is put around a call, and around one that a host is told of |
 //! | [`ruled`] | what a policy puts in the place of a call, or in front of it |
 //! | [`pointers`] | what is put in the place of calls by function pointer |
-//! | [`corelib`] | changes of methods of System.Private.CoreLib |
+//! | [`runtime`], [`trimmed`] | methods of System.Private.CoreLib that wrappers call, and those that it lacks |
+//! | [`corelib`], [`patch`] | System.Private.CoreLib while it is loaded, and what is changed in it |
 //! | [`delegates`] | where delegates become native function pointers, and the other way round |
 //! | [`judged`] | where CoreLib looks for libraries and takes in code that is made at run time, for policies |
 //! | [`occasions`] | where threads sleep, wait and so on, of which a host is told |
@@ -47,12 +49,16 @@ mod hooks;
 mod judged;
 mod loaded;
 mod modules;
+mod notified;
 mod occasions;
+mod patch;
 mod pointers;
 mod ruled;
-mod told;
+mod runtime;
 mod traces;
+mod trimmed;
 mod turns;
+mod weaver;
 
 pub use done::may_use_precompiled;
 pub use modules::{module_loaded, module_unloaded};

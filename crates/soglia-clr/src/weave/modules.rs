@@ -1,5 +1,6 @@
 //! Which modules and methods are woven, and what became of them.
 
+use super::weaver::CallToWeave;
 use crate::source::link;
 use std::{collections::HashSet, sync::OnceLock};
 
@@ -11,10 +12,10 @@ use soglia_core::{
 use soglia_il::r2r;
 
 use super::{
-    accepted, added, around, corelib,
+    accepted, added, around,
     done::{self, Woven, remember, trust_no_instances},
     loaded::{Loaded, MODULE_DYNAMIC, MODULE_RESOURCE},
-    traces,
+    patch, traces,
 };
 use crate::{
     calls::{self, add},
@@ -47,7 +48,7 @@ fn unknown(engine: &Engine) {
 
 /// CoreLib was loaded: what everybody does goes through there.
 fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
-    if engine.tells
+    if engine.notifies
         && let Some(scope) = Scope::of_module(&engine.info, module)
     {
         let first = scope.methods().count() as u32 + 1;
@@ -55,7 +56,7 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     }
     load(engine, module, loaded);
     // Behind all that may be woven in it, for what is put in here is not to be woven around.
-    let patched = corelib::patch(engine, module, &loaded.precompiled());
+    let patched = patch::patch(engine, module, &loaded.precompiled());
     done::corelib_patched(module, patched);
 }
 
@@ -98,7 +99,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     // What the framework calls, it spells as it is.
     let judged = engine.rules.guards() && !is_of_framework(&loaded.assembly, &loaded.path);
     let mut left_out = 0;
-    let calls: Vec<around::Call> = found
+    let calls: Vec<CallToWeave> = found
         .into_iter()
         .filter_map(|method| {
             let names = describe_method(&scope, method.token, method.side, assembly.clone());
@@ -108,7 +109,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             let ruling = engine.rules.of(&names).filter(|r| judged || !r.unwatched);
             left_out += usize::from(ruling.as_ref().is_none_or(|ruling| ruling.unwatched));
             let (ruling, name) = (ruling?, names.method.clone().unwrap_or_default());
-            Some(around::Call::new(
+            Some(CallToWeave::new(
                 method,
                 &name,
                 ruling,
@@ -181,7 +182,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let whole = inliners.is_none();
     changed.extend(inliners.unwrap_or_default());
     // Other calls that are as they were are such as the runtime itself refuses.
-    let is_lost = |call: &&around::Call| call.is_ruled() && lost.contains(&call.method.token.row());
+    let is_lost = |call: &&CallToWeave| call.is_ruled() && lost.contains(&call.method.token.row());
     for call in calls.iter().filter(is_lost) {
         let names = calls::call(call.id.into()).map(|call| call.names.method.clone());
         let text = format!(

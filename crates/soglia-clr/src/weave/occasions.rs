@@ -34,7 +34,6 @@ use soglia_il::{
 use super::{
     corelib::{CoreLib, Function, finish},
     emit::{Emitter, NewMethod},
-    turns,
 };
 use crate::{
     hosting::slots,
@@ -183,9 +182,6 @@ pub(super) fn take_over(corelib: &CoreLib) -> Done {
                 done.missing.push(missing);
             }
         }
-    }
-    if slots::any() {
-        turns::take_over(corelib, &mut done);
     }
     done
 }

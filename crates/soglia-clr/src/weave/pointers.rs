@@ -33,7 +33,7 @@ use soglia_il::{
 use super::{
     emit::{Emitter, GLOBAL, NewMethod},
     hooks::Signatures,
-    told,
+    notified, runtime,
 };
 use crate::{metadata::before::Error, source::woven};
 
@@ -57,7 +57,7 @@ pub(super) fn weave(
     ours: &HashSet<u32>,
 ) -> Result<Done, Error> {
     let mut pointers = Pointers {
-        hooks: Hooks::new(emitter)?,
+        hooks: PointerHooks::new(emitter)?,
         emitter,
         names,
         by_token: HashMap::new(),
@@ -119,9 +119,9 @@ impl Done {
 }
 
 /// The hooks of calls by pointer, which take the id and the pointer: the argument of that number.
-struct Hooks(Signatures);
+struct PointerHooks(Signatures);
 
-impl Hooks {
+impl PointerHooks {
     fn new(emitter: &mut Emitter) -> Result<Self, Error> {
         Signatures::new(emitter, &[&[sig::INT64], &[sig::NATIVE_INT]]).map(Self)
     }
@@ -141,7 +141,7 @@ impl Hooks {
 
 struct Pointers<'a, 'e> {
     emitter: &'a mut Emitter<'e>,
-    hooks: Hooks,
+    hooks: PointerHooks,
     names: &'a TargetNames,
     /// What is called instead. Nothing: the call is managed.
     by_token: HashMap<MdToken, Result<Option<MdToken>, String>>,
@@ -216,8 +216,8 @@ impl Pointers<'_, '_> {
             self.emitter.type_parameter(method, number)?;
         }
         let id = crate::calls::add(self.names.clone());
-        let body = if self.emitter.engine.tells {
-            told::pointer(self.emitter, id, token, signature)?
+        let body = if self.emitter.engine.notifies {
+            notified::pointer(self.emitter, id, token, signature)?
         } else {
             self.calling(id, token, signature)?
         };
@@ -227,7 +227,7 @@ impl Pointers<'_, '_> {
 
     /// Calls a quick hook, and if it does not answer 0, the one that judges what is called, and may refuse it.
     fn judging(&mut self, code: &mut Code, id: u32, quick: Hook) -> Result<(), Error> {
-        let (throw, done) = (told::throw_hresult(self.emitter)?, code.label());
+        let (throw, done) = (runtime::throw_hresult(self.emitter)?, code.label());
         code.hook(id, quick);
         code.brfalse(done);
         let pointer = quick.pointer.unwrap_or_default();

@@ -11,9 +11,9 @@ use soglia_il::{
 };
 
 use super::{
-    around::{Call, NO_INLINING, PRESERVE_SIG, Weaver},
     emit::{Emitter, GLOBAL, NewMethod},
-    told,
+    runtime,
+    weaver::{CallToWeave, How, NO_INLINING, PRESERVE_SIG, Weaver},
 };
 use crate::{
     metadata::before::{self, Before, Error, has_attribute, wide},
@@ -22,31 +22,6 @@ use crate::{
 };
 
 const CHAR: u8 = 0x03;
-
-/// How a wrapper makes its call.
-pub(super) enum How {
-    /// By the P/Invoke.
-    Import,
-    /// By the pointer that lies at this address, with this signature.
-    Pointer(i64, MdToken),
-}
-
-impl How {
-    /// Makes the call, with the wrapper's own arguments.
-    pub(super) fn call(&self, code: &mut Code, native: MdToken, signature: &MethodSig) {
-        let (args, returns) = (signature.args() as u16, !signature.returns_void());
-        code.arguments(args);
-        match self {
-            Self::Import => code.call(native, args, returns),
-            Self::Pointer(at, of) => {
-                code.ldc_i8(*at);
-                code.conv_i();
-                code.ldind_i();
-                code.calli(*of, args, returns);
-            }
-        }
-    }
-}
 
 /// An import's flag: errno is kept for `Marshal.GetLastPInvokeError`.
 const SETS_LAST_ERROR: u32 = 0x40;
@@ -61,7 +36,7 @@ impl Weaver<'_> {
     pub(super) fn judge(
         &mut self,
         code: &mut Code,
-        call: &Call,
+        call: &CallToWeave,
         native: MdToken,
         before: &Before,
         signature: &MethodSig,
@@ -74,12 +49,13 @@ impl Weaver<'_> {
         let trusted = call.redirect.is_some() || counted;
         let plain = is_plain(&self.emitter, call, before, signature)?;
         // A host's wrapper needs it linked.
-        let may_hide = plain && !self.emitter.engine.rules.audits() && !self.emitter.engine.tells;
+        let may_hide =
+            plain && !self.emitter.engine.rules.audits() && !self.emitter.engine.notifies;
         let hidden = may_hide && call.gate.is_some();
         let import = JudgedImport::new(call.id, trusted, hidden);
         let at = |field: *const ()| (field.expose_provenance() as u64).cast_signed();
-        let throw = told::throw_hresult(&mut self.emitter)?;
-        let prepare = told::prepare(&mut self.emitter)?;
+        let throw = runtime::throw_hresult(&mut self.emitter)?;
+        let prepare = runtime::prepare(&mut self.emitter)?;
         let (of, go) = (import.address(), code.label());
         code.ldc_i8(at(std::ptr::from_ref(&import.judged).cast()));
         code.conv_i();
@@ -189,7 +165,7 @@ impl Weaver<'_> {
     }
 
     /// Asks first whether the call may be made, if that is to be asked.
-    pub(super) fn gate(&mut self, code: &mut Code, call: &Call) -> Result<(), Error> {
+    pub(super) fn gate(&mut self, code: &mut Code, call: &CallToWeave) -> Result<(), Error> {
         let Some((asked, refusal)) = &call.gate else {
             return Ok(());
         };
@@ -249,7 +225,7 @@ impl Weaver<'_> {
 /// into its callers.
 fn is_plain(
     emitter: &Emitter,
-    call: &Call,
+    call: &CallToWeave,
     before: &Before,
     signature: &MethodSig,
 ) -> Result<bool, Error> {

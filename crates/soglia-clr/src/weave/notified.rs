@@ -6,7 +6,12 @@ use soglia_il::{
     sig::{self, MethodSig},
 };
 
-use super::{around::Weaver, emit::Emitter, hooks::Signatures, ruled::How};
+use super::{
+    emit::Emitter,
+    hooks::Signatures,
+    runtime,
+    weaver::{How, Weaver},
+};
 use crate::{judge, metadata::before::Error, notify::hooks, objects};
 
 /// The local that keeps what the hook before the call has answered.
@@ -23,13 +28,6 @@ fn locals(
     }
     let locals = emitter.locals(&[INT32, signature.ret()])?;
     Ok((locals, Some(ANSWER + 1)))
-}
-
-/// Throws what an HRESULT stands for.
-pub(super) fn throw_hresult(emitter: &mut Emitter) -> Result<MdToken, Error> {
-    let signature = [0, 1, sig::VOID, sig::INT32];
-    let marshal = "System.Runtime.InteropServices.Marshal";
-    emitter.method_of_corelib(marshal, "ThrowExceptionForHR", &signature)
 }
 
 /// What throws an answer: the exception that .NET has for it, or else a `COMException` that says what a hook says.
@@ -105,22 +103,13 @@ impl Thrower {
     }
 }
 
-/// Has the runtime find the native function of a P/Invoke, as its first call would.
-pub(super) fn prepare(emitter: &mut Emitter) -> Result<MdToken, Error> {
-    let handle = emitter.type_of_corelib("System.RuntimeMethodHandle")?;
-    let mut signature = vec![0, 1, sig::VOID, sig::VALUE_TYPE];
-    sig::put_type(&mut signature, handle).ok_or(Error::UNWRITABLE)?;
-    let helpers = "System.Runtime.CompilerServices.RuntimeHelpers";
-    emitter.method_of_corelib(helpers, "PrepareMethod", &signature)
-}
-
 /// The hooks of one kind of call: at its beginning, and at its ends, which take what the beginning has answered besides.
-struct Hooks {
+struct NotifyHooks {
     begin: Signatures,
     end: Signatures,
 }
 
-impl Hooks {
+impl NotifyHooks {
     /// For hooks that take these.
     fn new(emitter: &mut Emitter, params: &[&[u8]]) -> Result<Self, Error> {
         let begin = Signatures::new(emitter, params)?;
@@ -142,7 +131,7 @@ fn end(code: &mut Code, word: i64, hook: Hook) {
 
 impl Weaver<'_> {
     /// The rest of the body of a method that calls `native` and tells of it.
-    pub(super) fn telling(
+    pub(super) fn notifying(
         &mut self,
         mut code: Code,
         id: u32,
@@ -151,13 +140,13 @@ impl Weaver<'_> {
         signature: &MethodSig,
     ) -> Result<Vec<u8>, Error> {
         let emitter = &mut self.emitter;
-        let hooks = Hooks::new(emitter, &[&[sig::INT64]])?;
+        let hooks = NotifyHooks::new(emitter, &[&[sig::INT64]])?;
         let import = hooks::NotifiedImport::new(id);
         let of = import.address();
         let how = std::ptr::from_ref(&import.how).expose_provenance();
         let says = hooks::says as *const () as usize;
         let thrower = Thrower::new(emitter, &[&[sig::INT64]], says, None)?;
-        let prepare = prepare(emitter)?;
+        let prepare = runtime::prepare(emitter)?;
         let (locals, ret) = locals(emitter, signature)?;
         let (linked, quiet) = (code.label(), code.label());
         let call = |code: &mut Code| made.call(code, native, signature);
@@ -213,14 +202,14 @@ impl Weaver<'_> {
     }
 
     /// The body of a callback whose own is that of `body` now, and tells of it.
-    pub(super) fn telling_back(
+    pub(super) fn notifying_back(
         &mut self,
         id: u32,
         body: MdToken,
         signature: &MethodSig,
     ) -> Result<Vec<u8>, Error> {
         let emitter = &mut self.emitter;
-        let hooks = Hooks::new(emitter, &[&[sig::INT64]])?;
+        let hooks = NotifyHooks::new(emitter, &[&[sig::INT64]])?;
         let args = signature.args() as u16;
         let (locals, ret) = locals(emitter, signature)?;
         let id = i64::from(id);
@@ -264,7 +253,7 @@ pub(super) fn pointer(
     signature: &MethodSig,
 ) -> Result<Vec<u8>, Error> {
     let params: [&[u8]; 2] = [&[sig::INT64], &[sig::NATIVE_INT]];
-    let hooks = Hooks::new(emitter, &params)?;
+    let hooks = NotifyHooks::new(emitter, &params)?;
     let args = signature.args() as u16;
     let pointer = Some(args);
     let says = hooks::pointer_says as *const () as usize;
@@ -284,7 +273,7 @@ pub(super) fn pointer(
     code.stloc(ANSWER);
     if emitter.engine.rules.judges() {
         // A number of the policy's own has an exception of its own.
-        let (throw, no_number) = (throw_hresult(emitter)?, code.label());
+        let (throw, no_number) = (runtime::throw_hresult(emitter)?, code.label());
         code.ldloc(ANSWER);
         code.ldc_i4(judge::MASK);
         code.and();

@@ -1,0 +1,118 @@
+//! Changes what is to be changed in System.Private.CoreLib, when that is loaded.
+
+use std::collections::HashSet;
+
+use soglia_abi::ids::{MdToken, ModuleId};
+use soglia_core::{
+    crossing::Side,
+    trace::log::{Record, Unwatched},
+};
+use soglia_il::r2r;
+
+use super::{corelib::CoreLib, delegates, emit::Emitter, hidden, judged, occasions, traces, turns};
+use crate::{engine::Engine, hosting::slots, metadata::Scope, required};
+
+/// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
+pub(super) fn patch(
+    engine: &Engine,
+    module: ModuleId,
+    precompiled: &r2r::Precompiled,
+) -> HashSet<u32> {
+    if engine.notifies {
+        let natives = read(engine, module, occasions::natives);
+        give_bodies(engine, module, &natives.unwrap_or_default());
+    }
+    let mut patched = HashSet::new();
+    let there = read(engine, module, |corelib| {
+        match delegates::take_over(corelib) {
+            Ok(changed) => patched.extend(changed),
+            Err(why) => delegates_unseen(engine, &why),
+        }
+        if engine.watches {
+            patched.extend(traces::take_over(engine, corelib));
+        }
+        if engine.watches && !engine.counts() {
+            patched.extend(hidden::take_over(engine, corelib));
+        }
+        if engine.notifies {
+            patched.extend(give_occasions(engine, corelib, precompiled));
+        }
+        if engine.rules.guards() {
+            match judged::take_over(engine, corelib, precompiled) {
+                Ok(changed) => patched.extend(changed),
+                Err(why) => unjudged(engine, &why),
+            }
+        }
+    });
+    if there.is_none() {
+        delegates_unseen(engine, "System.Private.CoreLib has no metadata");
+    }
+    patched
+}
+
+/// Reads CoreLib, as it is now.
+fn read<T>(engine: &Engine, module: ModuleId, read: impl FnOnce(&CoreLib) -> T) -> Option<T> {
+    let scope = Scope::of_module(&engine.info, module)?;
+    Some(read(&CoreLib::new(engine, module, scope.itself())))
+}
+
+/// Has methods that are in native code called by code, so that they can be changed.
+fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
+    if natives.is_empty() {
+        return;
+    }
+    let given = Emitter::open(engine, module, true).and_then(|emitter| {
+        let give = |method: &MdToken| occasions::give_body(&emitter, *method);
+        natives.iter().try_for_each(give)
+    });
+    if let Err(error) = given {
+        let text = format!("methods of System.Private.CoreLib stay in native code: {error}");
+        engine.recording.log(&Record::Remark { text });
+    }
+}
+
+/// What calls lead to is not known.
+fn unjudged(engine: &Engine, why: &str) {
+    if engine.rules.must_hold() {
+        required::end("the policy", why);
+    }
+    let text = format!("policy: calls are judged by how they are spelled alone: {why}");
+    engine.recording.log(&Record::Remark { text });
+}
+
+fn delegates_unseen(engine: &Engine, why: &str) {
+    if engine.rules.judges() {
+        unjudged(engine, why);
+    }
+    for side in [Side::Managed, Side::Unmanaged] {
+        engine.unwatched(Unwatched {
+            side: Some(side),
+            assembly: None,
+            method: None,
+            text: format!("calls through delegates are not seen: {why}"),
+        });
+    }
+}
+
+/// Has CoreLib ask a host before it does certain things. Rows of the methods whose precompiled code does not ask.
+fn give_occasions(
+    engine: &Engine,
+    corelib: &CoreLib,
+    precompiled: &r2r::Precompiled,
+) -> HashSet<u32> {
+    let mut done = occasions::take_over(corelib);
+    if slots::any() {
+        turns::take_over(corelib, &mut done);
+    }
+    match precompiled.inliners(&|row| done.changed.contains(&row)) {
+        Some(inliners) => done.changed.extend(inliners),
+        None => {
+            let text = "its host is not told of all that System.Private.CoreLib itself does: its precompiled code cannot be read";
+            done.missing.push(text.to_owned());
+        }
+    }
+    for text in done.missing {
+        engine.recording.log(&Record::Remark { text });
+    }
+    done.changed
+}
