@@ -38,7 +38,7 @@ use soglia_core::{
     },
 };
 
-use crate::{boundary, clerk, engine::Engine, notify, stacks, threads};
+use crate::{boundary, clerk, engine::Engine, stacks, threads};
 
 pub use stack::shut_down;
 
@@ -142,7 +142,7 @@ pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
 ///
 /// A task in a critical region must not be aborted: the process goes on while it is in one. Regions are counted where somebody is told of crossings.
 fn holds_back(task: &'static TaskRecord) -> Option<&'static str> {
-    let delays = notify::delays_abort(task.os_thread.load(Relaxed));
+    let delays = threads::delays_abort(task.os_thread.load(Relaxed));
     delays.then_some("its thread is in a critical region (Thread.BeginCriticalRegion)")
 }
 

@@ -26,7 +26,6 @@ use soglia_core::{
 use soglia_il::sig::MethodSig;
 use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
 
-use crate::source::woven;
 use crate::{
     boundary, calls, clerk,
     engine::{self, Engine, GENERATION, Scope},
@@ -37,7 +36,9 @@ use crate::{
     },
     names::{describe_method, is_of_framework},
     notify::hooks,
-    objects, types,
+    objects,
+    source::woven,
+    types,
 };
 
 static TRAMPOLINES: Trampolines =

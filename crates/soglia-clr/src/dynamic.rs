@@ -18,7 +18,6 @@ use soglia_abi::{
 };
 use soglia_core::{crossing::Side, trace::log::Unwatched};
 use soglia_il::body;
-
 use windows_core::Interface;
 
 use crate::{

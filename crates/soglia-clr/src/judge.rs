@@ -16,9 +16,7 @@ use soglia_core::policy::{Denial, Exception};
 
 use crate::{
     aliases::{self, Aliases},
-    boundary,
-    engine::{self},
-    objects,
+    boundary, engine, objects,
     policy::Rules,
 };
 

@@ -1,8 +1,5 @@
 //! The COM object that the CLR talks to, and its factory.
 
-use crate::dynamic;
-use crate::frames;
-use crate::variables;
 use std::{
     ffi::c_void,
     sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst},
@@ -21,15 +18,16 @@ use soglia_abi::{
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
-    boundary, deadline, delegates,
+    boundary, deadline, delegates, dynamic,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
-    hosting::{self, suspension},
-    required,
+    frames,
+    host::suspension,
+    hosting, required, slots,
     source::transitions,
     stacks,
     start::{self, Declined, EVENTS},
     tail_calls, threads,
-    variables::CLSID,
+    variables::{self, CLSID},
     weave,
 };
 
@@ -139,7 +137,7 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             GENERATION.fetch_or(SHUT_DOWN, SeqCst);
             deadline::shut_down();
-            hosting::slots::shut_down();
+            slots::shut_down();
             if let Some(engine) = engine::get() {
                 engine.recording.shut_down();
             }

@@ -3,43 +3,19 @@
 mod entry;
 mod frame;
 mod hidden;
+mod walked;
 
-use std::ffi::c_void;
-
-use soglia_abi::{
-    hresult,
-    ids::{FunctionId, ThreadId},
-    profiler::types::{COR_PRF_FRAME_INFO, COR_PRF_SNAPSHOT_REGISTER_CONTEXT},
-};
-use windows_core::HRESULT;
-
-pub use hidden::forget;
+use soglia_abi::ids::{FunctionId, ThreadId};
 
 use crate::{
     clerk,
     engine::{Engine, Source},
     known::names::Frame,
 };
+use walked::MOST_FRAMES;
 
-/// Frames that are kept of a stack.
-const MOST_FRAMES: usize = 256;
-/// Frames that are walked for that: some are none of the program's.
-pub const MOST_WALKED: usize = 3 * MOST_FRAMES;
-/// How the stack is walked: the registers are told.
-pub const HOW: u32 = COR_PRF_SNAPSHOT_REGISTER_CONTEXT;
-
-/// A frame of which the CLR's walker has told.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Walked {
-    /// Null: a run of native frames.
-    pub function: FunctionId,
-    /// Where it goes on.
-    pub ip: usize,
-    /// Its stack pointer then; 0: not told.
-    pub sp: usize,
-    /// And `rbp`.
-    pub fp: usize,
-}
+pub use hidden::forget;
+pub use walked::{HOW, MOST_WALKED, Walked, collect};
 
 /// The number of the running thread's stack; 0: there is none to be had.
 ///
@@ -152,40 +128,4 @@ impl Stack<'_> {
             self.push(function);
         }
     }
-}
-
-/// Where registers are in a `CONTEXT`, which is laid out as on Windows.
-const RSP: usize = 0x98;
-const RBP: usize = 0xA0;
-
-/// What [`walk`] and its like give `DoStackSnapshot`, with a vector of [`Walked`] that is not to
-/// grow.
-pub unsafe extern "system" fn collect(
-    function: FunctionId,
-    ip: usize,
-    _frame: COR_PRF_FRAME_INFO,
-    size: u32,
-    context: *const u8,
-    into: *mut c_void,
-) -> HRESULT {
-    // SAFETY: whoever walks a stack with this passes such a vector.
-    let walked = unsafe { &mut *into.cast::<Vec<Walked>>() };
-    // It was made for as many as are wanted, and does not grow.
-    if walked.len() >= walked.capacity() {
-        return hresult::S_FALSE;
-    }
-    let register = |at: usize| {
-        if !cfg!(target_arch = "x86_64") || context.is_null() || (size as usize) < at + 8 {
-            return 0;
-        }
-        // SAFETY: the context has that many bytes.
-        unsafe { context.add(at).cast::<usize>().read_unaligned() }
-    };
-    walked.push(Walked {
-        function,
-        ip,
-        sp: register(RSP),
-        fp: register(RBP),
-    });
-    hresult::S_OK
 }

@@ -6,7 +6,6 @@
 //! each by itself, by what the runtime has linked for it, and is looked at again when objects were
 //! unloaded since. What is equal in a report is put together there.
 
-use crate::calls;
 use std::{path::Path, sync::Arc};
 
 use soglia_abi::ids::FunctionId;
@@ -17,7 +16,7 @@ use soglia_core::{
 
 use crate::{
     boundary,
-    calls::call,
+    calls::{self, call},
     engine::{self, Engine},
     known::targets::{Bound, Declared, Found, Which, write_down},
     names::{called, is_runtime_internal},

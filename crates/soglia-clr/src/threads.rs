@@ -4,7 +4,7 @@
 //! a thread's locals, after all managed code on it has ended. So nothing of a task is freed with its thread.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     ffi::c_void,
     fs,
     sync::{
@@ -263,4 +263,23 @@ pub fn rename(os_thread: u32, name: &str) {
 /// A managed thread is gone: its number may come to mean another one, of another name.
 pub fn forget_name(os_thread: u32) {
     with(|threads| threads.named.remove(&os_thread));
+}
+
+/// Threads that must not be aborted, by the operating system's number.
+static DELAYING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Whether this thread, by the operating system's number, is in a region that delays its abort, to which the host has agreed.
+pub fn delays_abort(os_thread: u32) -> bool {
+    let delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
+    delaying.contains(&os_thread)
+}
+
+/// A thread enters such a region, or leaves it.
+pub fn delay_abort(os_thread: u32, delays: bool) {
+    let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
+    if delays {
+        delaying.insert(os_thread);
+    } else {
+        delaying.remove(&os_thread);
+    }
 }

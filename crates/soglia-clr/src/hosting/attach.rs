@@ -1,6 +1,5 @@
 //! How the engine gets into the runtime that a host starts: by the variables that make CoreCLR load a profiler.
 
-use crate::variables;
 use std::{
     env,
     ffi::OsString,
@@ -15,7 +14,7 @@ use soglia_core::trace::{
     writer::{self, Level},
 };
 
-use crate::tail_calls;
+use crate::{tail_calls, variables};
 
 /// The recording of a process that nobody records.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);

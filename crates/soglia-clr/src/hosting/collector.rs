@@ -27,13 +27,16 @@ use soglia_core::time::Anchor;
 use windows_core::IUnknownImpl;
 
 use super::{
-    answer,
     clr::{self, DOMAIN},
-    giving, managed, method,
-    object::{Object, class},
-    runtime_host::started,
+    managed,
+    method::{answer, giving, method},
+    settings,
+    starts::started,
 };
-use crate::clerk;
+use crate::{
+    clerk,
+    com::{Object, class},
+};
 
 /// Generations are 0 to this.
 const HIGHEST: i32 = 2;
@@ -143,7 +146,7 @@ fn limit(segment: usize, gen0: usize) -> HRESULT {
     }
     // When the runtime has started, calls are documented to be ignored.
     if gen0.is_some() && !clr::is_running() {
-        clr::settings().gen0 = gen0;
+        settings::settings().gen0 = gen0;
     }
     S_OK
 }

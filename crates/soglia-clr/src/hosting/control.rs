@@ -25,10 +25,11 @@ use soglia_abi::{
 use windows_core::Interface;
 
 use super::{
-    clr, collector, events, giving, method,
-    object::{Object, class},
+    clr, collector, events,
+    method::{giving, method},
     others, policy, tasks,
 };
+use crate::com::{Object, class};
 
 /// A control, with a reference for the caller. One that is made before the runtime runs stays a full one.
 /// `major` is that of the runtime that the host is for.

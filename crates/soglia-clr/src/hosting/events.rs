@@ -23,22 +23,29 @@ use std::{
 use soglia_abi::{
     HRESULT,
     hosting::policy::{
-        EClrEvent, EClrOperation, EPolicyAction, Event_ClrDisabled, Event_DomainUnload,
-        Event_StackOverflow, FAIL_FatalRuntime, IActionOnCLREvent, ICLROnEventManager,
-        ICLROnEventManager_Impl, ICLROnEventManager_Vtbl, MaxClrEvent, OPR_ProcessExit,
-        eExitProcess, eRudeExitProcess,
+        EClrEvent, Event_ClrDisabled, Event_DomainUnload, Event_StackOverflow, FAIL_FatalRuntime,
+        IActionOnCLREvent, ICLROnEventManager, ICLROnEventManager_Impl, ICLROnEventManager_Vtbl,
+        MaxClrEvent, OPR_ProcessExit, eExitProcess, eRudeExitProcess,
     },
     hresult::{E_FAIL, E_INVALIDARG, E_NOTIMPL, HOST_E_INVALIDOPERATION, S_OK},
 };
 
 use super::{
-    Shared,
     clr::{self, DOMAIN},
-    fenced::{self, release, stand_in},
-    giving, heed, host, managed, method,
-    object::{Object, class},
+    managed,
+    method::{giving, method},
 };
-use crate::{boundary::fence, engine};
+use crate::{
+    boundary::fence,
+    com::{Object, class},
+    engine,
+    host::{
+        failure::heed,
+        fenced::{self, release, stand_in},
+        managers::{self, takes_action},
+        shared::Shared,
+    },
+};
 
 /// For [`TOLD`] events.
 static ACTIONS: Mutex<Vec<(EClrEvent, Arc<Action>)>> = Mutex::new(Vec::new());
@@ -71,7 +78,7 @@ pub fn any() -> bool {
 /// To be called when the runtime has started: has managed code tell what only it hears of, if the host wants to know.
 pub fn started() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
-    if (any() || host::policy_manager().is_some()) && !WATCHED.swap(true, AcqRel) {
+    if (any() || managers::policy_manager().is_some()) && !WATCHED.swap(true, AcqRel) {
         // If it cannot, there is still the shutdown.
         let _ = managed::watch(ends);
     }
@@ -97,7 +104,7 @@ fn exits() {
 
 /// Nobody has caught an exception.
 fn fails() {
-    if let Some(manager) = host::policy_manager() {
+    if let Some(manager) = managers::policy_manager() {
         // SAFETY: a live object of the host's.
         let _ = heed(unsafe { manager.OnFailure(FAIL_FatalRuntime, eRudeExitProcess) });
     }
@@ -118,14 +125,6 @@ fn disabled() {
 pub fn shut_down() {
     exits();
     disabled();
-}
-
-/// The runtime does now what it does by default.
-pub fn takes_action(operation: EClrOperation, action: EPolicyAction) {
-    if let Some(manager) = host::policy_manager() {
-        // SAFETY: a live object of the host's.
-        let _ = heed(unsafe { manager.OnDefaultAction(operation, action) });
-    }
 }
 
 fn happened(event: EClrEvent, data: *mut c_void) {

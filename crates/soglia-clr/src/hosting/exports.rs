@@ -3,9 +3,11 @@
 //! `CLRCreateInstance` is the door; the `CorBind` functions are those of .NET Framework 1 and 2, for hosts that have not been
 //! changed since.
 
-use std::ffi::{CStr, OsStr, c_char, c_void};
-use std::os::unix::ffi::OsStrExt;
-use std::ptr::null_mut;
+use std::{
+    ffi::{CStr, OsStr, c_char, c_void},
+    os::unix::ffi::OsStrExt,
+    ptr::null_mut,
+};
 
 use soglia_abi::{
     GUID, HRESULT,
@@ -21,9 +23,11 @@ use soglia_abi::{
 use soglia_dotnet::Root;
 
 use super::{
-    clr, door, image, metahost, metahost_policy, runtime_info,
+    clr, exit, image, metahost, metahost_policy,
+    method::door,
+    runtime_info,
     runtimes::{self, Runtime},
-    wide,
+    settings, wide,
 };
 use crate::boundary::fence;
 
@@ -137,7 +141,7 @@ unsafe fn bind(
         };
         let answer = give(runtime, class, id, object);
         if answer.is_ok() && !clr::is_running() {
-            let mut settings = clr::settings();
+            let mut settings = settings::settings();
             if flags.is_some() || server != 0 {
                 settings.flags = Some(flags.unwrap_or(0) | server);
             }
@@ -359,7 +363,7 @@ pub unsafe extern "system" fn LockClrVersion(
 #[unsafe(no_mangle)]
 pub extern "system" fn CorExitProcess(code: i32) {
     fence((), || {
-        let _ = metahost::exit(code);
+        let _ = exit::exit(code);
     });
     std::process::exit(code);
 }
@@ -391,15 +395,4 @@ pub unsafe extern "system" fn SogliaSetDotnetRoot(path: *const c_char) -> HRESUL
             Err(_) => hresult::CLR_E_SHIM_INSTALLROOT,
         }
     })
-}
-
-/// What of the above stands in for an export of the runtime itself.
-pub fn named(name: &CStr) -> Option<*mut c_void> {
-    let function = match name.to_bytes() {
-        b"GetCLRRuntimeHost" => GetCLRRuntimeHost as *const (),
-        b"CLRCreateInstance" => CLRCreateInstance as *const (),
-        b"CorExitProcess" => CorExitProcess as *const (),
-        _ => return None,
-    };
-    Some(function.cast_mut().cast())
 }

@@ -10,10 +10,7 @@ use soglia_abi::{
     hosting::{
         assembly::IHostAssemblyManager,
         control::IHostControl,
-        gc::IHostGCManager,
-        host_task::IHostTaskManager,
         memory::IHostMemoryManager,
-        policy::IHostPolicyManager,
         security::IHostSecurityManager,
         sync::IHostSyncManager,
         thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
@@ -22,43 +19,26 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{Shared, clr, collector, events, fenced, has_failed, heed, slots, tasks};
+use super::{clr, collector, events, tasks};
+use crate::{
+    host::{
+        failure::{has_failed, heed},
+        fenced,
+        managers::{
+            GC_MANAGER, POLICY_MANAGER, TASK_MANAGER, gc_manager, policy_manager, task_manager,
+        },
+        shared::Shared,
+        task,
+    },
+    slots,
+};
 
 static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
-/// soglia's own, in front of the host's.
-static IN_FRONT: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
-static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
-static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
-static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
 static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 
 /// Those that .NET gives no occasion to call. They are asked for, since hosts count on the order, and kept.
 static OTHERS: [OnceLock<Shared<*mut c_void>>; 5] = [const { OnceLock::new() }; 5];
-
-/// The `IHostTaskManager` to be told of crossings: the host's, or soglia's own in front of it. A load or two; the answer does not
-/// change once the runtime runs.
-#[inline]
-pub fn task_manager() -> Option<&'static IHostTaskManager> {
-    let manager = IN_FRONT.get().or_else(|| TASK_MANAGER.get());
-    manager.map(|manager| &manager.0)
-}
-
-/// Lets this one be told instead, which passes on what it is told. Once, before the runtime runs.
-pub fn put_in_front(manager: IHostTaskManager) {
-    let _ = IN_FRONT.set(Shared(manager));
-}
-
-/// The host's `IHostGCManager`, to be told of suspensions.
-#[inline]
-pub fn gc_manager() -> Option<&'static IHostGCManager> {
-    GC_MANAGER.get().map(|manager| &manager.0)
-}
-
-/// The host's `IHostPolicyManager`, to be told of what ends the process.
-pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
-    POLICY_MANAGER.get().map(|manager| &manager.0)
-}
 
 /// Whether somebody counts on being told what only the engine knows.
 pub fn wants_engine() -> bool {
@@ -93,6 +73,7 @@ pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
         }
         if let Some(manager) = ask(&control, &TASK_MANAGER) {
             slots::keep(fenced::object(manager));
+            task::made_by(tasks::of_this_thread);
             let _ = heed(manager.SetCLRTaskManager(tasks::manager()));
         }
         keep(&control, &IHostThreadpoolManager::IID, threadpool);

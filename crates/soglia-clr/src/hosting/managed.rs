@@ -12,12 +12,8 @@ use std::{
 use soglia_abi::{HRESULT, hresult};
 use soglia_dotnet::fxr::LoadAssemblyBytes;
 
-use super::{
-    abort::{self, Inside},
-    clr::Clr,
-    runtime_host::started,
-    wide,
-};
+use super::{clr::Clr, starts::started, wide};
+use crate::host::task::{self, Inside};
 
 const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
 
@@ -84,7 +80,7 @@ impl Deref for Entered {
 }
 
 fn functions() -> Result<Entered, HRESULT> {
-    let _inside = abort::inside()?;
+    let _inside = task::inside()?;
     let functions = table()?;
     Ok(Entered { functions, _inside })
 }
@@ -194,7 +190,7 @@ pub fn interrupt(execution: isize) -> Result<bool, HRESULT> {
 /// It is over, and nobody interrupts it any more. On its thread.
 pub fn end(execution: isize) {
     // The host may have stopped the runtime meanwhile, which goes on all the same.
-    if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), abort::inside()) {
+    if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), task::inside()) {
         // SAFETY: of Hosting.cs; what `begin` gave.
         unsafe { (functions.end)(execution) };
     }

@@ -2,8 +2,6 @@
 
 use std::{
     ffi::c_void,
-    fs,
-    path::{Path, PathBuf},
     ptr::null_mut,
     sync::{
         OnceLock,
@@ -29,13 +27,16 @@ use soglia_abi::{
 use windows_core::{IUnknownImpl, Interface};
 
 use super::{
-    clr, door, has_failed, image,
-    object::{Object, class},
+    exit, image,
+    method::door,
     runtime_info,
-    runtimes::{self, LIBRARY, Runtime},
+    runtimes::{self, Runtime, loaded_in},
     wide,
 };
-use crate::boundary::fence;
+use crate::{
+    boundary::fence,
+    com::{Object, class},
+};
 
 /// Gives out the meta host.
 ///
@@ -130,44 +131,8 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
     }
 
     unsafe fn ExitProcess(&self, code: i32) -> HRESULT {
-        fence(hresult::E_FAIL, || exit(code))
+        fence(hresult::E_FAIL, || exit::exit(code))
     }
-}
-
-/// Ends the process, with the runtime's own farewell if it runs. Does not come back, unless the runtime refuses.
-pub fn exit(code: i32) -> HRESULT {
-    if let Some(clr) = clr::get().filter(|_| !has_failed()) {
-        type Exit = unsafe extern "system" fn(i32);
-        // SAFETY: the method takes an int. It does not return.
-        let exit =
-            unsafe { clr.function::<Exit>("System.Private.CoreLib", "System.Environment", "Exit") };
-        match exit {
-            // SAFETY: as above.
-            Ok(exit) => unsafe { exit(code) },
-            Err(why) => return why,
-        }
-    }
-    std::process::exit(code)
-}
-
-/// The runtimes that are loaded in a process: one or none. The handle is a process id, or one of the two that mean this process:
-/// null, and the -1 that `GetCurrentProcess` gives.
-pub fn loaded_in(process: HANDLE) -> Result<Vec<Runtime>, HRESULT> {
-    let id = process as isize;
-    if id == 0 || id == -1 || id == std::process::id() as isize {
-        return Ok(runtimes::loaded().into_iter().collect());
-    }
-    let maps = fs::read_to_string(format!("/proc/{id}/maps")).map_err(|_| hresult::E_HANDLE)?;
-    let mut files: Vec<PathBuf> = maps
-        .lines()
-        .filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])))
-        .filter(|path| path.ends_with(LIBRARY))
-        .collect();
-    files.dedup();
-    Ok(files
-        .iter()
-        .map(|path| runtimes::at(Path::new(path)))
-        .collect())
 }
 
 /// # Safety

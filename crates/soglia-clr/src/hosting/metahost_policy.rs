@@ -16,10 +16,11 @@ use soglia_abi::{
 use windows_core::IUnknownImpl;
 
 use super::{
-    answer, door, image,
-    object::{Object, class},
+    image,
+    method::{answer, door},
     runtime_info, runtimes, wide,
 };
+use crate::com::{Object, class};
 
 /// What may be added to the one policy there is. Of these, upgrading has a meaning here.
 const FLAGS: u32 = METAHOST_POLICY_APPLY_UPGRADE_POLICY.0

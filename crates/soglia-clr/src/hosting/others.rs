@@ -24,10 +24,11 @@ use soglia_abi::{
 use windows_core::IUnknownImpl;
 
 use super::{
-    clr, giving, managed, method,
-    object::{Object, class},
-    wide,
+    clr, managed,
+    method::{giving, method},
+    settings, wide,
 };
+use crate::com::{Object, class};
 
 /// With a reference for the caller.
 pub fn debug() -> *mut c_void {
@@ -214,7 +215,7 @@ impl ICLRDomainManager_Impl for Domain_Impl {
                 .collect();
             match properties {
                 Some(properties) => {
-                    clr::settings().properties.extend(properties);
+                    settings::settings().properties.extend(properties);
                     S_OK
                 }
                 None => E_INVALIDARG,

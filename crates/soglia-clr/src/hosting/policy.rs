@@ -21,11 +21,8 @@ use soglia_abi::{
     hresult::{E_INVALIDARG, E_NOTIMPL, S_OK},
 };
 
-use super::{
-    managed, method,
-    object::{Object, class},
-    runtime_host,
-};
+use super::{managed, method::method, starts};
+use crate::com::{Object, class};
 
 /// What .NET does, by operation.
 const BY_DEFAULT: [(EClrOperation, EPolicyAction); 3] = [
@@ -167,7 +164,7 @@ impl ICLRPolicyManager_Impl for Policy_Impl {
                 Decides::Host => {}
                 _ if !host => *decides = Decides::Runtime,
                 _ if self.major < HOST_DECIDES => return E_NOTIMPL,
-                _ if !runtime_host::is_started() => *decides = Decides::HostLater,
+                _ if !starts::is_started() => *decides = Decides::HostLater,
                 _ => match managed::keep_running() {
                     Ok(true) => *decides = Decides::Host,
                     Ok(false) => return E_NOTIMPL,

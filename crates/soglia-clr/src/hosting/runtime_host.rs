@@ -27,29 +27,19 @@ use soglia_dotnet::{OLDEST_MAJOR, full_path};
 use windows_core::Interface;
 
 use super::{
-    abort, answer,
-    clr::{self, Clr, DOMAIN},
-    control, events, giving, host, managed, method,
-    object::{Object, class},
-    policy, running, running_with_memory,
+    clr::{self, DOMAIN},
+    control, events, execution, host, hostfxr, managed,
+    method::{answer, giving, method, running, running_with_memory},
+    policy,
     runtimes::Runtime,
-    signals, wide,
+    settings, signals,
+    starts::{self, started},
+    wide,
 };
-
-/// Starts, of all hosts of the process, that are not stopped.
-static STARTS: AtomicU32 = AtomicU32::new(0);
-
-/// Whether the runtime has been started through this API, and not been stopped as often.
-pub fn is_started() -> bool {
-    STARTS.load(Acquire) > 0
-}
-
-/// The runtime, for what needs it running.
-pub fn started() -> Result<&'static Clr, HRESULT> {
-    clr::get()
-        .filter(|_| is_started())
-        .ok_or(hresult::HOST_E_CLRNOTAVAILABLE)
-}
+use crate::{
+    com::{Object, class},
+    host::task,
+};
 
 /// Gives out a host object for a runtime, which is not started by that.
 ///
@@ -88,14 +78,17 @@ impl RuntimeHost {
 impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     unsafe fn Start(&self) -> HRESULT {
         giving(|| {
-            if let Err(why) = clr::start(&self.runtime) {
+            if let Err(why) = clr::start(&self.runtime, host::wants_engine()) {
                 return why;
             }
-            STARTS.fetch_add(1, AcqRel);
+            starts::add();
             if self.starts.fetch_add(1, AcqRel) > 0 {
                 return hresult::S_FALSE;
             }
-            clr::started();
+            if let Some(variable) = hostfxr::only_for_its_start() {
+                // Where managed code cannot be called, it is seen there, and by the programs that are started from there.
+                let _ = managed::forget(variable);
+            }
             events::started();
             policy::started();
             hresult::S_OK
@@ -111,7 +104,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             if self.starts.fetch_update(AcqRel, Acquire, one_less).is_err() {
                 return hresult::HOST_E_CLRNOTAVAILABLE;
             }
-            if STARTS.fetch_sub(1, AcqRel) > 1 {
+            if starts::take_back() {
                 hresult::S_FALSE
             } else {
                 hresult::S_OK
@@ -195,7 +188,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             if class.is_null() || name.is_null() {
                 return hresult::E_POINTER;
             }
-            let inside = match abort::inside() {
+            let inside = match task::inside() {
                 Ok(inside) => inside,
                 Err(why) => return why,
             };
@@ -216,7 +209,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             drop(inside);
             // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
             unsafe {
-                match abort::controlled(|execution| {
+                match execution::controlled(|execution| {
                     managed::execute(path.as_ptr(), class, name, argument, execution)
                 }) {
                     Ok(value) => {
@@ -304,7 +297,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
             if clr::is_running() {
                 return hresult::HOST_E_INVALIDOPERATION;
             }
-            clr::settings().flags = Some(flags);
+            settings::settings().flags = Some(flags);
             hresult::S_OK
         })
     }
@@ -337,7 +330,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
             let Some(path) = (unsafe { absolute(assembly) }) else {
                 return hresult::E_POINTER;
             };
-            let _inside = match abort::inside() {
+            let _inside = match task::inside() {
                 Ok(inside) => inside,
                 Err(why) => return why,
             };

@@ -20,12 +20,13 @@ use soglia_dotnet::library::Library;
 use windows_core::Interface;
 
 use super::{
-    clr, door, exports, metahost,
-    object::{Object, class},
+    clr,
+    method::door,
     runtime_host,
     runtimes::{self, LIBRARY, Runtime},
-    wide,
+    settings, wide,
 };
+use crate::com::{Object, class};
 
 /// An object for a runtime.
 pub fn new(runtime: Runtime) -> ICLRRuntimeInfo {
@@ -67,6 +68,23 @@ pub unsafe fn interface(
     }
 }
 
+unsafe extern "system" {
+    fn GetCLRRuntimeHost();
+    fn CLRCreateInstance();
+    fn CorExitProcess();
+}
+
+/// The function that this library exports in the place of one of the runtime itself.
+fn named(name: &CStr) -> Option<*mut c_void> {
+    let function = match name.to_bytes() {
+        b"GetCLRRuntimeHost" => GetCLRRuntimeHost as *const (),
+        b"CLRCreateInstance" => CLRCreateInstance as *const (),
+        b"CorExitProcess" => CorExitProcess as *const (),
+        _ => return None,
+    };
+    Some(function.cast_mut().cast())
+}
+
 struct RuntimeInfo(Runtime);
 
 class!(
@@ -102,7 +120,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
             if loaded.is_null() {
                 return hresult::E_POINTER;
             }
-            match metahost::loaded_in(process) {
+            match runtimes::loaded_in(process) {
                 Ok(there) => {
                     let there = there.iter().any(|r| r.directory == self.0.directory);
                     // SAFETY: not null, and valid by COM's rules.
@@ -156,7 +174,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
             // SAFETY: a C string, by COM's rules.
             let name = unsafe { CStr::from_ptr(name) };
             // What this library stands in for comes from here.
-            let found = exports::named(name).or_else(|| {
+            let found = named(name).or_else(|| {
                 let library = Library::open(&self.0.directory.join(LIBRARY)).ok()?;
                 // SAFETY: any pointer type does: the address is passed on, not called.
                 unsafe { library.function::<*mut c_void>(name) }.ok()
@@ -199,7 +217,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
             }
             // SAFETY: zero-terminated or null, by COM's rules.
             let config = unsafe { wide::read(config) };
-            let mut settings = clr::settings();
+            let mut settings = settings::settings();
             settings.flags = Some(flags);
             settings.config = config.filter(|path| !path.is_empty()).map(Into::into);
             hresult::S_OK
@@ -213,7 +231,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
         length: *mut u32,
     ) -> HRESULT {
         door(|| {
-            let settings = clr::settings().clone();
+            let settings = settings::settings().clone();
             // SAFETY: the caller's pointers, checked for null, and valid by COM's rules.
             unsafe {
                 if !flags.is_null() {

@@ -2,10 +2,14 @@
 //!
 //! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one runtime at most.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use semver::Version;
+use soglia_abi::{HRESULT, hosting::types::HANDLE, hresult};
 use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, process_env};
 
 use crate::objects;
@@ -156,6 +160,23 @@ fn best(installed: Vec<Runtime>, fits: impl Fn(&Version) -> bool) -> Option<Runt
         .into_iter()
         .filter(|r| r.version.as_ref().is_some_and(&fits))
         .max_by_key(|r| r.version.clone().map(|v| (v.pre.is_empty(), v)))
+}
+
+/// The runtimes that are loaded in a process: one or none. The handle is a process id, or one of the two that mean this process:
+/// null, and the -1 that `GetCurrentProcess` gives.
+pub fn loaded_in(process: HANDLE) -> Result<Vec<Runtime>, HRESULT> {
+    let id = process as isize;
+    if id == 0 || id == -1 || id == std::process::id() as isize {
+        return Ok(loaded().into_iter().collect());
+    }
+    let maps = fs::read_to_string(format!("/proc/{id}/maps")).map_err(|_| hresult::E_HANDLE)?;
+    let mut files: Vec<PathBuf> = maps
+        .lines()
+        .filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])))
+        .filter(|path| path.ends_with(LIBRARY))
+        .collect();
+    files.dedup();
+    Ok(files.iter().map(|path| at(Path::new(path))).collect())
 }
 
 #[cfg(test)]

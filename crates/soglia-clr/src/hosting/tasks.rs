@@ -9,7 +9,7 @@ use std::{
     ptr::null_mut,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -29,17 +29,19 @@ use soglia_abi::{
 };
 
 use super::{
-    abort::Abort,
-    answer,
     clr::{Clr, DOMAIN},
-    giving, host, managed, method,
-    object::{Held, Object, class},
-    runtime_host::started,
+    managed,
+    method::{answer, giving, method},
     signals,
+    starts::started,
 };
 use crate::{
+    com::{Held, Object, class},
+    host::{
+        managers,
+        task::{self, State, here},
+    },
     notify::occasions::{by_host, critical_regions},
-    tls::thread_pointer,
 };
 
 /// The task manager, with a reference for the caller.
@@ -58,31 +60,12 @@ fn own_number() -> u64 {
     OWN.get()
 }
 
-/// What others ask about a task, or want of it. Lives as long as the task's object.
-pub struct State {
-    /// Its thread's number.
-    thread: u64,
-    kind: ETaskType,
-    /// The host's number for it.
-    identifier: AtomicU64,
-    /// In managed code, as far as crossings are told.
-    in_managed: AtomicBool,
-    /// `YieldTask`, not yet done.
-    shall_yield: AtomicBool,
-    /// Critical regions that the thread is in, if they are counted.
-    regions: Option<Arc<AtomicU32>>,
-    /// What aborts it.
-    pub abort: Arc<Abort>,
-}
-
-thread_pointer!(state, "soglia_clr_task", State);
-
 /// The object of a thread, and its state for as long as the thread lives.
 struct Own(Held<Task>);
 
 impl Drop for Own {
     fn drop(&mut self) {
-        state::set(null_mut());
+        task::keep(null_mut());
     }
 }
 
@@ -90,32 +73,10 @@ thread_local! {
     static CURRENT: RefCell<Option<Own>> = const { RefCell::new(None) };
 }
 
-/// The state of the calling thread, if it has an `ICLRTask`. Two loads.
-#[inline]
-pub fn here() -> Option<&'static State> {
-    // SAFETY: null, or of the object in CURRENT, which is held until `Own` is dropped. Nothing of ours on this thread uses a state after that.
-    unsafe { state::get().as_ref() }
-}
-
 /// The same, and makes the `ICLRTask` if the runtime knows the thread.
 pub fn make() -> Option<&'static State> {
     current();
     here()
-}
-
-/// The calling thread goes into managed code (true), or out of it.
-#[inline]
-pub fn runs_managed(managed: bool) {
-    if let Some(task) = here() {
-        task.in_managed.store(managed, Relaxed);
-    }
-}
-
-/// Whether the calling thread is to give up its processor, as somebody has asked by `YieldTask`. Says so once.
-#[inline]
-pub fn shall_yield() -> bool {
-    here()
-        .is_some_and(|task| task.shall_yield.load(Relaxed) && task.shall_yield.swap(false, Relaxed))
 }
 
 /// The calling thread's `ICLRTask2`, lent; null if the runtime does not know the thread, or the thread is all but gone.
@@ -129,7 +90,7 @@ pub fn current() -> *mut c_void {
         current
             .get_or_insert_with(|| {
                 let task = Object::held(Task::of_this_thread());
-                state::set(std::ptr::from_ref(&task.0).cast_mut());
+                task::keep(std::ptr::from_ref(&task.0).cast_mut());
                 Own(task)
             })
             .0
@@ -333,7 +294,7 @@ impl ICLRTask_Impl for Task_Impl {
             if needs.is_null() {
                 return E_POINTER;
             }
-            if host::task_manager().is_none() {
+            if managers::task_manager().is_none() {
                 return E_NOTIMPL;
             }
             let task = &self.0;
@@ -349,7 +310,7 @@ impl ICLRTask_Impl for Task_Impl {
             if self.is_own() {
                 return HOST_E_INVALIDOPERATION;
             }
-            if host::task_manager().is_none() {
+            if managers::task_manager().is_none() {
                 return E_NOTIMPL;
             }
             if self.0.shall_yield.swap(true, Relaxed) {

@@ -9,7 +9,7 @@ use std::sync::atomic::{
 use soglia_abi::BOOL;
 
 use crate::{
-    hosting::{self, heed},
+    host::{failure::heed, managers},
     objects::{self, Epoch},
 };
 
@@ -68,7 +68,7 @@ pub(super) fn wants(target: usize) -> bool {
 /// Asks the host.
 #[cold]
 pub(super) fn ask(target: usize) -> bool {
-    let Some(manager) = hosting::task_manager() else {
+    let Some(manager) = managers::task_manager() else {
         return false;
     };
     let mut needs = BOOL(0);

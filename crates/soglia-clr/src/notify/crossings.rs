@@ -7,7 +7,7 @@ use soglia_abi::{
 };
 
 use super::thread;
-use crate::hosting::{self, abort, heed, suspension};
+use crate::host::{failure::heed, managers, suspension, task};
 
 /// What the beginning of a crossing answers, for its end. Below 0: an HRESULT, and there will be no end.
 pub type Answer = i32;
@@ -20,13 +20,13 @@ pub const QUIET: Answer = 2;
 
 /// Whether somebody is told. The same for as long as the runtime runs.
 pub fn on() -> bool {
-    hosting::task_manager().is_some()
+    managers::task_manager().is_some()
 }
 
 /// Managed code is about to call the native function at `target`. In preemptive mode.
 #[inline]
 pub(super) fn leave(target: usize) -> Answer {
-    let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
+    let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
         return UNTOLD;
     };
     match thread.has_task() {
@@ -34,7 +34,7 @@ pub(super) fn leave(target: usize) -> Answer {
         Ok(false) => return UNTOLD,
         Err(why) => return why.0,
     }
-    if abort::throws() {
+    if task::throws() {
         return COR_E_THREADABORTED.0;
     }
     give_way(manager);
@@ -44,14 +44,14 @@ pub(super) fn leave(target: usize) -> Answer {
         return answer.0;
     }
     thread.began();
-    hosting::runs_managed(false);
+    task::runs_managed(false);
     TOLD
 }
 
 /// The native function is back. Answers what shall be thrown, or a success. In preemptive mode.
 #[inline]
 pub(super) fn enter(answer: Answer) -> HRESULT {
-    let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
+    let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
         return S_OK;
     };
     if answer != TOLD {
@@ -69,7 +69,7 @@ pub(super) fn enter(answer: Answer) -> HRESULT {
 pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
     match enter(answer) {
         // A callback has met that abort already.
-        S_OK | COR_E_THREADABORTED if answer == TOLD && abort::throws() => COR_E_THREADABORTED,
+        S_OK | COR_E_THREADABORTED if answer == TOLD && task::throws() => COR_E_THREADABORTED,
         other => other,
     }
 }
@@ -77,11 +77,11 @@ pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
 /// Native code is about to call managed code. In preemptive mode, or on a thread that the runtime does not know yet.
 #[inline]
 pub(super) fn reverse_enter() -> Answer {
-    let (Some(manager), Some(thread)) = (hosting::task_manager(), thread::current()) else {
+    let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
         return UNTOLD;
     };
     let has_task = thread.has_task();
-    let entered = abort::enter_managed();
+    let entered = task::enter_managed();
     let answer = match (has_task, &entered) {
         (_, Err(aborted)) => *aborted,
         // SAFETY: as in `leave`.
@@ -94,7 +94,7 @@ pub(super) fn reverse_enter() -> Answer {
         return TOLD;
     }
     if entered.is_ok() {
-        abort::leave_managed();
+        task::leave_managed();
     }
     // A success that refuses has no exception of its own.
     let why = if answer.is_err() {
@@ -110,21 +110,21 @@ pub(super) fn reverse_enter() -> Answer {
 #[inline]
 pub(super) fn reverse_leave(answer: Answer) {
     if answer == TOLD
-        && let Some(manager) = hosting::task_manager()
+        && let Some(manager) = managers::task_manager()
     {
         give_way(manager);
         // SAFETY: as in `leave`.
         let _ = heed(unsafe { manager.ReverseLeaveRuntime() });
-        hosting::runs_managed(false);
+        task::runs_managed(false);
     }
     // What was held back meanwhile may happen now.
-    abort::leave_managed();
+    task::leave_managed();
 }
 
 /// The host has let the thread into managed code.
 #[inline]
 fn into_managed(manager: &IHostTaskManager) {
-    hosting::runs_managed(true);
+    task::runs_managed(true);
     give_way(manager);
     suspension::about_to_enter_managed();
 }
@@ -132,7 +132,7 @@ fn into_managed(manager: &IHostTaskManager) {
 /// Does what `ICLRTask::YieldTask` has asked for, if it has. For the host, the thread is in managed code.
 #[inline]
 fn give_way(manager: &IHostTaskManager) {
-    if hosting::shall_yield() {
+    if task::shall_yield() {
         // SAFETY: as in `leave`. Whether another task has run does not matter.
         let _ = heed(unsafe { manager.SwitchToTask(0) });
     }

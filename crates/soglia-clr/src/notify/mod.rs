@@ -31,4 +31,4 @@ mod says;
 mod thread;
 
 pub use crossings::on;
-pub use thread::{delays_abort, start};
+pub use thread::start;

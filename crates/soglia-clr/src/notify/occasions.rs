@@ -31,7 +31,8 @@ use super::thread::{self, Known, Thread};
 use crate::{
     boundary::keeping_errno,
     clerk,
-    hosting::{self, heed, slots},
+    host::{failure::heed, managers},
+    slots,
 };
 
 /// What is asked, and where the asker finds the answer. Only what the question needs is filled in.
@@ -80,7 +81,7 @@ const HIGHEST: isize = 4;
 
 /// The host, and what is known of the running thread.
 fn here() -> Option<(&'static IHostTaskManager, &'static Thread)> {
-    Some((hosting::task_manager()?, thread::current()?))
+    Some((managers::task_manager()?, thread::current()?))
 }
 
 /// The same of a thread that has a task.

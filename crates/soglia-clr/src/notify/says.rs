@@ -1,6 +1,5 @@
 //! What the exception says that a refused crossing throws. .NET has no texts for most of what a host answers.
 
-use crate::calls;
 use std::{
     cell::RefCell,
     ffi::{CStr, c_char},
@@ -10,7 +9,7 @@ use std::{
 use soglia_abi::{HRESULT, hresult::*};
 use soglia_core::trace::log::TargetNames;
 
-use crate::{boundary::fence, hosting::slots};
+use crate::{boundary::fence, calls, slots};
 
 /// What a refused P/Invoke throws: `LIBRARY!ENTRY` by its id. A zero-terminated text of 16 bits a character, which is there until the thread
 /// asks again; null if there is none.

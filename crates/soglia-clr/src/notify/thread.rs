@@ -7,7 +7,7 @@
 
 use std::{
     cell::{Cell, OnceCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::c_void,
     mem::ManuallyDrop,
     ptr::null_mut,
@@ -17,12 +17,14 @@ use std::{
     },
 };
 
+use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK, ids::ThreadId};
+
 use crate::{
     boundary, clerk, engine,
-    hosting::{self, heed},
+    host::{failure::heed, fenced, managers, task},
+    slots, threads,
     tls::{self, AtEnd, thread_pointer},
 };
-use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK, ids::ThreadId};
 
 thread_pointer!(local, "soglia_told", Thread);
 
@@ -59,7 +61,7 @@ impl Drop for Known {
         // SAFETY: never used again.
         let task = unsafe { ManuallyDrop::take(&mut self.task) };
         // SAFETY: made by `stand_in`, and lent only.
-        unsafe { hosting::release(task) };
+        unsafe { fenced::release(task) };
     }
 }
 
@@ -69,20 +71,6 @@ pub(super) fn known(id: usize) -> Option<Arc<Known>> {
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&id).cloned()
     })
-}
-
-/// Threads that must not be aborted, by the operating system's number.
-static DELAYING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// Whether this thread, by the operating system's number, is in a region that delays its abort, to which the host has agreed.
-pub fn delays_abort(os_thread: u32) -> bool {
-    let delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
-    delaying.contains(&os_thread)
-}
-
-fn forget_delay(os_thread: u32) {
-    let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
-    delaying.remove(&os_thread);
 }
 
 /// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
@@ -133,7 +121,7 @@ fn make() -> Option<&'static Thread> {
     }
     boundary::fence(None, || {
         // Of an earlier thread with this number, which has died without its end.
-        forget_delay(tls::os_thread());
+        threads::delay_abort(tls::os_thread(), false);
         let thread = Box::into_raw(Box::new(Thread {
             known: OnceCell::new(),
             paired: Cell::new(false),
@@ -178,13 +166,7 @@ impl Thread {
     pub(super) fn delay_abort(&self, delays: bool) -> bool {
         let before = self.delays.replace(delays);
         if before != delays {
-            let os_thread = tls::os_thread();
-            if delays {
-                let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
-                delaying.insert(os_thread);
-            } else {
-                forget_delay(os_thread);
-            }
+            threads::delay_abort(tls::os_thread(), delays);
         }
         before
     }
@@ -265,16 +247,16 @@ impl Thread {
         let Some(known) = self.known.get().or_else(|| self.task_of_host()) else {
             return Ok(false);
         };
-        if hosting::slots::alone() {
+        if slots::alone() {
             self.paired.set(true);
             return Ok(true);
         }
-        let of_clr = boundary::fence(null_mut(), hosting::task_of_this_thread);
+        let of_clr = boundary::fence(null_mut(), task::of_clr);
         if of_clr.is_null() {
             // The runtime is not up, or down again: the next crossing tries once more.
             return Ok(true);
         }
-        // Lent: it outlives its thread for a while, for hosts that do not count (`hosting::object`).
+        // Lent: it outlives its thread for a while, for hosts that do not count (`com`).
         // SAFETY: both are live tasks.
         heed(unsafe { known.task().SetCLRTask(of_clr) })
             .ok()
@@ -287,14 +269,14 @@ impl Thread {
     fn task_of_host(&self) -> Option<&Arc<Known>> {
         let mut task = null_mut();
         // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a task counts.
-        let _ = heed(unsafe { hosting::task_manager()?.GetCurrentTask(&raw mut task) });
+        let _ = heed(unsafe { managers::task_manager()?.GetCurrentTask(&raw mut task) });
         if task.is_null() {
             return None;
         }
         boundary::fence((), || {
             let known = Known {
                 // SAFETY: a task, with a reference for us, until the last of those who have this is gone.
-                task: ManuallyDrop::new(unsafe { hosting::stand_in(task) }),
+                task: ManuallyDrop::new(unsafe { fenced::stand_in(task) }),
                 interrupted: AtomicBool::new(true),
                 waits: AtomicBool::new(false),
             };

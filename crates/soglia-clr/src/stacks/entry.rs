@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use super::Walked;
+use super::walked::Walked;
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(

@@ -27,7 +27,7 @@ use soglia_abi::{
 };
 use windows_core::{BOOL, Interface};
 
-use super::Walked;
+use super::walked::Walked;
 use crate::engine::Engine;
 
 /// Frames in a row that are unwound.

@@ -28,10 +28,11 @@ use crate::{
     engine::{self, Engine, SLOW_TICKS},
     hosting, judge, life, notify, objects,
     policy::Rules,
-    tail_calls, threads, variables, version,
+    slots, tail_calls, threads, variables, version,
 };
-pub use declined::Declined;
 use environment::{bound, claim, command_line, deadlines, identity};
+
+pub use declined::Declined;
 pub use source::EVENTS;
 
 /// Transitions of older runtimes were never tried.
@@ -94,7 +95,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     })?;
     let recording: &'static Recording = Box::leak(Box::new(recording));
     if let Some(bound) = bound {
-        hosting::slots::put_in_front(bound);
+        slots::put_in_front(bound);
     }
     let info2 = info.cast::<ICorProfilerInfo2>().map_err(|e| e.code())?;
     let hosted = || {
@@ -173,7 +174,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         }
         tail_calls::start();
     }
-    hosting::slots::write_down();
+    slots::write_down();
     let deadlines_kill = deadlines.iter().any(|d| d.action == Action::Kill);
     if !deadlines.is_empty() {
         let tell = |record| {

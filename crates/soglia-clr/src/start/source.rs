@@ -13,7 +13,7 @@ use soglia_abi::profiler::{
 };
 use windows_core::{HRESULT, Interface};
 
-use crate::{engine::Source, hosting};
+use crate::{engine::Source, host::suspension, slots};
 
 /// Inlining is off because a P/Invoke whose caller is inlined is compiled into the caller's caller and not told there.
 pub const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
@@ -38,7 +38,7 @@ const fn events_of(source: Source) -> u32 {
 pub fn tell(info: &ICorProfilerInfo, source: Source) -> HRESULT {
     // SAFETY: by the contract; both take numbers.
     unsafe {
-        match hosting::suspension::events() {
+        match suspension::events(slots::any()) {
             (0, 0) => info.SetEventMask(events_of(source)),
             (low, high) => match info.cast::<ICorProfilerInfo5>() {
                 Ok(info) => info.SetEventMask2(events_of(source) | low, high),

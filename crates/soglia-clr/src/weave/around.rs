@@ -5,9 +5,6 @@
 //! method `C$body` with the body of `C`, beside it; `C` gets a body that calls it between the hooks. All tokens stay what they
 //! were, so nobody who calls has to change.
 
-use super::weaver::{
-    AGGRESSIVE_INLINING, CallToWeave, How, Manner, NO_INLINING, PRESERVE_SIG, Weaver,
-};
 use std::collections::HashSet;
 
 use soglia_abi::{
@@ -25,6 +22,7 @@ use super::{
     added,
     emit::{GLOBAL, NewMethod},
     pointers,
+    weaver::{AGGRESSIVE_INLINING, CallToWeave, How, Manner, NO_INLINING, PRESERVE_SIG, Weaver},
 };
 use crate::{
     engine::Engine,

@@ -4,7 +4,6 @@
 //! (`AGGRESSIVE_INLINING`) are left out of stack traces by .NET, inlined or not: all of ours but P/Invokes are such. A P/Invoke is the
 //! innermost frame of the exceptions that its call ends by, and has the name of the program's own in its name.
 
-use super::trimmed;
 use std::collections::HashMap;
 
 use soglia_abi::{
@@ -21,7 +20,7 @@ use soglia_core::policy::Destination;
 use soglia_il::sig;
 use windows_core::Interface;
 
-use super::added;
+use super::{added, trimmed};
 use crate::{
     engine::Engine,
     metadata::before::{

@@ -24,7 +24,6 @@
 //!   }
 //! ```
 
-use crate::source::link;
 use std::{collections::HashSet, mem::offset_of};
 
 use soglia_abi::{
@@ -39,7 +38,7 @@ use crate::{
     engine::Engine,
     judge::{self, MARK, MASK, Thrown},
     policy,
-    source::link::Link,
+    source::link::{self, Link},
 };
 
 const THIS: u8 = 0x20;

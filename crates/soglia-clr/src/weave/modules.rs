@@ -1,7 +1,5 @@
 //! Which modules and methods are woven, and what became of them.
 
-use super::weaver::CallToWeave;
-use crate::source::link;
 use std::{collections::HashSet, sync::OnceLock};
 
 use soglia_abi::ids::ModuleId;
@@ -16,6 +14,7 @@ use super::{
     done::{self, Woven, remember, trust_no_instances},
     loaded::{Loaded, MODULE_DYNAMIC, MODULE_RESOURCE},
     patch, traces,
+    weaver::CallToWeave,
 };
 use crate::{
     calls::{self, add},
@@ -25,6 +24,7 @@ use crate::{
     metadata::Scope,
     names::{describe_method, function_pointer, is_of_framework},
     required,
+    source::link,
 };
 
 /// A module was loaded: weaves around what crosses in it.

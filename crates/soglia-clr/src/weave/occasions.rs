@@ -36,9 +36,9 @@ use super::{
     emit::{Emitter, NewMethod},
 };
 use crate::{
-    hosting::slots,
     metadata::before::{Before, Error},
     notify::occasions::{self, LOOK, NOT_DONE, Words},
+    slots,
 };
 
 const THREAD: &str = "System.Threading.Thread";

@@ -10,7 +10,7 @@ use soglia_core::{
 use soglia_il::r2r;
 
 use super::{corelib::CoreLib, delegates, emit::Emitter, hidden, judged, occasions, traces, turns};
-use crate::{engine::Engine, hosting::slots, metadata::Scope, required};
+use crate::{engine::Engine, metadata::Scope, required, slots};
 
 /// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
 pub(super) fn patch(

@@ -1,6 +1,5 @@
 //! What is put in the place of a call, or in front of it, by a policy.
 
-use crate::source::link;
 use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPinvokeImpl, mdPublic, mdStatic, pmNoMangle},
@@ -18,7 +17,11 @@ use super::{
 use crate::{
     metadata::before::{self, Before, Error, has_attribute, wide},
     policy::Throw,
-    source::{gate, link::JudgedImport, woven},
+    source::{
+        gate,
+        link::{self, JudgedImport},
+        woven,
+    },
 };
 
 const CHAR: u8 = 0x03;

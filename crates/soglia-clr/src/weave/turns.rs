@@ -1,5 +1,5 @@
 //! Methods of CoreLib in which a thread looks for what others do, and would look again: where slots are bounded
-//! ([`crate::hosting::slots`]), they let those go first who wait for a slot.
+//! ([`crate::slots`]), they let those go first who wait for a slot.
 //!
 //! ```text
 //!   bool Monitor.TryEnter(object o) {
@@ -17,7 +17,7 @@ use super::{
     corelib::CoreLib,
     occasions::{Done, tell},
 };
-use crate::{hosting::slots, notify::occasions};
+use crate::{notify::occasions, slots};
 
 /// All methods of that name that take something, or nothing: as many as there are. Not every version has each class.
 const METHODS: [(&str, &str); 7] = [

@@ -1,6 +1,5 @@
 //! What all hooks do: find the task and the slot of a call, open a layer, close it.
 
-use crate::calls;
 use std::sync::atomic::Ordering::Relaxed;
 
 use soglia_core::{
@@ -15,12 +14,12 @@ use soglia_core::{
     },
 };
 
-use crate::source::returned::look_into;
 use crate::{
-    boundary, deadline,
+    boundary, calls, deadline,
     engine::{self, Engine, GENERATION, SHUT_DOWN, era_at},
     known::targets::Found,
     objects::{self, Epoch},
+    source::returned::look_into,
     stacks, threads,
 };
 

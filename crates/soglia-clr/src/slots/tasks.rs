@@ -5,8 +5,8 @@ use std::{cell::RefCell, sync::Arc};
 use soglia_abi::{HRESULT, hresult::S_OK};
 use soglia_core::admission::{Holder, Thread};
 
-use super::Slots;
-use crate::threads::is_of_the_runtime;
+use super::table::Slots;
+use crate::{boundary::fence, threads::is_of_the_runtime};
 
 /// The thread's task of one manager.
 struct Held {
@@ -68,4 +68,14 @@ fn task() -> Holder {
         return Holder::exempt();
     }
     Holder::new(Thread::current())
+}
+
+/// The calling thread has nothing to do but to look for what others do: its slots go to those who wait.
+pub fn give_way() {
+    fence((), || all(|slots, task| _ = slots.give_way(task)));
+}
+
+/// The calling thread has slept, by .NET.
+pub fn slept() {
+    fence((), || all(Slots::wake));
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use soglia_abi::hosting::own::SogliaSlotFigures;
 use soglia_core::{admission::Bound, trace::log::Record};
 
-use super::{Slots, all};
+use super::table::{Slots, all};
 use crate::engine;
 
 /// Those whose figures go into the recording.

@@ -11,7 +11,7 @@
 //!   caller <────────────────────────────────────────────────────────── E_FAIL
 //! ```
 //!
-//! A method that throws has answered `E_FAIL`, with all that this means (see [`super::heed`]). What ends a thread, `pthread_exit` and cancellation,
+//! A method that throws has answered `E_FAIL`, with all that this means (see [`super::failure::heed`]). What ends a thread, `pthread_exit` and cancellation,
 //! unwinds too and is let pass.
 //!
 //! The stand-in has the methods of any interface, and takes what is passed in registers: six words, `this` among them. No interface of a host's that

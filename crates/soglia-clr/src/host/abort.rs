@@ -30,8 +30,8 @@ use soglia_abi::{
     hresult::{COR_E_THREADABORTED, E_NOTIMPL, E_UNEXPECTED},
 };
 
-use super::{events, host, managed, tasks};
-use crate::{clerk, notify::occasions};
+use super::managers;
+use crate::clerk;
 
 /// The task runs something that can be aborted.
 const CONTROLLED: u64 = 1 << 63;
@@ -49,42 +49,27 @@ const INSIDE: u64 = PREVENTED - 1;
 const LOOKS: Duration = Duration::from_millis(5);
 
 /// Something that can be aborted, as managed code knows it.
-struct Execution {
-    handle: isize,
-    /// The CLR's number of its thread.
-    thread: usize,
-}
-
-impl Execution {
+pub trait Execution: Send + Sync {
     /// Whether its thread waits, by .NET or by its host.
-    fn waits(&self) -> Result<bool, HRESULT> {
-        Ok(managed::waits(self.handle)? || occasions::waits(self.thread))
-    }
+    ///
+    /// # Errors
+    /// Why managed code cannot be asked.
+    fn waits(&self) -> Result<bool, HRESULT>;
 
     /// Ends a wait of its thread, unless it is over; then the host hears of that.
-    fn interrupt(&self) {
-        if managed::interrupt(self.handle) == Ok(true) {
-            occasions::interrupted(self.thread);
-        }
-    }
-}
-
-impl Drop for Execution {
-    fn drop(&mut self) {
-        managed::forget_execution(self.handle);
-    }
+    fn interrupt(&self);
 }
 
 /// What runs now.
 #[derive(Default)]
 struct Current {
-    execution: Option<Arc<Execution>>,
+    execution: Option<Arc<dyn Execution>>,
     /// There is a thread that ends its waits while it is due.
     wakes: bool,
 }
 
 impl Current {
-    fn is(&self, execution: &Arc<Execution>) -> bool {
+    fn is(&self, execution: &Arc<dyn Execution>) -> bool {
         let own = self.execution.as_ref();
         own.is_some_and(|own| Arc::ptr_eq(own, execution))
     }
@@ -133,8 +118,8 @@ impl Abort {
             let attended = std::mem::replace(&mut current.wakes, true);
             current.execution.clone().filter(|_| !attended)
         };
-        if host::policy_manager().is_some() {
-            clerk::thread_for_others(|| events::takes_action(OPR_ThreadAbort, eAbortThread));
+        if managers::policy_manager().is_some() {
+            clerk::thread_for_others(|| managers::takes_action(OPR_ThreadAbort, eAbortThread));
         }
         if let Some(execution) = unattended {
             let (abort, own) = (self.clone(), execution.clone());
@@ -146,7 +131,7 @@ impl Abort {
     }
 
     /// On a thread of its own: ends a wait of the task, unless a crossing has thrown before.
-    fn wake(&self, execution: &Arc<Execution>) {
+    fn wake(&self, execution: &Arc<dyn Execution>) {
         while self.shall_wake(execution, false) {
             match execution.waits() {
                 Ok(true) => {
@@ -163,7 +148,7 @@ impl Abort {
 
     /// Whether an abort of this is due. The thread that asks is done with it if not, or if it is the
     /// one to `take` it now.
-    fn shall_wake(&self, execution: &Arc<Execution>, take: bool) -> bool {
+    fn shall_wake(&self, execution: &Arc<dyn Execution>, take: bool) -> bool {
         let mut current = self.current();
         if !current.is(execution) {
             return false;
@@ -173,7 +158,7 @@ impl Abort {
         due
     }
 
-    fn stop_waking(&self, execution: &Arc<Execution>) {
+    fn stop_waking(&self, execution: &Arc<dyn Execution>) {
         let mut current = self.current();
         if current.is(execution) {
             current.wakes = false;
@@ -181,13 +166,13 @@ impl Abort {
     }
 
     #[inline]
-    fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         self.state.load(Relaxed) & DUE != 0
     }
 
     /// Whether it is the caller who has to throw now.
     #[cold]
-    fn take(&self) -> bool {
+    pub(super) fn take(&self) -> bool {
         let due = |state: u64| (state & DUE != 0).then_some(state & !(ASKED | DUE));
         self.state.fetch_update(AcqRel, Acquire, due).is_ok()
     }
@@ -200,7 +185,7 @@ impl Abort {
     }
 
     /// On the task's thread, as the others from here on: something begins that can be aborted. Answers what [`end`](Self::end) wants.
-    fn begin(&self, execution: Arc<Execution>) -> u64 {
+    pub fn begin(&self, execution: Arc<dyn Execution>) -> u64 {
         let mut current = self.current();
         *current = Current {
             execution: Some(execution),
@@ -212,7 +197,7 @@ impl Abort {
     }
 
     /// It has ended.
-    fn end(&self, inside: u64) {
+    pub fn end(&self, inside: u64) {
         let mut current = self.current();
         let outer = |state: u64| Some(state & PREVENTIONS | inside);
         let _ = self.state.fetch_update(AcqRel, Acquire, outer);
@@ -220,13 +205,13 @@ impl Abort {
         *current = Current::default();
     }
 
-    fn enter(&self) -> Result<(), HRESULT> {
+    pub(super) fn enter(&self) -> Result<(), HRESULT> {
         let one_more = |state: u64| (state & DUE == 0).then_some(state + 1);
         let entered = self.state.fetch_update(AcqRel, Acquire, one_more);
         entered.map(drop).map_err(|_| COR_E_THREADABORTED)
     }
 
-    fn leave(self: &Arc<Self>) {
+    pub(super) fn leave(self: &Arc<Self>) {
         // What began before the thread had a task was not counted.
         let one_less = |state: u64| (state & INSIDE != 0).then(|| state - 1);
         if let Ok(before) = self.state.fetch_update(AcqRel, Acquire, one_less) {
@@ -250,81 +235,7 @@ impl Abort {
         Ok(())
     }
 
-    fn is_controlled(&self) -> bool {
+    pub fn is_controlled(&self) -> bool {
         self.state.load(Acquire) & CONTROLLED != 0
-    }
-}
-
-/// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its host is told of crossings.
-///
-/// # Errors
-/// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.
-pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Result<T, HRESULT> {
-    if host::task_manager().is_none() {
-        return managed(0);
-    }
-    if tasks::here().is_some_and(|task| task.abort.is_controlled()) {
-        // The outer one is what can be aborted.
-        let _inside = inside()?;
-        return in_managed(|| managed(0));
-    }
-    let execution = Arc::new(Execution {
-        handle: managed::begin()?,
-        thread: occasions::number(),
-    });
-    let Some(task) = tasks::make() else {
-        return in_managed(|| managed(0));
-    };
-    let before = task.abort.begin(execution.clone());
-    let result = in_managed(|| managed(execution.handle));
-    task.abort.end(before);
-    managed::end(execution.handle);
-    result
-}
-
-fn in_managed<T>(managed: impl FnOnce() -> T) -> T {
-    tasks::runs_managed(true);
-    let result = managed();
-    tasks::runs_managed(false);
-    result
-}
-
-/// Whether the crossing that the calling thread makes has to throw `COR_E_THREADABORTED`: out of managed code (before anything was told), or back into it.
-#[inline]
-pub fn throws() -> bool {
-    tasks::here().is_some_and(|task| task.abort.is_due() && task.abort.take())
-}
-
-/// Managed code that native code has called, for as long as this lives.
-pub struct Inside(());
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        leave_managed();
-    }
-}
-
-/// To be held where native code calls managed code on this thread.
-///
-/// # Errors
-/// `COR_E_THREADABORTED` if an abort of the thread is due: it would be thrown into native code.
-pub fn inside() -> Result<Inside, HRESULT> {
-    enter_managed().map(Inside)
-}
-
-/// To be called before native code calls managed code on this thread. Without errors there has to be a [`leave_managed`] after it.
-///
-/// # Errors
-/// As for [`inside`].
-#[inline]
-pub fn enter_managed() -> Result<(), HRESULT> {
-    tasks::here().map_or(Ok(()), |task| task.abort.enter())
-}
-
-/// And after it has returned.
-#[inline]
-pub fn leave_managed() {
-    if let Some(task) = tasks::here() {
-        task.abort.leave();
     }
 }

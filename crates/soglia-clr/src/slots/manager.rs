@@ -1,29 +1,20 @@
-//! soglia's own task manager: at most so many tasks run managed code at a time ([`soglia_core::admission`]).
+//! The task manager that gives out slots.
 //!
 //! It is an `IHostTaskManager` like a host's. A host may make one and give it out, with its own behind it; `soglia run --slots` puts one in front of
 //! whatever there is. What one is asked that has nothing to do with slots, it passes on.
-
-mod figures;
-mod threads;
 
 use std::{
     ffi::c_void,
     num::NonZeroU16,
     ptr::null_mut,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
-        host_task::{
-            IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl,
-            IHostTaskManager_Vtbl,
-        },
+        host_task::{IHostTask, IHostTaskManager, IHostTaskManager_Impl, IHostTaskManager_Vtbl},
         own::{ISogliaSlots, ISogliaSlots_Impl, ISogliaSlots_Vtbl, SogliaSlotFigures},
         types::{INFINITE, LPTHREAD_START_ROUTINE},
     },
@@ -32,74 +23,27 @@ use soglia_abi::{
         HOST_E_NOT_OWNER, HOST_E_TIMEOUT, S_OK,
     },
 };
-use soglia_core::admission::{self, Bound, Doing, Holder, Refusal, Thread};
-use windows_core::{ComObject, IUnknown, Interface, implement};
+use soglia_core::admission::{Bound, Holder, Refusal};
+use windows_core::{ComObject, IUnknown, Interface};
 
 use super::{
-    fenced::{release, stand_in},
-    host,
-    object::{Object, class},
-    suspension,
+    figures,
+    plain_task::PlainTask,
+    table::{ALONE, Slots, new_slots},
+    tasks,
 };
-use crate::boundary::fence;
-
-pub use figures::{shut_down, write_down};
-pub use soglia_core::admission::waiting;
-
-/// Slots, and who knows what threads do.
-type Slots = admission::Slots<fn(Thread) -> Doing>;
-
-/// Those of all managers that there are.
-static ALL: Mutex<Vec<Weak<Slots>>> = Mutex::new(Vec::new());
-
-/// The manager in front stands for itself: there is no host behind it.
-static ALONE: AtomicBool = AtomicBool::new(false);
-
-fn all() -> Vec<Arc<Slots>> {
-    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|slots| slots.strong_count() > 0);
-    all.iter().filter_map(Weak::upgrade).collect()
-}
-
-/// Whether there are any. They need to know when threads are suspended.
-pub fn any() -> bool {
-    !all().is_empty()
-}
-
-/// Whether tasks are soglia's own, so that there is nobody to pair them with the CLR's.
-pub fn alone() -> bool {
-    ALONE.load(Relaxed)
-}
-
-/// Threads that wait for the collector sleep too, and will run managed code as soon as they are let.
-fn look_at(thread: Thread) -> Doing {
-    match admission::look_at(thread) {
-        Doing::Sleeps(_) if suspension::is_on() => Doing::Runs,
-        doing => doing,
-    }
-}
-
-/// The calling thread has nothing to do but to look for what others do: its slots go to those who wait.
-pub fn give_way() {
-    fence((), || threads::all(|slots, task| _ = slots.give_way(task)));
-}
-
-/// The calling thread has slept, by .NET.
-pub fn slept() {
-    fence((), || threads::all(Slots::wake));
-}
-
-fn new_slots(bound: Bound) -> Arc<Slots> {
-    let slots: Arc<Slots> = Arc::new(Slots::new(bound.slots, bound.limit, look_at));
-    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|slots| slots.strong_count() > 0);
-    all.push(Arc::downgrade(&slots));
-    slots
-}
+use crate::{
+    boundary::fence,
+    com::{Object, class},
+    host::{
+        fenced::{release, stand_in},
+        managers,
+    },
+};
 
 /// Puts a bound in front of the host's task manager, or where it would be, for the whole process. Before the runtime starts.
 pub fn put_in_front(bound: Bound) {
-    let inner = host::task_manager().cloned();
+    let inner = managers::task_manager().cloned();
     ALONE.store(inner.is_none(), Relaxed);
     let slots = new_slots(bound);
     figures::keep(bound, &slots);
@@ -108,7 +52,7 @@ pub fn put_in_front(bound: Bound) {
         inner,
         is_kept: true,
     };
-    host::put_in_front(Object::counted(manager));
+    managers::put_in_front(Object::counted(manager));
 }
 
 /// Makes a task manager for a host: at most `slots` tasks run managed code at a time, and one that needs a slot waits for at most so many
@@ -195,7 +139,7 @@ impl Manager {
     /// Does something with the slots and the calling thread's task.
     fn own(&self, body: impl FnOnce(&Slots, &mut Holder) -> Result<(), Refusal>) -> HRESULT {
         fence(S_OK, || {
-            let answer = threads::with(&self.slots, |task| answer(body(&self.slots, task)));
+            let answer = tasks::with(&self.slots, |task| answer(body(&self.slots, task)));
             if self.is_kept {
                 figures::look();
             }
@@ -474,35 +418,5 @@ impl Manager {
             return own;
         }
         self.inner(S_OK, behind)
-    }
-}
-
-/// A task where there is no host behind to have one. It is the thread that runs, and nothing can be done to it.
-#[implement(IHostTask)]
-struct PlainTask;
-
-impl IHostTask_Impl for PlainTask_Impl {
-    unsafe fn Start(&self) -> HRESULT {
-        E_NOTIMPL
-    }
-
-    unsafe fn Alert(&self) -> HRESULT {
-        E_NOTIMPL
-    }
-
-    unsafe fn Join(&self, _milliseconds: u32, _option: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-
-    unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
-        E_NOTIMPL
-    }
-
-    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
-        E_NOTIMPL
-    }
-
-    unsafe fn SetCLRTask(&self, _task: *mut c_void) -> HRESULT {
-        S_OK
     }
 }

@@ -8,8 +8,7 @@ use std::{
 
 use soglia_abi::{HRESULT, hresult::E_FAIL};
 
-use super::super::heed;
-use crate::{boundary, objects};
+use crate::{boundary, host::failure::heed, objects};
 
 /// Methods that an interface can have.
 pub(super) const METHODS: usize = 32;

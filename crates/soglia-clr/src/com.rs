@@ -50,9 +50,9 @@ pub trait Class: Sized + 'static {
 macro_rules! class {
     ($class:ident, $object:ident, $interface:ident, $methods:ident $(, $part:item)?) => {
         #[allow(non_camel_case_types, reason = "as windows-core names them")]
-        type $object = $crate::hosting::object::Object<$class>;
+        type $object = $crate::com::Object<$class>;
 
-        impl $crate::hosting::object::Class for $class {
+        impl $crate::com::Class for $class {
             type Interface = $interface;
             const METHODS: &'static $methods = &$methods::new::<$object, 0>();
 
@@ -65,7 +65,7 @@ macro_rules! class {
     };
 }
 
-pub(super) use class;
+pub(crate) use class;
 
 /// An object: to the host, a pointer to a pointer to its methods.
 #[repr(C)]

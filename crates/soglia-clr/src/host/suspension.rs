@@ -13,7 +13,7 @@ use soglia_abi::{
     profiler::types::{COR_PRF_HIGH_BASIC_GC, COR_PRF_MONITOR_SUSPENDS},
 };
 
-use super::{heed, host, slots};
+use super::{failure::heed, managers};
 use crate::boundary::fence;
 
 /// The generation of a suspension that collected nothing.
@@ -24,13 +24,13 @@ static SUSPENDED: AtomicBool = AtomicBool::new(false);
 /// What is collected in this suspension.
 static GENERATION: AtomicU32 = AtomicU32::new(NONE);
 
-/// The events, low and high, that this needs from the CLR. None, if the host has no use for them.
+/// The events, low and high, that this needs from the CLR. None, if the host has no use for them, and no `slots` have.
 ///
 /// `COR_PRF_MONITOR_GC` would tell collections too, but turns concurrent ones off.
-pub fn events() -> (u32, u32) {
-    match host::gc_manager() {
+pub fn events(slots: bool) -> (u32, u32) {
+    match managers::gc_manager() {
         Some(_) => (COR_PRF_MONITOR_SUSPENDS, COR_PRF_HIGH_BASIC_GC),
-        None if slots::any() => (COR_PRF_MONITOR_SUSPENDS, 0),
+        None if slots => (COR_PRF_MONITOR_SUSPENDS, 0),
         None => (0, 0),
     }
 }
@@ -38,7 +38,7 @@ pub fn events() -> (u32, u32) {
 /// `RuntimeSuspendStarted`.
 pub fn started() {
     fence((), || {
-        if let Some(manager) = host::gc_manager() {
+        if let Some(manager) = managers::gc_manager() {
             GENERATION.store(NONE, Relaxed);
             // SAFETY: a live object of the host's.
             let _ = heed(unsafe { manager.SuspensionStarting() });
@@ -63,7 +63,7 @@ pub fn collects(generations: &[BOOL]) {
 pub fn ended() {
     fence((), || {
         SUSPENDED.store(false, SeqCst);
-        if let Some(manager) = host::gc_manager() {
+        if let Some(manager) = managers::gc_manager() {
             // SAFETY: a live object of the host's.
             let _ = heed(unsafe { manager.SuspensionEnding(GENERATION.load(Relaxed)) });
         }
@@ -87,7 +87,7 @@ pub fn about_to_enter_managed() {
 #[cold]
 extern "C" fn will_wait() {
     fence((), || {
-        if let Some(manager) = host::gc_manager() {
+        if let Some(manager) = managers::gc_manager() {
             // SAFETY: a live object of the host's.
             let _ = heed(unsafe { manager.ThreadIsBlockingForSuspension() });
         }

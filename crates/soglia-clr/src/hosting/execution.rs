@@ -1,0 +1,70 @@
+//! Runs managed code that a host can abort.
+
+use std::sync::Arc;
+
+use soglia_abi::HRESULT;
+
+use super::{managed, tasks};
+use crate::{
+    host::{abort::Execution, managers, task},
+    notify::occasions,
+};
+
+/// Something that can be aborted, as managed code knows it.
+struct Managed {
+    handle: isize,
+    /// The CLR's number of its thread.
+    thread: usize,
+}
+
+impl Execution for Managed {
+    fn waits(&self) -> Result<bool, HRESULT> {
+        Ok(managed::waits(self.handle)? || occasions::waits(self.thread))
+    }
+
+    fn interrupt(&self) {
+        if managed::interrupt(self.handle) == Ok(true) {
+            occasions::interrupted(self.thread);
+        }
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        managed::forget_execution(self.handle);
+    }
+}
+
+/// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its host is told of crossings.
+///
+/// # Errors
+/// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.
+pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Result<T, HRESULT> {
+    if managers::task_manager().is_none() {
+        return managed(0);
+    }
+    if task::here().is_some_and(|task| task.abort.is_controlled()) {
+        // The outer one is what can be aborted.
+        let _inside = task::inside()?;
+        return in_managed(|| managed(0));
+    }
+    let execution = Arc::new(Managed {
+        handle: managed::begin()?,
+        thread: occasions::number(),
+    });
+    let Some(task) = tasks::make() else {
+        return in_managed(|| managed(0));
+    };
+    let before = task.abort.begin(execution.clone());
+    let result = in_managed(|| managed(execution.handle));
+    task.abort.end(before);
+    managed::end(execution.handle);
+    result
+}
+
+fn in_managed<T>(managed: impl FnOnce() -> T) -> T {
+    task::runs_managed(true);
+    let result = managed();
+    task::runs_managed(false);
+    result
+}

@@ -1,0 +1,40 @@
+//! The task of a host, where there is no host.
+
+use std::ffi::c_void;
+
+use soglia_abi::{
+    HRESULT,
+    hosting::host_task::{IHostTask, IHostTask_Impl},
+    hresult::{E_NOTIMPL, S_OK},
+};
+use windows_core::implement;
+
+/// A task where there is no host behind to have one. It is the thread that runs, and nothing can be done to it.
+#[implement(IHostTask)]
+pub(super) struct PlainTask;
+
+impl IHostTask_Impl for PlainTask_Impl {
+    unsafe fn Start(&self) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn Alert(&self) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn Join(&self, _milliseconds: u32, _option: u32) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
+        E_NOTIMPL
+    }
+
+    unsafe fn SetCLRTask(&self, _task: *mut c_void) -> HRESULT {
+        S_OK
+    }
+}
