@@ -7,6 +7,7 @@
 mod bundle;
 mod elf;
 mod error;
+mod hint;
 mod runtimeconfig;
 
 use std::ffi::{OsStr, OsString};
@@ -125,23 +126,19 @@ fn locate(given: &OsStr, env: Lookup<'_>) -> Result<PathBuf, ProgramError> {
         return Ok(path.to_owned());
     }
     let here = Path::new(".").join(path);
-    if is_assembly_name(path) {
+    if is_assembly_name(path) || hint::is_source(path) {
         return Ok(here);
     }
     let on_path = env("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     let found = std::env::split_paths(&on_path)
         .map(|directory| directory.join(path))
         .find(|file| is_executable(file));
-    found.ok_or_else(|| {
-        let hint = if here.exists() {
-            format!("; for the one in this directory say {}", here.display())
-        } else {
-            String::new()
-        };
-        ProgramError::NotOnPath {
-            name: given.to_owned(),
-            hint,
-        }
+    if found.is_none() && path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    found.ok_or_else(|| ProgramError::NotOnPath {
+        name: given.to_owned(),
+        hint: hint::for_name(&here),
     })
 }
 
@@ -161,7 +158,11 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
         },
     })?;
     if metadata.is_dir() {
-        return Err(ProgramError::Directory { path: owned() });
+        let hint = hint::for_directory(path);
+        return Err(ProgramError::Directory {
+            path: owned(),
+            hint,
+        });
     }
     let mut file = match regular::open(path) {
         // What may be executed but not read is the system's business.
@@ -189,6 +190,10 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
         return kind_of_assembly(path);
     }
     if !is_executable(path) {
+        // One that is executable is a script: `#!/usr/bin/env dotnet`.
+        if hint::is_source(path) {
+            return Err(ProgramError::Source { path: owned() });
+        }
         return Err(ProgramError::NotExecutable { path: owned() });
     }
     if start != b"\x7fELF" {

@@ -3,8 +3,10 @@
 mod complain;
 mod deadline;
 mod events;
+mod finish;
 mod options;
 mod pipes;
+mod place;
 mod policy;
 mod recording;
 mod report;
@@ -32,14 +34,14 @@ pub fn main() -> i32 {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage::explain(&error),
+        Err(error) => return usage::explain(&error, &env::args_os().skip(1).collect::<Vec<_>>()),
     };
     let result = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Report(options) => report::report(&options).map(|()| 0),
         Command::Events(options) => events::events(&options).map(|()| 0),
         Command::Verify(options) => verify::verify(&options),
-        Command::Doctor { program } => doctor::run(program.as_deref()).map_err(Into::into),
+        Command::Doctor(options) => doctor::run(options.program.as_deref()).map_err(Into::into),
     };
     match result {
         Ok(code) => code,

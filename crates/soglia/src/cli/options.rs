@@ -12,13 +12,14 @@ use super::policy::PolicyOptions;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    about = "An exact account of every crossing between managed and native code in a .NET program",
+    about = "Record every call between managed and native code in a .NET program",
     after_help = "Examples:\n  \
-        soglia run app.dll                     account of all native calls and callbacks, at the end\n  \
-        soglia run -o a.soglia ./app --port 80 the same for an executable, kept in a file\n  \
-        soglia report a.soglia --sort calls    now, or while the program runs, or after a crash\n  \
-        soglia events a.soglia                 every crossing, if recorded with --record events\n  \
-        soglia doctor                          will it work here, and if not, what to do"
+        soglia run app.dll                      run the program, then report its native calls\n  \
+        soglia run -o a.soglia ./app --port 80  the same for an executable; keep the recording\n  \
+        soglia report a.soglia --sort calls     report: during the run, after it or after a crash\n  \
+        soglia events a.soglia                  list each crossing (needs --record events)\n  \
+        soglia doctor                           check this machine\n\n\
+    `soglia COMMAND --help` describes a command, with examples and exit codes."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -27,38 +28,38 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Runs a .NET program and gives an account of its native calls.
+    /// Run a .NET program and report its native calls.
     Run(Box<Run>),
-    /// Gives the account of a recording: also of a program that still runs, or was killed.
+    /// Report a recording, also of a program that still runs or was killed.
     Report(Report),
-    /// Lists the crossings of a recording one by one.
+    /// List the crossings of a recording one by one.
     Events(Events),
-    /// Runs a program under both sources of crossings, and tells whether they saw the same.
+    /// Run a program with both sources of crossings and compare them.
     Verify(Verify),
-    /// Tells whether soglia will work here, and if not, what to do.
-    Doctor {
-        /// Also look at this program.
-        program: Option<OsString>,
-    },
+    /// Check whether soglia works on this machine, and how to fix it if not.
+    Doctor(Doctor),
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "PROGRAM is an assembly (.dll, .exe), an executable that starts .NET (an apphost, a single-file or \
-    self-contained program, a script), or a command such as `dotnet`. Its input, output, signals and exit code are its own; the \
-    account goes to standard error.\n\n\
+    override_usage = "soglia run [OPTIONS] PROGRAM [ARGS]...",
+    after_help = "PROGRAM is an assembly (.dll), an executable that starts .NET (an apphost, a single-file or \
+    self-contained program, a script) or a command such as `dotnet`. It keeps its own input, output, signals \
+    and exit code. The report goes to standard error.\n\n\
     Examples:\n  \
-        soglia run app.dll --verbose           options after PROGRAM are the program's\n  \
-        soglia run --slow 5ms app.dll          also who made calls of 5 ms and more\n  \
+        soglia run app.dll --verbose             options after PROGRAM are the program's\n  \
+        soglia run --slow 5ms app.dll            show who made calls of 5 ms or more\n  \
         soglia run --record events -o a.soglia app.dll\n  \
-        soglia run --follow -o a.soglia dotnet test\n  \
-        soglia run --deny 'libc!system' app.dll  such calls throw; with --audit, they are only counted\n  \
+        soglia run --follow dotnet test          record child processes too\n  \
+        soglia run --deny 'libc!system' app.dll  make such calls throw; --audit only counts them\n  \
         soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n  \
-        soglia run --deadline 'libpq!*=5s' app.dll  calls that last longer are reported while they last\n  \
-        soglia run --deadline 'libpq!*=2m:kill' app.dll  or are the end of the program\n  \
-        soglia run --slots 4 app.dll           at most four tasks in managed code at a time\n\n\
-    Exit code: the program's, which is 137 (128 + SIGKILL) if a deadline ended it; 2 if it could not be started under soglia; \
-    125 if the engine ended it, because a policy, --slots or a deadline would not hold."
+        soglia run --deadline 'libpq!*=5s' app.dll       report longer calls while they last\n  \
+        soglia run --deadline 'libpq!*=2m:kill' app.dll  end the program after such a call\n  \
+        soglia run --slots 4 app.dll             let at most 4 threads run managed code at a time\n\n\
+    Exit codes:\n  \
+        the program's  the program ran; 137 (128 + SIGKILL) if a deadline ended it\n  \
+        2              soglia could not start the program\n  \
+        125            the engine ended the program: a policy, --slots or a deadline would not hold"
 )]
 pub struct Run {
     /// Keep the recording in this file.
@@ -67,42 +68,41 @@ pub struct Run {
     /// What to record.
     #[arg(long, value_enum, default_value_t = Record::Summary)]
     pub record: Record,
-    /// Only count calls: nothing is timed, and a call costs least.
+    /// Count calls without timing them; this costs the least per call.
     #[arg(long, conflicts_with = "record")]
     pub counts: bool,
-    /// Calls to native code of at least this long are slow: their managed stacks are kept. `off`: none is.
+    /// Keep the managed stacks of native calls that take at least this long; `off` keeps none.
     #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = duration)]
     pub slow: Duration,
-    /// The recording never grows beyond this.
+    /// Limit the size of a recording.
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub max_size: u64,
-    /// Also record .NET programs that the program starts, each into a file of its own: FILE.PID.
-    #[arg(long, requires = "output")]
+    /// Also record the .NET programs that the program starts.
+    ///
+    /// With -o FILE, each of them has a recording of its own: FILE.PID. Without -o, the report of each process
+    /// follows at the end, and no recording is kept.
+    #[arg(long)]
     pub follow: bool,
-    /// Where crossings come from.
+    /// Where the engine learns of crossings.
     #[arg(long, value_enum, default_value_t = Source::Auto)]
     pub source: Source,
     #[command(flatten)]
     pub watched: Watched,
-    /// At most N tasks run managed code at a time: others wait where they come back from native code.
+    /// Let at most N threads run managed code at a time; the others wait when they return from native code.
     #[arg(long, value_name = "N", value_parser = slots)]
     pub slots: Option<NonZeroU16>,
-    /// A task waits so long for a slot; then its call throws HOST_E_TIMEOUT [default: for ever].
+    /// How long a thread waits for a slot before its call throws HOST_E_TIMEOUT [default: no limit].
     #[arg(long, value_name = "DURATION", requires = "slots", value_parser = limit)]
     pub slot_timeout: Option<Duration>,
-    /// How to give the account.
-    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
-    pub format: RunFormat,
-    /// Give no account at the end.
+    /// Don't print the report at the end.
     #[arg(short, long)]
     pub quiet: bool,
     #[command(flatten)]
     pub shown: Shown,
-    /// What to run, and its arguments.
+    /// The program to run, and its arguments.
     #[arg(
         required = true,
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         value_name = "PROGRAM [ARGS]"
     )]
     pub command: Vec<OsString>,
@@ -113,10 +113,10 @@ pub struct Run {
 
 #[derive(Debug, Args)]
 pub struct Watched {
-    /// Also watch the calls of the framework's assemblies. `transitions` always does.
+    /// Also watch the native calls of the framework's assemblies; `transitions` always does.
     #[arg(long)]
     pub framework: bool,
-    /// Also those of the core library, System.Private.CoreLib; implies --framework.
+    /// Also watch those of the core library, System.Private.CoreLib; implies --framework.
     #[arg(long)]
     pub corelib: bool,
 }
@@ -136,74 +136,48 @@ impl Watched {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "PROGRAM runs two or three times: under `transitions`, under `woven`, and if they differ under `transitions` again, to \
-    see what varies from run to run by itself. It gets the same standard input each time, or none from a terminal. The output \
-    of the first run is passed through; that of the second must be the same. The comparison goes to standard error.\n\n\
+    override_usage = "soglia verify [OPTIONS] PROGRAM [ARGS]...",
+    after_help = "PROGRAM runs two or three times: with --source transitions, then with --source woven. If the \
+    two differ, it runs with `transitions` again, which shows what varies from run to run. Each run gets the \
+    same standard input, or none if that is a terminal. The output of the first run is passed on; the second \
+    run must write the same. The comparison goes to standard error.\n\n\
     Examples:\n  \
         soglia verify app.dll\n  \
         soglia verify --quiet --format json app.dll 2>verdict.json\n  \
         soglia verify --framework --runs 5 ./server --self-test\n\n\
-    Exit code: 0 if `woven` saw all that it watches; 1 if they differ; 2 if there is nothing to compare."
+    Exit codes:\n  \
+        0  `woven` recorded everything that it watches\n  \
+        1  the sources differ\n  \
+        2  there is nothing to compare"
 )]
 pub struct Verify {
-    /// How to tell the outcome.
+    /// How to print the comparison.
     #[arg(long, value_enum, default_value_t = VerifyFormat::Text)]
     pub format: VerifyFormat,
-    /// Do not pass on what the program writes.
+    /// Don't pass on what the program writes.
     #[arg(short, long)]
     pub quiet: bool,
     #[command(flatten)]
     pub watched: Watched,
-    /// Run under `transitions` at most this often; more than one tells what varies by itself.
+    /// How often to run with `transitions` at most; two or more runs show what varies by itself.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
-    /// What to run, and its arguments.
+    /// The program to run, and its arguments.
     #[arg(
         required = true,
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         value_name = "PROGRAM [ARGS]"
     )]
     pub command: Vec<OsString>,
 }
 
+/// How a report is printed, and how much of it.
 #[derive(Debug, Args)]
 pub struct Shown {
-    /// Also list the runtime's own targets, which by default are one line.
-    #[arg(long)]
-    pub all: bool,
-    /// What to sort targets by.
-    #[arg(long, value_enum, default_value_t = Sort::Total)]
-    pub sort: Sort,
-    /// Show this many targets; 0 shows all.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub top: usize,
-}
-
-impl Shown {
-    pub const fn shown(&self) -> soglia::text::Shown {
-        soglia::text::Shown {
-            all: self.all,
-            sort: self.sort,
-            top: self.top,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "JSON and CSV hold all targets, the runtime's own included, unless --top is given.\n\n\
-    Examples:\n  \
-        soglia report a.soglia --sort self --top 5\n  \
-        soglia report a.soglia --format json | jq '.targets[] | select(.max_ns > 1e6) | .entry'"
-)]
-pub struct Report {
-    /// A recording.
-    pub file: PathBuf,
-    /// How to give the account.
+    /// How to print the report.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
-    /// Also list the runtime's own targets, which in text are one line by default.
+    /// In text, also list the runtime's own targets, which are one line by default.
     #[arg(long)]
     pub all: bool,
     /// What to sort targets by.
@@ -212,7 +186,24 @@ pub struct Report {
     /// Show this many targets; 0 shows all [default: 20 in text, 0 in other formats].
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
-    /// Make the account anew from the recorded events instead of reading its counters.
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "JSON and CSV hold all targets, including the runtime's own, unless --top is given.\n\n\
+    Examples:\n  \
+        soglia report a.soglia --sort self --top 5\n  \
+        soglia report a.soglia --format json | jq '.targets[] | select(.max_ns > 1e6) | .entry'\n\n\
+    Exit codes:\n  \
+        0  the report was printed\n  \
+        2  the file cannot be read, or is not a recording"
+)]
+pub struct Report {
+    /// The recording.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub shown: Shown,
+    /// Compute the report from the recorded events instead of the counters.
     #[arg(long)]
     pub replay: bool,
     /// Read what is left of a file that was cut short.
@@ -223,17 +214,20 @@ pub struct Report {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         soglia events a.soglia | less\n  \
-        soglia events a.soglia --format jsonl | grep sqlite3_step")]
+        soglia events a.soglia --format jsonl | grep sqlite3_step\n\n\
+    Exit codes:\n  \
+        0  the crossings were listed\n  \
+        2  the file cannot be read, or holds no events")]
 pub struct Events {
     /// A recording made with --record events.
     pub file: PathBuf,
-    /// One line per crossing, for people or for programs.
+    /// How to print a crossing; each has one line.
     #[arg(long, value_enum, default_value_t = EventFormat::Text)]
     pub format: EventFormat,
-    /// In text, also the runtime's own targets. JSON lines hold them always.
+    /// In text, also list the runtime's own targets; JSON lines always hold them.
     #[arg(long)]
     pub all: bool,
-    /// Only this task.
+    /// List only this task.
     #[arg(long, value_name = "N")]
     pub task: Option<u32>,
     /// Read what is left of a file that was cut short.
@@ -241,21 +235,38 @@ pub struct Events {
     pub partial: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Nothing is started and nothing is changed. Each line names one thing that a recording depends \
+    on: `ok`, `warn` (it works, with less comfort or precision) or `FAIL`.\n\n\
+    Examples:\n  \
+        soglia doctor\n  \
+        soglia doctor ./app                    check this program too\n\n\
+    Exit codes:\n  \
+        0  soglia works here\n  \
+        2  it does not: a line says FAIL"
+)]
+pub struct Doctor {
+    /// A program to check as well.
+    pub program: Option<OsString>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Record {
-    /// An account per task and target.
+    /// Counters and times of each target on each thread.
     Summary,
-    /// Also every crossing: 4 to 6 bytes each.
+    /// Also each crossing: 4 to 6 bytes.
     Events,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Source {
-    /// `woven` where that is possible, else `transitions`.
+    /// `woven` if possible, otherwise `transitions`.
     Auto,
-    /// Wrappers that are put around calls when modules are loaded: cheap.
+    /// Wrappers that the engine puts around calls when the runtime loads a module: the cheaper way.
     Woven,
-    /// The runtime's own callbacks, the reference: they tell of the framework's calls too, cost more, and slow the start down.
+    /// The runtime's callbacks: the reference. They include the framework's calls, cost more per call and slow
+    /// down the start.
     Transitions,
 }
 
@@ -268,14 +279,6 @@ impl Source {
             Self::Woven => "woven",
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RunFormat {
-    /// For people.
-    Text,
-    /// As `soglia report --format json`.
-    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -292,7 +295,7 @@ pub enum ReportFormat {
     Text,
     /// One object; docs/report.schema.json describes it.
     Json,
-    /// The targets, one line each.
+    /// One line per target.
     Csv,
 }
 
@@ -308,15 +311,12 @@ fn duration(text: &str) -> Result<Duration, String> {
     if text == "off" {
         return Ok(Duration::ZERO);
     }
-    humantime::parse_duration(text)
-        .map_err(|_| "expected a duration such as 5ms, 1.5s or off".into())
-        .and_then(|d| {
-            if d.is_zero() {
-                Err("0 would make every call slow: off turns it off".into())
-            } else {
-                Ok(d)
-            }
-        })
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "expected a duration such as 5ms, 1.5s or off")?;
+    if duration.is_zero() {
+        return Err("0 would make every call slow: off turns it off".into());
+    }
+    Ok(duration)
 }
 
 fn slots(text: &str) -> Result<NonZeroU16, String> {

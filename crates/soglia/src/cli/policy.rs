@@ -22,41 +22,41 @@ const MOST_FILE_BYTES: u64 = 4 << 20;
 
 #[derive(Debug, Default, Args)]
 #[command(
-    next_help_heading = "Policy (GLOB: LIBRARY!ENTRY or ENTRY, where * stands for any characters and ? for one)"
+    next_help_heading = "Policy (GLOB: LIBRARY!ENTRY or ENTRY; * stands for any characters, ? for one)"
 )]
 pub struct PolicyOptions {
-    /// Refuse calls of these native functions: an exception is thrown instead. May be repeated, as all that take a GLOB.
+    /// Deny calls of these native functions: they throw. Like every option with a GLOB, it may be repeated.
     #[arg(long, value_name = "GLOB")]
     deny: Vec<Glob>,
-    /// Refuse calls of all native functions but these.
+    /// Deny calls of all native functions except these.
     #[arg(long, value_name = "GLOB")]
     allow_only: Vec<Glob>,
     /// Call another function of the same signature instead, or the functions of the same names in another library.
     #[arg(long, value_name = "GLOB=LIBRARY[!ENTRY]", value_parser = redirect)]
     redirect: Vec<Rule>,
-    /// Refuse calls of these once N have been made, by all threads together.
+    /// Deny calls of these after N calls, counted over all threads.
     #[arg(long, value_name = "GLOB=N", value_parser = max_calls)]
     max_calls: Vec<Rule>,
-    /// Watch only these: others are left as they are, and cost and tell nothing.
+    /// Watch only these; other calls run unchanged, unrecorded and at no cost.
     #[arg(long, value_name = "GLOB")]
     only: Vec<Glob>,
-    /// Do not watch these.
+    /// Don't watch these.
     #[arg(long, value_name = "GLOB")]
     skip: Vec<Glob>,
-    /// Report calls of these that have not returned after DURATION, again after twice that, and so on; or report and `dump` core, or
-    /// report and `kill` the program: docs/deadlines.md.
+    /// Report calls of these that have not returned after DURATION, again after twice that, and so on. `dump` also
+    /// writes a core dump, `kill` also ends the program: docs/deadlines.md.
     #[arg(long, value_name = "GLOB=DURATION[:report|dump|kill]", value_parser = deadline::deadline)]
     deadline: Vec<Deadline>,
-    /// More rules, in TOML: docs/policy.md describes it.
+    /// Read more rules from this TOML file: docs/policy.md.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Refuse and redirect nothing; count what would be refused.
+    /// Deny and redirect nothing; count the calls that would be denied.
     #[arg(long)]
     audit: bool,
-    /// End the process when a call is refused, instead of an exception that somebody may swallow.
+    /// End the process at a denied call, instead of throwing an exception that the program may catch.
     #[arg(long)]
     deny_fatal: bool,
-    /// With --deny or --allow-only: code that is made at run time may call native functions, which no rule is asked about.
+    /// With --deny or --allow-only: let code that is made at run time call native functions, unchecked by the rules.
     #[arg(long)]
     allow_dynamic: bool,
 }

@@ -9,11 +9,11 @@ use soglia::{
 };
 
 use super::{
-    options::{Report, ReportFormat},
+    options::{Report, ReportFormat, Shown},
     recording::open,
 };
 
-/// Gives the account of a recording.
+/// Prints the report of a recording.
 pub fn report(options: &Report) -> anyhow::Result<()> {
     let reader = open(&options.file, options.partial)?;
     if options.replay && !reader.has_events() {
@@ -24,41 +24,56 @@ pub fn report(options: &Report) -> anyhow::Result<()> {
     }
     let mut model = Model::of(&reader, options.replay);
     reader.check_whole()?;
-    text::sort(&mut model, options.sort);
-    match options.format {
-        ReportFormat::Text => {
-            let shown = text::Shown {
-                all: options.all,
-                sort: options.sort,
-                top: options.top.unwrap_or(20),
-            };
-            let mut out = BufWriter::new(anstream::stdout().lock());
-            text::report(&model, shown, &mut out)?;
-            out.flush()?;
-        }
-        ReportFormat::Json => {
-            cut(&mut model, options.top);
-            let mut out = BufWriter::new(io::stdout().lock());
-            serde_json::to_writer_pretty(&mut out, &model)?;
-            writeln!(out)?;
-            out.flush()?;
-        }
-        ReportFormat::Csv => {
-            cut(&mut model, options.top);
-            let mut out = csv::Writer::from_writer(io::stdout().lock());
-            for row in &model.targets {
-                out.serialize(CsvRow::of(row)).map_err(csv_error)?;
-            }
-            out.flush()?;
-        }
+    match options.shown.format {
+        ReportFormat::Text => write(&mut model, &options.shown, anstream::stdout().lock()),
+        _ => write(&mut model, &options.shown, io::stdout().lock()),
     }
-    Ok(())
 }
 
-fn cut(model: &mut Model, top: Option<usize>) {
-    if let Some(top) = top.filter(|top| *top > 0) {
+/// Writes a report as the options say.
+pub fn write(model: &mut Model, shown: &Shown, out: impl Write) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(out);
+    text::sort(model, shown.sort);
+    let top = shown.top.filter(|top| *top > 0);
+    if let (Some(top), ReportFormat::Json | ReportFormat::Csv) = (top, shown.format) {
         model.targets.truncate(top);
     }
+    match shown.format {
+        ReportFormat::Text => {
+            let shown = text::Shown {
+                all: shown.all,
+                sort: shown.sort,
+                top: shown.top.unwrap_or(20),
+            };
+            text::report(model, shown, &mut out)?;
+        }
+        ReportFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, model)?;
+            writeln!(out)?;
+        }
+        ReportFormat::Csv => {
+            let mut table = csv::Writer::from_writer(&mut out);
+            for row in &model.targets {
+                table.serialize(CsvRow::of(row)).map_err(csv_error)?;
+            }
+            table.flush()?;
+            drop(table);
+            if model.targets.is_empty() {
+                out.write_all(&header()?)?;
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// The first line of a table, which the writer makes of the first row.
+fn header() -> anyhow::Result<Vec<u8>> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.serialize(CsvRow::default()).map_err(csv_error)?;
+    let mut bytes = table.into_inner()?;
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    bytes.truncate(end.map_or(0, |end| end + 1));
+    Ok(bytes)
 }
 
 fn csv_error(error: csv::Error) -> anyhow::Error {
@@ -69,7 +84,7 @@ fn csv_error(error: csv::Error) -> anyhow::Error {
 }
 
 /// A target without its nested parts.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct CsvRow<'a> {
     direction: &'a str,
     method: Option<String>,

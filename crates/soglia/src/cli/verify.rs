@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, IsTerminal, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
 };
 
@@ -156,13 +156,7 @@ fn recording() -> anyhow::Result<(File, PathBuf)> {
 }
 
 fn print(options: &Verify, verdict: &Comparison) -> io::Result<()> {
-    let stderr = io::stderr();
-    let color = if stderr.is_terminal() {
-        anstream::ColorChoice::Auto
-    } else {
-        anstream::ColorChoice::Never
-    };
-    let mut out = BufWriter::new(anstream::AutoStream::new(stderr.lock(), color));
+    let mut out = BufWriter::new(anstream::stderr().lock());
     match options.format {
         VerifyFormat::Text => {
             if !options.quiet {

@@ -21,8 +21,10 @@ pub enum ProgramError {
     Missing { path: PathBuf },
     #[error("{} is not on PATH{hint}", Path::new(name).display())]
     NotOnPath { name: OsString, hint: String },
-    #[error("{} is a directory; name the .dll or the executable in it", path.display())]
-    Directory { path: PathBuf },
+    #[error("{} is a directory; {hint}", path.display())]
+    Directory { path: PathBuf, hint: String },
+    #[error("{} is source code or a project, not a program; build it (`dotnet build`) and run the .dll, which is then in bin/", path.display())]
+    Source { path: PathBuf },
     #[error("cannot read {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: io::Error },
     #[error("{} is neither a .NET assembly nor executable; if it should be, `chmod +x` it", path.display())]

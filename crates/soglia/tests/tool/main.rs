@@ -17,6 +17,7 @@ mod endings;
 mod last_seen;
 mod lines;
 mod modules;
+mod newcomers;
 mod outputs;
 mod passing;
 mod places;

@@ -186,15 +186,15 @@ fn what_cannot_be_bounded_is_refused() {
         ),
         (
             "--slots 0",
-            "invalid value '0' for '--slots <N>': expected a number from 1 to 65535 (--help tells more)",
+            "invalid value '0' for '--slots <N>': expected a number from 1 to 65535 (`soglia run --help` tells more)",
         ),
         (
             "--slots 1 --slot-timeout soon",
-            "invalid value 'soon' for '--slot-timeout <DURATION>': expected a duration such as 500ms or 2s (--help tells more)",
+            "invalid value 'soon' for '--slot-timeout <DURATION>': expected a duration such as 500ms or 2s (`soglia run --help` tells more)",
         ),
         (
             "--slot-timeout 5s",
-            "the following required arguments were not provided: --slots <N> (--help tells more)",
+            "the following required arguments were not provided: --slots <N> (`soglia run --help` tells more)",
         ),
     ] {
         assert_eq!(refusal(&mut space.run(options, "hello.dll", "")), why);

@@ -1,0 +1,142 @@
+//! Where `soglia run` records: in memory, in a file that is kept, or in a folder that is removed at the end.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use soglia_core::trace::{
+    ending::Ended,
+    reader::Reader,
+    writer::{self, Options},
+};
+use tempfile::TempDir;
+
+/// The recording of the first process, and where those of other processes go.
+pub struct Place {
+    /// The recording.
+    pub file: File,
+    /// The path by which the engine opens it.
+    pub path: PathBuf,
+    /// The file as the user named it. `None`: the recording is not kept.
+    kept: Option<PathBuf>,
+    /// Removed at the end, with all recordings in it.
+    _folder: Option<TempDir>,
+}
+
+impl Place {
+    /// Makes a recording: in the file `output`, or else in memory. A program that is followed needs a
+    /// folder, because each of its processes makes a file beside the first one.
+    pub fn make(output: Option<&Path>, follow: bool, with: &Options) -> anyhow::Result<Self> {
+        if let Some(output) = output {
+            let cannot = || {
+                format!(
+                    "cannot write the recording {}: give another -o FILE",
+                    output.display()
+                )
+            };
+            return Ok(Self {
+                file: writer::create(output, with).with_context(cannot)?,
+                // The program may change its directory before the engine starts in it.
+                path: std::path::absolute(output).with_context(cannot)?,
+                kept: Some(output.to_owned()),
+                _folder: None,
+            });
+        }
+        if !follow {
+            let (file, path) =
+                writer::create_unnamed(with).context("cannot make a recording in memory")?;
+            return Ok(Self {
+                file,
+                path,
+                kept: None,
+                _folder: None,
+            });
+        }
+        let cannot = "cannot make a temporary folder for the recordings: set TMPDIR to another one, \
+                      or give -o FILE";
+        let folder = tempfile::Builder::new()
+            .prefix("soglia-")
+            .tempdir()
+            .context(cannot)?;
+        let path = std::path::absolute(folder.path().join("recording")).context(cannot)?;
+        Ok(Self {
+            file: writer::create(&path, with).context(cannot)?,
+            path,
+            kept: None,
+            _folder: Some(folder),
+        })
+    }
+
+    /// The file as the user named it, if the recording is kept.
+    pub fn kept(&self) -> Option<&Path> {
+        self.kept.as_deref()
+    }
+
+    /// The path of the recording for this process, whatever lies at [`Place::path`] by now.
+    pub fn own(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    }
+
+    /// Whether the recording still lies where it was made.
+    pub fn is_there(&self) -> bool {
+        let of = |about: fs::Metadata| (about.dev(), about.ino());
+        let (there, own) = (
+            fs::symlink_metadata(&self.path).map(of),
+            self.file.metadata().map(of),
+        );
+        self.kept.is_none() || there.is_ok_and(|there| own.is_ok_and(|own| own == there))
+    }
+
+    /// Removes a recording that holds nothing.
+    pub fn discard(&self) {
+        if self.kept.is_some() {
+            // A file that cannot be removed stays: it is empty, and `soglia report` says so.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// The recordings of other processes, in the order in which they were made. `since` is when the first
+    /// one was made: older files beside a kept recording are those of an earlier run.
+    pub fn followed(&self, since: u64) -> io::Result<Vec<PathBuf>> {
+        let first = self.kept.as_deref().unwrap_or(&self.path);
+        let mut prefix = first.file_name().unwrap_or_default().to_owned();
+        prefix.push(".");
+        let folder = first
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder)?.flatten() {
+            let name = entry.file_name();
+            if !is_of_process(&name, &prefix) {
+                continue;
+            }
+            let path = folder.join(name);
+            let made = Reader::open_partial(&path).map(|reader| reader.wall_ns());
+            found.extend(made.ok().filter(|at| *at >= since).map(|at| (at, path)));
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+}
+
+/// Whether a file is named `PREFIX.PID`.
+fn is_of_process(name: &OsStr, prefix: &OsStr) -> bool {
+    let pid = name
+        .as_encoded_bytes()
+        .strip_prefix(prefix.as_encoded_bytes());
+    pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit))
+}
+
+/// Cuts a recording behind what was written, unless its process still writes.
+pub fn trim(file: &File, path: &Path) -> anyhow::Result<()> {
+    if Reader::open_partial(path)?.ended() != Ended::Running {
+        writer::trim(file)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! What somebody sees who uses soglia for the first time and gets something wrong: each message names the
+//! thing and the way out.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{SOGLIA, Space, bare_command, fixture, refusal, text};
+
+#[test]
+fn a_misspelt_option_is_named_and_corrected() {
+    let space = Space::new();
+    for (args, said) in [
+        (
+            "run --slw 5ms app.dll",
+            "`soglia run` has no option --slw: did you mean --slow?",
+        ),
+        (
+            "run --folow app.dll",
+            "`soglia run` has no option --folow: did you mean --follow?",
+        ),
+        (
+            "report --frmat json a.soglia",
+            "`soglia report` has no option --frmat: did you mean --format?",
+        ),
+        (
+            "events --tsk 1 a.soglia",
+            "`soglia events` has no option --tsk: did you mean --task?",
+        ),
+        (
+            "verify --quit app.dll",
+            "`soglia verify` has no option --quit: did you mean --quiet?",
+        ),
+        ("doctor --xyz", "`soglia doctor` has no option --xyz"),
+        ("run -z app.dll", "`soglia run` has no option -z"),
+        (
+            "--vesion",
+            "`soglia` has no option --vesion: did you mean --version?",
+        ),
+        (
+            "run --format jso app.dll",
+            "invalid value 'jso' for '--format <FORMAT>' [possible values: text, json, csv]: did you mean \
+             json?",
+        ),
+    ] {
+        let message = refusal(&mut space.soglia(args));
+        let soglia = match args.split_once(' ') {
+            Some((command, _)) => format!("soglia {command}"),
+            None => "soglia".into(),
+        };
+        assert_eq!(
+            message,
+            format!("{said} (`{soglia} --help` tells more)"),
+            "{args}"
+        );
+    }
+}
+
+#[test]
+fn a_misspelt_command_is_named_and_corrected() {
+    let space = Space::new();
+    let help = "(`soglia --help` tells more)";
+    for (args, said) in [
+        ("rum app.dll", "there is no command rum: did you mean run?"),
+        (
+            "reprot a.soglia",
+            "there is no command reprot: did you mean report?",
+        ),
+        ("xyzzy", "there is no command xyzzy"),
+    ] {
+        let message = refusal(&mut space.soglia(args));
+        assert_eq!(message, format!("{said} {help}"), "{args}");
+    }
+}
+
+#[test]
+fn a_program_without_a_command_suggests_run() {
+    let space = Space::new();
+    fs::write(space.path("server"), "").unwrap();
+    for (args, line) in [
+        ("app.dll", "app.dll"),
+        ("./app --port 80", "./app --port 80"),
+        ("dotnet app.dll", "dotnet app.dll"),
+        ("server", "server"),
+        ("app.exe * $HOME", "app.exe '*' '$HOME'"),
+    ] {
+        let program = args.split(' ').next().unwrap();
+        let said =
+            format!("{program} is a program, not a command of soglia: `soglia run {line}` runs it");
+        assert_eq!(refusal(&mut space.soglia(args)), said);
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let space = Space::new();
+    for (command, missing) in [
+        (
+            "run",
+            "PROGRAM, which is what to run: an app.dll or an executable",
+        ),
+        (
+            "verify",
+            "PROGRAM, which is what to run: an app.dll or an executable",
+        ),
+        (
+            "report",
+            "FILE, which is a recording: `soglia run -o FILE` makes one",
+        ),
+        (
+            "events",
+            "FILE, which is a recording: `soglia run -o FILE` makes one",
+        ),
+    ] {
+        let message = refusal(&mut space.soglia(command));
+        let help = format!("(`soglia {command} --help` tells more)");
+        assert_eq!(
+            message,
+            format!("`soglia {command}` needs {missing} {help}")
+        );
+    }
+    // Without anything, the help is the answer.
+    let output = space.soglia("").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("soglia run app.dll"));
+}
+
+#[test]
+fn what_is_not_a_program_leads_to_the_program() {
+    let space = Space::new();
+    for folder in ["project", "built", "empty"] {
+        fs::create_dir(space.path(folder)).unwrap();
+    }
+    for file in ["app.csproj", "project/app.fsproj"] {
+        fs::write(space.path(file), "<Project/>").unwrap();
+    }
+    for file in ["hello.dll", "hello.runtimeconfig.json"] {
+        fs::copy(fixture(file), space.path("built").join(file)).unwrap();
+        fs::copy(fixture(file), space.path(file)).unwrap();
+    }
+    let build = "and run the .dll, which is then in bin/";
+    for (program, said) in [
+        (
+            "app.csproj",
+            format!(
+                "./app.csproj is source code or a project, not a program; build it (`dotnet build`) {build}"
+            ),
+        ),
+        (
+            "project",
+            format!("project is a directory; build it (`dotnet build`) {build}"),
+        ),
+        (
+            "built",
+            "built is a directory; name the program in it: built/hello.dll".into(),
+        ),
+        (
+            ".",
+            ". is a directory; name the program in it: ./hello.dll".into(),
+        ),
+        (
+            "empty",
+            "empty is a directory; name the .dll or the executable in it".into(),
+        ),
+        (
+            "hello",
+            "hello is not on PATH; for the assembly in this directory say ./hello.dll".into(),
+        ),
+    ] {
+        assert_eq!(
+            refusal(&mut space.soglia(&format!("run {program}"))),
+            said,
+            "{program}"
+        );
+    }
+}
+
+/// Every format of `report` is one of `run`, and holds the same.
+#[test]
+fn run_has_the_formats_of_report() {
+    let space = Space::new();
+    for format in ["json", "csv"] {
+        let mut command = space.run(
+            &format!("--format {format} --sort calls --top 2 -o a.soglia"),
+            "semantics.dll",
+            "nested",
+        );
+        let run = command.output().unwrap();
+        let mut command = space.soglia(&format!(
+            "report --format {format} --sort calls --top 2 a.soglia"
+        ));
+        let report = command.output().unwrap();
+        assert_eq!(text(&run.stderr), text(&report.stdout), "{format}");
+    }
+    let output = space.run("--format csv", "hello.dll", "").output().unwrap();
+    let table = text(&output.stderr);
+    assert!(
+        table.starts_with("direction,method,") && table.lines().count() == 1,
+        "a table without rows has its header: {table}"
+    );
+}
+
+/// `soglia run OPTIONS semantics.dll child ...`, whose child is another run of it.
+fn with_child(space: &Space, options: &str) -> Command {
+    let (file, before) = bare_command();
+    let mut command = space.run(options, "semantics.dll", "child");
+    command.arg(file).args(before);
+    command.arg(fixture("semantics.dll")).arg("plain");
+    command
+}
+
+#[test]
+fn follow_without_a_file_reports_each_process_and_leaves_nothing() {
+    let space = Space::new();
+    let output = with_child(&space, "--follow").output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let heads = said.lines().filter(|line| line.contains(", process "));
+    assert_eq!(heads.count(), 2, "{said}");
+    let (parent, child) = said.rsplit_once("\nsoglia: ").unwrap();
+    assert!(!parent.contains("-> semantics!plain"), "{said}");
+    assert!(child.contains("-> semantics!plain"), "{said}");
+    let output = with_child(&space, "--follow --format json")
+        .output()
+        .unwrap();
+    let reports = serde_json::Deserializer::from_slice(&output.stderr).into_iter::<Value>();
+    let calls: Vec<usize> = reports
+        .map(|report| report.unwrap()["targets"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(calls, [0, 1]);
+    let quiet = with_child(&space, "--follow -q").output().unwrap();
+    assert_eq!(text(&quiet.stderr), "");
+    // TMPDIR is the folder of this test, and the oracle is what native code counted.
+    let left: Vec<_> = fs::read_dir(space.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| name.to_string_lossy().starts_with("soglia"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    let message = refusal(&mut with_child(&space, "--follow --format csv"));
+    assert_eq!(
+        message,
+        "--follow with --format csv needs -o FILE: a table holds the targets of one process"
+    );
+}
+
+#[test]
+fn help_of_a_command_is_help_of_that_command() {
+    let space = Space::new();
+    for command in ["run", "report", "events", "verify", "doctor"] {
+        let one = space.soglia(&format!("{command} --help")).output().unwrap();
+        let other = space.soglia(&format!("help {command}")).output().unwrap();
+        assert_eq!(text(&one.stdout), text(&other.stdout), "{SOGLIA} {command}");
+        let help = text(&one.stdout);
+        assert!(
+            help.contains("Examples:") && help.contains("Exit codes:"),
+            "{help}"
+        );
+    }
+}
