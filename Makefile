@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench lint fixtures install clean distclean help
+.PHONY: build test demo bench book lint fixtures install clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	$(CARGO) build $(CARGOFLAGS) --release --workspace
@@ -26,6 +26,9 @@ demo: build ## records two small programs and shows what they did
 bench: build ## what a crossing costs, with and without soglia
 	root=$$(tools/dotnet-root) && echo "benchmarks run on the .NET in $$root" && \
 	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) bench $(CARGOFLAGS) -p soglia --bench crossings
+
+book: ## the documents as a book in target/book, with links checked; gets mdbook if there is none
+	tools/book $(TARGET)/book
 
 lint: ## formatting, clippy, and shellcheck if it is there
 	$(CARGO) fmt --all --check

@@ -1,10 +1,11 @@
-// The worked example of the hosting API in C: a host that is told of six crossings.
+// The worked example of the hosting API in C: a host that is notified of six crossings.
 //
 //     sixsteps RUN/sixsteps.dll
 //
-// runs a Visual Basic program that calls a C function (1), which calls a method of a C# library (2), which calls another
-// C function (3); all three return (4, 5, 6). The host's IHostTaskManager hears of each and tells it, while it happens.
-// fixtures/README.md says how to make RUN. The exit code is 0 if the six came in this order.
+// runs a Visual Basic program that calls a C function (1), which calls a method of a C# library (2),
+// which calls another C function (3). All three return (4, 5, 6). The runtime notifies the host's
+// IHostTaskManager of each, which prints it while it happens. fixtures/README.md says how to make
+// RUN. The exit code is 0 if the six came in this order.
 //
 // The host's objects are static: there is one of each, and counting its references changes nothing.
 
@@ -18,12 +19,12 @@
 #include <string.h>
 #include <uchar.h>
 
-// What the task manager has heard, on the thread that runs the program: a letter for each crossing.
+// The notifications that came, on the thread that runs the program: a letter for each crossing.
 static char heard[64];
 static size_t count;
 static int depth;
 
-// The names of a native function and of the library that it is in; "?" if nobody knows.
+// The names of a native function and of the library that it is in; "?" if they are unknown.
 static void symbol(SIZE_T target, const char **function, const char **library) {
     Dl_info found;
     *function = *library = "?";
@@ -66,7 +67,7 @@ static HRESULT query(void *self, REFIID riid, REFIID own, void **object) {
         return count_down();                                                                                           \
     }
 
-// The host's half of a thread. This host only lets the CLR have its threads, and does not tell them apart.
+// The host's half of a thread. This host leaves threads to the CLR, and has one task for all.
 
 UNKNOWN_METHODS(IHostTask)
 
@@ -132,7 +133,7 @@ static HRESULT call_needs_host_hook(IHostTaskManager *self, SIZE_T target, BOOL 
     return S_OK;
 }
 
-// The four crossings. Their thread is the one that crosses. A failing answer to LeaveRuntime would refuse the call.
+// The four crossings, on the thread that crosses. A failure of LeaveRuntime refuses the call.
 
 static HRESULT leave_runtime(IHostTaskManager *self, SIZE_T target) {
     const char *function, *library;
@@ -281,7 +282,7 @@ int main(int argc, char *argv[]) {
     DWORD exit_code = 0;
 
     setlocale(LC_ALL, "");
-    setvbuf(stdout, NULL, _IOLBF, 0); // a line when it is told, in a file too
+    setvbuf(stdout, NULL, _IOLBF, 0); // each line at once, in a file too
     if (argc != 2) {
         fprintf(stderr, "usage: sixsteps RUN/sixsteps.dll\n");
         return 2;
@@ -295,12 +296,13 @@ int main(int argc, char *argv[]) {
                "GetInterface"))
         return 1;
 
-    // Say what to be told of, then start.
+    // Register for notifications, then start.
     if (failed(ICLRRuntimeHost_SetHostControl(clr, &host_control), "SetHostControl") ||
         failed(ICLRRuntimeHost_Start(clr), "Start"))
         return 1;
 
-    // Run the program's Main on this thread. ExecuteInDefaultAppDomain would call any `static int METHOD(string)`.
+    // Run the program's Main on this thread. ExecuteInDefaultAppDomain would call any
+    // `static int METHOD(string)`.
     if (failed(ICLRRuntimeHost_QueryInterface(clr, &IID_ICLRRuntimeHost2, (void **)&clr2), "ICLRRuntimeHost2") ||
         failed(ICLRRuntimeHost2_ExecuteAssembly(clr2, 1, path, 0, NULL, &exit_code), "ExecuteAssembly"))
         return 1;

@@ -1,10 +1,11 @@
-// The worked example of the hosting API: a host that is told of six crossings.
+// The worked example of the hosting API: a host that is notified of six crossings.
 //
 //     sixsteps RUN/sixsteps.dll
 //
-// runs a Visual Basic program that calls a C function (1), which calls a method of a C# library (2), which calls another
-// C function (3); all three return (4, 5, 6). The host's IHostTaskManager hears of each and tells it, while it happens.
-// fixtures/README.md says how to make RUN. The exit code is 0 if the six came in this order.
+// runs a Visual Basic program that calls a C function (1), which calls a method of a C# library (2),
+// which calls another C function (3). All three return (4, 5, 6). The runtime notifies the host's
+// IHostTaskManager of each, which prints it while it happens. fixtures/README.md says how to make
+// RUN. The exit code is 0 if the six came in this order.
 
 #include <mscoree.h>
 
@@ -18,7 +19,7 @@
 
 namespace {
 
-// What the task manager has heard, on the thread that runs the program.
+// The notifications that came, on the thread that runs the program.
 std::vector<std::string> heard;
 int depth = 0;
 
@@ -106,7 +107,7 @@ class TaskManager final : public Object<IHostTaskManager> {
         return S_OK;
     }
 
-    // The four crossings. Their thread is the one that crosses. A failing answer to LeaveRuntime would refuse the call.
+    // The four crossings, on the thread that crosses. A failure of LeaveRuntime refuses the call.
     STDMETHODIMP LeaveRuntime(SIZE_T target) override {
         Symbol symbol(target);
         tell("LeaveRuntime(" + symbol.function + ")", "managed code calls native code");
@@ -184,7 +185,7 @@ bool failed(HRESULT hr, const char *what) {
 
 int main(int argc, char *argv[]) {
     setlocale(LC_ALL, "");
-    setvbuf(stdout, nullptr, _IOLBF, 0); // a line when it is told, in a file too
+    setvbuf(stdout, nullptr, _IOLBF, 0); // each line at once, in a file too
     if (argc != 2) {
         fprintf(stderr, "usage: sixsteps RUN/sixsteps.dll\n");
         return 2;
@@ -199,12 +200,13 @@ int main(int argc, char *argv[]) {
         failed(info->GetInterface(CLSID_CLRRuntimeHost, IID_PPV_ARGS(&clr)), "GetInterface"))
         return 1;
 
-    // Say what to be told of, then start.
+    // Register for notifications, then start.
     HostControl *control = new HostControl;
     if (failed(clr->SetHostControl(control), "SetHostControl") || failed(clr->Start(), "Start"))
         return 1;
 
-    // Run the program's Main on this thread. ExecuteInDefaultAppDomain would call any `static int METHOD(string)`.
+    // Run the program's Main on this thread. ExecuteInDefaultAppDomain would call any
+    // `static int METHOD(string)`.
     ICLRRuntimeHost2 *clr2 = nullptr;
     DWORD exit_code = 0;
     if (failed(clr->QueryInterface(IID_PPV_ARGS(&clr2)), "ICLRRuntimeHost2") ||

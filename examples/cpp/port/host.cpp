@@ -1,5 +1,6 @@
-// A host in the manner of .NET Framework's: binds to the runtime in one call, hands over an IHostControl and counts the
-// crossings between managed and native code while it calls a `static int METHOD(string)`.
+// A host in the manner of .NET Framework's: binds to the runtime in one call, hands over an
+// IHostControl, and counts the crossings between managed and native code while it calls a
+// `static int METHOD(string)`.
 //
 // It was a Windows source. docs/porting.md shows the lines that had to change.
 
