@@ -1,0 +1,10 @@
+//! Reads the source tree, for the tests of this package: what must hold for the tree as a whole.
+//!
+//! | test | what it checks |
+//! | --- | --- |
+//! | `floors` | imports never run in a circle, and go down in the engine |
+//! | `language` | the width of prose and comments, and phrases that stay out |
+//! | `size` | no source file grows beyond what a reader can hold |
+
+pub mod files;
+pub mod imports;
