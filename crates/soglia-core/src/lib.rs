@@ -39,6 +39,7 @@ pub mod errno;
 pub mod fault;
 pub mod histogram;
 pub mod layer;
+pub mod mappings;
 pub mod plain;
 pub mod policy;
 pub mod process;

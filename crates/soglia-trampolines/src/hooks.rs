@@ -1,0 +1,17 @@
+//! What trampolines call besides the original function.
+
+/// The hooks of a direction.
+///
+/// They run on the thread that calls, which may be one that never ran managed code.
+/// They must not unwind, and must leave `errno` as it is.
+pub trait CallHooks {
+    /// Runs before the call. `id` is [`Callee::id`](crate::Callee::id).
+    ///
+    /// If the result is below 0, the call is not made, and the trampoline returns zeros.
+    extern "C" fn open(id: i64, original: usize) -> i32;
+
+    /// Runs after the call, with the result of [`open`](Self::open).
+    ///
+    /// It does not run if the call is not made, or if it ends otherwise than by its return.
+    extern "C" fn close(id: i64, original: usize, opened: i32);
+}

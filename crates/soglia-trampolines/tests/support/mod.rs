@@ -1,0 +1,114 @@
+//! Trampolines whose hooks record their calls.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses a part of it"
+)]
+
+use std::{cell::RefCell, ffi::c_int};
+
+use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
+
+thread_local! {
+    static RECORDED: RefCell<Vec<(char, i64, usize)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Hooks that record their calls, and overwrite all registers that a callee may overwrite.
+pub struct Callbacks;
+pub struct Outward;
+
+#[inline(never)]
+fn record(what: char, id: i64, original: usize) {
+    RECORDED.with_borrow_mut(|recorded| recorded.push((what, id, original)));
+    ravage();
+}
+
+/// Overwrites all registers that a callee may overwrite.
+fn ravage() {
+    // SAFETY: `clobber_abi` names all registers that are written.
+    unsafe {
+        std::arch::asm!(
+            "mov rax, -1; mov rcx, rax; mov rdx, rax; mov rsi, rax; mov rdi, rax",
+            "mov r8, rax; mov r9, rax; mov r10, rax; mov r11, rax",
+            "movq xmm0, rax; movq xmm1, rax; movq xmm2, rax; movq xmm3, rax",
+            "movq xmm4, rax; movq xmm5, rax; movq xmm6, rax; movq xmm7, rax",
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// What `open` returns, and `close` gets. Calls with an id below 0 are denied.
+pub const ANSWER: i32 = 0x7654_3210;
+
+impl CallHooks for Callbacks {
+    extern "C" fn open(id: i64, original: usize) -> i32 {
+        record('R', id, original);
+        if id < 0 { -1 } else { ANSWER }
+    }
+    extern "C" fn close(id: i64, original: usize, opened: i32) {
+        assert_eq!(opened, ANSWER);
+        record('V', id, original);
+    }
+}
+
+impl CallHooks for Outward {
+    extern "C" fn open(id: i64, original: usize) -> i32 {
+        record('L', id, original);
+        ANSWER
+    }
+    extern "C" fn close(id: i64, original: usize, opened: i32) {
+        assert_eq!(opened, ANSWER);
+        record('E', id, original);
+    }
+}
+
+pub fn trampolines() -> Trampolines {
+    Trampolines::new(Common::of::<Callbacks>(), Common::of::<Outward>())
+}
+
+pub fn reverse(
+    t: &Trampolines,
+    thunk: usize,
+    owner: u64,
+    callee: impl FnOnce() -> Option<Callee>,
+) -> usize {
+    t.reverse(thunk, owner, false, callee).unwrap()
+}
+
+pub fn forward(t: &Trampolines, native: usize, callee: Callee) -> usize {
+    t.forward(native, callee).unwrap()
+}
+
+pub fn callee(id: i64, stack: usize) -> Option<Callee> {
+    Some(plain(id, stack))
+}
+
+/// A callee whose result is in registers.
+pub fn plain(id: i64, stack: usize) -> Callee {
+    Callee {
+        id,
+        stack,
+        in_memory: false,
+    }
+}
+
+pub fn recorded() -> Vec<(char, i64, usize)> {
+    RECORDED.take()
+}
+
+/// A number as a function pointer.
+macro_rules! pointer {
+    ($of:expr, $type:ty) => {{
+        // SAFETY: the caller of the macro names the type of the function that the trampoline at this
+        // address stands for.
+        let function: $type = unsafe { std::mem::transmute::<usize, $type>($of) };
+        function
+    }};
+}
+
+pub extern "C" fn add(a: c_int, b: c_int) -> c_int {
+    a + b
+}
+
+pub(crate) use pointer;
