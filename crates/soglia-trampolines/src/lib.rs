@@ -17,15 +17,15 @@
 //! predicted, debuggers and profilers walk through, and shadow stacks agree.
 //!
 //! No memory is ever both writable and executable, and no thunk is written at run time.
-//! A template of 1,024 thunks lies in this library; each thunk takes its data from a slot at a fixed
-//! distance *behind* itself. A *block* is the template's pages, mapped once more from the library's
+//! A template of 1,024 thunks lies in this library.
+//! Each thunk takes its data from a slot, which lies at a fixed distance behind it. A *block* is the template's pages, mapped once more from the library's
 //! file, and behind them fresh memory for the slots.
 //! All blocks lie in one range of addresses, so two comparisons tell whether a pointer is a
 //! trampoline.
 //!
 //! A CLR before .NET 9 recognises the thunks of its delegates by the bytes at the pointer.
-//! For such a CLR, the trampoline of a callback has a *face*, which is made at run time and looks as
-//! the thunk does. The engine writes faces at another address than the one where they execute.
+//! For such a CLR, the trampoline of a callback has a *face*, which is made at run time and looks
+//! as the thunk does. The engine writes faces at another address than the one where they execute.
 //!
 //! Where there can be no trampoline (no room, a file that cannot be mapped), callers pass the
 //! original pointer on, and calls through it are not seen.

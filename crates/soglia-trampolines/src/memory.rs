@@ -1,7 +1,7 @@
 //! Memory for blocks and faces.
 //!
-//! Everything is mapped within addresses that this module has reserved, and is never unmapped: native
-//! code may hold a pointer to a trampoline for ever.
+//! Everything is mapped within addresses that this module has reserved, and is never unmapped:
+//! native code may hold a pointer to a trampoline for ever.
 
 use std::{
     fs::File,
@@ -63,7 +63,8 @@ impl Reserved {
         (offset < self.size).then_some(offset)
     }
 
-    /// Where the addresses begin. The first call reserves them; it returns `None` if there is no room.
+    /// Where the addresses begin. The first call reserves them.
+    /// Returns `None` if there is no room.
     fn base(&self, _: &mut Turn) -> Option<usize> {
         let base = self.base.load(Relaxed);
         if base != 0 {

@@ -69,10 +69,11 @@ impl Trampolines {
     /// The trampoline for a callback. `thunk` is the pointer that the CLR made of a delegate.
     ///
     /// The same thunk always has the same trampoline, so native code may compare pointers.
-    /// The CLR uses the thunks of collected delegates again: `owner` says what the thunk was made of
-    /// this time. `callee` is asked only if that has changed.
+    /// The CLR uses the thunks of collected delegates again: `owner` says what the thunk was made
+    /// of this time. `callee` is asked only if that has changed.
     ///
-    /// With `with_face`, the pointer looks as the thunk does; `thunk` must then point to readable code.
+    /// With `with_face`, the pointer looks as the thunk does. `thunk` must then point to code that
+    /// can be read.
     ///
     /// Returns `None` if `callee` does, if there is no room, or if `thunk` looks like no thunk of
     /// which a face can be made. Takes locks, but none while `callee` runs.

@@ -19,6 +19,7 @@ use framehop::{
     x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64},
 };
 use object::{Endianness, Object, ObjectSymbol, ReadCache, SymbolKind, read::elf::ElfFile64};
+use soglia_core::mappings;
 
 use super::proc;
 
@@ -221,18 +222,7 @@ fn symbol(path: &Path, address: u64) -> Option<(String, u64)> {
 }
 
 fn is_executable(address: u64) -> bool {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    maps.lines().any(|line| {
-        let Some((range, rest)) = line.split_once(' ') else {
-            return false;
-        };
-        let bounds = range.split_once('-').and_then(|(from, to)| {
-            let bound = |text| u64::from_str_radix(text, 16).ok();
-            Some(bound(from)?..bound(to)?)
-        });
-        rest.as_bytes().get(2) == Some(&b'x')
-            && bounds.is_some_and(|range| range.contains(&address))
-    })
+    mappings::at(address).is_some_and(|mapping| mapping.is_executable)
 }
 
 /// The loaded object at an address. Waits for no library that is being loaded, as `dladdr` would.

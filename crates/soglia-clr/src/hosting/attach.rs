@@ -3,15 +3,18 @@
 use std::{
     env,
     ffi::OsString,
-    fs::{self, File},
+    fs::File,
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
 use soglia_abi::{HRESULT, hresult};
-use soglia_core::trace::{
-    reader::note_of,
-    writer::{self, Level},
+use soglia_core::{
+    mappings,
+    trace::{
+        reader::note_of,
+        writer::{self, Level},
+    },
 };
 
 use crate::{tail_calls, variables};
@@ -140,13 +143,5 @@ fn another_profiler(own: &str) -> bool {
 /// second copy.
 pub fn own_file() -> Option<PathBuf> {
     let address = recording as *const () as usize;
-    let maps = fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().find_map(|line| {
-        let (range, _) = line.split_once(' ')?;
-        let (from, to) = range.split_once('-')?;
-        let bound = |text| usize::from_str_radix(text, 16).ok();
-        let inside = (bound(from)?..bound(to)?).contains(&address);
-        let path = line.find('/').filter(|_| inside)?;
-        Some(PathBuf::from(&line[path..]))
-    })
+    mappings::at(address as u64)?.path
 }

@@ -29,9 +29,10 @@ impl Common {
     }
 }
 
-// `endbr64; lea r11, [rip + slot]; jmp [r11]`, 16 bytes each. A slot takes 32 bytes: from the end of
-// the `lea` it is as far as the template is long, and 16 bytes more for each thunk before this one.
-// The instructions are written as bytes, because an assembler would take the distance for an address.
+// `endbr64; lea r11, [rip + slot]; jmp [r11]`, 16 bytes each.
+// A slot takes 32 bytes. So from the end of the `lea` it is as far as the template is long, and 16
+// bytes more for each thunk before this one.
+// The bytes are written out: an assembler would take the distance for an address.
 global_asm!(
     ".pushsection .text.soglia_thunks,\"ax\",@progbits",
     ".balign 4096",
@@ -188,8 +189,8 @@ pub(crate) fn template() -> &'static [u8; CODE] {
 
 /// A face for a thunk that a CLR before .NET 9 has made of a delegate, which leads to `trampoline`.
 ///
-/// Such a thunk is `mov r10, DATA; mov rax, CODE; jmp rax`. The CLR recognises it by these bytes when
-/// managed code gets the pointer, and finds the delegate by the data.
+/// Such a thunk is `mov r10, DATA; mov rax, CODE; jmp rax`. The CLR recognises it by these bytes
+/// when managed code gets the pointer, and finds the delegate by the data.
 /// A face has the same bytes except for the code, which is the trampoline.
 ///
 /// Returns `None` if the bytes of the thunk are others.

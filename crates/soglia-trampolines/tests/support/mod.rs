@@ -100,8 +100,8 @@ pub fn recorded() -> Vec<(char, i64, usize)> {
 /// A number as a function pointer.
 macro_rules! pointer {
     ($of:expr, $type:ty) => {{
-        // SAFETY: the caller of the macro names the type of the function that the trampoline at this
-        // address stands for.
+        // SAFETY: the caller of the macro names the type of the function that the trampoline at
+        // this address stands for.
         let function: $type = unsafe { std::mem::transmute::<usize, $type>($of) };
         function
     }};
