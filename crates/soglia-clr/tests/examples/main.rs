@@ -14,6 +14,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use soglia_testing::{built, dotnet, process::isolate};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const PORT: &str = "result 3\nleft managed code 3 times, came back 3 times\ncalled back 0 times, returned 0 times\n";
@@ -69,10 +70,10 @@ fn main() -> ExitCode {
 }
 
 fn prepare() -> Setup {
-    let root = common::root();
-    let folder = common::folder_with(&common::engine(), "examples");
+    let root = dotnet::root();
+    let folder = common::folder_with_engine("examples");
     let run = folder.join("run");
-    common::native(&run);
+    built::native(&run);
     for program in ["sixsteps", "hosted", "guest"] {
         let from = Path::new(REPOSITORY).join("fixtures/managed").join(program);
         for file in fs::read_dir(from).unwrap() {
@@ -80,7 +81,7 @@ fn prepare() -> Setup {
             fs::copy(file.path(), run.join(file.file_name())).unwrap();
         }
     }
-    let roots = common::versions(&root)
+    let roots = dotnet::versions(&root)
         .iter()
         .map(|version| {
             let one = folder.join("roots").join(version);
@@ -227,8 +228,7 @@ fn says(
     for root in &setup.roots {
         // A sanitizer's report from a thread that .NET waits for may never end.
         let mut command = tool("timeout");
-        common::clean(&mut command);
-        let said = ok(command
+        let said = ok(isolate(&mut command)
             .args(["--signal=KILL", "120"])
             .arg(host)
             .args(arguments)

@@ -36,13 +36,21 @@ use std::{
     env,
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode},
 };
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
+use soglia_testing::{
+    built, dotnet,
+    needs::{self, Outcome, Unmet},
+    process::isolate,
+};
 
 /// Before the case and what it needs, as arguments of this very program.
 const ROLE: &str = "__host";
+
+/// Begins a line of a case that cannot be played on this machine, before the reason.
+const UNMET: &str = "unmet: ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
@@ -54,13 +62,13 @@ fn main() -> ExitCode {
         (case.run)(&api::Library::load(library), version);
         return ExitCode::SUCCESS;
     }
-    let root = common::root();
-    let folder = common::folder_with(&common::engine(), "hosting");
-    common::native(&folder);
+    let root = dotnet::root();
+    let folder = common::folder_with_engine("hosting");
+    built::native(&folder);
     compile(&folder, "CXX", "c++", &["-std=c++17"], "throws.cpp");
     compile(&folder, "CC", "cc", &["-std=gnu11"], "scarce.c");
     let library = folder.join("libmscoree.so");
-    let versions = common::versions(&root);
+    let versions = dotnet::versions(&root);
     let trials = cases::ALL
         .iter()
         .flat_map(|case| {
@@ -68,7 +76,7 @@ fn main() -> ExitCode {
             versions.clone().into_iter().map(move |version| {
                 let (root, library) = (root.clone(), library.clone());
                 let name = format!("{}::{version}", case.name);
-                Trial::test(name, move || run(case, &version, &root, &library))
+                needs::fallible(name, move || run(case, &version, &root, &library))
             })
         })
         .collect();
@@ -92,14 +100,12 @@ fn compile(folder: &Path, variable: &str, default: &str, options: &[&str], sourc
     assert!(built.unwrap().success(), "{compiler} compiles {source}");
 }
 
-fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result<(), Failed> {
+fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result<Outcome, Failed> {
     let mut command = Command::new(env::current_exe().unwrap());
-    command
+    isolate(&mut command)
         .args([ROLE, case.name, version])
         .arg(library)
-        .env("DOTNET_ROOT", root)
-        .stdin(Stdio::null());
-    common::clean(&mut command);
+        .env("DOTNET_ROOT", root);
     command.envs(case.environment.iter().copied());
     if let Some(name) = case.preloads {
         command.env("LD_PRELOAD", library.with_file_name(name));
@@ -115,6 +121,9 @@ fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result
     if output.status.code().or(by_signal) != Some(case.exit_code) {
         return Err(format!("{}\n{told}", output.status).into());
     }
+    if let Some(reason) = told.lines().find_map(|line| line.strip_prefix(UNMET)) {
+        return Ok(Err(Unmet::new(reason)));
+    }
     let mut lines = told.lines();
     for line in case.tells {
         if !lines.any(|there| there == *line) {
@@ -126,5 +135,5 @@ fn run(case: &cases::Case, version: &str, root: &Path, library: &Path) -> Result
             return Err(format!("it says {word:?}:\n{told}").into());
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }

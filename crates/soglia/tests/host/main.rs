@@ -16,7 +16,6 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use soglia::dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR};
 
 use setup::Setup;
 
@@ -135,11 +134,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let setup: &Setup = Box::leak(Box::new(setup::prepare()));
-    let versions = setup.root.versions_of(CORE_FRAMEWORK).iter();
-    let versions: Vec<String> = versions
-        .filter(|version| version.major >= OLDEST_MAJOR)
-        .map(ToString::to_string)
-        .collect();
+    let versions = soglia_testing::dotnet::versions(&setup.root);
     let cases = CASES.iter().chain(SPECIAL).flat_map(|case| {
         versions.clone().into_iter().map(move |version| {
             let name = format!("{}::{version}", case.name);
@@ -162,7 +157,6 @@ fn run(case: &Case, version: &str, setup: &Setup) -> Result<(), Failed> {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([ROLE, case.name, version]);
     command.arg(&setup.fixtures);
-    command.envs(case.environment.iter().copied());
     let (success, told) = setup.output(&mut command, case.environment);
     if !success {
         return Err(told.into());

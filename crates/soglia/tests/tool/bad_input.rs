@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Space, fixture, refusal, setup, skip, text};
+use crate::support::{Space, fixture, refusal, setup, text};
 
 /// A copy of hello.dll and its configuration in which bytes are changed.
 fn changed_hello(space: &Space, change: impl FnOnce(&mut Vec<u8>)) {
@@ -148,35 +148,6 @@ fn a_framework_that_is_not_there() {
     );
     assert!(
         message.starts_with(begin) && message.ends_with(end),
-        "{message}"
-    );
-}
-
-#[test]
-fn no_dotnet_at_all() {
-    let space = Space::new();
-    let here = space.path("");
-    let env = |name: &str| match name {
-        "DOTNET_ROOT" | "HOME" => Some(here.clone().into_os_string()),
-        "PATH" => Some("/bin".into()),
-        _ => None,
-    };
-    if let Some(root) = soglia::dotnet::Search::run(&env).roots.first() {
-        let place = root.path.display();
-        skip(&format!(
-            "{place} has a .NET, whatever the environment says"
-        ));
-        return;
-    }
-    let mut command = space.soglia("run");
-    command.arg(fixture("hello.dll"));
-    for name in ["DOTNET_ROOT", "HOME", "PATH"] {
-        command.env(name, env(name).unwrap());
-    }
-    let message = refusal(&mut command);
-    let begin = "no .NET found by DOTNET_ROOT, PATH, /etc/dotnet or in the usual places: ";
-    assert!(
-        message.starts_with(begin) && message.contains("set DOTNET_ROOT"),
         "{message}"
     );
 }

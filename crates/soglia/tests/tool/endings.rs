@@ -1,9 +1,8 @@
 //! Recordings of programs that are killed, that still run, and whose soglia is killed.
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Live, Report, Space, random, signal, skip, text, until};
+use crate::support::{Live, Report, Space, random, signal, until};
 
 /// Native code counts a call when it begins, and soglia when managed code is about to make it. So at any moment each
 /// thread may have told one call more than was counted, and never one less.
@@ -228,72 +227,4 @@ fn a_program_without_its_soglia_can_be_killed_too() {
         ("killed", None, None)
     );
     assert_eq!(report.pid, program);
-}
-
-/// Where there is no room on the disk the program goes on, and what fitted can be read.
-#[test]
-fn a_disk_that_fills_up_costs_records_and_nothing_else() {
-    let space = Space::new();
-    let Some(disk) = small_disk(&space, "512k") else {
-        return;
-    };
-    let mut command = space.command("unshare");
-    let script = format!(
-        "{disk} \"$1\" run --record events -o full/a.soglia -q \"$2\" spin 1 || exit; \
-                          \"$1\" report --format json full/a.soglia; \"$1\" report --all full/a.soglia >&2"
-    );
-    let semantics = crate::support::fixture("semantics.dll");
-    command
-        .args(["-rm", "sh", "-c", &script, "sh", crate::support::SOGLIA])
-        .arg(semantics);
-    let output = command.current_dir(space.path("")).output().unwrap();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    let json = stdout
-        .strip_prefix("spinning\ndone\n")
-        .unwrap_or_else(|| panic!("{stdout}{stderr}"));
-    let report: Report = serde_json::from_str(json).unwrap();
-    assert_eq!((report.ended.as_str(), report.exit_code), ("exit", Some(0)));
-    assert!(report.dropped > 0);
-    assert_eq!(
-        report.calls("plain"),
-        space.oracle_calls("plain"),
-        "{stderr}"
-    );
-}
-
-#[test]
-fn a_full_disk_is_found_before_the_program_starts() {
-    let space = Space::new();
-    let Some(disk) = small_disk(&space, "64k") else {
-        return;
-    };
-    let mut command = space.command("unshare");
-    let script = format!("{disk} exec \"$1\" run -o full/a.soglia \"$2\"");
-    let hello = crate::support::fixture("hello.dll");
-    command
-        .args(["-rm", "sh", "-c", &script, "sh", crate::support::SOGLIA])
-        .arg(hello);
-    let output = command.current_dir(space.path("")).output().unwrap();
-    assert_eq!(
-        (output.status.code(), text(&output.stdout)),
-        (Some(2), String::new())
-    );
-    let wanted = "soglia: cannot write the recording full/a.soglia: give another -o FILE: \
-                  No space left on device (os error 28)\n";
-    assert_eq!(text(&output.stderr), wanted);
-}
-
-/// The shell words that put a file system of this size at `full`, in a mount namespace of its own.
-fn small_disk(space: &Space, size: &str) -> Option<String> {
-    std::fs::create_dir(space.path("full")).unwrap();
-    let mount = format!("mount -t tmpfs -o size={size} none full &&");
-    let mut command = space.command("unshare");
-    command
-        .args(["-rm", "sh", "-c", &format!("{mount} true")])
-        .current_dir(space.path(""));
-    let permitted = command.stderr(Stdio::null()).status().unwrap().success();
-    if !permitted {
-        skip("mounting a tmpfs is not permitted here");
-    }
-    permitted.then_some(mount)
 }

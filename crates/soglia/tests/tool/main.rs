@@ -20,7 +20,6 @@ mod modules;
 mod newcomers;
 mod outputs;
 mod passing;
-mod places;
 mod pointers;
 mod policy;
 mod programs;

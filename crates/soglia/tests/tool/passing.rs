@@ -3,9 +3,7 @@
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-use crate::support::{
-    Live, Report, SOGLIA, Space, bare_command, fixture, setup, signal, skip, text,
-};
+use crate::support::{Live, Report, SOGLIA, Space, bare_command, fixture, signal, text};
 
 #[test]
 fn the_program_does_not_see_soglia_in_its_environment() {
@@ -107,29 +105,6 @@ fn with_follow_each_child_has_a_recording() {
     crate::check::agree(&second, &child.events());
     let account = text(&output.stderr);
     assert!(names.iter().all(|name| account.contains(name)), "{account}");
-}
-
-/// `dotnet` itself may be the program; it starts the assembly in the same process.
-#[test]
-fn the_dotnet_command_can_be_the_program() {
-    let Some(muxer) = &setup().root.muxer else {
-        let root = setup().root.path.display();
-        skip(&format!("{root} has no `dotnet`"));
-        return;
-    };
-    let space = Space::new();
-    let mut command = space.soglia("run -q -o a.soglia");
-    let output = command
-        .arg(muxer)
-        .arg(fixture("semantics.dll"))
-        .arg("plain")
-        .output()
-        .unwrap();
-    assert_eq!(
-        (output.status.code(), text(&output.stdout)),
-        (Some(0), "plain(1) = 2\n".into())
-    );
-    assert_eq!(space.recording("a.soglia").report().calls("plain"), 1);
 }
 
 #[test]

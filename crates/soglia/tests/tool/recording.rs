@@ -160,7 +160,9 @@ pub struct Target {
     pub entry: Option<String>,
     pub address: Option<String>,
     pub file: Option<PathBuf>,
+    #[allow(dead_code, reason = "read by the tests with needs")]
     pub offset: Option<String>,
+    #[allow(dead_code, reason = "read by the tests with needs")]
     pub symbol: Option<String>,
     pub runtime_internal: bool,
     pub calls: u64,

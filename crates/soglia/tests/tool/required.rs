@@ -1,9 +1,8 @@
 //! What must hold: no managed code runs without the policy, the slots or the deadline that was asked for.
 
-use std::fs;
 use std::process::Output;
 
-use crate::support::{Space, bare_command, fixture, refusal, setup, text};
+use crate::support::{Space, refusal, setup, text};
 
 /// Everything that must hold.
 const REQUIRED: [&str; 4] = [
@@ -12,29 +11,6 @@ const REQUIRED: [&str; 4] = [
     "--slots 2",
     "--deadline plain=1m:kill",
 ];
-
-/// A script that starts `semantics.dll plain`, with something before the command.
-fn script(space: &Space, before: &str, after: &str) {
-    let (file, args) = bare_command();
-    let args: Vec<String> = args
-        .iter()
-        .map(|arg| format!("'{}'", arg.display()))
-        .collect();
-    let command = format!(
-        "{before} '{}' {} '{}' plain",
-        file.display(),
-        args.join(" "),
-        fixture("semantics.dll").display()
-    );
-    let path = space.path("script");
-    fs::write(
-        &path,
-        format!("#!/bin/sh\n{command}\n{after}\n").replace("COMMAND", &command),
-    )
-    .unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&path, mode).unwrap();
-}
 
 fn run(space: &Space, options: &str) -> Output {
     let mut command = space.soglia(&format!("run --quiet {options} ./script"));
@@ -76,12 +52,12 @@ fn a_runtime_without_the_engine_is_ended() {
     ];
     for (before, why) in cases {
         let space = Space::new();
-        script(&space, &before, "");
+        space.script(&before, "");
         stopped(&run(&space, REQUIRED[0]), 2, why);
     }
     for options in REQUIRED {
         let space = Space::new();
-        script(&space, "DOTNET_EnableDiagnostics=0", "");
+        space.script("DOTNET_EnableDiagnostics=0", "");
         stopped(
             &run(&space, options),
             2,
@@ -100,7 +76,7 @@ fn a_runtime_without_the_engine_is_ended() {
 fn what_need_not_hold_runs_without_the_engine() {
     for options in ["", "--deadline plain=1m", "--counts"] {
         let space = Space::new();
-        script(&space, "DOTNET_EnableDiagnostics=0", "");
+        space.script("DOTNET_EnableDiagnostics=0", "");
         let output = run(&space, options);
         assert!(output.status.success(), "{options}: {output:?}");
         assert!(!output.stdout.is_empty(), "{options}: {output:?}");
@@ -144,7 +120,7 @@ fn an_engine_that_cannot_do_it_ends_its_process() {
     ];
     for (before, why) in cases {
         let space = Space::new();
-        script(&space, before, "");
+        space.script(before, "");
         stopped(&run(&space, REQUIRED[0]), 125, why);
     }
 }
@@ -154,7 +130,7 @@ fn an_engine_that_cannot_do_it_ends_its_process() {
 fn a_second_process_does_not_run_without_a_recording_of_its_own() {
     for options in REQUIRED {
         let space = Space::new();
-        script(&space, "", "COMMAND");
+        space.script("", "COMMAND");
         let output = run(&space, options);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(125), "{options}: {said}");
@@ -196,7 +172,7 @@ fn variables_of_another_run_are_not_inherited() {
     }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    script(&space, "env; exit;", "");
+    space.script("env; exit;", "");
     let output = space
         .soglia("run --source transitions ./script")
         .envs(others.map(|name| (format!("SOGLIA_{name}"), "x")))
@@ -228,24 +204,4 @@ fn what_the_engine_would_not_read_is_not_handed_over() {
         "plain",
     ));
     assert!(message.contains("--slot-timeout"), "{message}");
-}
-
-#[test]
-fn a_program_of_another_user_is_not_started() {
-    use std::os::unix::fs::PermissionsExt;
-    let space = Space::new();
-    script(&space, "", "");
-    let file = space.path("script");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
-    // Of its own user it may be.
-    assert!(run(&space, REQUIRED[0]).status.success());
-    if std::os::unix::fs::chown(&file, Some(12345), None).is_err() {
-        return crate::support::skip("only root can give a file to another user");
-    }
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
-    stopped(
-        &run(&space, REQUIRED[0]),
-        2,
-        "runs as another user or group",
-    );
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use crate::recording::{Line, Open, Overdue, Recording, Report, Target};
-use soglia::dotnet::{CORE_FRAMEWORK, Root, Search, process_env};
+use soglia::dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root};
+use soglia_testing::process::isolate;
 
 pub const SOGLIA: &str = env!("CARGO_BIN_EXE_soglia");
 
@@ -34,135 +36,19 @@ pub fn setup() -> &'static Setup {
 }
 
 fn prepare() -> Setup {
-    let root = find_root();
-    build_engine();
+    let root = soglia_testing::dotnet::root();
+    soglia_testing::built::engine(env!("CARGO_TARGET_TMPDIR"));
     let newest = env::var("DOTNET_ROLL_FORWARD").is_ok_and(|policy| policy == "LatestMajor");
     let versions = root.versions_of(CORE_FRAMEWORK).iter();
     let majors = versions
         .map(|version| version.major)
-        .filter(|major| *major >= 8);
+        .filter(|major| *major >= OLDEST_MAJOR);
     // As runtimeconfig.json and the variable have it; each report is compared with it.
     let major = if newest { majors.max() } else { majors.min() };
     Setup {
-        fixtures: lay_out_fixtures(),
+        fixtures: soglia_testing::built::fixtures(env!("CARGO_TARGET_TMPDIR")),
         major: major.expect("a root with .NET 8 or later"),
         root,
-    }
-}
-
-fn find_root() -> Root {
-    let help =
-        "these tests need .NET 8 or later: `make test` gets one, or set SOGLIA_TEST_DOTNET_ROOT";
-    match env::var_os("SOGLIA_TEST_DOTNET_ROOT") {
-        Some(path) => Root::at(Path::new(&path)).unwrap_or_else(|outcome| {
-            panic!("SOGLIA_TEST_DOTNET_ROOT={path:?}: {outcome:?}; {help}")
-        }),
-        None => match Search::run(&process_env).root() {
-            Ok(root) => root.clone(),
-            Err(error) => panic!("{error}; {help}"),
-        },
-    }
-}
-
-/// Cargo builds the tool for its tests, but not the engine, which is a crate of its own.
-fn build_engine() {
-    let folder = Path::new(SOGLIA).parent().unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let inside = folder
-        .strip_prefix(target)
-        .unwrap_or_else(|_| panic!("{SOGLIA} is not in {}", target.display()));
-    // PROFILE, or TRIPLE/PROFILE.
-    let profile = match inside.file_name().and_then(OsStr::to_str).unwrap() {
-        "debug" => "dev",
-        other => other,
-    };
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "soglia-clr",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
-        .arg(target);
-    if let Some(triple) = inside
-        .parent()
-        .filter(|triple| !triple.as_os_str().is_empty())
-    {
-        cargo.arg("--target").arg(triple);
-    }
-    let output = cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "the engine does not build: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(
-        folder.join("libsoglia.so").is_file(),
-        "cargo has not put the engine beside {SOGLIA}"
-    );
-}
-
-/// The folder's name tells what it is made of, and it appears complete: other test processes may want it too.
-fn lay_out_fixtures() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures")
-        .canonicalize()
-        .unwrap();
-    let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut files = Vec::new();
-    list(&source, &mut files);
-    files.sort();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for file in &files {
-        for byte in fs::read(file).unwrap() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    let folder = base.join(format!("fixtures-{hash:016x}"));
-    if folder.is_dir() {
-        return folder;
-    }
-    let stage = tempfile::Builder::new()
-        .prefix("fixtures.")
-        .tempdir_in(base)
-        .unwrap();
-    let native = Command::new(source.join("build.sh"))
-        .arg("native")
-        .arg(stage.path())
-        .output()
-        .unwrap();
-    assert!(
-        native.status.success(),
-        "fixtures/build.sh: {}",
-        String::from_utf8_lossy(&native.stderr)
-    );
-    for file in files
-        .iter()
-        .filter(|file| file.starts_with(source.join("managed")))
-    {
-        fs::copy(file, stage.path().join(file.file_name().unwrap())).unwrap();
-    }
-    let made = fs::rename(stage.path(), &folder);
-    assert!(made.is_ok() || folder.is_dir(), "{made:?}");
-    folder
-}
-
-fn list(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            list(&path, into)
-        } else {
-            into.push(path)
-        }
     }
 }
 
@@ -183,27 +69,17 @@ impl Space {
         self.0.path().join(name)
     }
 
-    /// A command with the same environment wherever the tests run, and without core dumps.
+    /// A command that inherits nothing from the machine around the tests.
     pub fn command(&self, file: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", "ulimit -c 0; exec \"$@\"", "sh"])
-            .arg(file);
-        for (name, _) in env::vars_os() {
-            let bytes = name.as_encoded_bytes();
-            let prefixes: [&[u8]; 4] = [b"CORECLR_", b"SOGLIA_", b"DOTNET_", b"COMPlus_"];
-            if prefixes.iter().any(|prefix| bytes.starts_with(prefix))
-                && name != "DOTNET_ROLL_FORWARD"
-            {
-                command.env_remove(name);
-            }
-        }
-        command
+        let mut command = Command::new(file);
+        isolate(&mut command)
             .env("DOTNET_ROOT", &setup().root.path)
-            .env("TMPDIR", self.0.path());
-        command
-            .env("ORACLE_FILE", self.path("oracle"))
-            .stdin(Stdio::null());
+            .env("TMPDIR", self.0.path())
+            .env("ORACLE_FILE", self.path("oracle"));
+        // It chooses the runtime for a whole run of the tests.
+        if let Some(policy) = env::var_os("DOTNET_ROLL_FORWARD") {
+            command.env("DOTNET_ROLL_FORWARD", policy);
+        }
         command
     }
 
@@ -233,6 +109,26 @@ impl Space {
             .args(args.split_whitespace())
             .current_dir(self.0.path());
         command
+    }
+
+    /// Writes `script`, which starts `semantics.dll plain` with `before` ahead of the command and
+    /// `after` in the lines behind it. There, `COMMAND` is the command.
+    pub fn script(&self, before: &str, after: &str) {
+        let (file, args) = bare_command();
+        let args: Vec<String> = args
+            .iter()
+            .map(|arg| format!("'{}'", arg.display()))
+            .collect();
+        let command = format!(
+            "{before} '{}' {} '{}' plain",
+            file.display(),
+            args.join(" "),
+            fixture("semantics.dll").display()
+        );
+        let path = self.path("script");
+        let text = format!("#!/bin/sh\n{command}\n{after}\n").replace("COMMAND", &command);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The recording of that name.
@@ -388,13 +284,6 @@ pub fn until<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
 pub fn random(limit: u64) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0) % limit
-}
-
-/// Says that the running test cannot be made here, past the output that is captured.
-pub fn skip(reason: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or_default();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
 }
 
 pub fn text(bytes: &[u8]) -> String {

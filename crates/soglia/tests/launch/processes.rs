@@ -1,14 +1,14 @@
 //! Processes for the launch tests: started, listened to, signalled, and given a terminal.
 
-pub mod roles;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use soglia_testing::process::isolate;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,14 +20,7 @@ pub fn this() -> PathBuf {
 /// This test in one of its roles.
 pub fn self_command(role: &str) -> Command {
     let mut command = Command::new(this());
-    command.arg(role);
-    // SAFETY: system calls only. Whoever runs the tests may ignore or block something.
-    unsafe {
-        command.pre_exec(|| {
-            clean_signals();
-            Ok(())
-        })
-    };
+    isolate(&mut command).arg(role);
     command
 }
 
@@ -36,19 +29,6 @@ pub fn sh(script: &str) -> Command {
     let mut command = self_command("launch");
     command.args(["/bin/sh", "-c", script]);
     command
-}
-
-/// Every signal at its default, none blocked.
-pub fn clean_signals() {
-    // SAFETY: default dispositions need no handler; the set is initialised before its use.
-    unsafe {
-        for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
-    }
 }
 
 pub fn ignore(signal: i32) {
@@ -99,12 +79,12 @@ pub fn await_not_state(pid: i32, unwanted: char) {
 }
 
 /// What a process writes, read piece by piece.
-struct Output {
+struct Reader {
     source: File,
     seen: String,
 }
 
-impl Output {
+impl Reader {
     fn read_more(&mut self, wanted: &str) {
         let mut ready = libc::pollfd {
             fd: self.source.as_raw_fd(),
@@ -156,7 +136,7 @@ impl Output {
 /// A process whose output is read while it runs.
 pub struct Running {
     child: Child,
-    output: Output,
+    output: Reader,
 }
 
 impl Running {
@@ -169,7 +149,7 @@ impl Running {
         let source = File::from(OwnedFd::from(child.stdout.take().unwrap()));
         Self {
             child,
-            output: Output {
+            output: Reader {
                 source,
                 seen: String::new(),
             },
@@ -214,7 +194,7 @@ impl Drop for Running {
 
 /// A pseudo-terminal with a tiny shell on it, which runs the tool as a job.
 pub struct Terminal {
-    output: Output,
+    output: Reader,
     shell: Child,
 }
 
@@ -254,7 +234,7 @@ impl Terminal {
         };
         let shell = command.spawn().unwrap();
         Self {
-            output: Output {
+            output: Reader {
                 source: File::from(master),
                 seen: String::new(),
             },
@@ -280,4 +260,9 @@ impl Drop for Terminal {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
     }
+}
+
+/// Standard output.
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -100,7 +100,7 @@ fn next_signal(signal: i32, timeout: Option<i64>) -> Option<usize> {
 /// A program that ends with the number of the signal that it waits for.
 fn receive(args: &[OsString]) -> i32 {
     let signal = numbers(args);
-    super::block(signal);
+    crate::processes::block(signal);
     println!("pid {}\nready", std::process::id());
     match next_signal(signal, None) {
         Some(0) => println!("got {signal}"),
@@ -113,7 +113,7 @@ fn receive(args: &[OsString]) -> i32 {
 /// A program that counts how often a signal comes, until a second after the last.
 fn count(args: &[OsString]) -> i32 {
     let signal = numbers(args);
-    super::block(signal);
+    crate::processes::block(signal);
     println!("ready");
     let mut count = 0;
     let mut patience = 20;
@@ -129,8 +129,8 @@ fn count(args: &[OsString]) -> i32 {
 /// a line and continues it.
 fn shell(args: &[OsString]) -> i32 {
     // A shell in the background of its own job may write, and take the terminal back.
-    super::ignore(libc::SIGTTOU);
-    let mut command = Command::new(super::this());
+    crate::processes::ignore(libc::SIGTTOU);
+    let mut command = Command::new(crate::processes::this());
     command.arg("launch").args(args).process_group(0);
     // SAFETY: system calls only; the job takes the terminal before it runs, as jobs of shells do.
     unsafe {

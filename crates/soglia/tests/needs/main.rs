@@ -1,0 +1,47 @@
+//! Tests of the tool that need something that not every machine has.
+//!
+//! Each states its need with `?`. Where the need is unmet, the test is ignored, with its reason;
+//! under CI it fails unless `SOGLIA_TEST_ALLOW_SKIP` names it.
+
+#[path = "../tool/recording.rs"]
+#[allow(dead_code, reason = "shared with the other tests of the tool")]
+mod recording;
+#[path = "../tool/support.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the other tests of the tool"
+)]
+mod support;
+
+mod disks;
+mod dotnet;
+mod places;
+mod users;
+mod web;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use soglia_testing::needs::trial;
+
+macro_rules! tests {
+    ($($module:ident: $($test:ident)*;)*) => {
+        vec![$($(trial(
+            concat!(stringify!($module), "::", stringify!($test)),
+            $module::$test,
+        ),)*)*]
+    };
+}
+
+fn main() -> ExitCode {
+    let tests: Vec<Trial> = tests! {
+        disks: a_disk_that_fills_up_costs_records_and_nothing_else
+            a_full_disk_is_found_before_the_program_starts;
+        dotnet: the_command_can_be_the_program no_dotnet_at_all;
+        places: the_program_behaves_as_without a_pointer_is_what_lies_there_now a_declaration_is_what_lies_there_now delegates_are_on_what_they_were_made_of the_same_library_again_is_the_same_target every_context_calls_its_own_library very_many_contexts_share_targets functions_without_an_exported_name_are_told_apart another_build_of_a_file_names_nothing;
+        users: a_program_of_another_user_is_not_started;
+        web: handlers_are_called_by_what_was_made_for_them;
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
