@@ -4,11 +4,15 @@ PREFIX ?= /usr/local
 CARGO ?= cargo
 # For all of cargo's commands, for instance --locked.
 CARGOFLAGS ?=
+# For the test programs, for instance -- --show-output.
+TESTFLAGS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Public items may link to private ones, which are documented beside them.
+DOCFLAGS := -D warnings -A rustdoc::private_intra_doc_links
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench book lint fixtures install clean distclean help
+.PHONY: build test demo bench book lint doc deny fixtures install clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	$(CARGO) build $(CARGOFLAGS) --release --workspace
@@ -18,7 +22,7 @@ build: ## the tool and the engine: target/release/soglia and libsoglia.so, also 
 test: ## all tests; gets a .NET runtime if there is none
 	$(CARGO) build $(CARGOFLAGS) --workspace
 	root=$$(tools/dotnet-root) && echo "tests run on the .NET in $$root" && \
-	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) test $(CARGOFLAGS) --workspace
+	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) test $(CARGOFLAGS) --workspace $(TESTFLAGS)
 
 demo: build ## records two small programs and shows what they did
 	tools/demo $(TARGET)
@@ -30,10 +34,20 @@ bench: build ## what a crossing costs, with and without soglia
 book: ## the documents as a book in target/book, with links checked; gets mdbook if there is none
 	tools/book $(TARGET)/book
 
-lint: ## formatting, clippy, and shellcheck if it is there
+lint: ## formatting, clippy, and shellcheck if it is installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
-	if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh .ci/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh .ci/run; \
+	elif [ -n "$$CI" ]; then echo "shellcheck is not installed" >&2; exit 1; \
+	else echo "skipped: shellcheck, which is not installed"; fi
+
+# Two libraries are named soglia: the tool's and the engine's. So the engine has a run and a folder of its own.
+doc: ## the documentation of all crates, in target/doc; of the engine in target/doc-engine
+	RUSTDOCFLAGS="$(DOCFLAGS)" $(CARGO) doc $(CARGOFLAGS) --workspace --exclude soglia-clr --no-deps
+	RUSTDOCFLAGS="$(DOCFLAGS)" $(CARGO) doc $(CARGOFLAGS) -p soglia-clr --no-deps --document-private-items --target-dir $(TARGET)/doc-engine
+
+deny: ## licences, versions and sources of dependencies
+	tools/cargo-deny check licenses bans sources
 
 fixtures: ## builds the managed fixtures again, with the .NET SDK on PATH
 	fixtures/build.sh managed

@@ -1,6 +1,6 @@
 //! Delegates that become native function pointers, and native function pointers that become delegates.
 //!
-//! CoreLib asks, at each such moment ([`weave::delegates`]), which pointer to hand on: it is one of [`soglia_trampolines`], which tells of
+//! CoreLib asks, at each such moment ([`crate::weave`]), which pointer to hand on: it is one of [`soglia_trampolines`], which tells of
 //! the calls through it. With the question comes the CLR's handle of the delegate's type; from it come the target's names and
 //! the bytes of its arguments, asked once per type.
 //!

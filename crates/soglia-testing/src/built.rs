@@ -61,9 +61,19 @@ pub fn cargo_build(tmp: &str, what: &[&str]) {
     );
 }
 
-/// The engine.
+/// The engine, with the features that `make` builds it with, or the one that `SOGLIA_TEST_ENGINE`
+/// names, to test the release build without building the tests for it.
 pub fn engine(tmp: &str) -> PathBuf {
-    cargo_build(tmp, &["--package", "soglia-clr"]);
+    if let Some(given) = env::var_os("SOGLIA_TEST_ENGINE") {
+        let given = PathBuf::from(given);
+        assert!(
+            given.is_file(),
+            "SOGLIA_TEST_ENGINE: {} is not a file",
+            given.display()
+        );
+        return given;
+    }
+    cargo_build(tmp, &["--workspace"]);
     let engine = artifacts().join("libsoglia.so");
     assert!(engine.is_file(), "cargo has built {}", engine.display());
     engine

@@ -123,7 +123,7 @@ impl TaskWriter {
         self.account.slot(slot).target.load(Relaxed)
     }
 
-    /// The time now; `None`: crossings of this task take a call, to know the time or to write events. Then [`time::now`](crate::time::now)
+    /// The time now; `None`: crossings of this task take a call, to know the time or to write events. Then `time::now`
     /// has it, and [`TaskWriter::cross_at_once`] is what to call; else [`TaskWriter::cross_quietly`] may be.
     #[inline(always)]
     pub fn stamp(&self) -> Option<u64> {

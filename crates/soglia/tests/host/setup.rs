@@ -15,7 +15,7 @@ pub fn prepare() -> Setup {
     let tmp = env!("CARGO_TARGET_TMPDIR");
     built::engine(tmp);
     // Cargo does not build examples for a single test.
-    built::cargo_build(tmp, &["--package", "soglia", "--examples"]);
+    built::cargo_build(tmp, &["--workspace", "--examples"]);
     Setup {
         root: dotnet::root(),
         fixtures: built::fixtures(tmp),

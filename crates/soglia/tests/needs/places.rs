@@ -73,7 +73,8 @@ pub fn the_program_behaves_as_without() -> Outcome {
     let cases = text(&list.stdout);
     assert!(cases.lines().count() >= 10, "{cases}");
     for case in cases.lines() {
-        let bare = said(|| Space::new().bare("places.dll", case))?;
+        let space = Space::new();
+        let bare = said(|| space.bare("places.dll", case))?;
         for source in OWN {
             let space = Space::new();
             let options = format!("--quiet --source {source}");
