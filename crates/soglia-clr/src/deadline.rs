@@ -44,14 +44,14 @@ pub use stack::shut_down;
 
 /// Gets what becomes known of calls that miss their deadlines: [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`],
 /// of one call in that order. Called on a thread of ours, and for ends on the thread whose call it was, in preemptive mode.
-pub type Tell = Box<dyn Fn(Record) + Send + Sync>;
+pub type Sink = Box<dyn Fn(Record) + Send + Sync>;
 
 /// A call, by its task and the ticks when it began.
-type Call = (u32, u64);
+type CallKey = (u32, u64);
 
 struct Watch {
-    tell: Tell,
-    reported: Mutex<HashMap<Call, Reported>>,
+    sink: Sink,
+    reported: Mutex<HashMap<CallKey, Reported>>,
 }
 
 /// A call that was reported and is not known to have ended.
@@ -78,9 +78,9 @@ const LEAST_SLEEP: Duration = Duration::from_micros(200);
 /// Watches calls from now on. Once in a process; `false`: somebody does already, or there can be no thread for it.
 ///
 /// Returns of tasks that exist already are told exactly only if calls as long as the shortest deadline are looked into anyway.
-pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, tell: Tell) -> bool {
+pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, sink: Sink) -> bool {
     let watch = Watch {
-        tell,
+        sink,
         reported: Mutex::default(),
     };
     if deadlines.is_empty() || WATCH.set(watch).is_err() {
@@ -135,7 +135,7 @@ pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
     }
     all.remove(&(task, since));
     drop(all);
-    (watch.tell)(Record::OverdueEnd(end));
+    (watch.sink)(Record::OverdueEnd(end));
 }
 
 /// Why the process must not be ended now because of a call of this task, if so.
@@ -151,13 +151,13 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 impl Watch {
-    fn reported(&self) -> MutexGuard<'_, HashMap<Call, Reported>> {
+    fn reported(&self) -> MutexGuard<'_, HashMap<CallKey, Reported>> {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What is known of a target that was found open.
-struct Target {
+struct OpenTarget {
     /// Indices of the deadlines that its calls have.
     deadlines: Vec<usize>,
     name: Option<String>,
@@ -181,9 +181,9 @@ struct Watcher {
     shortest: Duration,
     /// By deadline: a dump was tried.
     dumped: Vec<bool>,
-    targets: HashMap<u32, Target>,
+    targets: HashMap<u32, OpenTarget>,
     /// By call and index of the deadline, those that were missed.
-    due: HashMap<(Call, usize), Due>,
+    due: HashMap<(CallKey, usize), Due>,
     temporary: PathBuf,
     reports: u32,
 }
@@ -252,7 +252,7 @@ impl Watcher {
     }
 
     /// Tells of those that were reported and are gone, though nobody has told how. `true`: some are left.
-    fn look_after_reported(&self, watch: &Watch, scale: Scale, open: &HashSet<Call>) -> bool {
+    fn look_after_reported(&self, watch: &Watch, scale: Scale, open: &HashSet<CallKey>) -> bool {
         let now = time::now();
         let mut all = watch.reported();
         let mut gone = Vec::new();
@@ -272,7 +272,7 @@ impl Watcher {
         drop(all);
         for ((task, since), at) in gone {
             let how = HowEnded::Gone;
-            (watch.tell)(Record::OverdueEnd(OverdueEnd {
+            (watch.sink)(Record::OverdueEnd(OverdueEnd {
                 task,
                 since,
                 at,
@@ -282,11 +282,11 @@ impl Watcher {
         some
     }
 
-    fn target(&mut self, target: u32) -> &Target {
+    fn target(&mut self, target: u32) -> &OpenTarget {
         self.targets.entry(target).or_insert_with(|| {
             let names = self.engine.names_of(target).unwrap_or_default();
             let named = names.library.as_deref().zip(names.entry.as_deref());
-            Target {
+            OpenTarget {
                 deadlines: named.map_or_else(Vec::new, |(library, entry)| {
                     of(&self.deadlines, library, entry)
                 }),
@@ -332,7 +332,7 @@ impl Watcher {
             }
             all.entry(call).or_default().telling = true;
         }
-        (watch.tell)(Record::Overdue(Overdue {
+        (watch.sink)(Record::Overdue(Overdue {
             deadline: deadline as u32,
             target: open.target,
             task: call.0,
@@ -357,7 +357,7 @@ impl Watcher {
         if let Some(end) = reported.end.take() {
             all.remove(&call);
             drop(all);
-            (watch.tell)(Record::OverdueEnd(end));
+            (watch.sink)(Record::OverdueEnd(end));
         }
         true
     }
@@ -408,7 +408,7 @@ impl Watcher {
             Ok(()) => Done::Dumped(file.to_string_lossy().into_owned()),
             Err(why) => Done::NotDumped(why),
         };
-        self.told(watch, task, open, deadline, what);
+        self.record_action(watch, task, open, deadline, what);
     }
 
     /// Ends the process, unless something holds that back, which is told the first time.
@@ -422,11 +422,11 @@ impl Watcher {
     ) {
         if let Some(why) = holds_back(task) {
             if first {
-                self.told(watch, task, open, deadline, Done::NotKilled(why.into()));
+                self.record_action(watch, task, open, deadline, Done::NotKilled(why.into()));
             }
             return;
         }
-        self.told(watch, task, open, deadline, Done::Killed);
+        self.record_action(watch, task, open, deadline, Done::Killed);
         self.engine.recording.keep_time();
         // SAFETY: no preconditions. The first process of a container is not killed by a signal of its own; it exits.
         unsafe {
@@ -435,7 +435,7 @@ impl Watcher {
         }
     }
 
-    fn told(
+    fn record_action(
         &self,
         watch: &Watch,
         task: &'static TaskRecord,
@@ -443,7 +443,7 @@ impl Watcher {
         deadline: usize,
         what: Done,
     ) {
-        (watch.tell)(Record::OverdueAction(OverdueAction {
+        (watch.sink)(Record::OverdueAction(OverdueAction {
             task: task.number.load(Relaxed),
             since: open.since,
             deadline: deadline as u32,

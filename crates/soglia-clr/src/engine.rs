@@ -46,7 +46,7 @@ pub struct Engine {
     /// See [`crate::variables::CALLERS`].
     pub callers: bool,
     /// What was told to be unwatched.
-    pub told_unwatched: Mutex<HashSet<Unwatched>>,
+    pub recorded_unwatched: Mutex<HashSet<Unwatched>>,
     /// Which calls shall not be made as they are.
     pub rules: Rules,
     /// Somebody is told of crossings, and may act: wrappers are made for that.
@@ -119,7 +119,7 @@ impl Engine {
     /// Its fields but the text say which targets, as narrowly as they can be named: `soglia verify` expects nothing of those.
     pub fn unwatched(&self, what: Unwatched) {
         let mut told = self
-            .told_unwatched
+            .recorded_unwatched
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if told.len() < MOST_UNWATCHED && told.insert(what.clone()) {

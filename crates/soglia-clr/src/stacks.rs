@@ -4,6 +4,7 @@ mod entry;
 mod frame;
 mod hidden;
 mod walked;
+mod x86_64;
 
 use soglia_abi::ids::{FunctionId, ThreadId};
 

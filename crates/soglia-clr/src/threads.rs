@@ -23,9 +23,10 @@ use soglia_core::{
 };
 
 use crate::{
+    arch::thread_pointer,
     boundary,
     engine::{self, Engine},
-    tls::{self, AtEnd, thread_pointer},
+    tls::{self, AtEnd},
 };
 
 thread_pointer!(local, "soglia_task", TaskWriter);

@@ -29,7 +29,7 @@ pub fn name([major, minor, build]: [u16; 3], folder: Option<&str>) -> String {
 }
 
 /// Major, minor and build number of the runtime, as it tells them itself.
-pub fn told(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
+pub fn of_runtime(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
     let (mut kind, mut version) = (COR_PRF_CORE_CLR, [0; 3]);
     let [major, minor, build] = &mut version;
     let nothing = std::ptr::null_mut();
@@ -55,7 +55,7 @@ pub fn told(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
 mod tests {
     #[test]
     fn old_runtimes_are_called_by_their_names() {
-        for (told, folder, name) in [
+        for (of_runtime, folder, name) in [
             ([4, 700, 22], Some("3.1.23"), ".NET Core 3.1.23"),
             ([4, 700, 22], None, ".NET Core 3"),
             ([4, 6, 30411], Some("2.1.30"), ".NET Core 2.1.30"),
@@ -63,7 +63,7 @@ mod tests {
             ([6, 0, 36], Some("6.0.36"), ".NET 6.0.36"),
             ([7, 0, 20], None, ".NET 7.0.20"),
         ] {
-            assert_eq!(super::name(told, folder), name);
+            assert_eq!(super::name(of_runtime, folder), name);
         }
     }
 }

@@ -19,7 +19,6 @@ const OPEN: &[&str] = &[
     "crates/soglia/tests/host/main.rs",
     "crates/soglia/tests/tool/main.rs",
     "crates/soglia-abi/src/lib.rs",
-    "crates/soglia-clr/src/lib.rs",
     "crates/soglia-clr/tests/hosting/main.rs",
     "crates/soglia-il/src/lib.rs",
     "crates/soglia-trampolines/src/lib.rs",

@@ -15,8 +15,6 @@ const LONG: &[&str] = &[
     "crates/soglia/tests/launch.rs",
     "crates/soglia/tests/tool/policy.rs",
     "crates/soglia-abi/src/profiler/metadata.rs",
-    "crates/soglia-clr/src/hosting/clr.rs",
-    "crates/soglia-clr/src/hosting/slots.rs",
     "crates/soglia-core/src/trace/log.rs",
     "crates/soglia-core/tests/admission.rs",
     "crates/soglia-core/tests/kill.rs",

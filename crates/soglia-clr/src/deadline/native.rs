@@ -50,9 +50,6 @@ impl Frames {
 
 /// The native frames of another thread of this process, which was seen doing this.
 pub fn frames(os_thread: u32, doing: Option<&proc::Doing>) -> Frames {
-    if !cfg!(target_arch = "x86_64") {
-        return Frames::none("they are found on x86_64 only");
-    }
     let Some(doing) = doing else {
         return Frames::none("the kernel does not tell what the thread is doing");
     };

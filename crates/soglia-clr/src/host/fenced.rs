@@ -17,6 +17,9 @@
 //! The stand-in has the methods of any interface, and takes what is passed in registers: six words, `this` among them. No interface of a host's that
 //! we call has a method with more.
 
+#[path = "fenced/x86_64.rs"]
+mod machine;
+
 use std::{ffi::c_void, mem::ManuallyDrop};
 
 use windows_core::Interface;
@@ -35,10 +38,7 @@ struct StandIn {
 /// `object` is one of interface `T`, with no more methods than [`machine::METHODS`], and lives as long as what is answered here.
 pub unsafe fn stand_in<T: Interface>(object: *mut c_void) -> T {
     const { assert!(size_of::<T::Vtable>() <= machine::METHODS * size_of::<usize>()) };
-    let Some(methods) = machine::methods() else {
-        // SAFETY: by the contract.
-        return unsafe { T::from_raw(object) };
-    };
+    let methods = machine::methods();
     let stand_in = Box::into_raw(Box::new(StandIn { methods, object }));
     // SAFETY: its methods are those of the object, called with the object.
     unsafe { T::from_raw(stand_in.cast()) }
@@ -46,11 +46,8 @@ pub unsafe fn stand_in<T: Interface>(object: *mut c_void) -> T {
 
 /// The object itself.
 pub fn object<T: Interface>(stand_in: &T) -> *mut c_void {
-    match machine::methods() {
-        // SAFETY: made by `stand_in`, as all objects of the host's that we have.
-        Some(_) => unsafe { (*stand_in.as_raw().cast::<StandIn>()).object },
-        None => stand_in.as_raw(),
-    }
+    // SAFETY: made by `stand_in`, as all objects of the host's that we have.
+    unsafe { (*stand_in.as_raw().cast::<StandIn>()).object }
 }
 
 /// Gives back the one reference there is, and the stand-in.
@@ -60,10 +57,8 @@ pub fn object<T: Interface>(stand_in: &T) -> *mut c_void {
 pub unsafe fn release<T: Interface>(stand_in: T) {
     let raw = stand_in.as_raw();
     drop(stand_in);
-    if machine::methods().is_some() {
-        // SAFETY: made by `stand_in`, and by the contract nobody uses it any more.
-        drop(unsafe { Box::from_raw(raw.cast::<StandIn>()) });
-    }
+    // SAFETY: made by `stand_in`, and by the contract nobody uses it any more.
+    drop(unsafe { Box::from_raw(raw.cast::<StandIn>()) });
 }
 
 /// Gives back the stand-in alone, of an object that was lent.
@@ -71,22 +66,6 @@ pub unsafe fn release<T: Interface>(stand_in: T) {
 /// # Safety
 /// As for [`release`].
 pub unsafe fn give_up<T: Interface>(stand_in: ManuallyDrop<T>) {
-    if machine::methods().is_some() {
-        // SAFETY: as in `release`.
-        drop(unsafe { Box::from_raw(stand_in.as_raw().cast::<StandIn>()) });
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[path = "fenced/x86_64.rs"]
-mod machine;
-
-/// Where there is no such code, objects stand for themselves.
-#[cfg(not(target_arch = "x86_64"))]
-mod machine {
-    pub(super) const METHODS: usize = 32;
-
-    pub(super) fn methods() -> Option<*const *const std::ffi::c_void> {
-        None
-    }
+    // SAFETY: as in `release`.
+    drop(unsafe { Box::from_raw(stand_in.as_raw().cast::<StandIn>()) });
 }

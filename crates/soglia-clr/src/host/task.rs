@@ -12,7 +12,7 @@ use std::{
 use soglia_abi::{HRESULT, hosting::types::ETaskType};
 
 use super::abort::Abort;
-use crate::tls::thread_pointer;
+use crate::arch::thread_pointer;
 
 /// What others ask about a task, or want of it. Lives as long as the task's object.
 pub struct State {

@@ -47,7 +47,7 @@ use crate::{
     },
 };
 
-/// For [`TOLD`] events.
+/// For [`OCCASIONS`] events.
 static ACTIONS: Mutex<Vec<(EClrEvent, Arc<Action>)>> = Mutex::new(Vec::new());
 
 /// An action of the host's, with a reference of ours.
@@ -64,7 +64,7 @@ impl Drop for Action {
 }
 
 /// Those that .NET gives occasions for.
-const TOLD: [EClrEvent; 2] = [Event_DomainUnload, Event_ClrDisabled];
+const OCCASIONS: [EClrEvent; 2] = [Event_DomainUnload, Event_ClrDisabled];
 
 fn actions() -> MutexGuard<'static, Vec<(EClrEvent, Arc<Action>)>> {
     ACTIONS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -161,7 +161,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
             if action.is_null() || event.0 >= MaxClrEvent.0 {
                 return E_INVALIDARG;
             }
-            if !TOLD.contains(&event) {
+            if !OCCASIONS.contains(&event) {
                 return E_NOTIMPL;
             }
             if clr::is_running() && engine::get().is_none() {

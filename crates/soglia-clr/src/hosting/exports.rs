@@ -248,7 +248,7 @@ pub unsafe extern "system" fn CorBindToCurrentRuntime(
 
 /// # Safety
 /// `needed` is null or valid; the buffer is null or has that much room.
-unsafe fn tell(
+unsafe fn put_text(
     what: impl Fn(&Runtime) -> String,
     buffer: *mut u16,
     room: u32,
@@ -275,7 +275,7 @@ pub unsafe extern "system" fn GetCORVersion(
     needed: *mut u32,
 ) -> HRESULT {
     // SAFETY: by the contract.
-    door(|| unsafe { tell(Runtime::version_string, buffer, room, needed) })
+    door(|| unsafe { put_text(Runtime::version_string, buffer, room, needed) })
 }
 
 /// The same: there is no configuration that would require another.
@@ -304,7 +304,7 @@ pub unsafe extern "system" fn GetCORSystemDirectory(
 ) -> HRESULT {
     let directory = |runtime: &Runtime| format!("{}/", runtime.directory.display());
     // SAFETY: by the contract.
-    door(|| unsafe { tell(directory, buffer, room, needed) })
+    door(|| unsafe { put_text(directory, buffer, room, needed) })
 }
 
 /// The version that an assembly was built for.

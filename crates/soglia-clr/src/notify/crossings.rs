@@ -12,9 +12,9 @@ use crate::host::{failure::heed, managers, suspension, task};
 /// What the beginning of a crossing answers, for its end. Below 0: an HRESULT, and there will be no end.
 pub type Answer = i32;
 /// The host was told.
-pub const TOLD: Answer = 0;
+pub const NOTIFIED: Answer = 0;
 /// It was not: the thread has no task of the host's.
-pub const UNTOLD: Answer = 1;
+pub const UNNOTIFIED: Answer = 1;
 /// It does not want to hear of this native function.
 pub const QUIET: Answer = 2;
 
@@ -27,11 +27,11 @@ pub fn on() -> bool {
 #[inline]
 pub(super) fn leave(target: usize) -> Answer {
     let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
-        return UNTOLD;
+        return UNNOTIFIED;
     };
     match thread.has_task() {
         Ok(true) => {}
-        Ok(false) => return UNTOLD,
+        Ok(false) => return UNNOTIFIED,
         Err(why) => return why.0,
     }
     if task::throws() {
@@ -45,7 +45,7 @@ pub(super) fn leave(target: usize) -> Answer {
     }
     thread.began();
     task::runs_managed(false);
-    TOLD
+    NOTIFIED
 }
 
 /// The native function is back. Answers what shall be thrown, or a success. In preemptive mode.
@@ -54,7 +54,7 @@ pub(super) fn enter(answer: Answer) -> HRESULT {
     let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
         return S_OK;
     };
-    if answer != TOLD {
+    if answer != NOTIFIED {
         return S_OK;
     }
     let refused = thread.ended();
@@ -69,7 +69,7 @@ pub(super) fn enter(answer: Answer) -> HRESULT {
 pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
     match enter(answer) {
         // A callback has met that abort already.
-        S_OK | COR_E_THREADABORTED if answer == TOLD && task::throws() => COR_E_THREADABORTED,
+        S_OK | COR_E_THREADABORTED if answer == NOTIFIED && task::throws() => COR_E_THREADABORTED,
         other => other,
     }
 }
@@ -78,7 +78,7 @@ pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
 #[inline]
 pub(super) fn reverse_enter() -> Answer {
     let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
-        return UNTOLD;
+        return UNNOTIFIED;
     };
     let has_task = thread.has_task();
     let entered = task::enter_managed();
@@ -86,12 +86,12 @@ pub(super) fn reverse_enter() -> Answer {
         (_, Err(aborted)) => *aborted,
         // SAFETY: as in `leave`.
         (Ok(true), Ok(())) => heed(unsafe { manager.ReverseEnterRuntime() }),
-        (Ok(false), Ok(())) => return UNTOLD,
+        (Ok(false), Ok(())) => return UNNOTIFIED,
         (Err(why), Ok(())) => why,
     };
     if answer == S_OK {
         into_managed(manager);
-        return TOLD;
+        return NOTIFIED;
     }
     if entered.is_ok() {
         task::leave_managed();
@@ -109,7 +109,7 @@ pub(super) fn reverse_enter() -> Answer {
 /// Managed code is about to return to native code. In preemptive mode.
 #[inline]
 pub(super) fn reverse_leave(answer: Answer) {
-    if answer == TOLD
+    if answer == NOTIFIED
         && let Some(manager) = managers::task_manager()
     {
         give_way(manager);

@@ -14,7 +14,7 @@ use std::sync::{
 
 use super::{
     asked,
-    crossings::{self, Answer, QUIET, TOLD, UNTOLD},
+    crossings::{self, Answer, NOTIFIED, QUIET, UNNOTIFIED},
     says,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub const WANTED: u8 = 2;
 static RECORDS: AtomicBool = AtomicBool::new(true);
 
 /// Crossings are told only: nobody reads a recording.
-pub fn only_tell() {
+pub fn only_notify() {
     RECORDS.store(false, Relaxed);
 }
 
@@ -185,8 +185,8 @@ pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
         return refusal;
     }
     let answer = leave_if_wanted(pointer);
-    if records() && (answer == TOLD || answer == UNTOLD) {
-        woven::told_leave_pointer(id, pointer);
+    if records() && (answer == NOTIFIED || answer == UNNOTIFIED) {
+        woven::leave_pointer_preemptive(id, pointer);
     }
     answer
 }
@@ -194,7 +194,7 @@ pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
 /// After it has returned. Below 0: an HRESULT to throw.
 pub extern "C" fn enter_pointer(id: i64, pointer: usize, answer: Answer) -> i32 {
     if records() && answer != QUIET {
-        woven::told_enter_pointer(id, pointer);
+        woven::enter_pointer_preemptive(id, pointer);
     }
     keeping_errno(|| crossings::enter_or_throw(answer).0)
 }
@@ -227,7 +227,7 @@ pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
 /// A delegate calls a native function. Below 0: not to be made.
 pub fn outward_leave(id: i64, function: usize) -> Answer {
     let answer = leave_if_wanted(function);
-    if records() && (answer == TOLD || answer == UNTOLD) {
+    if records() && (answer == NOTIFIED || answer == UNNOTIFIED) {
         woven::outward_leave(id);
     }
     answer

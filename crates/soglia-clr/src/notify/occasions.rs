@@ -330,17 +330,17 @@ pub extern "C" fn priority(words: *mut Words) -> isize {
 /// `CurrentCulture` is set.
 pub extern "C" fn culture(words: *mut Words) -> isize {
     // SAFETY: a host's manager, which lives as long as the process.
-    told_culture(words, |manager, lcid| unsafe { manager.SetLocale(lcid) })
+    culture_set(words, |manager, lcid| unsafe { manager.SetLocale(lcid) })
 }
 
 /// `CurrentUICulture` is set.
 pub extern "C" fn ui_culture(words: *mut Words) -> isize {
     // SAFETY: as above.
-    told_culture(words, |manager, lcid| unsafe { manager.SetUILocale(lcid) })
+    culture_set(words, |manager, lcid| unsafe { manager.SetUILocale(lcid) })
 }
 
 /// The verdict is an HRESULT to throw, or a success: a host that does not go along with cultures answers `E_NOTIMPL`, and is no hindrance.
-fn told_culture(words: *mut Words, tell: impl FnOnce(&IHostTaskManager, u32) -> HRESULT) -> isize {
+fn culture_set(words: *mut Words, tell: impl FnOnce(&IHostTaskManager, u32) -> HRESULT) -> isize {
     // SAFETY: as in `sleep`.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {

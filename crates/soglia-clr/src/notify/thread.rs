@@ -20,10 +20,11 @@ use std::{
 use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK, ids::ThreadId};
 
 use crate::{
+    arch::thread_pointer,
     boundary, clerk, engine,
     host::{failure::heed, fenced, managers, task},
     slots, threads,
-    tls::{self, AtEnd, thread_pointer},
+    tls::{self, AtEnd},
 };
 
 thread_pointer!(local, "soglia_told", Thread);

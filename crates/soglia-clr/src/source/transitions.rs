@@ -32,6 +32,7 @@ use soglia_core::{
 
 use super::returned::look_into;
 use crate::{
+    arch::stack_pointer,
     boundary,
     engine::{self, Engine, GENERATION, SHUT_DOWN, era, era_at},
     names::function_pointer,
@@ -60,22 +61,6 @@ pub fn unmanaged_to_managed(function: FunctionId, reason: COR_PRF_TRANSITION_REA
     hresult::S_OK
 }
 
-/// Where the stack is now.
-#[inline(always)]
-fn mark() -> u64 {
-    let here: u64;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: reads a register.
-    unsafe {
-        std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        here = std::ptr::from_ref(&()).addr() as u64;
-    }
-    here
-}
-
 #[inline(always)]
 fn open(crossing: Crossing, function: u64) {
     let Some(task) = threads::current(crossing) else {
@@ -86,7 +71,12 @@ fn open(crossing: Crossing, function: u64) {
         Some(slot) => slot,
         None => first_call(task, function, side),
     };
-    task.cross(crossing, Who { function, slot }, time::now(), mark());
+    task.cross(
+        crossing,
+        Who { function, slot },
+        time::now(),
+        stack_pointer(),
+    );
 }
 
 #[inline(always)]

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 
 use super::walked::Walked;
+use crate::arch::UNWIND_FP;
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -14,15 +15,9 @@ unsafe extern "C" {
     fn _Unwind_GetGR(context: *mut c_void, register: i32) -> usize;
 }
 
-/// The number of `rbp` in unwinding tables.
-const RBP: i32 = 6;
-
 /// The innermost frame of the running thread for which there are no unwinding tables: the compiler
 /// of the CLR leaves none.
 pub(super) fn of_compiled_code() -> Option<Walked> {
-    if !cfg!(target_arch = "x86_64") {
-        return None;
-    }
     let mut last = Walked::default();
     // SAFETY: `each` gets what it expects. Called by this thread, about its own stack.
     unsafe { _Unwind_Backtrace(each, (&raw mut last).cast()) };
@@ -37,7 +32,7 @@ extern "C" fn each(context: *mut c_void, data: *mut c_void) -> i32 {
         *data.cast::<Walked>() = Walked {
             ip: _Unwind_GetIP(context),
             sp: _Unwind_GetCFA(context),
-            fp: _Unwind_GetGR(context, RBP),
+            fp: _Unwind_GetGR(context, UNWIND_FP),
             ..Walked::default()
         };
     }

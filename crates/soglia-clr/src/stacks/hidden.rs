@@ -27,7 +27,10 @@ use soglia_abi::{
 };
 use windows_core::{BOOL, Interface};
 
-use super::walked::Walked;
+use super::{
+    walked::Walked,
+    x86_64::{Beginning, RBP},
+};
 use crate::engine::Engine;
 
 /// Frames in a row that are unwound.
@@ -201,66 +204,6 @@ impl Unwinder {
     }
 }
 
-const RBP: u8 = 5;
-
-/// What a method does before anything else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Beginning {
-    /// Registers, in the order in which they are pushed.
-    pushes: Vec<u8>,
-    /// Bytes that are taken from the stack besides.
-    room: usize,
-    /// `rbp` points to its own former value.
-    sets_rbp: bool,
-}
-
-impl Beginning {
-    /// `None`: this is no beginning that is understood.
-    fn of(code: &[u8]) -> Option<Self> {
-        let mut begins = Self::default();
-        let mut rest = code;
-        loop {
-            rest = match *rest {
-                // push rax: room for 8 bytes
-                [0x50, ref rest @ ..] if begins.room == 0 => {
-                    begins.room = 8;
-                    rest
-                }
-                // push rbx, rbp
-                [push @ (0x53 | 0x55), ref rest @ ..] if begins.room == 0 => {
-                    begins.pushes.push(push - 0x50);
-                    rest
-                }
-                // push r12 to r15
-                [0x41, push @ 0x54..=0x57, ref rest @ ..] if begins.room == 0 => {
-                    begins.pushes.push(push - 0x50 + 8);
-                    rest
-                }
-                // sub rsp, bytes
-                [0x48, 0x83, 0xEC, room, ref rest @ ..] if begins.room == 0 => {
-                    begins.room = usize::from(room);
-                    rest
-                }
-                [0x48, 0x81, 0xEC, a, b, c, d, ref rest @ ..] if begins.room == 0 => {
-                    begins.room = u32::from_le_bytes([a, b, c, d]).try_into().ok()?;
-                    rest
-                }
-                // vzeroupper
-                [0xC5, 0xF8, 0x77, ref rest @ ..] => rest,
-                // mov rbp, rsp; lea rbp, [rsp + bytes]
-                [0x48, 0x8B, 0xEC, ..]
-                | [0x48, 0x89, 0xE5, ..]
-                | [0x48, 0x8D, 0x6C, 0x24, ..]
-                | [0x48, 0x8D, 0xAC, 0x24, ..] => {
-                    begins.sets_rbp = begins.pushes.first() == Some(&RBP);
-                    return begins.sets_rbp.then_some(begins);
-                }
-                _ => return Some(begins),
-            };
-        }
-    }
-}
-
 fn word(at: usize) -> Option<usize> {
     read(at).map(usize::from_ne_bytes)
 }
@@ -286,33 +229,6 @@ fn read<const N: usize>(at: usize) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn beginnings_are_read() {
-        let begins = |code: &[u8]| Beginning::of(code);
-        let expected = |pushes: &[u8], room, sets_rbp| {
-            Some(Beginning {
-                pushes: pushes.to_vec(),
-                room,
-                sets_rbp,
-            })
-        };
-        // push rbp; sub rsp, 16; lea rbp, [rsp+16]
-        let code = [0x55, 0x48, 0x83, 0xEC, 0x10, 0x48, 0x8D, 0x6C, 0x24, 0x10];
-        assert_eq!(begins(&code), expected(&[5], 16, true));
-        // push rbp; push r15; push rbx; push rax; lea rbp, [rsp+24]
-        let code = [0x55, 0x41, 0x57, 0x53, 0x50, 0x48, 0x8D, 0x6C, 0x24, 0x18];
-        assert_eq!(begins(&code), expected(&[5, 15, 3], 8, true));
-        // push rbp; mov rbp, rsp
-        assert_eq!(begins(&[0x55, 0x48, 0x8B, 0xEC]), expected(&[5], 0, true));
-        // push rax; mov edi, esi
-        assert_eq!(begins(&[0x50, 0x8B, 0xFE]), expected(&[], 8, false));
-        // push rbx; sub rsp, 512; nop
-        let code = [0x53, 0x48, 0x81, 0xEC, 0, 2, 0, 0, 0x90];
-        assert_eq!(begins(&code), expected(&[3], 512, false));
-        // mov rbp, rsp, without having kept it
-        assert_eq!(begins(&[0x53, 0x48, 0x8B, 0xEC]), None);
-    }
 
     #[test]
     fn memory_that_is_not_there_is_not_read() {

@@ -9,6 +9,8 @@ use soglia_abi::{
 };
 use windows_core::HRESULT;
 
+use crate::arch::{CONTEXT_FP, CONTEXT_SP};
+
 /// Frames that are kept of a stack.
 pub const MOST_FRAMES: usize = 256;
 /// Frames that are walked for that: some are none of the program's.
@@ -29,10 +31,6 @@ pub struct Walked {
     pub fp: usize,
 }
 
-/// Where registers are in a `CONTEXT`, which is laid out as on Windows.
-const RSP: usize = 0x98;
-const RBP: usize = 0xA0;
-
 /// What [`walk`] and its like give `DoStackSnapshot`, with a vector of [`Walked`] that is not to
 /// grow.
 pub unsafe extern "system" fn collect(
@@ -50,7 +48,7 @@ pub unsafe extern "system" fn collect(
         return hresult::S_FALSE;
     }
     let register = |at: usize| {
-        if !cfg!(target_arch = "x86_64") || context.is_null() || (size as usize) < at + 8 {
+        if context.is_null() || (size as usize) < at + 8 {
             return 0;
         }
         // SAFETY: the context has that many bytes.
@@ -59,8 +57,8 @@ pub unsafe extern "system" fn collect(
     walked.push(Walked {
         function,
         ip,
-        sp: register(RSP),
-        fp: register(RBP),
+        sp: register(CONTEXT_SP),
+        fp: register(CONTEXT_FP),
     });
     hresult::S_OK
 }

@@ -67,7 +67,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         writer::note(&path, identity.as_ref(), &why);
         Declined::because(why)
     };
-    let told @ [major, ..] = version::told(info).unwrap_or([OLDEST, 0, 0]);
+    let told @ [major, ..] = version::of_runtime(info).unwrap_or([OLDEST, 0, 0]);
     if major < OLDEST {
         return Err(declined(format!(
             "its runtime is {}; soglia needs .NET {OLDEST} or later",
@@ -109,7 +109,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     let chosen = source::choose(
         &wanted.to_string_lossy(),
         source::cannot_weave(),
-        |source| source::tell(info, source),
+        |source| source::set_events(info, source),
     );
     let (source, because) = chosen.inspect_err(|answer| {
         recording.note(&format!("the runtime refused the event mask: {answer:?}"));
@@ -123,7 +123,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         return Err(Declined::because(why));
     }
     if asked_for.is_none() {
-        notify::hooks::only_tell();
+        notify::hooks::only_notify();
     }
     let scope = match (source, env::var_os(variables::SCOPE)) {
         (Source::Transitions, _) => Scope::All,
@@ -142,7 +142,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         source,
         scope,
         callers: env::var_os(variables::CALLERS).is_some(),
-        told_unwatched: Default::default(),
+        recorded_unwatched: Default::default(),
         rules,
         notifies,
         watches: notifies || asked_for.is_some(),
@@ -199,14 +199,14 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     if engine.notifies {
         clerk::prepare();
     }
-    tell_runtime(engine);
+    record_runtime(engine);
     Ok(engine)
 }
 
 /// Writes down which runtime this is.
-fn tell_runtime(engine: &Engine) {
+fn record_runtime(engine: &Engine) {
     let version = version::of_folder().unwrap_or_else(|| {
-        let told = version::told(&engine.info).unwrap_or_default();
+        let told = version::of_runtime(&engine.info).unwrap_or_default();
         told.map(|n| n.to_string()).join(".")
     });
     let name = ".NET".into();

@@ -35,7 +35,7 @@ const fn events_of(source: Source) -> u32 {
 }
 
 /// Tells the CLR what to tell for this source. To be called inside `Initialize`.
-pub fn tell(info: &ICorProfilerInfo, source: Source) -> HRESULT {
+pub fn set_events(info: &ICorProfilerInfo, source: Source) -> HRESULT {
     // SAFETY: by the contract; both take numbers.
     unsafe {
         match suspension::events(slots::any()) {
@@ -50,12 +50,6 @@ pub fn tell(info: &ICorProfilerInfo, source: Source) -> HRESULT {
 
 /// Why nothing can be woven in here, if that is known.
 pub fn cannot_weave() -> Option<String> {
-    if !cfg!(target_arch = "x86_64") {
-        return Some(format!(
-            "wrappers are made for x86_64 only, and this is {}",
-            env::consts::ARCH
-        ));
-    }
     // Hot reload adds to the metadata of modules as they were compiled, and so do we.
     let modifiable = env::var_os("DOTNET_MODIFIABLE_ASSEMBLIES")?;
     modifiable.eq_ignore_ascii_case("debug").then(|| {
@@ -71,23 +65,23 @@ pub fn cannot_weave() -> Option<String> {
 pub fn choose(
     wanted: &str,
     cannot_weave: Option<String>,
-    mut tell: impl FnMut(Source) -> HRESULT,
+    mut set_events: impl FnMut(Source) -> HRESULT,
 ) -> Result<(Source, Option<String>), HRESULT> {
     let because = match (wanted, cannot_weave) {
         ("auto", Some(because)) => Some(because),
-        ("auto", None) => match tell(Source::Woven) {
+        ("auto", None) => match set_events(Source::Woven) {
             answer if answer.is_ok() => return Ok((Source::Woven, None)),
             answer => Some(format!("the runtime refused the event mask: {answer:?}")),
         },
         ("woven", _) => {
-            return tell(Source::Woven)
+            return set_events(Source::Woven)
                 .ok()
                 .map(|()| (Source::Woven, None))
                 .map_err(|e| e.code());
         }
         _ => None,
     };
-    let told = tell(Source::Transitions).ok().map_err(|e| e.code());
+    let told = set_events(Source::Transitions).ok().map_err(|e| e.code());
     told.map(|()| (Source::Transitions, because))
 }
 

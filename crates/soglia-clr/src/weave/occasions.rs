@@ -87,16 +87,16 @@ const OCCASIONS: &[Occasion] = &[
         culture(c, b, occasions::ui_culture)
     }),
     occasion(THREAD, "BeginThreadAffinity", NOTHING, |c, b| {
-        told(c, b, occasions::begin_affinity)
+        notified(c, b, occasions::begin_affinity)
     }),
     occasion(THREAD, "EndThreadAffinity", NOTHING, |c, b| {
-        told(c, b, occasions::end_affinity)
+        notified(c, b, occasions::end_affinity)
     }),
     occasion(THREAD, "BeginCriticalRegion", NOTHING, |c, b| {
-        told(c, b, occasions::begin_region)
+        notified(c, b, occasions::begin_region)
     }),
     occasion(THREAD, "EndCriticalRegion", NOTHING, |c, b| {
-        told(c, b, occasions::end_region)
+        notified(c, b, occasions::end_region)
     }),
 ];
 
@@ -310,7 +310,7 @@ fn sleep(corelib: &CoreLib, before: Plain) -> Written {
     wait_on(&mut code, 0);
     code.inlined(before.code, before.stack, 0);
     if slots::any() {
-        tell(corelib, &mut code, occasions::slept)?;
+        notify(corelib, &mut code, occasions::slept)?;
     }
     code.ret(false);
     finish(code, before.locals)
@@ -426,14 +426,14 @@ fn culture(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Writt
 }
 
 /// Tells, and nothing comes of it.
-fn told(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Written {
+fn notified(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Written {
     let mut code = Code::new();
-    tell(corelib, &mut code, function)?;
+    notify(corelib, &mut code, function)?;
     as_before(code, before, false)
 }
 
 /// Calls a function that needs no words.
-pub(super) fn tell(
+pub(super) fn notify(
     corelib: &CoreLib,
     code: &mut Code,
     function: Function<Words>,

@@ -15,7 +15,7 @@ use soglia_il::{asm::Code, sig::MethodSig};
 
 use super::{
     corelib::CoreLib,
-    occasions::{Done, tell},
+    occasions::{Done, notify},
 };
 use crate::{notify::occasions, slots};
 
@@ -67,7 +67,7 @@ fn gives_way(corelib: &CoreLib, method: MdToken, signature: &[u8]) -> Result<boo
     code.conv_i();
     code.ldind_i();
     code.brfalse(on);
-    tell(corelib, &mut code, occasions::give_way)?;
+    notify(corelib, &mut code, occasions::give_way)?;
     code.place(on);
     let body = whole.behind(code, returns).ok_or_else(odd)?;
     corelib.set_body(method, &body)?;

@@ -106,9 +106,9 @@ impl How {
 }
 
 /// The hooks of P/Invokes and callbacks, which take the id.
-pub(super) struct CallHooks(Signatures);
+pub(super) struct MethodHooks(Signatures);
 
-impl CallHooks {
+impl MethodHooks {
     pub(super) fn new(emitter: &mut Emitter) -> Result<Self, Error> {
         Signatures::new(emitter, &[&[sig::INT64]]).map(Self)
     }
@@ -136,7 +136,7 @@ impl CallHooks {
 /// What is put around the calls of one module.
 pub(super) struct Weaver<'a> {
     pub(super) emitter: Emitter<'a>,
-    pub(super) hooks: CallHooks,
+    pub(super) hooks: MethodHooks,
     /// Methods that have what is put in front of a call apart from it.
     pub(super) apart: Vec<MdToken>,
     /// A P/Invoke was added to the module.
@@ -153,7 +153,7 @@ impl<'a> Weaver<'a> {
     ) -> Result<Self, Error> {
         let mut emitter = Emitter::open(engine, module, is_corelib)?;
         Ok(Self {
-            hooks: CallHooks::new(&mut emitter)?,
+            hooks: MethodHooks::new(&mut emitter)?,
             emitter,
             out_of_line: Vec::new(),
             has_imports: false,

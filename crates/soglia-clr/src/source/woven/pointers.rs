@@ -93,7 +93,7 @@ pub extern "C" fn enter_pointer_failed(_id: i64, pointer: usize) {
 }
 
 /// Before a call by function pointer, in preemptive mode from the start.
-pub fn told_leave_pointer(id: i64, pointer: usize) {
+pub fn leave_pointer_preemptive(id: i64, pointer: usize) {
     if only_counts() {
         if count_pointer(id, pointer) == SLOW {
             count_pointer_slow(id, pointer);
@@ -104,7 +104,7 @@ pub fn told_leave_pointer(id: i64, pointer: usize) {
 }
 
 /// When such a call has returned.
-pub fn told_enter_pointer(id: i64, pointer: usize) {
+pub fn enter_pointer_preemptive(id: i64, pointer: usize) {
     if !only_counts() && enter_pointer(id, pointer) == SLOW {
         enter_pointer_slow(id, pointer);
     }
