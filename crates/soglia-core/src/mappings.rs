@@ -1,6 +1,6 @@
-//! What is mapped into this process, as `/proc/self/maps` lists it.
+//! What is mapped into a process, as `/proc/PID/maps` lists it.
 
-use std::{ffi::OsStr, fs, ops::Range, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{ffi::OsStr, fs, io, ops::Range, os::unix::ffi::OsStrExt, path::PathBuf};
 
 /// A range of addresses with one kind of contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,22 @@ pub fn at(address: u64) -> Option<Mapping> {
     find(&fs::read("/proc/self/maps").ok()?, address)
 }
 
-/// Finds an address in the text of such a list. Lines that cannot be read are skipped.
+/// The mappings of a process, by address.
+///
+/// # Errors
+/// If there is no such process, or if this one may not look at it.
+pub fn of(pid: u32) -> io::Result<Vec<Mapping>> {
+    Ok(all(&fs::read(format!("/proc/{pid}/maps"))?).collect())
+}
+
+/// Reads the text of such a list. Lines that cannot be read are skipped.
+pub fn all(maps: &[u8]) -> impl Iterator<Item = Mapping> {
+    maps.split(|byte| *byte == b'\n').filter_map(parse)
+}
+
+/// Finds an address in the text of such a list.
 pub fn find(maps: &[u8], address: u64) -> Option<Mapping> {
-    maps.split(|byte| *byte == b'\n')
-        .filter_map(parse)
-        .find(|mapping| mapping.range.contains(&address))
+    all(maps).find(|mapping| mapping.range.contains(&address))
 }
 
 /// Reads a line: `start-end perms offset device inode   path`.
@@ -76,12 +87,21 @@ mod tests {
     }
 
     #[test]
+    fn a_path_need_not_be_text() {
+        let maps = b"10-20 r--p 0 0 0 /\xff/a.dll\n30-40 r-xp 0 0 0 /b (deleted)\n";
+        let paths: Vec<_> = all(maps).filter_map(|mapping| mapping.path).collect();
+        assert_eq!(paths.len(), 2);
+        assert_eq!(paths[0].file_name(), Some("a.dll".as_ref()));
+    }
+
+    #[test]
     #[cfg_attr(miri, ignore = "miri has no /proc")]
     fn this_code_is_in_an_executable_file() {
         let code = this_code_is_in_an_executable_file as *const () as u64;
         let found = at(code).unwrap();
         assert!(found.is_executable);
         assert_eq!(found.path, std::env::current_exe().ok());
+        assert!(of(std::process::id()).unwrap().contains(&found));
         assert_eq!(at(0), None);
     }
 }

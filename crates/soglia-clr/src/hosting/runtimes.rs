@@ -3,13 +3,13 @@
 //! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one runtime at most.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
 use semver::Version;
 use soglia_abi::{HRESULT, hosting::types::HANDLE, hresult};
+use soglia_core::mappings;
 use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, process_env};
 
 use crate::objects;
@@ -169,10 +169,11 @@ pub fn loaded_in(process: HANDLE) -> Result<Vec<Runtime>, HRESULT> {
     if id == 0 || id == -1 || id == std::process::id() as isize {
         return Ok(loaded().into_iter().collect());
     }
-    let maps = fs::read_to_string(format!("/proc/{id}/maps")).map_err(|_| hresult::E_HANDLE)?;
-    let mut files: Vec<PathBuf> = maps
-        .lines()
-        .filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])))
+    let id = u32::try_from(id).map_err(|_| hresult::E_HANDLE)?;
+    let mappings = mappings::of(id).map_err(|_| hresult::E_HANDLE)?;
+    let mut files: Vec<PathBuf> = mappings
+        .into_iter()
+        .filter_map(|mapping| mapping.path)
         .filter(|path| path.ends_with(LIBRARY))
         .collect();
     files.dedup();

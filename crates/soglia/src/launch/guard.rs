@@ -16,6 +16,8 @@ use std::{
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use soglia_core::mappings::{self, Mapping};
+
 use super::engine::conflicts;
 
 /// How often it looks in the first seconds, when runtimes start, and later.
@@ -114,7 +116,7 @@ fn tasks(pid: u32) -> Vec<u32> {
 
 /// Whether .NET runs in this process, or that cannot be told.
 fn loose(pid: u32) -> Option<Loose> {
-    let why = match fs::read_to_string(format!("/proc/{pid}/maps")) {
+    let why = match mappings::of(pid) {
         Ok(maps) if runs_managed_code(&maps) || has_finalizer(pid) => why(pid),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             "it runs as another user, or may not be read, so nobody can tell what it does"
@@ -125,9 +127,9 @@ fn loose(pid: u32) -> Option<Loose> {
     Some(Loose { pid, why })
 }
 
-fn runs_managed_code(maps: &str) -> bool {
-    maps.lines()
-        .any(|line| line.ends_with("/System.Private.CoreLib.dll"))
+fn runs_managed_code(mappings: &[Mapping]) -> bool {
+    let mut files = mappings.iter().filter_map(|mapping| mapping.path.as_ref());
+    files.any(|file| file.ends_with("System.Private.CoreLib.dll"))
 }
 
 /// Programs in one file have their CoreLib inside, under no name.
@@ -194,9 +196,10 @@ mod tests {
             ("/a/System.Private.CoreLib.dll.txt", false),
             ("/a/libcoreclr.so", false),
         ] {
+            let maps: Vec<Mapping> = mappings::all(format!("{line}{path}\n").as_bytes()).collect();
             assert_eq!(
-                runs_managed_code(&format!("{line}{path}\n")),
-                expected,
+                (maps.len(), runs_managed_code(&maps)),
+                (1, expected),
                 "{path}"
             );
         }
