@@ -1,4 +1,5 @@
-# Everything is built into target/ (or CARGO_TARGET_DIR); a downloaded .NET runtime is kept in .cache/ (or SOGLIA_CACHE).
+# Everything is built into target/ (or CARGO_TARGET_DIR). What is downloaded is kept in .cache/ (or
+# SOGLIA_CACHE).
 
 PREFIX ?= /usr/local
 CARGO ?= cargo

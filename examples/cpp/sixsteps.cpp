@@ -2,10 +2,10 @@
 //
 //     sixsteps RUN/sixsteps.dll
 //
-// runs a Visual Basic program that calls a C function (1), which calls a method of a C# library (2),
-// which calls another C function (3). All three return (4, 5, 6). The runtime notifies the host's
-// IHostTaskManager of each, which prints it while it happens. fixtures/README.md says how to make
-// RUN. The exit code is 0 if the six came in this order.
+// runs a Visual Basic program that calls a C function (1), which calls a method of a C# library
+// (2), which calls another C function (3). All three return (4, 5, 6). The runtime notifies the
+// host's IHostTaskManager of each, which prints it while it happens. fixtures/README.md says how to
+// make RUN. The exit code is 0 if the six came in this order.
 
 #include <mscoree.h>
 

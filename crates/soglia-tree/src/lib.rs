@@ -3,6 +3,7 @@
 //! | test | what it checks |
 //! | --- | --- |
 //! | `floors` | imports never run in a circle, and go down in the engine |
+//! | `links` | links between documents, and their names in code, lead somewhere |
 //! | `language` | the width of prose and comments, and phrases that stay out |
 //! | `size` | no source file grows beyond what a reader can hold |
 

@@ -2,8 +2,8 @@
 //!
 //!     watch sixsteps.dll
 //!
-//! sixsteps.dll is written in Visual Basic. It calls a C function, which calls a method in C#, which
-//! calls another C function.
+//! sixsteps.dll is written in Visual Basic. It calls a C function, which calls a method in C#,
+//! which calls another C function.
 
 use std::thread;
 
