@@ -42,7 +42,8 @@ lint: ## formatting, clippy, and shellcheck if it is installed
 	elif [ -n "$$CI" ]; then echo "shellcheck is not installed" >&2; exit 1; \
 	else echo "skipped: shellcheck, which is not installed"; fi
 
-# Two libraries are named soglia: the tool's and the engine's. So the engine has a run and a folder of its own.
+# Two libraries are named soglia: the tool's and the engine's. So the engine has a run and a folder
+# of its own.
 doc: ## the documentation of all crates, in target/doc; of the engine in target/doc-engine
 	RUSTDOCFLAGS="$(DOCFLAGS)" $(CARGO) doc $(CARGOFLAGS) --workspace --exclude soglia-clr --no-deps
 	RUSTDOCFLAGS="$(DOCFLAGS)" $(CARGO) doc $(CARGOFLAGS) -p soglia-clr --no-deps --document-private-items --target-dir $(TARGET)/doc-engine
