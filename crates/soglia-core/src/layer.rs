@@ -102,7 +102,13 @@ pub trait Layers {
     fn below_top(&self, below: u32) -> Option<&Layer>;
     /// Whether there is room for another layer at once. Once there is none, that stays so until a layer is closed or room is made.
     fn has_room(&self) -> bool;
-    /// Where there is no room at once. `false`: there is none at all.
+    /// Takes the memory for another layer, and changes nothing that a reader sees. Returns `false` if
+    /// there is none. [`Layers::make_room`] asks the operating system for nothing afterwards.
+    fn reserve(&mut self) -> bool {
+        true
+    }
+    /// Makes room for the layer that is pushed next, where there is none at once. Returns `false` if
+    /// there is none at all.
     fn make_room(&mut self) -> bool;
     /// Opens a layer, if there is room at once.
     fn push(&mut self, layer: Layer);

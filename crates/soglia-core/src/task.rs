@@ -71,11 +71,6 @@ impl<L: Layers> Task<L> {
         &self.layers
     }
 
-    /// The layers that are kept, to be moved elsewhere.
-    pub const fn layers_mut(&mut self) -> &mut L {
-        &mut self.layers
-    }
-
     /// Takes one crossing at the time `at`, tells `account` what follows from it, and never fails: what does not fit
     /// is a [`Fault`], told to `account` too.
     ///
@@ -161,10 +156,10 @@ impl<L: Layers> Task<L> {
         self.close::<false>(crossing, function, at, account)
     }
 
-    /// Makes room for a layer, where there is none at once and calls may be deeper.
-    pub fn make_room(&mut self) {
-        if self.over == 0 && !self.layers.has_room() {
-            self.layers.make_room();
+    /// Takes the memory for a layer, so that the next crossing asks the operating system for none.
+    pub fn reserve(&mut self) {
+        if self.over == 0 {
+            self.layers.reserve();
         }
     }
 

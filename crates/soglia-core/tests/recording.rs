@@ -9,7 +9,7 @@ use soglia_core::{
     time,
     trace::{
         ending::Ended,
-        format::{BLOCK, NoRoom},
+        format::{BLOCK, CHUNK_LAYERS, FIRST_LAYERS, NoRoom},
         log::{Record, TargetNames},
         reader::{ReadError, Reader},
         replay::{replay, totals},
@@ -145,6 +145,44 @@ fn open_calls_are_seen_by_another_thread() {
         stop.store(true, relaxed);
         assert!(seen.join().unwrap() > 0);
     });
+}
+
+/// Memory that is taken ahead of a crossing is no depth, and leaves the innermost call where a return
+/// finds it: also where that call is the last one in its chunk.
+#[test]
+fn what_is_prepared_and_not_crossed_leaves_nothing_behind() {
+    let fresh = fresh(Options::default());
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let function = 64;
+    let slot = task.learn(function, Side::Unmanaged, 1, 0);
+    let depths = || {
+        let seen = Reader::open(&fresh.path).unwrap().tasks().remove(0);
+        (seen.max_depth, seen.open.len())
+    };
+    assert_eq!(depths(), (0, 0));
+    let (first, more) = (FIRST_LAYERS as u64, CHUNK_LAYERS as u64);
+    for depth in [1, 2, first, first + 1, first + more, first + more + 1] {
+        let who = |opens| Who {
+            function,
+            slot: if opens { slot } else { 0 },
+        };
+        let mut at = 0;
+        for _ in 0..depth {
+            at += 1;
+            task.cross(Crossing::LeaveRuntime, who(true), at, 0);
+        }
+        task.prepare();
+        assert_eq!(depths(), (depth as u32, depth as usize));
+        for open in (0..depth).rev() {
+            task.prepare();
+            at += 1;
+            task.cross(Crossing::EnterRuntime, who(false), at, 0);
+            assert_eq!(u64::from(task.depth()), open, "{depth}");
+        }
+        assert_eq!(depths(), (depth as u32, 0));
+    }
+    let seen = Reader::open(&fresh.path).unwrap().tasks().remove(0);
+    assert_eq!(seen.faults, [0; 5]);
 }
 
 /// Returns are looked into from the least of what was asked for.

@@ -63,26 +63,23 @@ impl MappedLayers {
         }
     }
 
+    /// Makes a segment behind the last one, and enters none. Returns `false` if there is no room.
     #[cold]
-    fn grow(&mut self) -> bool {
-        if self.segment + 1 == self.segments.len() {
-            let task = self.record.number.load(Relaxed);
-            let sequence = self.segment as u32;
-            let Some(chunk) = self
-                .recording
-                .chunk(ChunkKind::Layers, task, sequence, LAYER_BLOCKS)
-            else {
-                return false;
-            };
-            self.recording.publish(chunk);
-            // SAFETY: layers follow the header of their chunk.
-            let first = unsafe { chunk.add(1) }.cast::<Layer>();
-            self.recording.more_layers().add(task, first);
-            let first = first.as_ptr();
-            let left = (MAX_DEPTH - self.depth()) as usize;
-            self.segments.push((first, CHUNK_LAYERS.min(left)));
-        }
-        self.enter(self.segment + 1, 0);
+    fn add_segment(&mut self) -> bool {
+        let task = self.record.number.load(Relaxed);
+        let sequence = self.segment as u32;
+        let Some(chunk) = self
+            .recording
+            .chunk(ChunkKind::Layers, task, sequence, LAYER_BLOCKS)
+        else {
+            return false;
+        };
+        self.recording.publish(chunk);
+        // SAFETY: the chunk is longer than its header, and the layers follow the header.
+        let first = unsafe { chunk.add(1) }.cast::<Layer>();
+        self.recording.more_layers().add(task, first);
+        let left = (MAX_DEPTH - self.depth()) as usize;
+        self.segments.push((first.as_ptr(), CHUNK_LAYERS.min(left)));
         true
     }
 
@@ -195,10 +192,19 @@ impl Layers for MappedLayers {
     }
 
     #[cold]
+    fn reserve(&mut self) -> bool {
+        let is_last = self.segment + 1 == self.segments.len();
+        self.depth() < MAX_DEPTH && (self.next != self.end() || !is_last || self.add_segment())
+    }
+
+    #[cold]
     #[inline(never)]
     fn make_room(&mut self) -> bool {
-        if self.depth() >= MAX_DEPTH || (self.next == self.end() && !self.grow()) {
+        if !self.reserve() {
             return false;
+        }
+        if self.next == self.end() {
+            self.enter(self.segment + 1, 0);
         }
         if self.depth() == self.max_depth {
             self.max_depth += 1;

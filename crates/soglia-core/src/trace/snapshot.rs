@@ -129,10 +129,6 @@ impl Reader {
             task.crossings[n] += u64::from(array(offset_of!(TaskRecord, unmatched), n))
                 + u64::from(array(offset_of!(TaskRecord, untimed), n));
         }
-        // Room is made for a layer before it is known that there will be one.
-        if task.crossings[0] + task.crossings[2] == 0 {
-            task.max_depth = 0;
-        }
         task
     }
 

@@ -226,11 +226,12 @@ impl TaskWriter {
         self.account.make_room();
     }
 
-    /// Makes room for a crossing that opens a layer, before its time is taken. Asks the operating system.
+    /// Takes the memory for a crossing that opens a layer, before the caller takes its time. Asks the
+    /// operating system. If no crossing follows, a reader sees no difference.
     #[cold]
     pub fn prepare(&mut self) {
         self.account.make_room();
-        self.task.make_room();
+        self.task.reserve();
     }
 
     /// The slot of a function that was called lately. `era`: a number that is another one once numbers of functions may have come to mean
