@@ -14,7 +14,7 @@ use crate::{fault::Fault, histogram::BUCKETS, layer::Layer, time::Anchor};
 /// The first eight bytes. The last two catch transfers as text and `cat` on a terminal.
 pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
 /// The version of this format.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The unit of allocation, in bytes; chunks and the header are aligned to it.
 pub const BLOCK: usize = 4096;
 /// The most blocks of a file (256 GiB): layers name slots by 32 bits, in units of 64 bytes.

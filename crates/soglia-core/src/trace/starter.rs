@@ -242,9 +242,12 @@ const SESSION_LENGTH: isize = SESSION_BYTES as isize;
 /// Leaves a note in a recording that could not be claimed, for the tool that made it: if it is said which one, in no other.
 pub fn note(path: &Path, expected: Option<&Identity>, text: &str) {
     if let Ok((file, _)) = identity::open_any(path, expected) {
-        let bytes = &text.as_bytes()[..text.len().min(NOTE_BYTES)];
+        // All of it, so that nothing of an earlier note stays behind this one.
+        let mut bytes = [0; NOTE_BYTES];
+        let length = text.len().min(NOTE_BYTES);
+        bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
         // If this fails too, the tool says that no runtime recorded: still true.
-        let _ = file.write_all_at(bytes, NOTE_OFFSET as u64);
+        let _ = file.write_all_at(&bytes, NOTE_OFFSET as u64);
     }
 }
 
@@ -259,8 +262,9 @@ pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
         Err(signal) => (end::SIGNALLED, signal),
     };
     let at = offset_of!(Header, ended) as u64;
-    file.write_all_at(&anchor.ticks.to_le_bytes(), at)?;
+    // The ticks last: they say that there is an anchor.
     file.write_all_at(&anchor.monotonic_ns.to_le_bytes(), at + 8)?;
+    file.write_all_at(&anchor.ticks.to_le_bytes(), at)?;
     file.write_all_at(&code.to_le_bytes(), offset_of!(Header, end_code) as u64)?;
     file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
 }

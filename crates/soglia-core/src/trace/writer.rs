@@ -414,7 +414,8 @@ impl Recording {
         if self.is_left() {
             return;
         }
-        for (n, byte) in text.bytes().take(NOTE_BYTES).enumerate() {
+        // A zero ends it, so that nothing of an earlier note stays behind this one.
+        for (n, byte) in text.bytes().chain([0]).take(NOTE_BYTES).enumerate() {
             // SAFETY: within block 0, behind the header's fields; a byte is always aligned.
             unsafe { AtomicU8::from_ptr(self.base().add(NOTE_OFFSET + n)) }.store(byte, Relaxed);
         }

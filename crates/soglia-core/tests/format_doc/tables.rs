@@ -1,4 +1,4 @@
-//! The numbers in `docs/format.md` are those of the code.
+//! The tables of `docs/format.md`: their numbers are those of the code.
 
 use std::{
     collections::BTreeMap,
@@ -6,39 +6,17 @@ use std::{
 };
 
 use soglia_core::{
-    admission::Figures,
-    crossing::{Crossing, Side},
+    crossing::Crossing,
     histogram::{BUCKETS, lower_bound},
     layer::{Layer, MAX_DEPTH},
     time::Anchor,
     trace::{
         events, format,
         format::{ChunkHeader, ChunkKind, Header, NoRoom, Slot, TaskRecord},
-        log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
-        overdue::{Done, HowEnded, Overdue, OverdueAction, OverdueEnd},
     },
 };
 
-const DOC: &str = include_str!("../../../docs/format.md");
-
-/// The cells of the table rows after the heading or the head row that begins so, up to the next heading.
-fn rows(after: &str) -> Vec<Vec<String>> {
-    let from = DOC
-        .find(&format!("\n{after}"))
-        .unwrap_or_else(|| panic!("{after} is missing"));
-    let lines = DOC[from + 1..].lines().skip(1);
-    let table = lines
-        .skip_while(|line| !line.starts_with("| --- "))
-        .skip(1)
-        .take_while(|line| line.starts_with('|'));
-    let cells = |line: &str| {
-        let inner = line.trim_matches('|').split('|');
-        inner
-            .map(|c| c.trim().trim_matches('`').to_owned())
-            .collect()
-    };
-    table.map(cells).collect()
-}
+use super::doc::{DOC, rows};
 
 fn size_of_field<T, F>(_: impl Fn(&T) -> &F) -> usize {
     size_of::<F>()
@@ -83,7 +61,7 @@ fn constants() {
         ($($name:ident)*) => { BTreeMap::from([$((stringify!($name), $name as u64)),*]) };
     }
     use format::*;
-    let known = constants!(VERSION BLOCK CHUNK_MAGIC NOTE_OFFSET NOTE_BYTES TASK_BLOCKS SLOT_BLOCKS LAYER_BLOCKS
+    let known = constants!(VERSION BLOCK CHUNK_MAGIC NOTE_OFFSET NOTE_BYTES MOST_BLOCKS TASK_BLOCKS SLOT_BLOCKS LAYER_BLOCKS
         LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS CHUNK_SLOTS CHUNK_LAYERS MAX_DEPTH BUCKETS);
     let table = rows("| constant ");
     for row in &table {
@@ -155,118 +133,4 @@ fn kinds_of_events() {
     assert_eq!(short(1023, (1 << 18) - 1), Some(u32::MAX << 3));
     assert_eq!(short(1, 0), Some(0b11_000));
     assert_eq!((short(1024, 0), short(1, 1 << 18)), (None, None));
-}
-
-#[test]
-fn kinds_of_records() {
-    let text = || "1234567".to_owned();
-    let records = [
-        Record::Target(TargetNames::default()),
-        Record::Address {
-            target: 1,
-            address: 2,
-            file: Some(text()),
-            symbol: None,
-            offset: Some(3),
-            build: Some(text()),
-        },
-        Record::Text {
-            number: 1,
-            text: text(),
-        },
-        Record::Stack {
-            number: 1,
-            frames: vec![2, 3],
-        },
-        Record::FirstCall {
-            target: 1,
-            stack: 2,
-        },
-        Record::Slow {
-            target: 1,
-            task: 2,
-            at: 3,
-            took: 4,
-            stack: 5,
-        },
-        Record::Runtime {
-            name: text(),
-            version: text(),
-        },
-        Record::Program {
-            args: vec![text(), text()],
-        },
-        Record::Remark { text: text() },
-        Record::FirstReturn { target: 1, took: 2 },
-        Record::Source {
-            source: Source::Woven,
-            scope: Scope::User,
-            because: Some(text()),
-        },
-        Record::Unwatched(Unwatched {
-            side: Some(Side::Managed),
-            assembly: Some(text()),
-            method: Some(text()),
-            text: text(),
-        }),
-        Record::Policy(PolicyInForce {
-            audit: true,
-            fatal: true,
-            rules: vec![text(), text()],
-        }),
-        Record::RuleApplies { rule: 1 },
-        Record::Deadlines(vec![text(), text()]),
-        Record::Overdue(Overdue {
-            thread: Some(text()),
-            native_ends: Some(text()),
-            ..Overdue::default()
-        }),
-        Record::OverdueEnd(OverdueEnd {
-            task: 1,
-            since: 2,
-            at: 3,
-            how: HowEnded::Returned,
-        }),
-        Record::OverdueAction(OverdueAction {
-            task: 1,
-            since: 2,
-            deadline: 3,
-            what: Done::Dumped(text()),
-        }),
-        Record::Slots("3:5".parse().unwrap(), Figures::default()),
-    ];
-    // The words that the table's payloads come to with these values; a string of seven bytes has three.
-    let words = [
-        2 + 5,
-        1 + 2 + 3 + 1 + 2 + 3,
-        1 + 3,
-        1 + 2,
-        2,
-        2 + 4 + 1,
-        6,
-        6,
-        3,
-        3,
-        5,
-        10,
-        7,
-        1,
-        6,
-        4 + 4 + 4 + 3 + 1 + 3,
-        1 + 2 + 2 + 1,
-        1 + 2 + 1 + 1 + 3,
-        1 + 2 + 6 * 2,
-    ];
-    let table = rows("| kind | record | payload ");
-    assert_eq!(table.len(), records.len());
-    for (((n, row), record), words) in (1..).zip(&table).zip(&records).zip(words) {
-        assert_eq!(row[0], n.to_string());
-        let encoded = record.encode();
-        assert_eq!(encoded[0], n | words << 10, "{}", row[1]);
-        assert_eq!(encoded.len() as u32, words + 1);
-        let name = format!("{record:?}").to_lowercase();
-        let said = row[1].replace("slow call", "slow").replace(' ', "");
-        assert!(name.starts_with(&said), "{name}: {said}");
-    }
-    assert_eq!(Record::decode(table.len() as u32 + 1, &[1; 16]), None);
 }
