@@ -5,6 +5,9 @@
 
 #![allow(unsafe_code, reason = "an allocator, a signal handler, prctl")]
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     collections::HashMap,
@@ -15,6 +18,7 @@ use std::{
     sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed},
 };
 
+use random::Random;
 use soglia_core::{
     account::Totals,
     crossing::{Crossing, Side},
@@ -99,17 +103,6 @@ fn at_once<T>(body: impl FnOnce() -> T) -> T {
     result
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % limit
-    }
-}
-
 /// What hooks and their twins do, and the same beside the recording.
 struct Live {
     task: Box<TaskWriter>,
@@ -178,7 +171,7 @@ const fn closing(side: Side) -> Crossing {
 
 /// Nested calls of many targets at random, deep ones among them, with pauses, jumps and returns from nowhere.
 fn work(live: &mut Live, crossings: u64) {
-    let mut random = Random(crossings | 1);
+    let mut random = Random::new(crossings);
     let mut open: Vec<(u32, Side)> = Vec::new();
     let mut goal = 3;
     for _ in 0..crossings {

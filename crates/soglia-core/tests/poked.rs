@@ -2,6 +2,9 @@
 
 #![allow(unsafe_code, reason = "ends the process that records")]
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::{
     fs::File,
     io::Read,
@@ -12,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use random::Random;
 use soglia_core::{
     crossing::{Crossing, Side},
     task::Who,
@@ -24,17 +28,6 @@ use soglia_core::{
     },
 };
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % limit
-    }
-}
-
 const RECORDING: &str = "SOGLIA_TEST_POKED";
 const THREADS: u32 = 3;
 const LASTS: Duration = Duration::from_secs(4);
@@ -43,7 +36,7 @@ const WELL: i32 = 72;
 
 /// Nested calls and callbacks of many targets at random, told in both ways; and what others of the process ask meanwhile.
 fn work(recording: &'static Recording, seed: u64, until: Instant) {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut random = Random::new(seed);
     let mut task = TaskWriter::new(recording, seed as u32, time::now()).unwrap();
     let mut open: Vec<(u32, Side)> = Vec::new();
     let mut goal = 3;
@@ -152,7 +145,7 @@ fn a_process_lives_whatever_is_written_into_its_recording() {
             assert_eq!(said.read(&mut byte).unwrap(), 1, "it should record");
             begun.push(byte[0]);
         }
-        let mut random = Random(0x0dd0_5eed);
+        let mut random = Random::new(0x0dd0_5eed);
         let mut pokes = 0_u64;
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {

@@ -1,5 +1,8 @@
 //! Many threads record at once, while a reader looks on: it may be a little behind, but what it sees makes sense.
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::{
     collections::HashMap,
     path::Path,
@@ -7,6 +10,7 @@ use std::{
     thread,
 };
 
+use random::Random;
 use soglia_core::{
     account::Totals,
     crossing::{Crossing, Side},
@@ -30,17 +34,6 @@ const TARGETS: u64 = 6;
 /// Deeper than the layers in a task's first chunk.
 const DEEPEST: usize = 45;
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % limit
-    }
-}
-
 fn side_of(target: u32) -> Side {
     Side::from_number(target)
 }
@@ -60,7 +53,7 @@ fn fresh(max_bytes: u64) -> (tempfile::TempDir, std::path::PathBuf, &'static Rec
 
 /// Nested calls at random, `count` crossings in all, with nothing open at the end. `done` hears of each.
 fn work(task: &mut TaskWriter, seed: u64, count: u64, targets: u64, mut done: impl FnMut(u64)) {
-    let mut random = Random(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut random = Random::new(seed);
     let mut open: Vec<u32> = Vec::new();
     let mut goal = 0;
     for n in 0..count {

@@ -1,0 +1,144 @@
+//! A task that records, as others see it meanwhile.
+
+use super::*;
+
+/// Another thread reads what is open while a task opens and closes layers.
+#[test]
+fn open_calls_are_seen_by_another_thread() {
+    let fresh = fresh(Options::default());
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let record = task.record();
+    let slots: Vec<u32> = (0..3)
+        .map(|n| task.learn(64 + u64::from(n) * 64, Side::Unmanaged, n + 1, 0))
+        .collect();
+    assert_eq!(fresh.recording.open_calls(record), []);
+    // Through all of the task's own chunk and two more.
+    let who = |n: u64| Who {
+        function: 64 + n % 3 * 64,
+        slot: slots[(n % 3) as usize],
+    };
+    for n in 0..4000 {
+        task.cross(Crossing::LeaveRuntime, who(n), 1000 + n, 0);
+    }
+    let open = fresh.recording.open_calls(record);
+    assert_eq!(open.len(), 4000);
+    for (n, call) in (0..).zip(&open) {
+        let expected = (n, 1000 + u64::from(n), n % 3 + 1, Side::Unmanaged);
+        assert_eq!((call.depth, call.since, call.target, call.side), expected);
+        assert!(fresh.recording.is_open(record, call));
+    }
+    task.cross(Crossing::EnterRuntime, who(3999), 6000, 0);
+    assert!(!fresh.recording.is_open(record, &open[3999]));
+    task.cross(Crossing::LeaveRuntime, who(3999), 6001, 0);
+    assert!(!fresh.recording.is_open(record, &open[3999]), "another one");
+    assert!(fresh.recording.is_open(record, &open[3998]));
+
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let relaxed = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        let seen = scope.spawn(|| {
+            let mut looks = 0;
+            while !stop.load(relaxed) {
+                let open = fresh.recording.open_calls(record);
+                // Those at the bottom never move; above them, whatever is told was a target of this task.
+                assert_eq!(open[..3000].last().unwrap().since, 1000 + 2999);
+                assert!(open.iter().all(|call| (1..=3).contains(&call.target)));
+                looks += 1;
+            }
+            looks
+        });
+        for round in 0..200_000_u64 {
+            let n = 4000 + round;
+            task.cross(Crossing::LeaveRuntime, who(n), 7000 + n, 0);
+            task.cross(Crossing::EnterRuntime, who(n), 7001 + n, 0);
+        }
+        stop.store(true, relaxed);
+        assert!(seen.join().unwrap() > 0);
+    });
+}
+
+/// Memory that is taken ahead of a crossing is no depth, and leaves the innermost call where a return
+/// finds it: also where that call is the last one in its chunk.
+#[test]
+fn what_is_prepared_and_not_crossed_leaves_nothing_behind() {
+    let fresh = fresh(Options::default());
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let function = 64;
+    let slot = task.learn(function, Side::Unmanaged, 1, 0);
+    let depths = || {
+        let seen = Reader::open(&fresh.path).unwrap().tasks().remove(0);
+        (seen.max_depth, seen.open.len())
+    };
+    assert_eq!(depths(), (0, 0));
+    let (first, more) = (FIRST_LAYERS as u64, CHUNK_LAYERS as u64);
+    for depth in [1, 2, first, first + 1, first + more, first + more + 1] {
+        let who = |opens| Who {
+            function,
+            slot: if opens { slot } else { 0 },
+        };
+        let mut at = 0;
+        for _ in 0..depth {
+            at += 1;
+            task.cross(Crossing::LeaveRuntime, who(true), at, 0);
+        }
+        task.prepare();
+        assert_eq!(depths(), (depth as u32, depth as usize));
+        for open in (0..depth).rev() {
+            task.prepare();
+            at += 1;
+            task.cross(Crossing::EnterRuntime, who(false), at, 0);
+            assert_eq!(u64::from(task.depth()), open, "{depth}");
+        }
+        assert_eq!(depths(), (depth as u32, 0));
+    }
+    let seen = Reader::open(&fresh.path).unwrap().tasks().remove(0);
+    assert_eq!(seen.faults, [0; 5]);
+}
+
+/// Returns are looked into from the least of what was asked for.
+#[test]
+fn returns_that_took_long_enough_are_noted() {
+    let fresh = fresh(Options {
+        slow_ns: 0,
+        ..Options::default()
+    });
+    fresh.recording.note_from(1000);
+    fresh.recording.note_from(5000);
+    assert_eq!(fresh.recording.slow_ticks(), u64::MAX);
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let slot = task.learn(64, Side::Unmanaged, 1, 0);
+    let function = 64;
+    for (took, noted) in [(10, true), (10, false), (999, false), (1000, true)] {
+        let at = 1_000_000;
+        task.cross(Crossing::LeaveRuntime, Who { function, slot }, at, 0);
+        task.cross(
+            Crossing::EnterRuntime,
+            Who { function, slot: 0 },
+            at + took,
+            0,
+        );
+        let told = task.recall().map(|noted| (noted.at, noted.took));
+        assert_eq!(told, noted.then_some((at + took, took)), "{took}");
+    }
+}
+
+#[test]
+fn threads_that_unload_modules_forget_what_they_knew() {
+    let fresh = fresh(Options::default());
+    let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();
+    let slot = task.learn(64, Side::Unmanaged, 1, 0);
+    assert_eq!(task.slot(64, Side::Unmanaged, 0), Some(slot));
+    assert_eq!(
+        task.slot(64, Side::Managed, 0),
+        None,
+        "the other direction is another call"
+    );
+    assert_eq!(
+        task.slot(64, Side::Unmanaged, 1),
+        None,
+        "a module was unloaded"
+    );
+    let other = task.learn(64, Side::Unmanaged, 2, 1);
+    assert_ne!(slot, other);
+    assert_eq!(task.slot(64, Side::Unmanaged, 1), Some(other));
+}
