@@ -1,13 +1,18 @@
 //! The instructions of the hooks that the collector of the recorded program waits for, in the library as it is released.
 //!
-//! Follows every branch and call from each quick hook, and finds no system call, no call out of the library but of what is known, no
-//! lock, and no vector register: managed code calls these hooks without a transition, and may have left the upper halves of those in
-//! use. It looks at `target/release`: without one that is as new as the sources the test is skipped, by name.
+//! Follows every branch and call from each quick hook, and finds no system call, no call of another
+//! library except those that are known, no lock, and no vector register: managed code calls these
+//! hooks without a transition, and may have left the upper halves of those registers in use.
+//!
+//! It reads `target/release`. It is skipped where there is no release build that is as new as the
+//! sources.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
     time::SystemTime,
 };
 
@@ -15,8 +20,12 @@ use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
     OpKind, Register,
 };
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, read::elf::ElfFile64};
+use soglia_testing::{
+    built,
+    needs::{self, Unmet},
+};
 
 /// The quick hooks of `source::woven`. Of those that do the same, the linker may keep one.
 const HOOKS: [&[&str]; 8] = [
@@ -33,33 +42,36 @@ const HOOKS: [&[&str]; 8] = [
 /// What may be called of other libraries: the time, which the kernel gives without a system call where it can.
 const KNOWN: [&str; 1] = ["clock_gettime"];
 
-fn main() {
-    let args = Arguments::from_args();
-    let library = library();
-    let stale = library.as_deref().is_none_or(is_stale);
-    let trial = Trial::test("the_hot_path_of_the_release_build", move || {
-        let library = library.ok_or("there is no release build: run make first")?;
+fn main() -> ExitCode {
+    let trial = needs::fallible("the_hot_path_of_the_release_build", || {
+        let Some(library) = library() else {
+            return Ok(Err(Unmet::new("there is no release build: run make first")));
+        };
         if is_stale(&library) {
-            return Err("the release build is older than the sources: run make first".into());
+            let reason = "the release build is older than the sources: run make first";
+            return Ok(Err(Unmet::new(reason)));
         }
-        look(&library)
+        look(&library).map(Ok)
     });
-    libtest_mimic::run(&args, vec![trial.with_ignored_flag(stale)]).exit();
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
 fn library() -> Option<PathBuf> {
-    // target/debug/deps/this
-    let this = std::env::current_exe().ok()?;
-    let library = this.ancestors().nth(3)?.join("release/libsoglia.so");
+    // PROFILE, or TRIPLE/PROFILE.
+    let library = built::artifacts().with_file_name("release/libsoglia.so");
     library.exists().then_some(library)
 }
 
 /// Whether any source that the library is made of is newer.
 fn is_stale(library: &Path) -> bool {
     let built = fs::metadata(library).and_then(|about| about.modified());
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = ["soglia-clr/src", "soglia-core/src"].map(|source| newest(&crates.join(source)));
-    built.is_ok_and(|built| sources.into_iter().flatten().any(|source| source > built))
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(engine.parent().unwrap()).unwrap().flatten();
+    let tool = OsStr::new("soglia");
+    let sources = crates
+        .filter(|one| one.file_name() != tool)
+        .filter_map(|one| newest(&one.path().join("src")));
+    built.is_ok_and(|built| sources.max().is_some_and(|source| source > built))
 }
 
 fn newest(folder: &Path) -> Option<SystemTime> {

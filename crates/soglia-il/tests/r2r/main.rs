@@ -1,6 +1,5 @@
 //! ReadyToRun images, from outside.
 
-mod framework;
 mod made;
 
 use std::collections::BTreeMap;

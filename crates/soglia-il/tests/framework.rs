@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashSet,
-    env, fs,
-    io::Write as _,
+    fs,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
+use libtest_mimic::Arguments;
 use object::{
     LittleEndian as LE,
     pe::{IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR, ImageCor20Header},
@@ -16,6 +17,8 @@ use object::{
     },
 };
 use soglia_il::r2r::{Inlined, Precompiled};
+use soglia_testing::dotnet;
+use soglia_testing::needs::{Outcome, Unmet, trial};
 
 /// A file as the runtime maps it. `None`: it is no PE file for 64 bits.
 fn map(file: &[u8]) -> Option<Vec<u8>> {
@@ -66,31 +69,15 @@ fn assemblies(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Where a .NET is, if the tests have one: as they are told, or as everybody finds it.
-fn root() -> Option<PathBuf> {
-    let told = ["SOGLIA_TEST_DOTNET_ROOT", "DOTNET_ROOT"];
-    let told = told.iter().filter_map(env::var_os).map(PathBuf::from);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).filter_map(|folder| {
-        let dotnet = folder.join("dotnet").canonicalize().ok()?;
-        dotnet.parent().map(Path::to_owned)
-    });
-    told.chain(found)
-        .find(|root| root.join("shared/Microsoft.NETCore.App").is_dir())
+fn main() -> ExitCode {
+    let tests = vec![trial("reads_the_framework", reads_the_framework)];
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }
 
-#[test]
-fn reads_the_framework() {
-    let Some(root) = root() else {
-        // Past the output that is captured.
-        let why = "there is no .NET; SOGLIA_TEST_DOTNET_ROOT says where one is";
-        let test = std::thread::current();
-        let test = test.name().unwrap_or_default();
-        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-        return;
-    };
+fn reads_the_framework() -> Outcome {
+    let root = dotnet::find().map_err(Unmet::new)?;
     let mut core_libraries = 0;
-    for file in assemblies(&root) {
+    for file in assemblies(&root.path) {
         let bytes = fs::read(&file).unwrap();
         let Some(mapped) = map(&bytes) else {
             continue;
@@ -133,4 +120,5 @@ fn reads_the_framework() {
         }
     }
     assert_ne!(core_libraries, 0, "no framework there");
+    Ok(())
 }
