@@ -85,7 +85,7 @@ fn broken_bytes_are_no_signature() {
         &[0x00, 0, 0x01, 0x00],          // bytes are left
         &[0x00, 1, 0x01, 0x01],          // a void parameter
         &[0x00, 0, 0x10, 0x01],          // void&
-        &[0x00, 0, 0x12, 0x07],          // a tag that is nobody's
+        &[0x00, 0, 0x12, 0x07],          // the unused tag
         &[0x00, 0, 0x12, 0x01],          // row 0
         &[0x00, 0, 0x21, 0, 0, 0, 0],    // a type by address
         &[0x00, 0xDF, 0xFF, 0xFF, 0xFF], // half a billion parameters

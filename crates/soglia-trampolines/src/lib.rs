@@ -18,8 +18,9 @@
 //!
 //! No memory is ever both writable and executable, and no thunk is written at run time.
 //! A template of 1,024 thunks lies in this library.
-//! Each thunk takes its data from a slot, which lies at a fixed distance behind it. A *block* is the template's pages, mapped once more from the library's
-//! file, and behind them fresh memory for the slots.
+//! Each thunk takes its data from a slot, which lies at a fixed distance behind it.
+//! A *block* is the template's pages, mapped once more from the library's file, and behind them
+//! fresh memory for the slots.
 //! All blocks lie in one range of addresses, so two comparisons tell whether a pointer is a
 //! trampoline.
 //!

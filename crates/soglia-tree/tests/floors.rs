@@ -20,8 +20,6 @@ const OPEN: &[&str] = &[
     "crates/soglia/tests/tool/main.rs",
     "crates/soglia-abi/src/lib.rs",
     "crates/soglia-clr/tests/hosting/main.rs",
-    "crates/soglia-il/src/lib.rs",
-    "crates/soglia-trampolines/src/lib.rs",
 ];
 
 /// The root files of all crates: libraries, programs, tests, benches, examples, fuzz targets.

@@ -50,8 +50,6 @@ const OPEN: &[&str] = &[
     "crates/soglia-clr/tests/",
     "crates/soglia-core/",
     "crates/soglia-dotnet/",
-    "crates/soglia-il/",
-    "crates/soglia-trampolines/",
     "crates/soglia-clr/Cargo.toml",
     "crates/soglia/benches/",
     "crates/soglia/src/host/",
@@ -64,7 +62,6 @@ const OPEN: &[&str] = &[
     "fixtures/",
     "include/",
     ".ci/run",
-    "fuzz/",
 ];
 
 /// What kind of text a file holds.

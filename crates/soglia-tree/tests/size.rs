@@ -15,9 +15,6 @@ const LONG: &[&str] = &[
     "crates/soglia/tests/tool/policy.rs",
     "crates/soglia-abi/src/profiler/metadata.rs",
     "crates/soglia-dotnet/src/lib.rs",
-    "crates/soglia-il/src/asm/tests.rs",
-    "crates/soglia-il/src/r2r/tests.rs",
-    "crates/soglia-trampolines/src/tests.rs",
 ];
 
 fn long(root: &Path) -> Vec<String> {

@@ -176,7 +176,7 @@ fn finds_who_has_inlined_a_method() {
             &[7 << 2, 3, 1, 9],          // 7: into 3, 4 and 13
             &[8 << 2 | 2, 2, 50, 50, 4], // 8: into two of other modules, and 4
             &[7 << 2 | 1, 20],           // another module's
-            &[9 << 2],                   // 9: into nobody
+            &[9 << 2],                   // 9: into none
             &[7 << 2, 5],                // 7 once more: into 5
         ],
     );
