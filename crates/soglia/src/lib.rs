@@ -17,6 +17,8 @@ pub mod launch;
 #[cfg(feature = "cli")]
 pub mod model;
 #[cfg(feature = "cli")]
+pub mod policy;
+#[cfg(feature = "cli")]
 pub mod program;
 #[cfg(feature = "cli")]
 mod startup;

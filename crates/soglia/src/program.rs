@@ -4,8 +4,8 @@
 //! and may be an apphost, a single-file program, `dotnet`, or something that starts one of these later, like a shell
 //! script. What cannot work is refused before anything is started, with the way out in the message.
 
-mod bundle;
-mod elf;
+pub mod bundle;
+pub mod elf;
 mod error;
 mod hint;
 mod runtimeconfig;
@@ -250,7 +250,7 @@ fn apphost(path: &Path) -> Result<Kind, ProgramError> {
     if let (Some(config), true) = (&mut config, beside_runtime(real.as_deref()))
         && names_none(config)
     {
-        let included = beside(".deps.json").and_then(|file| runtimeconfig::of_deps(&file));
+        let included = beside(".deps.json").and_then(|file| Asked::read_deps(&file));
         config.included.extend(included);
     }
     Ok(Kind::Apphost { config })

@@ -1,78 +1,11 @@
-//! Deadlines: how they are written, and what becomes known of them while the program runs.
+//! Reports missed deadlines while the program runs.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use soglia::text;
-use soglia_core::{
-    deadline::{Action, Deadline},
-    policy::Glob,
-    trace::reader::Reader,
-};
+use soglia_core::trace::reader::Reader;
 
 use super::complain::complain;
-
-/// What a deadline must be.
-const EXPECTED: &str =
-    "expected GLOB=DURATION or GLOB=DURATION:ACTION, such as 'libc!read=5s' or 'libc!read=1m:kill'";
-
-/// A deadline as an option: `GLOB=DURATION[:ACTION]`.
-pub fn deadline(text: &str) -> Result<Deadline, String> {
-    let (target, rest) = text.rsplit_once('=').ok_or(EXPECTED)?;
-    let (after, action) = match rest.split_once(':') {
-        Some((after, action)) => (after, Some(action)),
-        None => (rest, None),
-    };
-    made(
-        target.parse().map_err(|error| format!("{error}"))?,
-        after,
-        action,
-    )
-}
-
-/// A deadline of its parts, as they are written.
-pub fn made(target: Glob, after: &str, action: Option<&str>) -> Result<Deadline, String> {
-    Ok(Deadline {
-        after: self::after(after)?,
-        action: match action {
-            Some(action) => self::action(action)?,
-            None => Action::default(),
-        },
-        text: match action {
-            Some(action) => format!("{target}={after}:{action}"),
-            None => format!("{target}={after}"),
-        },
-        target,
-    })
-}
-
-/// How long calls may take.
-pub fn after(text: &str) -> Result<Duration, String> {
-    let after = humantime::parse_duration(text)
-        .map_err(|_| format!("'{text}' is no duration: write one such as 500ms, 5s or 1m"))?;
-    if after < Duration::from_millis(1) {
-        return Err(format!(
-            "'{text}' is too short: a deadline has at least 1ms"
-        ));
-    }
-    Ok(after)
-}
-
-/// What is done then.
-pub fn action(text: &str) -> Result<Action, String> {
-    Action::named(text).ok_or_else(|| {
-        let known = Action::ALL.map(Action::name).join(", ");
-        format!("'{text}' is no action: there are {known}")
-    })
-}
-
-/// One too many of these: a target has a deadline for each action, at most.
-pub fn repeated(deadlines: &[Deadline]) -> Option<&Deadline> {
-    deadlines.iter().enumerate().find_map(|(n, deadline)| {
-        let same =
-            |other: &Deadline| other.target == deadline.target && other.action == deadline.action;
-        deadlines[..n].iter().any(same).then_some(deadline)
-    })
-}
 
 /// Tells what becomes known while the program runs, line by line on standard error.
 pub struct Live<'a> {
@@ -97,54 +30,5 @@ impl<'a> Live<'a> {
         for line in news {
             complain(&line);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_given() {
-        let given = |text: &str| deadline(text).map(|d| (d.target.to_string(), d.after, d.action));
-        let ms = Duration::from_millis;
-        assert_eq!(
-            given("libc!read=5s"),
-            Ok(("libc!read".into(), ms(5000), Action::Report))
-        );
-        assert_eq!(
-            given("a=b!*=1m 500ms:kill"),
-            Ok(("a=b!*".into(), ms(60_500), Action::Kill))
-        );
-        assert_eq!(given("*=1ms:dump"), Ok(("*".into(), ms(1), Action::Dump)));
-        for (bad, said) in [
-            ("libc!read", "GLOB=DURATION"),
-            ("libc!read=", "'' is no duration"),
-            ("libc!read=5", "'5' is no duration"),
-            ("libc!read=off", "'off' is no duration"),
-            ("libc!read=0s", "'0s' is too short"),
-            ("libc!read=10us", "'10us' is too short"),
-            (
-                "libc!read=5s:stop",
-                "'stop' is no action: there are report, dump, kill",
-            ),
-            ("libc!read=5s:", "'' is no action"),
-            ("=5s", "LIBRARY!ENTRY"),
-            ("libc![a-z]=5s", "'[' has no meaning here"),
-        ] {
-            let error = given(bad).unwrap_err();
-            assert!(error.contains(said), "{bad}: {error}");
-        }
-    }
-
-    #[test]
-    fn one_action_twice_is_once_too_often() {
-        let all = |texts: &[&str]| -> Vec<Deadline> {
-            texts.iter().map(|text| deadline(text).unwrap()).collect()
-        };
-        let fine = all(&["a=5s", "a=1m:kill", "b=5s", "*=1s"]);
-        assert_eq!(repeated(&fine), None);
-        let twice = all(&["a=5s", "b=5s", "a=7s:report"]);
-        assert_eq!(repeated(&twice), Some(&twice[2]));
     }
 }

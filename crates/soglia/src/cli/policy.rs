@@ -1,18 +1,18 @@
 //! Policies: their options, and how options and a file become one.
 
-mod file;
-
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use soglia::policy::{
+    deadline::{self, repeated as repeated_deadline},
+    file,
+};
 use soglia_core::{
     deadline::{Action, Deadline, decode, encode},
     policy::{Destination, Glob, Policy, Rule, Thrown},
     regular,
 };
-
-use super::deadline::{self, repeated as repeated_deadline};
 
 /// What goes through an environment variable is limited by the system to 128 KiB, its name included.
 const MOST_BYTES: usize = 100 << 10;

@@ -17,8 +17,10 @@ const MOST_FILES: u32 = 100_000;
 /// A `runtimeconfig.json` is a few hundred bytes long.
 const MOST_CONFIG: u64 = 1 << 20;
 
-/// `NAME.runtimeconfig.json` inside the bundle whose list begins at `from`. `None` if the bundle has none or has another form.
-pub(super) fn runtime_config<'data, R: ReadRef<'data>>(data: R, from: u64) -> Option<&'data str> {
+/// Reads `NAME.runtimeconfig.json` out of a bundle whose list begins at `from`.
+///
+/// Returns `None` if the bundle has no such file, or another form.
+pub fn runtime_config<'data, R: ReadRef<'data>>(data: R, from: u64) -> Option<&'data str> {
     let mut list = List { data, at: from };
     let (major, _minor, files) = (list.u32()?, list.u32()?, list.u32()?);
     list.text()?;

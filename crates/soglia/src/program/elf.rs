@@ -18,7 +18,7 @@ const BUNDLE_MARKER: [u8; 32] = [
 
 /// What .NET has to do with an executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Host {
+pub enum Host {
     /// An apphost: starts the CLR for the assembly beside it.
     Apphost,
     /// An apphost with the assemblies in the same file, whose list begins at this offset.
@@ -27,8 +27,12 @@ pub(super) enum Host {
     None,
 }
 
-/// Checks that `data`, the ELF file at `path`, can run here with a CLR in it, and tells what kind of host it is.
-pub(super) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<Host, ProgramError> {
+/// Checks that the ELF file `data` can run here with a CLR in it, and says what kind of host it is.
+/// `path` is for messages.
+///
+/// # Errors
+/// Why the file cannot run here.
+pub fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<Host, ProgramError> {
     let broken = |error: Error| ProgramError::BrokenElf {
         path: path.to_owned(),
         reason: error.to_string(),

@@ -51,8 +51,12 @@ impl RuntimeConfig {
         Self::parse(&text).map_err(broken)
     }
 
-    /// Reads as leniently as hostfxr does: a byte order mark, comments and text after the object do not matter.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of a file as leniently as hostfxr does: a byte order mark, comments and text
+    /// behind the object are allowed.
+    ///
+    /// # Errors
+    /// If the text does not begin with a JSON object.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let text = without_comments(text.trim_start_matches('\u{feff}'));
         let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
         let value = match values.next() {
@@ -144,19 +148,26 @@ impl RuntimeConfig {
     }
 }
 
-/// The framework that a `NAME.deps.json` was made for.
-pub(super) fn of_deps(path: &Path) -> Option<Asked> {
-    let deps: Value =
-        serde_json::from_str(&regular::read_to_string(path, MOST_BYTES).ok()?).ok()?;
-    // `.NETCoreApp,Version=v2.2/linux-x64`
-    let (_, version) = deps["runtimeTarget"]["name"]
-        .as_str()?
-        .split_once(",Version=v")?;
-    let version = version.split('/').next()?;
-    Some(Asked {
-        name: CORE_FRAMEWORK.into(),
-        version: Version::parse(&format!("{version}.0")).ok(),
-    })
+impl Asked {
+    /// Reads the framework that a `NAME.deps.json` was made for.
+    pub(super) fn read_deps(path: &Path) -> Option<Self> {
+        Self::of_deps(&regular::read_to_string(path, MOST_BYTES).ok()?)
+    }
+
+    /// The framework that the text of a `NAME.deps.json` names as its target.
+    ///
+    /// Returns `None` if the text is no JSON, or names no target.
+    pub fn of_deps(text: &str) -> Option<Self> {
+        let deps: Value = serde_json::from_str(text).ok()?;
+        // `.NETCoreApp,Version=v2.2/linux-x64`
+        let name = deps["runtimeTarget"]["name"].as_str()?;
+        let (_, version) = name.split_once(",Version=v")?;
+        let version = version.split('/').next()?;
+        Some(Self {
+            name: CORE_FRAMEWORK.into(),
+            version: Version::parse(&format!("{version}.0")).ok(),
+        })
+    }
 }
 
 fn list(value: &Value) -> Vec<Asked> {

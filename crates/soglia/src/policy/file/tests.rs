@@ -65,7 +65,7 @@ fn a_whole_file() {
 /// What docs/policy.md shows can be used as it is.
 #[test]
 fn the_documented_file() {
-    let document = include_str!("../../../../../../docs/policy.md");
+    let document = include_str!("../../../../../docs/policy.md");
     let (_, rest) = document.split_once("```toml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let Contents { policy, deadlines } = parse(example).unwrap();

@@ -11,7 +11,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::super::deadline::{self, repeated};
+use super::deadline::{self, repeated};
 
 /// The keys of a file that are not rules.
 const DEADLINE: &str = "deadline";
@@ -21,10 +21,14 @@ const DYNAMIC: &str = "allow-dynamic";
 
 /// What is wrong with a file, and where: `LINE: KEY: MESSAGE`.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Error {
-    line: usize,
-    key: String,
-    message: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key; empty if the error concerns none.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
 }
 
 impl fmt::Display for Error {
@@ -39,16 +43,19 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What a file says.
+/// What a policy file says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// What shall become of calls.
+    /// Which calls are denied, redirected, limited or watched.
     pub policy: Policy,
-    /// How long they may take.
+    /// How long calls may take.
     pub deadlines: Vec<Deadline>,
 }
 
-/// What a file says.
+/// Reads the text of a file.
+///
+/// # Errors
+/// The first fault in the file.
 pub fn parse(text: &str) -> Result<Contents, Error> {
     let file = File { text };
     let document = DeTable::parse(text).map_err(|error| {

@@ -1,0 +1,4 @@
+//! Policies and deadlines as people write them.
+
+pub mod deadline;
+pub mod file;
