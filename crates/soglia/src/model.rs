@@ -29,6 +29,7 @@ pub use rows::{
 };
 pub use symbols::names;
 pub use targets::target_infos;
+pub(crate) use targets::target_name;
 pub use whole::{
     CrossingCounts, DeadlineSummary, LeftOut, Model, PolicySummary, RuntimeVersion, SlotSummary,
 };

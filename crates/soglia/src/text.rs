@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `report` | the report of a recording, from the parts below |
 //! | `head`, `targets`, `threads`, `slots`, `overdue`, `calls`, `notes` | one section each |
+//! | `news` | lines about calls that miss their deadlines, while the program runs |
 //! | `comparison` | the outcome of `soglia verify` |
 //! | `style`, `words`, `place`, `shown`, `cell` | what these share |
 
@@ -11,6 +12,7 @@ mod calls;
 mod cell;
 mod comparison;
 mod head;
+mod news;
 mod notes;
 mod overdue;
 mod place;
@@ -24,7 +26,7 @@ mod words;
 
 pub use cell::cell;
 pub use comparison::comparison;
-pub use overdue::news;
+pub use news::news;
 pub use report::report;
 pub use shown::{Shown, Sort, sort};
 pub use soglia_core::plain::{Plain, plain, plain_path};

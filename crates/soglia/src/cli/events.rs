@@ -31,7 +31,7 @@ use super::{
     recording::open,
 };
 
-/// Lists crossings, task by task, in time order within each.
+/// Lists crossings, thread by thread, in time order within each.
 pub fn events(options: &Events) -> anyhow::Result<()> {
     let reader = open(&options.file, options.partial)?;
     if !reader.has_events() {
@@ -72,7 +72,7 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
     }
     if let Some(wanted) = options.task.filter(|_| !found) {
         anyhow::bail!(
-            "{} has no task {wanted}: it has 1 to {last}",
+            "{} has no thread {wanted}: it has 1 to {last}",
             options.file.display(),
         );
     }
@@ -260,7 +260,7 @@ impl Printer<'_> {
     ) -> io::Result<()> {
         if !self.heading {
             self.heading = true;
-            writeln!(out, "task {}, thread {}", self.task, crossed.os_thread)?;
+            writeln!(out, "thread {}, tid {}", self.task, crossed.os_thread)?;
         }
         // A layer's first and last line stand in the same column.
         let depth = if crossed.crossing.opens() {
@@ -286,8 +286,8 @@ impl Printer<'_> {
         match crossed.how {
             How::Crossed => writeln!(out),
             How::Failed => writeln!(out, "  by an exception"),
-            How::Refused if self.names.audit => writeln!(out, "  would have been refused"),
-            How::Refused => writeln!(out, "  refused: not called"),
+            How::Refused if self.names.audit => writeln!(out, "  would have been denied"),
+            How::Refused => writeln!(out, "  denied: not called"),
         }
     }
 }

@@ -227,7 +227,7 @@ pub struct Events {
     /// In text, also list the runtime's own targets; JSON lines always hold them.
     #[arg(long)]
     pub all: bool,
-    /// List only this task.
+    /// List only the thread with this number in reports.
     #[arg(long, value_name = "N")]
     pub task: Option<u32>,
     /// Read what is left of a file that was cut short.

@@ -233,7 +233,7 @@ pub(super) fn callers(names: &Names, stack: u32) -> Vec<String> {
 }
 
 /// The same as [`TargetRow::name`], without making the row.
-pub(super) fn target_name(names: &Names, target: u32) -> String {
+pub(crate) fn target_name(names: &Names, target: u32) -> String {
     if target == 0 {
         return NO_ROOM.to_owned();
     }

@@ -1,4 +1,4 @@
-//! Calls one by one: those that were slow, and those that are open.
+//! The sections that list single calls: slow ones and open ones.
 
 use std::{
     cmp::Reverse,
@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
 };
 
-use soglia_core::plain::plain;
+use soglia_core::{plain::plain, trace::names::UNMANAGED};
 
 use super::{
     shown::{MOST_FRAMES, MOST_ROWS, Shown},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::{Model, OpenRow, SlowRow};
 
-/// Open calls that are shown one by one.
+/// The most open calls that are shown.
 const MOST_OPEN: usize = 2 * MOST_ROWS;
 
 /// The slow calls that may be shown, longest first.
@@ -31,7 +31,7 @@ fn open_rows(model: &Model, shown: Shown) -> Vec<&OpenRow> {
     model.open.iter().filter(wanted).collect()
 }
 
-/// Tasks that are named by what is shown of them.
+/// The tasks to which a shown call refers.
 pub(super) fn tasks_named(model: &Model, shown: Shown) -> HashSet<u32> {
     let slow = slow_rows(model, shown).into_iter().take(MOST_ROWS);
     let open = open_rows(model, shown).into_iter().take(MOST_OPEN);
@@ -51,15 +51,15 @@ pub(super) fn slow(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
     let all = rows.len() as u64 + left_out;
     writeln!(
         out,
-        "\n{HEAD}{} of at least {}{HEAD:#}",
-        plural(all, "call", "calls"),
+        "\n{HEAD}{} ({} or longer){HEAD:#}",
+        plural(all, "slow call", "slow calls"),
         time(model.slow_threshold_ns)
     )?;
     let shown = rows.len().min(MOST_ROWS);
     for row in &rows[..shown] {
         writeln!(
             out,
-            "{:>11}  {} {DIM}(began at {}, returned at {}, task {}){DIM:#}",
+            "{:>11}  {} {DIM}(from {} to {}, thread {}){DIM:#}",
             time(row.duration_ns),
             plain(&row.target),
             time(row.began),
@@ -85,8 +85,8 @@ pub(super) fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
     let all = rows.len() as u64 + left_out;
     writeln!(
         out,
-        "\n{HEAD}{} open {when}{HEAD:#}",
-        plural(all, "call", "calls")
+        "\n{HEAD}{} {when}{HEAD:#}",
+        plural(all, "open call", "open calls")
     )?;
     let shown = rows.len().min(MOST_OPEN);
     for row in &rows[..shown] {
@@ -94,7 +94,7 @@ pub(super) fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
         let indent = (row.depth as usize).min(20) * 2;
         writeln!(
             out,
-            "{:>11}  {:indent$}{arrow} {} {DIM}(began at {}, task {}){DIM:#}",
+            "{:>11}  {:indent$}{arrow} {} {DIM}(began at {}, thread {}){DIM:#}",
             time_of(row.duration_ns, row.duration_at_least),
             "",
             plain(&row.target),
@@ -106,8 +106,14 @@ pub(super) fn open(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
     more(all - shown as u64, left_out, out)
 }
 
+/// Writes a stack, innermost frame first.
 pub(super) fn stack(frames: &[String], out: &mut impl Write) -> io::Result<()> {
     for frame in frames.iter().take(MOST_FRAMES) {
+        let frame = if frame == UNMANAGED {
+            "[native code]"
+        } else {
+            frame
+        };
         writeln!(out, "{:>13}{DIM}{}{DIM:#}", "", plain(frame))?;
     }
     if frames.len() > MOST_FRAMES {

@@ -2,8 +2,8 @@
 
 use soglia_core::plain::plain;
 
-/// A text as a cell of CSV: plain, and with an apostrophe before it where a spreadsheet would take
-/// it for a formula.
+/// A text as a cell of CSV, without control characters. A text that a spreadsheet would run as a
+/// formula gets an apostrophe in front.
 pub fn cell(text: &str) -> String {
     let formula = text
         .trim_start_matches(|c: char| c.is_whitespace() || "\"'`".contains(c))

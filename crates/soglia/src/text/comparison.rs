@@ -1,4 +1,4 @@
-//! What `soglia verify` tells people.
+//! The outcome of `soglia verify`.
 
 use std::io::{self, Write};
 
@@ -42,27 +42,22 @@ pub fn comparison(comparison: &Comparison, out: &mut impl Write) -> io::Result<(
     if let Some(difference) = difference.filter(|_| comparison.output == "differs") {
         writeln!(
             out,
-            "\n{HEAD}line {} of its output{HEAD:#}",
+            "\n{HEAD}line {} of the output{HEAD:#}",
             difference.line
         )?;
         let Both { transitions, woven } = &difference.text;
         writeln!(out, "{:>12}  {}", "transitions", plain(transitions))?;
         writeln!(out, "{:>12}  {}", "woven", plain(woven))?;
     }
-    table(comparison, Outcome::Differs, "they differ", out)?;
-    table(
-        comparison,
-        Outcome::Varies,
-        "vary from run to run by themselves",
-        out,
-    )?;
+    table(comparison, Outcome::Differs, "the two differ", out)?;
+    table(comparison, Outcome::Varies, "vary from run to run", out)?;
     table(comparison, Outcome::NotWatched, "not watched by woven", out)?;
     first_callers(comparison, out)?;
     notes(comparison, out)?;
     conclusion(comparison, out)
 }
 
-/// Targets that were first called from elsewhere: up to the first frames that are not the same.
+/// Writes the targets whose first caller differs, up to the first frames that differ.
 fn first_callers(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
     let differ: Vec<&FirstCallers> = comparison
         .first_callers
@@ -72,18 +67,22 @@ fn first_callers(comparison: &Comparison, out: &mut impl Write) -> io::Result<()
     if differ.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{HEAD}first called from elsewhere{HEAD:#}")?;
+    writeln!(out, "\n{HEAD}first caller differs{HEAD:#}")?;
     for FirstCallers {
         target, callers, ..
     } in differ.iter().take(MOST_ROWS)
     {
-        writeln!(out, "             -> {target}")?;
-        let (told, seen) = (&callers.transitions, &callers.woven);
-        let same = told.iter().zip(seen).take_while(|(a, b)| a == b).count();
-        for (source, frames) in [("transitions", told), ("woven", seen)] {
+        writeln!(out, "{:>12}  -> {}", "", plain(target))?;
+        let (transitions, woven) = (&callers.transitions, &callers.woven);
+        let same = transitions
+            .iter()
+            .zip(woven)
+            .take_while(|(a, b)| a == b)
+            .count();
+        for (source, frames) in [("transitions", transitions), ("woven", woven)] {
             let shown = frames.iter().take(same + 1).cloned();
             let shown: Vec<String> = shown.collect();
-            writeln!(out, "{source:>12}  {}", shown.join(" < "))?;
+            writeln!(out, "{source:>12}  {}", plain(&shown.join(" < ")))?;
         }
     }
     if differ.len() > MOST_ROWS {
@@ -97,11 +96,11 @@ fn ended(run: &ProgramRun) -> String {
     match (run.exit_code, run.signal) {
         (Some(code), _) => format!("exit code {code}"),
         (_, Some(signal)) => signal_name(signal).into(),
-        _ => "gone".into(),
+        _ => "end unknown".into(),
     }
 }
 
-/// Targets of one outcome, with the numbers that are not the same.
+/// Writes the targets of one outcome, with the numbers that differ.
 fn table(
     comparison: &Comparison,
     outcome: Outcome,
@@ -127,12 +126,12 @@ fn table(
         if let Some(assembly) = &row.assembly {
             name += &format!("  {DIM}{}{DIM:#}", plain(assembly));
         }
-        for (what, told, seen) in row.counts.differences(row.direction) {
+        for (what, transitions, woven) in row.counts.differences(row.direction) {
             writeln!(
                 out,
                 "{:>12} {:>12}  {what:<10} {}",
-                count(told),
-                count(seen),
+                count(transitions),
+                count(woven),
                 std::mem::take(&mut name),
             )?;
         }
@@ -180,7 +179,7 @@ fn of(comparison: &Comparison, outcome: Outcome) -> u64 {
     of.count() as u64
 }
 
-/// The runtime's own targets that are the core library's.
+/// The number of the runtime's own targets that are in the core library.
 fn of_corelib(comparison: &Comparison) -> u64 {
     let own = comparison
         .targets
@@ -195,11 +194,11 @@ fn conclusion(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
     match comparison.output {
         "differs" => writeln!(
             out,
-            "{WARN}what the program wrote, or how it ended, is not the same under both{WARN:#}"
+            "{WARN}the program did not write the same, or did not end the same, under both{WARN:#}"
         )?,
         "varies" => writeln!(
             out,
-            "what the program writes, or how it ends, varies from run to run by itself"
+            "what the program writes, or how it ends, varies from run to run"
         )?,
         _ => {}
     }
@@ -207,7 +206,7 @@ fn conclusion(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
     if differ > 0 {
         return writeln!(
             out,
-            "{WARN}they differ in {}{WARN:#}",
+            "{WARN}the two differ in {}{WARN:#}",
             plural(differ, "target", "targets")
         );
     }
@@ -217,7 +216,7 @@ fn conclusion(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
         out,
         "{HEAD}both saw the same:{HEAD:#} {}, {}, {}",
         plural(of(comparison, Outcome::Same), "target", "targets"),
-        plural(calls, "call to native code", "calls to native code"),
+        plural(calls, "native call", "native calls"),
         plural(callbacks, "callback", "callbacks"),
     )?;
     for (n, one, many) in [
@@ -227,7 +226,7 @@ fn conclusion(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
         if n > 0 {
             writeln!(
                 out,
-                "{} more failed on the way, which woven counts and transitions does not",
+                "{} more failed before the crossing; woven counts these, transitions does not",
                 plural(n, one, many)
             )?;
         }
@@ -244,7 +243,7 @@ mod tests {
     };
 
     #[test]
-    fn the_option_is_named_that_compares_more() {
+    fn the_note_names_the_option_that_compares_more() {
         let row = |assembly: &str| TargetRow {
             direction: "forward",
             method: Some("Interop.Call".into()),

@@ -1,4 +1,4 @@
-//! The first lines of a report: the program, and all crossings together.
+//! The first lines of a report: the program, and the number of its crossings.
 
 use std::io::{self, Write};
 
@@ -6,64 +6,68 @@ use soglia_core::plain::plain;
 
 use super::{
     style::HEAD,
-    words::{plural, refusal, signal_name, time_of},
+    words::{denied, plural, signal_name, time_of},
 };
 use crate::model::Model;
 
 pub(super) fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let args = model.command_line.iter().map(|arg| plain(arg).to_string());
     let program = args.collect::<Vec<_>>().join(" ");
-    let ended = match (model.ended, model.exit_code, model.signal) {
+    let runtime = &model.runtime;
+    writeln!(out, "{HEAD}soglia: {program}{HEAD:#}")?;
+    writeln!(
+        out,
+        "{} {}, process {}, {}, {}{}",
+        plain(&runtime.name),
+        plain(&runtime.version),
+        model.pid,
+        ended(model),
+        time_of(model.duration_ns, model.duration_at_least),
+        source(model),
+    )?;
+    let crossings = &model.crossings;
+    let refused = model.targets.iter().map(|row| row.refused).sum();
+    // If calls are only counted, neither their returns nor their nesting are known.
+    let sum = crossings.all();
+    let sum = sum.map_or_else(|| "counted".into(), |n| plural(n, "crossing", "crossings"));
+    let deepest = model.tasks.iter().filter_map(|task| task.max_depth).max();
+    writeln!(
+        out,
+        "{sum}: {}, {}{}, on {}{}\n",
+        plural(crossings.leave, "native call", "native calls"),
+        plural(crossings.reverse_enter, "callback", "callbacks"),
+        match refused {
+            0 => String::new(),
+            n => format!(", {} {}", plural(n, "call", "calls"), denied(model)),
+        },
+        plural(
+            model.tasks.len() as u64 + model.left_out.tasks,
+            "thread",
+            "threads"
+        ),
+        match deepest.unwrap_or(0) {
+            0 => String::new(),
+            n => format!(", nested up to {n} deep"),
+        },
+    )
+}
+
+/// How the process ended.
+fn ended(model: &Model) -> String {
+    match (model.ended, model.exit_code, model.signal) {
         ("exit", Some(code), _) => format!("exit code {code}"),
         ("exit", ..) => "exited".into(),
         ("signal", _, Some(signal)) => {
             format!("ended by signal {signal} ({})", signal_name(signal))
         }
         ("killed", ..) => "killed".into(),
+        ("running", ..) => "still running".into(),
         ("unknown", ..) => "end unknown".into(),
         (other, ..) => other.into(),
-    };
-    let runtime = &model.runtime;
-    writeln!(
-        out,
-        "{HEAD}soglia: {program}{HEAD:#}\n{} {}, process {}, {ended}, {}{}",
-        plain(&runtime.name),
-        plain(&runtime.version),
-        model.pid,
-        time_of(model.duration_ns, model.duration_at_least),
-        source(model),
-    )?;
-    let crossings = &model.crossings;
-    let refused = model.targets.iter().map(|row| row.refused).sum();
-    // Returns are not told of calls that are only counted: neither their number is known, nor how
-    // deep calls were nested.
-    let sum = crossings.all();
-    let sum = sum.map_or_else(|| "counted".into(), |n| plural(n, "crossing", "crossings"));
-    let deepest = model.tasks.iter().filter_map(|task| task.max_depth).max();
-    let deepest = deepest.unwrap_or(0);
-    writeln!(
-        out,
-        "{sum}: {} to native code, {} from it{}, on {}{}\n",
-        plural(crossings.leave, "call", "calls"),
-        plural(crossings.reverse_enter, "callback", "callbacks"),
-        if refused == 0 {
-            String::new()
-        } else {
-            format!(", {} {}", plural(refused, "call", "calls"), refusal(model))
-        },
-        plural(
-            model.tasks.len() as u64 + model.left_out.tasks,
-            "task",
-            "tasks"
-        ),
-        match deepest {
-            0 => String::new(),
-            n => format!(", up to {} deep", plural(n.into(), "layer", "layers")),
-        },
-    )
+    }
 }
 
-/// What `soglia run` was told, if that matters for what is not here.
+/// The options that decide what the report does not show.
 fn source(model: &Model) -> &'static str {
     match (model.source, model.scope) {
         (Some("woven"), Some("framework")) => ", source woven, --framework",

@@ -1,4 +1,4 @@
-//! What stands below the tables.
+//! The last sections: what was not watched, and notes.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{Model, no_room::because};
 
-/// What crosses and was not seen.
+/// Writes what was not watched.
 pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let rows = &model.not_watched;
     if rows.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
     more(rows.len().saturating_sub(MOST_ROWS) as u64, 0, out)
 }
 
-/// Rules that may be misspelt.
+/// A note about rules that match nothing. They may be misspelt.
 fn idle(rules: &[String], nothing: &str) -> Option<String> {
     const MOST: usize = 5;
     let some = rules.get(..rules.len().min(MOST))?.join(", ");
@@ -40,10 +40,10 @@ fn idle(rules: &[String], nothing: &str) -> Option<String> {
     Some(format!("{nothing} {some}{more}"))
 }
 
-/// Remarks that are shown.
+/// The most remarks that are shown.
 const MOST_REMARKS: usize = 100;
 
-/// What a reader should know beside the numbers.
+/// Writes what a reader should know besides the numbers.
 pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let mut lines: Vec<String> = model.remarks.iter().take(MOST_REMARKS).cloned().collect();
     if model.remarks.len() > MOST_REMARKS {
@@ -52,22 +52,22 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     }
     if let Some(because) = &model.fallback {
         lines.push(format!(
-            "recorded from the runtime's own callbacks, which makes programs slower: {because}"
+            "runtime callbacks were used instead of wrappers, which slows the program: {because}"
         ));
     }
     if let Some(policy) = &model.policy {
         if policy.audit {
-            lines.push("an audit: no call was refused or redirected".into());
+            lines.push("audit: no call was denied or redirected".into());
         }
         lines.extend(idle(
             &policy.idle_rules,
-            "no module that was watched declares a function for",
+            "no watched module declares a function that matches",
         ));
     }
     if let Some(deadlines) = &model.deadlines {
         let quoted = |text: &String| format!("deadline '{text}'");
         let rules: Vec<String> = deadlines.idle_rules.iter().map(quoted).collect();
-        lines.extend(idle(&rules, "nothing that was watched was called for"));
+        lines.extend(idle(&rules, "no watched call matched"));
     }
     for fault in &model.faults {
         lines.push(format!(
@@ -82,20 +82,20 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let records = model.dropped.saturating_sub(crossings);
     if records > 0 {
         lines.push(format!(
-            "{} or stacks were counted but not kept: {}",
-            plural(records, "slow or late call", "slow or late calls"),
+            "{} or stacks were counted, but their details were not kept: {}",
+            plural(records, "slow or overdue call", "slow or overdue calls"),
             because(&model.no_room)
         ));
     }
     if model.left_out.records > 0 {
         lines.push(format!(
-            "{} of names, stacks and slow calls were left out: there are too many to be read",
+            "{} of names, stacks and slow calls were left out: there are too many to read",
             plural(model.left_out.records, "record", "records")
         ));
     }
     if model.left_out.targets > 0 {
         lines.push(format!(
-            "{} were left out: with them the report would be too large",
+            "{} were left out to keep the report small",
             plural(model.left_out.targets, "target", "targets")
         ));
     }
@@ -108,31 +108,31 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Crossings for which there was no room, and of what this account is therefore not one.
+/// A note about crossings for which the recording had no room.
 fn dropped(model: &Model) -> Option<String> {
     let crossings = |n| plural(n, "crossing", "crossings");
     let are = |n| if n == 1 { "is" } else { "are" };
     let (events, all) = (model.dropped_events, model.dropped_crossings);
-    let way_out = because(&model.no_room);
-    // Threads for which there was no room have no task, and neither an account nor events.
+    let because = because(&model.no_room);
+    // A thread for which there was no room has no task, so it has neither counters nor events.
     let in_none = format!(
-        "{} of threads that began when there was no room {} not in this account",
+        "{} of threads that began when there was no room {} not in this report",
         crossings(all),
         are(all)
     );
     let not_listed = format!("{} {} not among the events", crossings(events), are(events));
     let counted = if model.replayed {
-        "and this account is made of the events: without --replay they are in it"
+        "which --replay reads: without --replay they are in the report"
     } else {
-        "but in this account"
+        "but in this report"
     };
     match (events, all) {
         (0, 0) => None,
-        (0, _) => Some(format!("{way_out}: {in_none}; what else is here is exact")),
-        (_, 0) if model.replayed => Some(format!("{way_out}: {not_listed}, {counted}")),
+        (0, _) => Some(format!("{because}: {in_none}; all other numbers are exact")),
+        (_, 0) if model.replayed => Some(format!("{because}: {not_listed}, {counted}")),
         (_, 0) => Some(format!(
-            "{way_out}: {not_listed}, {counted}, which is complete"
+            "{because}: {not_listed}, {counted}, which is complete"
         )),
-        _ => Some(format!("{way_out}: {not_listed}, {counted}; {in_none}")),
+        _ => Some(format!("{because}: {not_listed}, {counted}; {in_none}")),
     }
 }

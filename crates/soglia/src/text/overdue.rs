@@ -1,16 +1,8 @@
-//! Calls that missed their deadlines: in a report, and line by line while the program runs.
+//! The section about calls that missed their deadlines.
 
 use std::io::{self, Write};
 
-use soglia_core::{
-    plain::plain,
-    trace::{
-        log::Record,
-        names::Names,
-        overdue::{Done, HowEnded, Overdue},
-        reader::Reader,
-    },
-};
+use soglia_core::plain::plain;
 
 use super::{
     calls::stack,
@@ -18,13 +10,9 @@ use super::{
     style::{DIM, HEAD},
     words::{more, plural, time, time_of},
 };
-use crate::model::{
-    self, Model, OverdueReport, OverdueRow,
-    overdue::{deadline, report},
-    target_infos,
-};
+use crate::model::{Model, OverdueReport, OverdueRow};
 
-/// The section of a report.
+/// Writes the section of the report.
 pub(super) fn section(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let rows = &model.overdue;
     if rows.is_empty() {
@@ -52,14 +40,13 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
         "failed" => "ended by an exception",
         "open" if running => "open now",
         "open" => "open at the end",
-        _ => "gone, nobody told how",
+        _ => "gone, how it ended is unknown",
     };
-    let ended = if row.outcome == "returned" {
-        "returned at"
-    } else {
-        "ended at"
+    let began = time(row.began);
+    let when = match row.returned {
+        Some(ended) => format!("from {began} to {}", time(ended)),
+        None => format!("began at {began}"),
     };
-    let returned = row.returned.map(|at| format!(", {ended} {}", time(at)));
     let killed = if row.killed {
         ", so the process was killed"
     } else {
@@ -67,16 +54,14 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
     };
     writeln!(
         out,
-        "{:>11}  {}, {outcome}{killed} {DIM}(began at {}{}, task {}, deadline '{}', reported {}){DIM:#}",
+        "{:>11}  {}, {outcome}{killed} {DIM}({when}, thread {}, deadline '{}', reported {}){DIM:#}",
         time_of(row.duration_ns, row.duration_at_least),
         plain(&row.target),
-        time(row.began),
-        returned.unwrap_or_default(),
         row.task,
         plain(&last.deadline),
         times(row.reports.len()),
     )?;
-    // Of several reports, the last one that could see.
+    // Of several reports, the last one that has a stack.
     let seen = |has: fn(&OverdueReport) -> bool| row.reports.iter().rev().find(|r| has(r));
     let managed = seen(|report| !report.stack.is_empty()).unwrap_or(last);
     let native = seen(|report| !report.native_stack.is_empty()).unwrap_or(last);
@@ -91,7 +76,7 @@ fn one(row: &OverdueRow, running: bool, out: &mut impl Write) -> io::Result<()> 
         let number = last.os_thread;
         writeln!(
             out,
-            "{:>13}{DIM}thread {number}: {}{nested}{DIM:#}",
+            "{:>13}{DIM}tid {number}: {}{nested}{DIM:#}",
             "",
             plain(thread)
         )?;
@@ -138,104 +123,5 @@ fn times(n: usize) -> String {
         1 => "once".into(),
         2 => "twice".into(),
         n => format!("{n} times"),
-    }
-}
-
-/// What became known of calls that missed their deadlines, a line for each record, without the
-/// first so many. Names in it are as they are: the lines are to be made [`plain`].
-pub fn news(reader: &Reader, after: usize) -> Vec<String> {
-    let names = model::names(reader);
-    if names.overdue.len() <= after {
-        return Vec::new();
-    }
-    let targets = target_infos(reader);
-    let teller = Teller {
-        reader,
-        names: &names,
-        name: &|target| {
-            let info = targets.get(&target);
-            info.map_or_else(|| model::FUNCTION_POINTER.into(), |info| info.name.clone())
-        },
-    };
-    let new = names.overdue.iter().skip(after);
-    new.map(|record| teller.line(record)).collect()
-}
-
-struct Teller<'a> {
-    reader: &'a Reader,
-    names: &'a Names,
-    name: &'a dyn Fn(u32) -> String,
-}
-
-impl Teller<'_> {
-    fn line(&self, record: &Record) -> String {
-        let process = self.reader.pid();
-        match record {
-            Record::Overdue(overdue) => self.overdue(overdue),
-            Record::OverdueEnd(end) => {
-                let name = self.name_of(end.task, end.since);
-                let took = self.took(end.at, end.since);
-                let how = match end.how {
-                    HowEnded::Returned => "returned after",
-                    HowEnded::Failed => "ended by an exception after",
-                    HowEnded::Gone => "is gone, nobody told how, after at most",
-                };
-                format!("{name} {how} {took}: task {}", end.task)
-            }
-            Record::OverdueAction(action) => {
-                let name = self.name_of(action.task, action.since);
-                let deadline = deadline(self.names, action.deadline);
-                match &action.what {
-                    Done::Dumped(path) => format!("core dump of process {process}: {path}"),
-                    Done::NotDumped(why) => format!("no core dump of process {process}: {why}"),
-                    Done::Killed => {
-                        format!(
-                            "process {process} is killed: {name} missed its deadline '{deadline}'"
-                        )
-                    }
-                    Done::NotKilled(why) => {
-                        format!("process {process} is not killed yet for '{deadline}': {why}")
-                    }
-                }
-            }
-            _ => String::new(),
-        }
-    }
-
-    fn overdue(&self, overdue: &Overdue) -> String {
-        let report = report(self.names, overdue, self.reader.scale(), 0);
-        let tasks = self.reader.tasks();
-        let task = tasks.iter().find(|task| task.number == overdue.task);
-        let named = task.filter(|task| !task.name.is_empty());
-        let mut line = format!(
-            "{} has not returned for {} (deadline '{}'): task {}{}, thread {}",
-            (self.name)(overdue.target),
-            time(report.duration_ns),
-            report.deadline,
-            overdue.task,
-            named.map_or_else(String::new, |task| format!(" \"{}\"", task.name)),
-            report.os_thread,
-        );
-        if overdue.nested > 0 {
-            let layers = plural(overdue.nested.into(), "layer", "layers");
-            line = format!("{line}, {layers} nested in it");
-        }
-        if let Some(caller) = report.caller() {
-            line = format!("{line}, called by {caller}");
-        }
-        line
-    }
-
-    fn took(&self, at: u64, since: u64) -> String {
-        time(self.reader.scale().ns(at.saturating_sub(since)))
-    }
-
-    /// The name of a call's target, from the report of it.
-    fn name_of(&self, task: u32, since: u64) -> String {
-        let target = self.names.overdue.iter().find_map(|record| match record {
-            Record::Overdue(o) if (o.task, o.since) == (task, since) => Some(o.target),
-            _ => None,
-        });
-        target.map_or_else(|| format!("a call of task {task}"), self.name)
     }
 }

@@ -1,4 +1,4 @@
-//! Where a native function lies, if its name does not say that.
+//! Which file a native function is in, if its name does not show that.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
@@ -9,14 +9,14 @@ use soglia_core::plain::plain;
 
 use crate::model::TargetRow;
 
-/// Names that targets in several files have.
+/// Names that targets in several files share.
 #[derive(Default)]
 pub(super) struct Files {
     in_several: HashSet<String>,
 }
 
 impl Files {
-    /// Of all targets of a report.
+    /// Looks at all targets of a report.
     pub(super) fn of(all: &[TargetRow]) -> Self {
         let mut first = HashMap::new();
         let mut in_several = HashSet::new();
@@ -34,9 +34,9 @@ impl Files {
         Self { in_several }
     }
 
-    /// The file that a target lies in, where it is not the one that the name suggests, or where
-    /// other targets of that name lie in others. With the function there, if that has another name.
-    pub(super) fn tell(&self, row: &TargetRow) -> Option<String> {
+    /// The file that a target is in, with the function there if it has another name. `None` if the
+    /// name of the target shows the file, and no other target of that name is elsewhere.
+    pub(super) fn place(&self, row: &TargetRow) -> Option<String> {
         let (library, file) = (row.library.as_deref()?, row.file.as_deref()?);
         let several = self.in_several.contains(&row.name());
         let expected = row.redirected_to.as_deref().map_or(library, |to| {
@@ -54,8 +54,8 @@ impl Files {
     }
 }
 
-/// Whether a file is what the runtime finds for this library: it tries the name as it is, with
-/// `lib` before and `.so` behind.
+/// Whether a file is what the runtime finds for this library. The runtime tries the name as it is,
+/// with `lib` in front, and with `.so` at the end.
 fn fits(file: &Path, library: &str) -> bool {
     let name = |of: &Path| {
         of.file_name()
@@ -89,22 +89,22 @@ mod tests {
     }
 
     fn lies_in(row: &TargetRow, all: &[TargetRow]) -> Option<String> {
-        Files::of(all).tell(row)
+        Files::of(all).place(row)
     }
 
     #[test]
-    fn a_file_is_told_where_the_name_is_another() {
+    fn a_file_is_shown_if_the_name_is_another() {
         for library in ["c", "libc", "libc.so.6", "/lib/libc.so.6"] {
             let row = row(library, "read", "/lib/libc.so.6");
             assert_eq!(lies_in(&row, from_ref(&row)), None, "{library}");
         }
         let virtual_name = row("virtual-name", "f", "/x/libreal.so");
-        let told = lies_in(&virtual_name, from_ref(&virtual_name));
-        assert_eq!(told.as_deref(), Some("in /x/libreal.so"));
+        let shown = lies_in(&virtual_name, from_ref(&virtual_name));
+        assert_eq!(shown.as_deref(), Some("in /x/libreal.so"));
     }
 
     #[test]
-    fn files_are_told_of_what_is_called_the_same() {
+    fn files_of_targets_with_one_name_are_shown() {
         let (one, mut other) = (row("x", "f", "/v1/libx.so"), row("x", "f", "/v2/libx.so"));
         let both = [one.clone(), other.clone()];
         assert_eq!(lies_in(&one, &both).as_deref(), Some("in /v1/libx.so"));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_redirected_is_expected_there() {
+    fn a_redirected_call_is_expected_in_its_new_library() {
         let mut row = row("x", "f", "/lib/liby.so");
         row.redirected_to = Some("y!g".into());
         assert_eq!(lies_in(&row, from_ref(&row)), None);

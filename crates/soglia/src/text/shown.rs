@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::model::{Model, TargetRow};
 
-/// What the targets are sorted by.
+/// The order of targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sort {
     /// Time in the target, callbacks included.
@@ -28,7 +28,7 @@ pub enum Sort {
 pub struct Shown {
     /// Also the runtime's own targets, one by one.
     pub all: bool,
-    /// What the targets are sorted by.
+    /// The order of targets.
     pub sort: Sort,
     /// The most targets to show; 0: all.
     pub top: usize,

@@ -1,4 +1,4 @@
-//! What came of a bound on the tasks in managed code.
+//! The section about slots: how long threads waited to run managed code.
 
 use std::io::{self, Write};
 
@@ -22,14 +22,14 @@ pub(super) fn section(model: &Model, out: &mut impl Write) -> io::Result<()> {
         match (slots.at_least, model.ended) {
             (false, _) => "",
             (true, "running") => ", so far",
-            (true, _) => ", at least: the last figures were not written down",
+            (true, _) => ", at least: the process ended before it wrote the last figures",
         }
     )?;
     let mut notes = Vec::new();
     for (n, what) in [
-        (slots.lent, "lent while its task slept"),
+        (slots.lent, "lent while the thread slept"),
         (slots.timed_out, "timed out"),
-        (slots.abandoned, "left by a task that died"),
+        (slots.abandoned, "left by a thread that ended"),
     ] {
         if n > 0 {
             notes.push(format!("{} {what}", count(n)));

@@ -8,7 +8,7 @@ use super::{
     place::Files,
     shown::Shown,
     style::{DIM, HEAD, arrow},
-    words::{count, plural, refusal, time, time_of},
+    words::{count, denied, plural, time, time_of},
 };
 use crate::model::{Model, TargetRow};
 
@@ -20,7 +20,7 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
     } else {
         shown.top.min(all.len())
     };
-    // Of calls that were only counted there is nothing to say in these columns.
+    // If calls were only counted, these columns are empty.
     let timed = model.level != "counts" || all.iter().any(|row| row.returned > 0);
     if !all.is_empty() {
         write!(out, "{HEAD}{:>11}", "calls")?;
@@ -41,7 +41,7 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
     }
     if timed && all[..top].iter().any(|row| first_was_longest(row, model)) {
         let what = if model.source == Some("woven") {
-            ": finding and loading it is in that time"
+            ", which includes loading the function"
         } else {
             ""
         };
@@ -74,19 +74,19 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
     let unseen = match (model.source, model.scope) {
         (Some("woven"), Some("user")) => Some((
             "the framework's own calls",
-            "--framework watches them, --corelib the core library's as well",
+            "--framework or --corelib adds them",
         )),
         (Some("woven"), Some("framework")) => {
-            Some(("the core library's own calls", "--corelib watches them"))
+            Some(("the core library's own calls", "--corelib adds them"))
         }
         _ => None,
     };
     let crossed = model.crossings.leave + model.crossings.reverse_enter;
     if model.targets.is_empty() && crossed.saturating_add(model.dropped_crossings) == 0 {
-        let whose = unseen.map_or("", |_| " that is watched");
+        let watched = unseen.map_or("", |_| "watched ");
         writeln!(
             out,
-            "no managed code{whose} called native code, nor the other way round"
+            "no {watched}code made native calls, and none was called back"
         )?;
     }
     if let Some((what, option)) = unseen {
@@ -99,14 +99,14 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
     Ok(())
 }
 
-/// Whether the longest call was the first one, which is worth a word: of several, or if more than
-/// the call was in it.
+/// Whether the longest call was the first of several. Under `woven` the first call includes loading
+/// the function, so there a single call counts too.
 fn first_was_longest(row: &TargetRow, model: &Model) -> bool {
     let least = if model.source == Some("woven") { 1 } else { 2 };
     row.returned >= least && row.first_call_ns.is_some() && row.first_call_ns == row.max_ns
 }
 
-/// The line of one target.
+/// Writes the line of one target.
 fn line(
     row: &TargetRow,
     model: &Model,
@@ -137,7 +137,7 @@ fn line(
     write!(out, "{mark} {arrow} {}", plain(&row.name()))?;
     let mut notes = Vec::new();
     notes.extend(declared_as(row));
-    notes.extend(files.tell(row));
+    notes.extend(files.place(row));
     notes.extend(
         row.redirected_to
             .as_ref()
@@ -146,7 +146,7 @@ fn line(
     if row.open > 0 {
         let longest = row.open_max_ns.filter(|_| timed);
         let longest = longest.map(|ns| format!(" for {}", time_of(ns, row.open_at_least)));
-        // What the events do not tell of is not open for that.
+        // The return of such a call may be among the events that were dropped.
         let where_ = if model.replayed && model.dropped_events > 0 {
             " where its events end"
         } else {
@@ -161,7 +161,7 @@ fn line(
     for (n, what) in [
         (row.abandoned, "abandoned"),
         (row.failed, "failed"),
-        (row.refused, refusal(model)),
+        (row.refused, denied(model)),
     ] {
         if n > 0 {
             notes.push(format!("{} {what}", count(n)));
@@ -173,8 +173,7 @@ fn line(
     writeln!(out)
 }
 
-/// Where a target with an entry point was declared: the assembly, and the method if it has another
-/// name.
+/// The assembly that declares a target with an entry point, and the method if it has another name.
 fn declared_as(row: &TargetRow) -> Option<String> {
     if row.method.is_none() && row.library.is_some() {
         return Some("by function pointer".into());

@@ -15,24 +15,25 @@ use super::{
 };
 use crate::model::Model;
 
-/// The tasks, by number in front: the rest of the report refers to them so.
+/// Writes the table of threads. The rest of the report refers to them by the number in front, which
+/// is the number of the task.
 pub(super) fn threads(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
     let named = calls::tasks_named(model, shown);
     if model.tasks.len() < 2 && named.is_empty() {
         return Ok(());
     }
-    // Of calls that were only counted there is nothing to say in these columns.
+    // If calls were only counted, these columns are empty.
     let timed = model.tasks.iter().any(|task| task.max_depth.is_some());
     let counted = if model.crossings.all().is_some() {
         "crossings"
     } else {
         "calls"
     };
-    write!(out, "\n{HEAD}{:>11} {counted:>11}", "task")?;
+    write!(out, "\n{HEAD}{:>11} {counted:>11}", "thread")?;
     if timed {
-        write!(out, " {:>8} {:>6}", "native", "deep")?;
+        write!(out, " {:>8} {:>6}", "native", "depth")?;
     }
-    writeln!(out, " {:>10}  kind{HEAD:#}", "thread")?;
+    writeln!(out, " {:>10}  kind{HEAD:#}", "tid")?;
     let mut rows: Vec<_> = model.tasks.iter().collect();
     rows.sort_by_key(|task| std::cmp::Reverse(task.crossings));
     let mut left = 0;
@@ -46,7 +47,7 @@ pub(super) fn threads(model: &Model, shown: Shown, out: &mut impl Write) -> io::
             let _ = write!(what, " \"{}\"", plain(name));
         }
         if task.threads > 1 {
-            let _ = write!(what, ", {} threads one after the other", task.threads);
+            let _ = write!(what, ", {} threads in turn", task.threads);
         }
         write!(out, "{:>11} {:>11}", task.task, count(task.crossings))?;
         if timed {

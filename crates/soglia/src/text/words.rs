@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::model::Model;
 
-/// Nanoseconds with a fitting unit, in at most seven characters: `812 ns`, `4.21 s`.
+/// A duration with a fitting unit, in at most seven characters up to 9999 s: `812 ns`, `4.21 s`.
 pub fn time(ns: u64) -> String {
     let ns = ns as f64;
     let (value, unit) = match ns {
@@ -21,7 +21,7 @@ pub fn time(ns: u64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
-/// A number with its thousands apart.
+/// A number with a comma between thousands.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -34,7 +34,7 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// A time that may be a lower bound.
+/// A duration that may be a lower bound.
 pub(super) fn time_of(ns: u64, at_least: bool) -> String {
     if at_least {
         format!("at least {}", time(ns))
@@ -47,19 +47,19 @@ pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
-/// What happened to calls that are counted as refused.
-pub(super) fn refusal(model: &Model) -> &'static str {
+/// What happened to calls that count as refused.
+pub(super) fn denied(model: &Model) -> &'static str {
     match &model.policy {
-        Some(policy) if policy.audit => "would have been refused",
-        _ => "refused",
+        Some(policy) if policy.audit => "would have been denied",
+        _ => "denied",
     }
 }
 
-/// Says how many rows of a list are not shown, and how many of these not even other formats have.
+/// Writes how many rows of a list are not shown. `left_out` of them are in no other format either.
 pub(super) fn more(n: u64, left_out: u64, out: &mut impl Write) -> io::Result<()> {
     let all = match left_out {
         0 => "--format json has all".into(),
-        left_out => format!("--format json has all but {}", count(left_out)),
+        left_out => format!("--format json has all except {}", count(left_out)),
     };
     match n {
         0 => Ok(()),
@@ -67,7 +67,7 @@ pub(super) fn more(n: u64, left_out: u64, out: &mut impl Write) -> io::Result<()
     }
 }
 
-/// The usual name of a signal.
+/// The name of a signal, as in `SIGSEGV`.
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {
         libc::SIGHUP => "SIGHUP",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_have_their_thousands_apart() {
+    fn counts_have_commas_between_thousands() {
         assert_eq!(
             [0, 999, 1000, 1_234_567].map(count),
             ["0", "999", "1,000", "1,234,567"]

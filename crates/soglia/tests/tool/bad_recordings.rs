@@ -162,7 +162,7 @@ fn a_task_that_is_not_there() {
     let message = refusal(&space, "events --task 4711 a.soglia");
     assert_eq!(
         message,
-        format!("a.soglia has no task 4711: it has 1 to {tasks}")
+        format!("a.soglia has no thread 4711: it has 1 to {tasks}")
     );
     let output = space
         .soglia("events --format jsonl --task 1 a.soglia")

@@ -90,7 +90,7 @@ fn a_call_that_is_stuck_is_reported_until_it_returns() {
             .find(|t| t.entry.as_deref() == Some("wait_for_input"));
         assert_eq!(Some(row.duration_ns), target.unwrap().max_ns, "{source}");
         let deadline = "(deadline 'semantics!wait_for_input=100ms')";
-        let told = format!("{deadline}: task {} \"waits 1\", thread ", row.task);
+        let told = format!("{deadline}: thread {} \"waits 1\", tid ", row.task);
         let lines: Vec<&str> = said.lines().collect();
         let (last, reports) = lines.split_last().unwrap();
         assert_eq!(reports.len(), row.reports.len(), "{said}");
@@ -139,7 +139,7 @@ fn calls_below_their_deadlines_are_not_reported() {
         let said = text(&output.stderr);
         assert!(!said.contains("has not returned"), "{said}");
         assert!(
-            said.contains("note: nothing that was watched was called for deadline 'semantics!nothing=1ms:kill'\n"),
+            said.contains("note: no watched call matched deadline 'semantics!nothing=1ms:kill'\n"),
             "{said}"
         );
         assert!(space.recording("a.soglia").report().overdue.is_empty());
@@ -269,7 +269,7 @@ fn a_missed_deadline_can_end_the_program() {
         assert_eq!(status.signal(), Some(9), "{source}: {said}");
         let last = said.lines().last().unwrap();
         assert!(
-            last.ends_with(" is killed: semantics!wait_for_input missed its deadline 'semantics!wait_for_input=200ms:kill'"),
+            last.contains(": killing process ") && last.ends_with(": semantics!wait_for_input missed its deadline 'semantics!wait_for_input=200ms:kill'"),
             "{said}"
         );
         let report = space.recording("a.soglia").report();

@@ -537,19 +537,19 @@ fn a_report_tells_of_its_policy() {
         text(&report.output().unwrap().stdout)
     };
     let report = said("--deny plain");
-    assert!(report.contains(", 3 calls refused, on 1 task"), "{report}");
-    assert!(report.contains("3 refused\n"), "{report}");
+    assert!(report.contains(", 3 calls denied, on 1 thread"), "{report}");
+    assert!(report.contains("3 denied\n"), "{report}");
     let report = said("--deny plain --audit");
     assert!(
-        report.contains(", 3 calls would have been refused,"),
+        report.contains(", 3 calls would have been denied,"),
         "{report}"
     );
     assert!(
-        report.contains("note: an audit: no call was refused or redirected\n"),
+        report.contains("note: audit: no call was denied or redirected\n"),
         "{report}"
     );
     let report = said("--deny plian --deny plain --skip other!* --only SystemNative_Write");
-    let idle = "note: no module that was watched declares a function for deny 'plian', only 'SystemNative_Write', skip 'other!*'\n";
+    let idle = "note: no watched module declares a function that matches deny 'plian', only 'SystemNative_Write', skip 'other!*'\n";
     assert!(report.contains(idle), "{report}");
     let report = said("--redirect plain=semantics!f007");
     assert!(report.contains("redirected to semantics!f007"), "{report}");

@@ -157,7 +157,7 @@ fn a_killed_program_leaves_what_is_known() {
     assert_eq!(report["slots"]["count"], 3);
     assert_eq!(report["slots"]["at_least"], true);
     let said = text(&space.soglia("report a.soglia").output().unwrap().stdout);
-    let note = "waits for 3 slots, at least: the last figures were not written down";
+    let note = "waits for 3 slots, at least: the process ended before it wrote the last figures";
     assert!(said.contains(note), "{said}");
     assert_eq!(report["slots"]["timeout_ns"], 2_000_000_000_u64);
 }

@@ -206,10 +206,10 @@ fn differences_are_found() {
     assert_eq!(sources, ["transitions", "woven", "transitions"]);
     let told = text(&run("-q").stderr);
     for part in [
-        "they differ",
+        "the two differ",
         "semantics!plain",
-        "line 1 of its output",
-        "is not the same under both",
+        "line 1 of the output",
+        "did not write the same",
     ] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
