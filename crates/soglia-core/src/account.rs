@@ -1,4 +1,4 @@
-//! What becomes of crossings: the trait that a task reports to, and a simple account in memory.
+//! Accounts: what a task reports about its crossings, and totals of it in memory.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,28 @@ use crate::{
     layer::Layer,
 };
 
-/// Told by [`Task::cross`](crate::task::Task::cross), in this order, what follows from a crossing.
+/// Receives from [`Task::cross`](crate::task::Task::cross) what follows from a crossing. The task
+/// calls the methods in this order.
 pub trait Account {
-    /// Whether a crossing at that time can be told at once. If not, [`Account::make_ready`] comes first.
+    /// Whether a crossing at that time can be taken by a few stores. If not, the task calls
+    /// [`Account::make_ready`] first.
     fn is_ready(&self, _at: u64) -> bool {
         true
     }
-    /// Does for a crossing at that time what takes more than a few stores.
+    /// Does what a crossing at that time needs beyond a few stores.
     fn make_ready(&mut self, _at: u64) {}
-    /// A crossing opens a layer, and there is nothing else to be said: [`Account::crossed`] for an account that is ready.
+    /// A crossing opens a layer and needs nothing else: [`Account::crossed`] for an account that is
+    /// ready.
     fn opens_plainly(&mut self, crossing: Crossing, who: Who, at: u64) {
         self.crossed(crossing, who, at);
     }
-    /// The innermost layer returns after `took` ticks: [`Account::crossed`] and [`Account::closed`] in one, where there is nothing else
-    /// to be said. `false`: there is, and nothing was done; [`Account::note`] comes first then.
+    /// The innermost layer returns after `took` ticks and needs nothing else: [`Account::crossed`]
+    /// and [`Account::closed`] in one.
     ///
-    /// Time stamps of different cores may disagree by a few ticks: then `took` has wrapped, and is not plain.
+    /// Returns `false` and does nothing if it needs more. Then [`Account::note`] comes first.
+    ///
+    /// The clocks of two cores may disagree by a few ticks. Then `took` has wrapped around, and the
+    /// return is not a plain one.
     fn closes_plainly(
         &mut self,
         crossing: Crossing,
@@ -40,56 +46,59 @@ pub trait Account {
         self.closed(layer, took, took.saturating_sub(layer.inner));
         true
     }
-    /// This layer returns after `took` ticks, and may be remarkable. `true`: it is.
+    /// This layer returns after `took` ticks. Returns `true` if the return should be looked into.
     fn note(&mut self, _layer: &Layer, _at: u64, _took: u64) -> bool {
         false
     }
-    /// A crossing that fits. `who.slot` is set where a layer is opened. Told before the layer is opened or closed.
+    /// A crossing that fits. `who.slot` is set if it opens a layer. Called before the layer is
+    /// opened or closed.
     fn crossed(&mut self, crossing: Crossing, who: Who, at: u64);
     /// A return without a call.
     fn unmatched(&mut self, crossing: Crossing, function: u64, at: u64);
-    /// The `count` innermost calls are found to be gone; [`Account::abandoned`] follows for each that was not too deep.
+    /// The `count` innermost calls are gone. A call of [`Account::abandoned`] follows for each one
+    /// that was not too deep.
     fn unwound(&mut self, count: u32);
     /// This layer is gone without a return.
     fn abandoned(&mut self, layer: &mut Layer);
-    /// This layer closes after `total` ticks, `own` of them outside of nested layers.
+    /// This layer closes after `total` ticks, of which `own` were outside nested layers.
     fn closed(&mut self, layer: &mut Layer, total: u64, own: u64);
     /// A call was opened that is too deep to be timed.
     fn untimed(&mut self, slot: u32);
     /// Such a call returned.
     fn untimed_return(&mut self, crossing: Crossing);
-    /// The innermost call ends by an exception. Told instead of [`Account::crossed`], before [`Account::failed`].
+    /// The innermost call ends by an exception. Called instead of [`Account::crossed`], before
+    /// [`Account::failed`].
     fn crossed_failing(&mut self, crossing: Crossing, who: Who, at: u64);
     /// This layer closes because its call ended by an exception.
     fn failed(&mut self, layer: &mut Layer);
-    /// A call that a policy did not let happen: no crossing, and no layer.
+    /// A policy denied a call: there is no crossing and no layer.
     fn refused(&mut self, slot: u32, at: u64);
-    /// A fault, to be counted.
+    /// A fault.
     fn fault(&mut self, fault: Fault);
 }
 
 /// The account of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// Calls that were opened and became none of what follows yet.
+    /// Calls that were opened and have not ended.
     pub open: u64,
     /// Calls that returned.
     pub ended: u64,
     /// Calls that were unwound past.
     pub abandoned: u64,
-    /// Calls that were counted and not timed: too deep, or only counting was asked for.
+    /// Calls that were counted and not timed: they were too deep, or only counts are recorded.
     pub untimed: u64,
-    /// Calls that ended by an exception instead of a return: counted, not timed.
+    /// Calls that ended by an exception instead of a return. They are counted, not timed.
     pub failed: u64,
-    /// Calls that a policy did not let happen; not among [`Total::calls`].
+    /// Calls that a policy denied. They are not part of [`Total::calls`].
     pub refused: u64,
     /// Ticks of ended calls.
     pub total: u64,
-    /// The same without what was nested in them.
+    /// The same without nested layers.
     pub own: u64,
-    /// Shortest ended call, in ticks; `u64::MAX` before the first.
+    /// Ticks of the shortest ended call; `u64::MAX` before the first.
     pub min: u64,
-    /// Longest ended call, in ticks.
+    /// Ticks of the longest ended call.
     pub max: u64,
     /// Ended calls by duration: see [`crate::histogram`].
     pub histogram: Box<[u64; BUCKETS]>,
@@ -103,7 +112,7 @@ impl Total {
 
     /// Adds another account to this one.
     pub fn add(&mut self, other: &Self) {
-        // None of these can become too large: they are sums of counters of 32 bits.
+        // These cannot overflow: they are sums of counters of 32 bits.
         self.open += other.open;
         self.ended += other.ended;
         self.abandoned += other.abandoned;
@@ -138,29 +147,30 @@ impl Default for Total {
     }
 }
 
-/// The most targets that are told apart when a recording is read; what is more is at target 0. No program has so many, but a
-/// recording may say so, and an account takes more memory than the bytes that ask for it.
+/// The most targets that a reader keeps apart. All others are counted at target 0. No program has
+/// so many, but a recording may claim so, and a total takes more memory than the bytes that ask for
+/// it.
 pub const MOST_TARGETS: usize = 1 << 14;
 
 /// Targets that are kept by index.
 const DENSE: usize = 1 << 16;
 
-/// Accounts by target number, in memory.
+/// Totals by target number, in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// Numbers are given from 1 on without gaps, so nearly all lie here.
+    /// The engine numbers targets from 1 without gaps, so nearly all lie here.
     targets: Vec<Option<Box<Total>>>,
-    /// What a broken recording may name.
+    /// Numbers that only a broken recording has.
     strays: HashMap<u32, Box<Total>>,
     known: usize,
-    /// Crossings by [`Crossing`] number minus one, faulty ones included.
+    /// Crossings by [`Crossing`] number minus one, including faulty ones.
     pub crossings: [u64; 4],
     /// Faults by number.
     pub faults: [u64; Fault::ALL.len()],
 }
 
 impl Totals {
-    /// The account of this target, if it was ever called.
+    /// The total of this target, if it was ever called.
     pub fn get(&self, target: u32) -> Option<&Total> {
         if target as usize >= DENSE {
             return self.strays.get(&target).map(|total| &**total);
@@ -178,7 +188,7 @@ impl Totals {
         dense.chain(self.strays.iter().map(|(n, total)| (*n, &**total)))
     }
 
-    /// The account of this target, made at its first call; of target 0, if there are too many.
+    /// The total of this target, made at its first call. If there are too many, that of target 0.
     #[inline]
     pub fn entry(&mut self, target: u32) -> &mut Total {
         let index = target as usize;

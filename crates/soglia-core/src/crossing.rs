@@ -1,18 +1,19 @@
-//! The four moves over the boundary, in the words of the hosting API.
+//! The four crossings of the boundary, in the words of the hosting API.
 
-/// One move of a task over the boundary between managed and unmanaged code, an instant.
+/// One step of a task over the boundary between managed and unmanaged code: an instant.
 ///
-/// The names are those of `IHostTaskManager`; the numbers are part of the recording's format.
+/// The names are those of the methods of `IHostTaskManager`. The numbers are part of the
+/// recording's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Crossing {
-    /// The task is about to leave managed code for an unmanaged function.
+    /// The task leaves managed code to call an unmanaged function.
     LeaveRuntime = 1,
     /// The unmanaged function has returned.
     EnterRuntime = 2,
-    /// Unmanaged code calls into managed code.
+    /// Unmanaged code calls a managed function.
     ReverseEnterRuntime = 3,
-    /// The managed code that was called so returns to its unmanaged caller.
+    /// The managed function returns to its unmanaged caller.
     ReverseLeaveRuntime = 4,
 }
 
@@ -35,7 +36,7 @@ impl Crossing {
         }
     }
 
-    /// Whether this crossing opens a layer (and the other two close one).
+    /// Whether this crossing opens a layer. The other two close one.
     pub const fn opens(self) -> bool {
         matches!(self, Self::LeaveRuntime | Self::ReverseEnterRuntime)
     }
@@ -60,15 +61,16 @@ impl Crossing {
     }
 }
 
-/// Where a layer's code runs.
+/// The kind of code that runs in a layer.
 ///
 /// Not "native": precompiled managed code is native code too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Side {
-    /// Unmanaged code that managed code called: between `LeaveRuntime` and `EnterRuntime`.
+    /// Unmanaged code that managed code called: from `LeaveRuntime` to `EnterRuntime`.
     Unmanaged = 0,
-    /// Managed code that unmanaged code called: between `ReverseEnterRuntime` and `ReverseLeaveRuntime`.
+    /// Managed code that unmanaged code called: from `ReverseEnterRuntime` to
+    /// `ReverseLeaveRuntime`.
     Managed = 1,
 }
 
@@ -91,17 +93,18 @@ impl Side {
     }
 }
 
-/// Who is called by an opening crossing, or has returned by a closing one.
+/// The function that an opening crossing calls, or from which a closing crossing returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Who {
-    /// The number by which the runtime names the function; 0 for a function pointer. Opening and closing are matched by it.
+    /// The runtime's number of the function; 0 for a function pointer. A return closes the call
+    /// that has the same number.
     pub function: u64,
-    /// Where the call is accounted. Only looked at when a layer is opened.
+    /// Where the call is counted. Used only when a layer is opened.
     pub slot: u32,
 }
 
 impl Who {
-    /// A function that is known by its target number alone: for replays, tests and examples.
+    /// A function that is known by its target's number only: for replays, tests and examples.
     pub const fn target(target: u32) -> Self {
         Self {
             function: target as u64,

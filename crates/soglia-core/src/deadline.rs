@@ -1,8 +1,10 @@
-//! Deadlines: how long calls of native functions may take before somebody is told, and what is done then.
+//! Deadlines: how long calls of native functions may take, and what the engine does when one takes
+//! longer.
 //!
-//! Of several deadlines the first whose glob matches a target decides, and with it all others that have the same glob: so
-//! exceptions come first, and one target can be reported early and ended late. A deadline that a call misses is missed again at
-//! twice, four times, eight times its length, and so on, for as long as the call lasts.
+//! The first deadline decides whose glob matches a target, and all others with the same glob apply
+//! too. So exceptions come first, and one target can be reported early and killed late. A call
+//! misses a deadline again at twice, four times, eight times its length and so on, as long as the
+//! call lasts.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -11,26 +13,26 @@ use crate::policy::{Glob, GlobError};
 /// How long calls of some targets may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// Whose.
+    /// The targets.
     pub target: Glob,
-    /// So long. Never zero.
+    /// How long a call may take. Never zero.
     pub after: Duration,
-    /// What is done when a call takes longer.
+    /// What the engine does when a call takes longer.
     pub action: Action,
-    /// As it is shown: what somebody wrote.
+    /// The text that the user wrote, for messages.
     pub text: String,
 }
 
-/// What is done about a call that misses its deadline.
+/// What the engine does about a call that misses its deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Action {
-    /// It is reported.
+    /// It reports the call.
     #[default]
     Report = 0,
-    /// The first one is also followed by a core dump of the process.
+    /// It reports the call, and for the first one it also writes a core dump of the process.
     Dump = 1,
-    /// It is reported, and the process is ended.
+    /// It reports the call, and ends the process.
     Kill = 2,
 }
 
@@ -38,7 +40,7 @@ impl Action {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Report, Self::Dump, Self::Kill];
 
-    /// The word for it.
+    /// The word for it in options.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Report => "report",
@@ -47,12 +49,12 @@ impl Action {
         }
     }
 
-    /// The one of that name.
+    /// The action with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// The one of that number.
+    /// The action with this number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -60,14 +62,15 @@ impl Action {
     }
 }
 
-/// As its option is written, with quotes: `deadline 'libc!read=5s:kill'`.
+/// As the option is written, with quotes: `deadline 'libc!read=5s:kill'`.
 impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "deadline '{}'", self.text)
     }
 }
 
-/// The indices of the deadlines that calls of this target have, named as its `DllImport` names it.
+/// The indices of the deadlines that apply to calls of this target, named as its `DllImport` names
+/// it.
 pub fn of(deadlines: &[Deadline], library: &str, entry: &str) -> Vec<usize> {
     let first = deadlines.iter().find(|d| d.target.matches(library, entry));
     let same = |first: &Deadline| {
@@ -83,22 +86,22 @@ const FIRST_LINE: &str = "soglia-deadlines 1";
 /// Why a text holds no deadlines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It does not begin as such.
+    /// It does not begin like a text of deadlines.
     #[error("they are not deadlines of this version of soglia")]
     Version,
-    /// A line is no deadline.
-    #[error("line {0} is no deadline")]
+    /// A line is not a deadline.
+    #[error("line {0} is not a deadline")]
     Line(usize),
-    /// A target is none.
+    /// A target is not a glob.
     #[error("line {0}: {1}")]
     Target(usize, GlobError),
 }
 
-/// Deadlines as text, from the tool to the engine: a line of a version, then a line for each, its fields separated by tabs. Fits into
-/// an environment variable.
+/// Deadlines as text, which the tool hands to the engine in an environment variable: a line with
+/// the version, then a line for each deadline, whose fields are separated by tabs.
 pub fn encode(deadlines: &[Deadline]) -> String {
     let lines = deadlines.iter().map(|d| {
-        // Who writes one writes it in one line; a glob has no control characters anyway.
+        // Users write a deadline in one line, and a glob has no control characters.
         let text = d.text.replace(char::is_control, " ");
         let (target, after, action) = (&d.target, d.after.as_nanos(), d.action.name());
         format!("\n{target}\t{after}\t{action}\t{text}")
@@ -108,10 +111,10 @@ pub fn encode(deadlines: &[Deadline]) -> String {
         .collect()
 }
 
-/// Reads what [`encode`] has written. Any text may be given.
+/// Reads what [`encode`] has written. Accepts any text.
 ///
 /// # Errors
-/// If it is anything else.
+/// If the text is anything else.
 pub fn decode(text: &str) -> Result<Vec<Deadline>, DecodeError> {
     let mut lines = (1..).zip(text.split('\n'));
     if lines.next().map(|(_, line)| line) != Some(FIRST_LINE) {
@@ -137,8 +140,9 @@ pub fn decode(text: &str) -> Result<Vec<Deadline>, DecodeError> {
         .collect()
 }
 
-/// When a call is to be looked at again that is open for so long and was not reported up to now: the next of 1, 2, 4, ... times
-/// its deadline that lies ahead. The deadline must not be zero; all in the same unit.
+/// How long a call must be open to be reported next, if it is open for `open` and was not reported
+/// since: the next of 1, 2, 4, ... times its deadline that lies ahead. Both are in the same unit.
+/// The deadline must not be zero.
 pub fn next_after(deadline: u64, open: u64) -> u64 {
     let mut next = deadline.max(1);
     while next <= open {
@@ -214,7 +218,7 @@ mod tests {
             [0, 99, 100, 199, 200, 399, 400].map(next),
             [100, 100, 200, 200, 400, 400, 800]
         );
-        // A machine that slept has missed some of them: once is enough.
+        // A machine that slept has missed some of them. One report is enough.
         assert_eq!(next(100_000), 102_400);
         assert_eq!(next_after(3, u64::MAX), u64::MAX);
         assert_eq!(next_after(0, 0), 1);

@@ -1,13 +1,14 @@
-//! errno is the program's: what asks the operating system within a crossing leaves it as it was.
+//! errno belongs to the program: code that asks the operating system within a crossing keeps it.
 #![allow(unsafe_code, reason = "errno of the thread")]
 
-/// Does something, and leaves errno as it was.
+/// Runs `body`, and restores errno afterwards.
 #[inline]
 pub fn kept<T>(body: impl FnOnce() -> T) -> T {
-    // SAFETY: the pointer to this thread's errno is always valid.
+    // SAFETY: glibc returns a pointer to the calling thread's own errno, which is valid as long as
+    // the thread runs.
     let before = unsafe { *libc::__errno_location() };
     let result = body();
-    // SAFETY: as above.
+    // SAFETY: this is still the same thread, so the pointer is valid for writing.
     unsafe { *libc::__errno_location() = before };
     result
 }

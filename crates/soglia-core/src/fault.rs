@@ -1,4 +1,5 @@
-//! Crossings that do not fit: data, not errors. Each is counted, said in the report, and survived.
+//! Faults: crossings that do not fit. The engine counts each, the report shows them, and recording
+//! goes on.
 
 /// A way in which the crossings of a task can fail to nest.
 ///
@@ -6,15 +7,17 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Fault {
-    /// `EnterRuntime` or `ReverseLeaveRuntime` with no open layer that it could close.
+    /// An `EnterRuntime` or `ReverseLeaveRuntime` without an open layer that it could close.
     Unmatched = 0,
-    /// A layer was never closed: the stack was unwound past it (an exception through unmanaged frames, `longjmp`).
+    /// A layer was never closed, because an exception through unmanaged frames or `longjmp` unwound
+    /// past it.
     Abandoned = 1,
-    /// More nested layers than are kept; their calls are counted, not timed.
+    /// More nested layers than are kept. Their calls are counted, not timed.
     TooDeep = 2,
-    /// A crossing after the runtime said that it shuts down. Recorded as any other.
+    /// A crossing after the runtime had announced its shutdown. It is recorded like any other.
     AfterShutdown = 3,
-    /// The runtime named a function that it does not know itself (dotnet/runtime#120151). Never looked at, only counted.
+    /// The runtime named a function that it does not know itself (dotnet/runtime#120151). The
+    /// engine only counts it.
     UnknownFunction = 4,
 }
 
@@ -39,10 +42,10 @@ impl Fault {
         }
     }
 
-    /// One sentence for a person who sees it in a report.
+    /// What it means, in one sentence for people.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Unmatched => "a return was told for a call that was never told",
+            Self::Unmatched => "a return came without a call",
             Self::Abandoned => {
                 "a call was unwound past, by an exception or longjmp, and never returned"
             }

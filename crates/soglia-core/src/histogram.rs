@@ -1,8 +1,9 @@
 //! Buckets for durations in ticks: eight per power of two, so a bucket is at most 12.5 % wide.
 //!
-//! The recorder counts into these where it stands, without a division; the reader turns them into a histogram proper.
+//! The engine counts into these buckets without a division. The reader makes percentiles of them.
 
-/// Buckets of a slot. The last one takes all that is longer than 2^46 ticks (about eight hours at 2.4 GHz).
+/// Buckets of a slot. The last one takes all durations of 2^46 ticks (about eight hours at 2.4 GHz)
+/// and more.
 pub const BUCKETS: usize = 352;
 
 /// The bucket of a duration.
@@ -17,22 +18,23 @@ pub const fn bucket(ticks: u64) -> usize {
     if index < BUCKETS { index } else { BUCKETS - 1 }
 }
 
-/// From here to [`LONG`], [`bucket_of_usual`] is the same as [`bucket`], and quicker.
+/// From here up to [`LONG`], [`bucket_of_usual`] is the same as [`bucket`], and faster.
 pub const SHORT: u64 = 8;
 /// See [`SHORT`].
 pub const LONG: u64 = 1 << 46;
 
 /// The bucket of a duration of at least [`SHORT`] and less than [`LONG`].
 ///
-/// In integers: managed code may leave the upper halves of vector registers in use where it calls this without a transition, and then the
-/// first instruction of the older sets on them, a conversion to floating point for instance, takes some 60 ns.
+/// It computes in integers only. Managed code may leave the upper halves of vector registers in use
+/// where it calls this without a transition. Then the first instruction of the older sets on these
+/// registers takes some 60 ns, for instance a conversion to floating point.
 #[inline(always)]
 pub const fn bucket_of_usual(ticks: u64) -> usize {
     let power = 63 ^ ticks.leading_zeros();
     (power as usize * 8 + (ticks >> (power - 3)) as usize).wrapping_sub(24)
 }
 
-/// The ticks from which on a duration falls into this bucket.
+/// The shortest duration of this bucket, in ticks.
 pub const fn lower_bound(bucket: usize) -> u64 {
     if bucket < 8 {
         return bucket as u64;

@@ -1,57 +1,62 @@
-//! Layers: what is open on a task, from the outermost call to the innermost.
+//! Layers: the open calls of a task, from the outermost to the innermost.
 
 use crate::crossing::Side;
 
-/// Layers that a task may have open at a time. A managed and a native function that call each other without end overflow
-/// a main thread's 8 MiB stack at about 32,600 pairs, which is 65,200 layers.
+/// The most layers that a task may have open at a time. A managed and a native function that call
+/// each other without end overflow the 8 MiB stack of a main thread at about 32,600 pairs, which is
+/// 65,200 layers.
 pub const MAX_DEPTH: u32 = 1 << 17;
 
-/// One level of nesting: a call over the boundary that has not come back yet.
+/// One level of nesting: a call over the boundary that has not returned.
 ///
-/// In the recorded process it lies in the mapped recording as it stands here, so a reader sees what is open now, and
-/// what was open when the process died.
+/// In the recorded process it lies in the mapped recording in this form. So a reader sees what is
+/// open now, and what was open when the process died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Layer {
-    /// Ticks at which it was opened.
+    /// Ticks when it was opened.
     pub since: u64,
-    /// Ticks spent in layers that were nested directly in it and have been closed, by returns or exceptions.
+    /// Ticks in layers that were nested directly in it and have been closed, by returns or
+    /// exceptions.
     pub inner: u64,
-    /// Where the stack was when it was opened: an address on the thread's stack, 0 = unknown. Stacks grow downwards, so a
-    /// layer whose mark is not above that of a later, outer crossing is gone. See [`Task::cross`](crate::task::Task::cross).
+    /// An address on the thread's stack when it was opened; 0: not known. Stacks grow downwards. So
+    /// a layer is gone whose mark is not above that of a later crossing outside it: see
+    /// [`Task::cross`](crate::task::Task::cross).
     pub mark: u64,
-    /// Who was called, and the side, in one number to compare: [`Layer::of`].
+    /// The function and the side in one number, to be compared: [`Layer::of`].
     pub function: u64,
-    /// Where its calls are accounted: a reference to a slot in the live process, a target's number in a replay.
+    /// Where its call is counted: in a live process the place of a slot, in a replay a target's
+    /// number.
     pub slot: u32,
     /// Bit 0: the [`Side`]. The other bits: see [`Layer::mark_counted`].
     pub bits: u32,
 }
 
 impl Layer {
-    /// What stands for a function's call on that side: the runtime's number for the function, times 2, plus the side.
+    /// The number of a function's call on a side: the runtime's number of the function, times 2,
+    /// plus the side.
     #[inline(always)]
     pub const fn of(function: u64, side: Side) -> u64 {
         function << 1 | side as u64
     }
 
-    /// The side on which this layer runs.
+    /// The side of the code that runs in this layer.
     #[inline]
     pub const fn side(&self) -> Side {
         Side::from_number(self.bits)
     }
 
-    /// Notes, before the counter of such ends comes to `count`, that it is this layer, of this side, which it will
-    /// count.
+    /// Notes that a counter of ends is about to count this layer and to come to `count`.
     ///
-    /// The process can be killed between any two instructions. A reader that finds this layer open decides by the
-    /// note and the counter whether it was already counted: see [`Layer::is_counted`].
+    /// The process can be killed between any two instructions. A reader that finds this layer open
+    /// compares the note with the counter, and so finds out whether the counter has counted the
+    /// layer already: [`Layer::is_counted`].
     #[inline(always)]
     pub const fn mark_counted(&mut self, side: Side, end: End, count: u32) {
         self.bits = side as u32 | (end as u32) << 1 | count << 3;
     }
 
-    /// The counter that may have counted this layer, found open.
+    /// The counter that may have counted this layer already.
     pub const fn noted(&self) -> Option<End> {
         match self.bits >> 1 & 3 {
             1 => Some(End::Ended),
@@ -61,30 +66,33 @@ impl Layer {
         }
     }
 
-    /// Whether this layer, found open, is among the `count` calls of the counter that was noted.
+    /// Whether this layer, which was found open, is among the `count` calls of the counter that was
+    /// noted.
     pub const fn is_counted(&self, count: u32) -> bool {
         const BITS: u32 = 29;
-        // A layer of a live process may have been closed, and others after it, since the reader looked at the depth.
+        // A live process may have closed this layer and others after it since the reader read the
+        // depth.
         let after = count.wrapping_sub(self.bits >> 3) & (u32::MAX >> (32 - BITS));
         self.noted().is_some() && after < 1 << (BITS - 1)
     }
 }
 
-/// The ways in which a layer can end, each with a counter of its own.
+/// The ways in which a layer can end. Each has a counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum End {
     /// It returned.
     Ended = 1,
-    /// It was unwound past.
+    /// An exception, a `longjmp` or the end of the thread unwound past it.
     Abandoned = 2,
     /// An exception ended it.
     Failed = 3,
 }
 
-/// What [`Layers::close_if`] asks, a closure or what must not be left to the compiler to inline.
+/// Decides whether the innermost layer closes, for [`Layers::close_if`]. A closure can do it. A
+/// type of its own does it where the compiler must inline the decision.
 pub trait Close {
-    /// Ticks that the innermost layer took, if it closes.
+    /// Returns the ticks that the innermost layer took, if it closes.
     fn close(self, layer: &mut Layer) -> Option<u64>;
 }
 
@@ -94,30 +102,36 @@ impl<F: FnOnce(&mut Layer) -> Option<u64>> Close for F {
     }
 }
 
-/// A stack of layers. One implementation lies in the mapped recording, the other ([`VecLayers`]) in memory.
+/// A stack of layers. One implementation lies in the mapped recording, the other ([`VecLayers`]) in
+/// memory.
 pub trait Layers {
     /// Layers open now.
     fn depth(&self) -> u32;
-    /// The layer that has `below` others above it; 0 is the innermost.
+    /// The layer that has so many others above it; 0 is the innermost.
     fn below_top(&self, below: u32) -> Option<&Layer>;
-    /// Whether there is room for another layer at once. Once there is none, that stays so until a layer is closed or room is made.
+    /// Whether there is room for another layer at once. If there is none, that stays so until a
+    /// layer is closed or [`Layers::make_room`] is called.
     fn has_room(&self) -> bool;
-    /// Takes the memory for another layer, and changes nothing that a reader sees. Returns `false` if
-    /// there is none. [`Layers::make_room`] asks the operating system for nothing afterwards.
+    /// Takes the memory for another layer, and changes nothing that a reader sees. Returns `false`
+    /// if there is none. [`Layers::make_room`] asks the operating system for nothing afterwards.
     fn reserve(&mut self) -> bool {
         true
     }
-    /// Makes room for the layer that is pushed next, where there is none at once. Returns `false` if
-    /// there is none at all.
+    /// Makes room for the layer that is pushed next, where there is none at once. Returns `false`
+    /// if there is none at all.
     fn make_room(&mut self) -> bool;
-    /// Opens a layer, if there is room at once.
+    /// Opens a layer. Does nothing if there is no room at once.
     fn push(&mut self, layer: Layer);
-    /// Closes the innermost layer if `close` answers how many ticks it took, and adds those to what is `inner` of the layer around
-    /// it. `false`: `close` did not say, or there is no layer, or it is not closed by a few stores: then `close` was not asked.
+    /// Closes the innermost layer if `close` returns how many ticks it took, and adds these to
+    /// `inner` of the layer around it.
+    ///
+    /// Returns `false` and leaves the layer open if `close` returns `None`. Returns `false` without
+    /// calling `close` if there is no layer, if the layers are sealed, or if closing takes more
+    /// than a few stores.
     fn close_if(&mut self, close: impl Close) -> bool;
-    /// While they are sealed, [`Layers::close_if`] closes none.
+    /// While the layers are sealed, [`Layers::close_if`] closes none.
     fn set_sealed(&mut self, sealed: bool);
-    /// The same as [`Layers::close_if`], for any layer that there is.
+    /// As [`Layers::close_if`], also where closing takes more than a few stores.
     fn close_any(&mut self, close: impl Close) -> bool {
         self.close_if(close)
     }
@@ -167,7 +181,7 @@ impl Layers for VecLayers {
         };
         self.open.pop();
         if let Some(outer) = self.open.last_mut() {
-            // Senseless times in a broken recording must not stop a replay.
+            // A broken recording may have any times, and must not stop a replay.
             outer.inner = outer.inner.wrapping_add(took);
         }
         true

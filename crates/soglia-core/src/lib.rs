@@ -1,17 +1,27 @@
 //! Tasks, layers and crossings: the model of soglia, and the recording that keeps it.
 //!
-//! A *task* is what the host schedules; on today's .NET, one thread. While it runs, it crosses the boundary between
-//! managed and unmanaged code. Each crossing opens or closes a *layer*: `LeaveRuntime` opens an unmanaged layer for a
-//! native target, `EnterRuntime` closes it; `ReverseEnterRuntime` opens a managed layer for a callback,
-//! `ReverseLeaveRuntime` closes it. [`Task::cross`](task::Task::cross) is the one state machine for all of that: it runs inside the recorded
-//! process, over layers that live in the mapped recording, and again in the reader, over layers in memory.
+//! A *task* is a thread as the runtime sees it. While it runs, it crosses the boundary between
+//! managed and unmanaged code. Each crossing opens or closes a *layer*:
 //!
-//! This crate knows no COM and no CLR. A function is a number that the runtime gave, a target is a number that we give.
+//! | crossing | layer |
+//! | --- | --- |
+//! | `LeaveRuntime` | opens an unmanaged layer, for a native target |
+//! | `EnterRuntime` | closes it |
+//! | `ReverseEnterRuntime` | opens a managed layer, for a callback |
+//! | `ReverseLeaveRuntime` | closes it |
+//!
+//! [`Task::cross`](task::Task::cross) is the one state machine for all crossings. It runs inside
+//! the recorded process, over layers in the mapped recording, and again in the reader, over layers
+//! in memory.
+//!
+//! This crate knows no COM and no CLR. A function is a number that the runtime gave, and a target
+//! is a number that the engine gave.
 //!
 //! ```
 //! use soglia_core::{account::Totals, crossing::Crossing, layer::VecLayers, task::{Task, Who}};
 //!
-//! // The worked example of the hosting reference: managed -> first -> managed callback -> second, and all the way back.
+//! // The worked example of the hosting reference: managed code calls `first`, which calls back, and
+//! // the callback calls `second`.
 //! let (first, callback, second) = (Who::target(1), Who::target(2), Who::target(3));
 //! let steps = [
 //!     (Crossing::LeaveRuntime, first, 100),

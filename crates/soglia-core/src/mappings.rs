@@ -17,8 +17,8 @@ pub struct Mapping {
     pub path: Option<PathBuf>,
 }
 
-/// The mapping that holds an address. Returns `None` if nothing is mapped there, or if the list cannot
-/// be read.
+/// The mapping that holds an address. Returns `None` if nothing is mapped there, or if the list
+/// cannot be read.
 pub fn at(address: u64) -> Option<Mapping> {
     find(&fs::read("/proc/self/maps").ok()?, address)
 }

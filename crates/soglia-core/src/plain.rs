@@ -1,17 +1,19 @@
-//! Names and paths as text that does nothing to a terminal and is one line.
+//! Names and paths as one line of text that does nothing to a terminal.
 //!
-//! Programs name their functions, threads and files as they like, and a recording may hold anything. So whatever is not ours goes through
-//! [`plain`] or [`plain_path`] on its way to people, to a terminal or not. What they put for a character can be turned back: a backslash
-//! in a name is doubled.
+//! Programs name their functions, threads and files as they like, and a recording may hold any
+//! bytes. So all names that are not soglia's own go through [`plain`] or [`plain_path`] before
+//! people see them, on a terminal or elsewhere. The replacements can be turned back: a backslash in
+//! a name is doubled.
 
 use std::{fmt, os::unix::ffi::OsStrExt, path::Path};
 
-/// A text without characters that control a terminal, break a line, or are not seen: `\x1b`, `\n`, `\u{202e}`.
+/// A text in which characters are replaced that control a terminal, break a line or are invisible:
+/// `\x1b`, `\n`, `\u{202e}`.
 pub fn plain(text: &str) -> Plain<'_> {
     Plain(text.as_bytes())
 }
 
-/// A path likewise; bytes that are no UTF-8 are written as `\xff`.
+/// The same for a path. Bytes that are not UTF-8 become `\xff`.
 pub fn plain_path(path: &Path) -> Plain<'_> {
     Plain(path.as_os_str().as_bytes())
 }
@@ -56,8 +58,8 @@ fn must_be_written(c: char) -> bool {
     c == '\\' || c.is_control() || (!c.is_ascii() && is_format(c))
 }
 
-/// Unicode's categories Cf (format characters, those for bidirectional text among them), Zl and Zp (separators of lines and paragraphs),
-/// and what some terminals show as nothing.
+/// Unicode's categories Cf (format characters, including those for bidirectional text), Zl and Zp
+/// (separators of lines and paragraphs), and characters that some terminals do not show.
 fn is_format(c: char) -> bool {
     matches!(u32::from(c),
         0xad
@@ -117,7 +119,7 @@ mod tests {
         assert_eq!(plain_path(path).to_string(), "a\\xff\\xc3\\x1b/ü");
     }
 
-    /// Each text is shown in another way, so that people can tell two names apart.
+    /// Different texts look different, so that people can tell two names apart.
     #[test]
     fn what_is_written_can_be_turned_back() {
         let back = |shown: &str| {

@@ -1,19 +1,24 @@
-//! Policies: what shall become of calls of native functions.
+//! Policies: rules about calls of native functions.
 //!
-//! A policy is a list of rules, each about the targets that a [`Glob`] matches, named as they are called: `library!entry`
-//! of the `DllImport`. What a redirection leads to is not looked at again.
+//! A policy is a list of rules. Each rule is about the targets that its [`Glob`] matches. A target
+//! is named as the `DllImport` names it: `library!entry`. The rules do not apply to what a
+//! redirection leads to.
 //!
-//! | what is asked | which rules | answer |
+//! | question | rules | answer |
 //! | --- | --- | --- |
-//! | 1. may it be called? | any `deny` matches | refused, by the first that does |
-//! | | there are `allow-only` rules and none matches | refused |
-//! | 2. where does the call go? | the first `redirect` that matches | there |
-//! | 3. how often? | the first `max-calls` that matches | refused once that rule's calls are made: all targets that it is the first for share them |
-//! | 4. is it watched? | a `skip` matches, or there are `only` rules and none matches | not at all, if no answer above concerns it |
+//! | 1. May it be called? | any `deny` matches | no, because of the first that matches |
+//! | | there are `allow-only` rules and none matches | no |
+//! | 2. Where does the call go? | the first `redirect` that matches | there |
+//! | 3. How often? | the first `max-calls` that matches | as often as that rule says |
+//! | 4. Is it watched? | a `skip` matches, or there are `only` rules and none matches | no |
 //!
-//! So refusals are never lost to `skip` or to a redirection, and of several rules the order decides.
+//! - All targets for which a `max-calls` rule is the first share its number of calls.
+//! - A target is watched in any case if an answer to one of the first three questions concerns it.
+//!   So `skip` and redirections hide no denial.
+//! - Of several rules of one kind, the order decides.
 //!
-//! What a call leads to is judged once more, by `deny` and `allow-only`, when that is known ([`Policy::of_called`]).
+//! When it is known what a call leads to, `deny` and `allow-only` judge that once more
+//! ([`Policy::of_called`]).
 
 mod code;
 mod glob;

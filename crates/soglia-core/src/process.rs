@@ -1,4 +1,5 @@
-//! The process that a recording is about, as another process finds it: whether it lives, and whose clocks and numbers are whose.
+//! The recorded process as another process sees it: whether it lives, and whether its clocks and
+//! numbers are those of the reader.
 #![allow(unsafe_code, reason = "file locks, which std has no means for")]
 
 use std::{
@@ -7,7 +8,7 @@ use std::{
     os::{fd::AsRawFd, unix::fs::MetadataExt},
 };
 
-/// The kernel's id of this boot; zeros where it cannot be read.
+/// The kernel's id of this boot; zeros if it cannot be read.
 pub fn boot_id() -> [u8; 16] {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut id = [0; 16];
@@ -18,12 +19,14 @@ pub fn boot_id() -> [u8; 16] {
     id
 }
 
-/// The state letter of a process and when it started, in clock ticks since boot; `None`: there is no such process.
+/// The state letter of a process and when it started, in clock ticks since boot. Returns `None` if
+/// there is no such process.
 fn stat(pid: u32) -> Option<(u8, u64)> {
     parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Fields 3 and 22. Field 2 is the name in parentheses, and may itself hold spaces, parentheses and bytes that are no text.
+/// Fields 3 and 22. Field 2 is the name in parentheses, which may hold spaces, parentheses and
+/// bytes that are not text.
 fn parse_stat(stat: &[u8]) -> Option<(u8, u64)> {
     let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
     let after = str::from_utf8(&stat[name_ends + 1..]).ok()?;
@@ -37,46 +40,49 @@ pub fn started(pid: u32) -> Option<u64> {
     stat(pid).map(|(_, started)| started)
 }
 
-/// Whether the process with this number lives and is the one that started then. A zombie has ended.
+/// Whether the process with this number lives and started at that time. A zombie has ended.
 pub fn lives(pid: u32, started: u64) -> bool {
     pid != 0
         && stat(pid).is_some_and(|(state, then)| then == started && !matches!(state, b'Z' | b'X'))
 }
 
-/// The namespace in which this process has its number; 0 where that cannot be told.
+/// The namespace in which this process has its number; 0 if that cannot be read.
 pub fn pid_namespace() -> u32 {
     namespace("pid")
 }
 
-/// The namespace whose monotonic clock this process reads; 0 where that cannot be told.
+/// The namespace whose monotonic clock this process reads; 0 if that cannot be read.
 pub fn time_namespace() -> u32 {
     namespace("time")
 }
 
-/// The kernel numbers all namespaces of a machine in one row, in 32 bits.
+/// The kernel gives all namespaces of a machine numbers of one sequence, in 32 bits.
 fn namespace(kind: &str) -> u32 {
     let about = fs::metadata(format!("/proc/self/ns/{kind}"));
     about.map_or(0, |about| about.ino() as u32)
 }
 
-/// Locks a file for as long as this process has it open or mapped, or until it ends: then [`is_locked`] by any process that sees the
-/// file, in whatever namespace. Many may lock it at once.
+/// Locks a file as long as this process has it open or mapped, or until it ends. Then [`is_locked`]
+/// returns `true` in any process that sees the file, in any namespace. Many processes may lock it
+/// at once.
 ///
 /// # Errors
 /// Those of the operating system: not all file systems have locks.
 pub fn lock(file: &File) -> io::Result<()> {
     let mut lock = whole(libc::F_RDLCK);
-    // SAFETY: an open descriptor, and a lock that is valid for reading; the call does not wait.
+    // SAFETY: `file` keeps the descriptor open during the call, and `lock` is a whole flock that
+    // the kernel only reads. The call does not wait.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Whether somebody holds a [`lock`].
+/// Whether a process holds a [`lock`].
 pub fn is_locked(file: &File) -> bool {
     let mut lock = whole(libc::F_WRLCK);
-    // SAFETY: an open descriptor, and a lock that is valid for reading and writing.
+    // SAFETY: `file` keeps the descriptor open during the call, and `lock` is a whole flock that
+    // the kernel reads and writes.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
     asked == 0 && i32::from(lock.l_type) != libc::F_UNLCK
 }
@@ -87,7 +93,7 @@ fn whole(kind: i32) -> libc::flock {
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
-        // As locks of open files want it.
+        // Locks of open file descriptions require zero here.
         l_pid: 0,
     }
 }
@@ -122,7 +128,7 @@ mod tests {
         let since = started(child.id()).unwrap();
         assert!(lives(child.id(), since));
         child.kill().unwrap();
-        // It stays one until it is waited for.
+        // It stays a zombie until this process waits for it.
         while stat(child.id()).is_some_and(|(state, _)| state != b'Z') {
             std::thread::yield_now();
         }

@@ -1,7 +1,7 @@
-//! Opening files that others have named: never waits, and never wakes up what is no regular file.
+//! Opens files that other processes have named: never waits, and opens regular files only.
 //!
-//! To open a FIFO waits for its other end, and to open a device may do things. So what lies there is looked at first, and again when it is
-//! open.
+//! Opening a FIFO waits for its other end, and opening a device may have effects. So these
+//! functions look at the file before they open it, and again when it is open.
 
 use std::{
     fs::{self, File, FileType, OpenOptions},
@@ -13,16 +13,16 @@ use std::{
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// Those of the operating system, or what the path names instead: [`io::ErrorKind::InvalidInput`].
+/// Those of the operating system. [`io::ErrorKind::InvalidInput`] says what the path names instead.
 pub fn open(path: &Path) -> io::Result<File> {
     expect_regular(fs::metadata(path)?.file_type())?;
     open_with(path, 0)
 }
 
-/// As [`open`], but a symbolic link is not followed: it is no regular file.
+/// Like [`open`], but does not follow a symbolic link.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`]. A symbolic link is not a regular file.
 pub fn open_no_link(path: &Path) -> io::Result<File> {
     expect_regular(fs::symlink_metadata(path)?.file_type())?;
     open_with(path, libc::O_NOFOLLOW)
@@ -31,16 +31,16 @@ pub fn open_no_link(path: &Path) -> io::Result<File> {
 /// The text of a regular file of at most so many bytes.
 ///
 /// # Errors
-/// As [`open`]; if it is no UTF-8, or longer.
+/// Those of [`open`]. [`io::ErrorKind::InvalidData`] if the file is longer or not UTF-8.
 pub fn read_to_string(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8"))
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// The bytes of a regular file of at most so many.
+/// The bytes of a regular file of at most so many bytes.
 ///
 /// # Errors
-/// As [`open`]; if it is longer.
+/// Those of [`open`]. [`io::ErrorKind::InvalidData`] if the file is longer.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let mut bytes = Vec::new();
@@ -59,7 +59,7 @@ fn open_with(path: &Path, flags: i32) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | flags)
         .open(path)?;
-    // It may have been replaced since it was looked at.
+    // Another process may have replaced it since the first look.
     expect_regular(file.metadata()?.file_type())?;
     Ok(file)
 }

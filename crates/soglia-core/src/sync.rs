@@ -1,5 +1,6 @@
-//! What [`crate::admission`] synchronises by. Its own module, because a test puts loom's types in its place
-//! (`tests/admission_loom.rs`) and runs the same code through every order of events.
+//! What [`crate::admission`] synchronises with. It is a module of its own because a test puts
+//! loom's types in its place (`tests/admission_loom.rs`) and runs the same code through every order
+//! of events.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ pub use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Waits until the condition variable is notified, at most for `limit`; answers how long that was. May wake without a reason.
+/// Waits until the condition variable is notified, for `limit` at most. Returns how long that took.
+/// May wake up without a reason.
 pub fn wait<'a, T>(
     condvar: &Condvar,
     _mutex: &'a Mutex<T>,

@@ -1,4 +1,5 @@
-//! One task's life as a state machine: crossings in, layers opened and closed, calls accounted.
+//! The state machine of one task: takes crossings, opens and closes layers, and reports to an
+//! account.
 
 pub use crate::crossing::Who;
 use crate::{
@@ -8,13 +9,13 @@ use crate::{
     layer::{Close, Layer, Layers},
 };
 
-/// A stack that is further away than this from another one is no part of it: a signal handler's own, for example.
+/// Two marks that are further apart lie on different stacks, such as that of a signal handler.
 const SAME_STACK: u64 = 8 << 20;
 
-/// A return that closes the innermost layer, of which there is nothing else to be said.
+/// A return that closes the innermost layer and needs nothing else.
 struct Plainly<'a, A> {
     crossing: Crossing,
-    /// As in the layer.
+    /// As in [`Layer::function`].
     function: u64,
     at: u64,
     account: &'a mut A,
@@ -45,13 +46,14 @@ fn new_layer(crossing: Crossing, who: Who, at: u64, mark: u64) -> Layer {
     }
 }
 
-/// The layers of one task, and what moves them.
+/// The layers of one task, and the rules by which crossings open and close them.
 ///
-/// `L` says where the layers lie: in the mapped recording of a live process or in the memory of a reader.
+/// `L` says where the layers lie: in the mapped recording of a live process, or in the memory of a
+/// reader.
 #[derive(Clone, Debug, Default)]
 pub struct Task<L> {
     layers: L,
-    /// Calls open above the deepest layer that is kept.
+    /// Open calls above the deepest layer that is kept.
     over: u32,
 }
 
@@ -61,7 +63,7 @@ impl<L: Layers> Task<L> {
         Self { layers, over: 0 }
     }
 
-    /// Calls open now, those too deep to be kept included.
+    /// Open calls, including those that are too deep to be kept.
     pub fn depth(&self) -> u32 {
         self.layers.depth() + self.over
     }
@@ -71,15 +73,17 @@ impl<L: Layers> Task<L> {
         &self.layers
     }
 
-    /// Takes one crossing at the time `at`, tells `account` what follows from it, and never fails: what does not fit
-    /// is a [`Fault`], told to `account` too.
+    /// Takes one crossing at the time `at`, and calls the methods of `account` for what follows
+    /// from it. Never fails: a crossing that does not fit is a [`Fault`], which `account` counts.
     ///
-    /// `mark` is the stack address at which the crossing was told, or 0 where it is unknown. It finds layers that
-    /// were left without a word (an exception that flew through unmanaged frames, `longjmp`): the marks of nested calls of one kind can
-    /// only go down, so a `LeaveRuntime` whose mark is not below that of the innermost open one proves that one gone.
-    /// Calls of different kinds are not compared: the runtime tells them through paths of different stack depth.
+    /// `mark` is the stack address at which the crossing was made, or 0 if it is not known. It
+    /// finds layers whose end was not reported, because an exception flew through unmanaged frames
+    /// or `longjmp` was called. The marks of nested calls of one side can only go down. So a
+    /// `LeaveRuntime` whose mark is not below that of the innermost open one shows that this one is
+    /// gone. Calls of different sides are not compared: the runtime reports them through paths of
+    /// different stack depth.
     ///
-    /// Answers what [`Account::note`] says of a return; `false` where that was not asked.
+    /// Returns what [`Account::note`] returned for a return, and `false` if that was not called.
     #[inline]
     pub fn cross(
         &mut self,
@@ -93,8 +97,8 @@ impl<L: Layers> Task<L> {
             && self.crosses_otherwise(crossing, who, at, mark, account)
     }
 
-    /// The first half of [`Task::cross`]: takes the crossing if there is nothing unusual about it, by a few stores and without a call.
-    /// `false`: there is, and nothing was done.
+    /// The first half of [`Task::cross`]: takes a usual crossing by a few stores, without a call.
+    /// Returns `false` and does nothing if the crossing is unusual.
     #[inline(always)]
     pub fn crosses_plainly(
         &mut self,
@@ -105,7 +109,7 @@ impl<L: Layers> Task<L> {
         account: &mut impl Account,
     ) -> bool {
         if crossing.opens() {
-            // While there are calls too deep to be kept, there is no room.
+            // While calls are open that are too deep to be kept, there is no room.
             let plain = self.gone(crossing.side(), mark) == 0
                 && account.is_ready(at)
                 && self.layers.has_room();
@@ -115,7 +119,7 @@ impl<L: Layers> Task<L> {
             }
             return plain;
         }
-        // While there are calls too deep to be kept, the layers are sealed.
+        // While calls are open that are too deep to be kept, the layers are sealed.
         account.is_ready(at)
             && self.layers.close_if(Plainly {
                 crossing,
@@ -125,7 +129,7 @@ impl<L: Layers> Task<L> {
             })
     }
 
-    /// The other half, for what the first does not take.
+    /// The other half: takes what the first half does not take.
     #[cold]
     #[inline(never)]
     pub fn crosses_otherwise(
@@ -163,8 +167,9 @@ impl<L: Layers> Task<L> {
         }
     }
 
-    /// Takes the `EnterRuntime` of a call that ended by an exception, of the innermost open call of this function. As
-    /// [`Task::cross`], but that the call is told as [`Account::failed`], and not timed.
+    /// Takes the `EnterRuntime` of the innermost open call of this function, which ended by an
+    /// exception. Like [`Task::cross`], except that it calls [`Account::failed`], and the call is
+    /// not timed.
     #[cold]
     pub fn fail(&mut self, function: u64, at: u64, account: &mut impl Account) {
         self.close::<true>(Crossing::EnterRuntime, function, at, account);
@@ -211,7 +216,7 @@ impl<L: Layers> Task<L> {
         account.make_ready(at);
         let mut noted = false;
         self.layers.close_any(|top: &mut Layer| {
-            // Time stamps of different cores may disagree by a few ticks.
+            // The clocks of two cores may disagree by a few ticks.
             let took = at.saturating_sub(top.since);
             if FAILED {
                 account.crossed_failing(crossing, who, at);
@@ -226,7 +231,8 @@ impl<L: Layers> Task<L> {
         noted
     }
 
-    /// How many layers are gone for sure when a call of this side is told at this mark: 0, or all down to the innermost of the same side.
+    /// How many layers are certainly gone when a call of this side is made at this mark: none, or
+    /// all down to the innermost of the same side.
     #[inline(always)]
     fn gone(&self, side: Side, mark: u64) -> u32 {
         if mark == 0 {
@@ -241,17 +247,20 @@ impl<L: Layers> Task<L> {
         match self.layers.below_top(0) {
             None => 0,
             Some(top) if top.side() == side => u32::from(same(top)),
-            // A managed layer may run on the stack of a signal handler, above the frames that it interrupted.
+            // A managed layer may run on the stack of a signal handler, above the frames that it
+            // interrupted.
             Some(_) if side == Side::Managed => 0,
             Some(top) => match self.layers.below_top(1) {
-                // A callback not below the callback around that call was made after it was gone, and lives.
+                // A callback whose mark is not below that of the callback around this call was made
+                // after that one was gone, and is alive.
                 Some(below) if same(below) && !self.is_newer(top) => 2,
                 _ => 0,
             },
         }
     }
 
-    /// Whether the mark of this innermost managed layer is not below that of the managed layer two below it.
+    /// Whether the mark of this innermost managed layer is not below that of the managed layer two
+    /// below it.
     fn is_newer(&self, top: &Layer) -> bool {
         self.layers.below_top(2).is_some_and(|outer| {
             outer.side() == Side::Managed && outer.mark != 0 && top.mark >= outer.mark
@@ -268,9 +277,10 @@ impl<L: Layers> Task<L> {
         }
     }
 
-    /// Drops the `count` innermost calls: layers as abandoned, and first of all those too deep to be kept.
+    /// Closes the `count` innermost calls as abandoned. Those that are too deep to be kept go
+    /// first.
     ///
-    /// Live, [`Task::cross`] finds out by itself when that is due; a replay is told by the recording.
+    /// [`Task::cross`] finds out by itself when this is due. In a replay, the recording says it.
     #[cold]
     pub fn unwind(&mut self, count: u32, account: &mut impl Account) {
         let over = count.min(self.over);
@@ -286,7 +296,8 @@ impl<L: Layers> Task<L> {
         }
     }
 
-    /// Abandons whatever is above the innermost layer that this return fits. `false`: it fits none.
+    /// Abandons all layers above the innermost one that this return fits. Returns `false` if it
+    /// fits none.
     #[cold]
     fn unwind_to(&mut self, side: Side, function: u64, account: &mut impl Account) -> bool {
         let function = Layer::of(function, side);

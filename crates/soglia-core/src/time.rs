@@ -1,20 +1,21 @@
-//! Time stamps in ticks, cheap to take, and their way to nanoseconds.
+//! Time stamps in ticks, which are cheap to take, and their conversion to nanoseconds.
 //!
-//! On x86-64 a tick is one of the time stamp counter, if the CPU says that it runs at one rate always and the kernel
-//! itself keeps time by it; elsewhere a tick is a nanosecond of `CLOCK_MONOTONIC`. A recording holds pairs of (ticks, clock), its *anchors*.
+//! On x86-64 a tick is one of the time stamp counter, if the CPU says that it runs at a constant
+//! rate and the kernel itself keeps time by it. Elsewhere a tick is a nanosecond of
+//! `CLOCK_MONOTONIC`. A recording holds *anchors*: pairs of ticks and nanoseconds.
 
 use std::{
     mem::MaybeUninit,
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
-/// What ticks are counted by. The numbers are part of the recording's format.
+/// What a tick is. The numbers are part of the recording's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TickSource {
-    /// `CLOCK_MONOTONIC`, a tick is a nanosecond.
+    /// `CLOCK_MONOTONIC`: a tick is a nanosecond.
     Monotonic = 1,
-    /// The CPU's own counter (x86-64: `rdtsc`).
+    /// The CPU's own counter (`rdtsc` on x86-64).
     Counter = 2,
 }
 
@@ -59,7 +60,8 @@ fn counter_is_steady() -> bool {
     let advanced = std::arch::x86_64::__cpuid(0x8000_0000).eax;
     let invariant =
         advanced >= 0x8000_0007 && std::arch::x86_64::__cpuid(0x8000_0007).edx & (1 << 8) != 0;
-    // Some virtual machines hide the CPU's promise; that the kernel keeps its own time by the counter is proof enough.
+    // Some virtual machines hide the CPU's promise. A kernel that keeps its own time by the counter
+    // is proof enough.
     let clocksource =
         std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     let kernel = clocksource.map(|c| c.trim().to_owned()).unwrap_or_default();
@@ -80,20 +82,20 @@ pub fn now() -> u64 {
     slow_now()
 }
 
-/// The CPU's counter. Ticks only where [`TickSource::Counter`] is selected.
+/// The CPU's counter. These are ticks only where [`TickSource::Counter`] is selected.
 #[inline(always)]
 pub fn counter() -> u64 {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 CPU has rdtsc, and Linux leaves it enabled unless asked otherwise by prctl, in which case
-    // the kernel's own vDSO clock would fault too.
+    // SAFETY: every x86-64 CPU has rdtsc. Linux enables it unless the process asked otherwise by
+    // prctl, in which case the kernel's own vDSO clock would fault too.
     #[allow(unsafe_code, reason = "reads a CPU register")]
     return unsafe { std::arch::x86_64::_rdtsc() };
     #[cfg(not(target_arch = "x86_64"))]
     slow_now()
 }
 
-/// Out of line, so that the fast way needs neither room on the stack nor registers to be saved. As from C, which does not unwind: so
-/// its callers need nothing for that either.
+/// Out of line, so that the fast path needs no stack space and saves no registers. A C function
+/// does not unwind, so its callers need nothing for that either.
 #[cold]
 #[inline(never)]
 extern "C" fn slow_now() -> u64 {
@@ -112,13 +114,15 @@ pub fn wall_ns() -> u64 {
 
 #[allow(unsafe_code, reason = "the OS clock")]
 fn clock(id: libc::clockid_t) -> u64 {
-    // Zeros would be stored by a vector register, which managed code may have left in use (see `bucket_of_usual`).
+    // The compiler would store zeros by a vector register, which managed code may have left in use
+    // (see `bucket_of_usual`).
     let mut at = MaybeUninit::<libc::timespec>::uninit();
-    // SAFETY: `at` is valid for writing; both clocks that are asked for here always exist.
+    // SAFETY: `at` is valid for writing a timespec. Both clocks that callers ask for exist on every
+    // Linux.
     if unsafe { libc::clock_gettime(id, at.as_mut_ptr()) } != 0 {
         return 0;
     }
-    // SAFETY: the time was written there.
+    // SAFETY: the call above succeeded, and then it has written the whole of `at`.
     let at = unsafe { at.assume_init() };
     at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64
 }
@@ -134,7 +138,7 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Takes one now. Of three tries the one with the shortest gap between its two readings.
+    /// Takes one now: of three tries, the one with the shortest gap between its two readings.
     pub fn take() -> Self {
         let mut best = (u64::MAX, Self::default());
         for _ in 0..3 {
@@ -165,7 +169,7 @@ impl Scale {
     /// One tick, one nanosecond.
     pub const IDENTITY: Self = Self { ns_per_tick: 1.0 };
 
-    /// The rate between two anchors; `None` if they are not apart.
+    /// The rate between two anchors. Returns `None` if no time lies between them.
     pub fn between(first: Anchor, last: Anchor) -> Option<Self> {
         let ticks = last.ticks.checked_sub(first.ticks).filter(|t| *t > 0)?;
         let ns = last

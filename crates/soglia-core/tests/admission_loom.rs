@@ -1,5 +1,6 @@
-//! Slots under every order of events that a few threads allow: the source of `soglia_core::admission` itself, over loom's
-//! locks and atomics instead of std's. Loom fails a test in which all threads wait, so each of these is also about deadlocks.
+//! Slots under every order of events that a few threads allow: the source of
+//! `soglia_core::admission` itself, over loom's locks and atomics instead of std's. Loom fails a
+//! test in which all threads wait, so each of these is also about deadlocks.
 //!
 //! `cargo test -p soglia-core --test admission_loom`
 
@@ -65,10 +66,12 @@ fn only(thread: u32, doing: Doing) -> Look {
     })
 }
 
-/// How many wait is counted for the whole process: models that ran side by side would see one another's.
+/// How many wait is counted for the whole process: models that ran side by side would see one
+/// another's.
 static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-/// Runs the body in all orders with at most so many threads stopped where they could have gone on. Zero: however many.
+/// Runs the body in all orders with at most so many threads stopped where they could have gone on.
+/// Zero: however many.
 fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     let _alone = ONE_AT_A_TIME
         .lock()
@@ -168,7 +171,7 @@ fn callbacks_give_and_take_in_between() {
                 slots.leave(task).unwrap();
                 slots.reverse_enter(task).unwrap();
                 running.managed(1);
-                // A call that nobody tells of calls back.
+                // A call that is not reported calls back.
                 slots.reverse_enter(task).unwrap();
                 slots.leave(task).unwrap();
                 slots.enter(task).unwrap();
@@ -261,7 +264,7 @@ impl Monitor {
     }
 }
 
-/// Tells of those who sleep there.
+/// Says which threads sleep there.
 fn sleepers_of<const N: usize>(monitors: [&Arc<Monitor>; N]) -> Look {
     let monitors = monitors.map(Arc::clone);
     let sleeps = move |thread: Thread| {
@@ -299,7 +302,8 @@ fn the_slot_of_a_sleeper_is_lent() {
     });
 }
 
-/// A task sleeps until another one runs, which sleeps until a third one runs: whoever is left in line goes on looking.
+/// A task sleeps until another one runs, which sleeps until a third one runs: the task that is left
+/// in line goes on looking.
 #[test]
 fn sleepers_wait_for_sleepers() {
     check(2, || {
@@ -329,7 +333,8 @@ fn sleepers_wait_for_sleepers() {
     });
 }
 
-/// A sleeper wakes and gives while its slot is lent: those who got it one way or the other are never two.
+/// A sleeper wakes and gives while its slot is lent: those who got it one way or the other are
+/// never two.
 #[test]
 fn a_slot_is_lent_or_given_not_both() {
     check(3, || {
@@ -371,7 +376,8 @@ fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
     });
 }
 
-/// A thread is gone, with the only slot: of two that follow exactly one is told, and is alone with the slot.
+/// A thread is gone, with the only slot: of two that follow, exactly one gets the error, and is
+/// alone with the slot.
 #[test]
 fn of_a_dead_owner_one_is_told() {
     check(3, || {

@@ -1,7 +1,9 @@
-//! Crossings that are told at once make no system call and allocate nothing: the collector of the recorded program waits for them.
+//! Crossings that are taken at once make no system call and allocate nothing: the collector of the
+//! recorded program waits for them.
 //!
-//! The kernel watches: with Syscall User Dispatch, a byte says whether the thread's system calls are handed to a signal handler, so
-//! that watching begins and ends without a system call. It watches one thread of a process of its own, in which this file is run anew.
+//! The kernel watches: with Syscall User Dispatch, a byte says whether the thread's system calls
+//! are handed to a signal handler, so that watching begins and ends without a system call. It
+//! watches one thread of a process of its own, in which this file is run anew.
 
 #![allow(unsafe_code, reason = "an allocator, a signal handler, prctl")]
 
@@ -68,14 +70,16 @@ const WELL: i32 = 72;
 
 extern "C" fn caught(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     WATCHED.store(0, Relaxed);
-    // SAFETY: the kernel's own; the number of the system call is the third field behind the head of 16 bytes.
+    // SAFETY: the kernel's own; the number of the system call is the third field behind the head of
+    // 16 bytes.
     let number = unsafe { info.cast::<i32>().add(6).read() };
     eprintln!("a system call was made at once: number {number}");
     // SAFETY: ends the process.
     unsafe { libc::_exit(CAUGHT) };
 }
 
-/// From now on the byte says whether this thread's system calls are caught. `false`: the kernel cannot do that.
+/// From now on the byte says whether this thread's system calls are caught. `false`: the kernel
+/// cannot do that.
 fn watch() -> bool {
     // SAFETY: a zeroed action is valid, and the handler lives for ever; the byte is a static.
     unsafe {
@@ -169,7 +173,8 @@ const fn closing(side: Side) -> Crossing {
     }
 }
 
-/// Nested calls of many targets at random, deep ones among them, with pauses, jumps and returns from nowhere.
+/// Nested calls of many targets at random, deep ones among them, with pauses, jumps and returns
+/// from nowhere.
 fn work(live: &mut Live, crossings: u64) {
     let mut random = Random::new(crossings);
     let mut open: Vec<(u32, Side)> = Vec::new();

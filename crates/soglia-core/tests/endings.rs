@@ -1,4 +1,4 @@
-//! How a recording tells its end when nobody has seen it.
+//! What a recording says of its end when no process saw it.
 
 use std::{
     fs::{self, File},
@@ -234,7 +234,8 @@ fn a_shutdown_is_an_end_without_its_time() {
     assert_eq!((ending.how, ending.at_least), (Ended::Exit(None), true));
 }
 
-/// The starter signs for its child, and for others only if they live; without a starter, the process knows that it is to sign itself.
+/// The starter signs for its child, and for others only if they live; without a starter, the
+/// process knows that it is to sign itself.
 #[test]
 fn life_is_signed() {
     let fresh = fresh(Level::Summary);

@@ -1,4 +1,5 @@
-//! Somebody else writes into the recording of a live process. The account goes wrong, the process does not.
+//! Somebody else writes into the recording of a live process. The account goes wrong, the process
+//! does not.
 
 #![allow(unsafe_code, reason = "ends the process that records")]
 
@@ -34,7 +35,8 @@ const LASTS: Duration = Duration::from_secs(4);
 /// How the process ends when all is well: unlike one in which no test ran.
 const WELL: i32 = 72;
 
-/// Nested calls and callbacks of many targets at random, told in both ways; and what others of the process ask meanwhile.
+/// Nested calls and callbacks of many targets at random, told in both ways; and what others of the
+/// process ask meanwhile.
 fn work(recording: &'static Recording, seed: u64, until: Instant) {
     let mut random = Random::new(seed);
     let mut task = TaskWriter::new(recording, seed as u32, time::now()).unwrap();
@@ -178,7 +180,7 @@ fn a_process_lives_whatever_is_written_into_its_recording() {
             "{level:?}, {pokes} pokes"
         );
         assert!(pokes > 1000, "{pokes} pokes are too few for that");
-        // Whoever reads it lives as well.
+        // Its readers live as well.
         if let Ok(reader) = Reader::open_partial(&path) {
             drop((reader.tasks(), reader.names()));
         }

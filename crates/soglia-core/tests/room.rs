@@ -1,4 +1,5 @@
-//! Where there is no room, whatever the reason: the process lives, the account stays exact, and the reason is in the recording.
+//! Where there is no room, whatever the reason: the process lives, the account stays exact, and the
+//! reason is in the recording.
 
 #![allow(unsafe_code, reason = "limits, filters of system calls, fork")]
 
@@ -232,7 +233,7 @@ fn the_account_stays_exact_and_says_why() {
             );
             trim(&file).unwrap();
             let about = file.metadata().unwrap();
-            // But for what the file system takes for itself, and for what was begun.
+            // Except what the file system takes for itself, and what was begun.
             assert!(about.len() <= about.blocks() * 512 + (300 << 10), "{scene}");
             assert_eq!(
                 Reader::open(&path).unwrap().tasks()[0].crossings,
@@ -246,7 +247,8 @@ fn the_account_stays_exact_and_says_why() {
 fn recordings_are_as_large_as_limits_allow() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("recording");
-    // SAFETY: the child is this thread alone; what it does takes no lock that another may hold but the allocator's, which glibc frees.
+    // SAFETY: the child is this thread alone; what it does takes no lock that another may hold but
+    // the allocator's, which glibc frees.
     let child = unsafe { libc::fork() };
     if child == 0 {
         limit(libc::RLIMIT_FSIZE, 3 << 20);

@@ -1,4 +1,5 @@
-//! Many threads record at once, while a reader looks on: it may be a little behind, but what it sees makes sense.
+//! Many threads record at once, while a reader looks on: it may be a little behind, but what it
+//! sees makes sense.
 
 #[path = "support/random.rs"]
 mod random;
@@ -29,7 +30,8 @@ const THREADS: usize = 6;
 const TASKS: usize = 4;
 /// Crossings of each task.
 const CROSSINGS: u64 = 200_000;
-/// Few enough that they fit into a task's first chunk: a reader knows the chunks that there were when it began.
+/// Few enough that they fit into a task's first chunk: a reader knows the chunks that there were
+/// when it began.
 const TARGETS: u64 = 6;
 /// Deeper than the layers in a task's first chunk.
 const DEEPEST: usize = 45;
@@ -51,7 +53,8 @@ fn fresh(max_bytes: u64) -> (tempfile::TempDir, std::path::PathBuf, &'static Rec
     (dir, path, recording)
 }
 
-/// Nested calls at random, `count` crossings in all, with nothing open at the end. `done` hears of each.
+/// Nested calls at random, `count` crossings in all, with nothing open at the end. `done` hears of
+/// each.
 fn work(task: &mut TaskWriter, seed: u64, count: u64, targets: u64, mut done: impl FnMut(u64)) {
     let mut random = Random::new(seed);
     let mut open: Vec<u32> = Vec::new();

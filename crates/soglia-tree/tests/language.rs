@@ -48,7 +48,6 @@ const OPEN: &[&str] = &[
     "crates/soglia-clr/src/",
     "crates/soglia-clr/managed/",
     "crates/soglia-clr/tests/",
-    "crates/soglia-core/",
     "crates/soglia-dotnet/",
     "crates/soglia-clr/Cargo.toml",
     "crates/soglia/benches/",

@@ -1,4 +1,4 @@
-//! How many slots, and how long tasks wait for one: what the tool tells the engine.
+//! How many slots there are and how long tasks wait for one, as the tool tells the engine.
 
 use std::{
     fmt,
@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-/// How many slots there are, and how long tasks wait for one. As text, `4`, or `4:2500000` with a limit in nanoseconds.
+/// How many slots there are, and how long tasks wait for one. As text: `4`, or `4:2500000` with a
+/// limit in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// So many.
+    /// The number of slots.
     pub slots: NonZeroU16,
-    /// At most so long; `None`: until they get one.
+    /// How long a task waits at most; `None`: until it gets one.
     pub limit: Option<Duration>,
 }
 

@@ -3,58 +3,61 @@
 use super::{line::Signal, proc::Thread, refusal::Refusal, token};
 use crate::sync::Arc;
 
-/// Open callbacks of which it is kept how they began; those above are taken as the plain kind.
+/// How many open callbacks are kept. Those above count as callbacks of the plain kind.
 const DEEPEST: u32 = 512;
 /// Two bits for each.
 const PER_WORD: u32 = 32;
 const WORDS: usize = (DEEPEST / PER_WORD) as usize;
 
-/// How a callback has begun.
+/// How a callback began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Callback {
-    /// The task held a slot already, as nobody had told that it left: the slot stays with it when the callback returns.
+    /// The task held a slot already, because no crossing had reported that it left. It keeps the
+    /// slot when the callback returns.
     pub kept: bool,
-    /// The task had left managed code by a crossing that was told.
+    /// The task had left managed code by a crossing.
     pub was_out: bool,
 }
 
-/// One task's part of [`Slots`](super::Slots). To be kept with the task, and used by its thread alone.
+/// One task's part of [`Slots`](super::Slots). It is kept with the task, and only the task's thread
+/// uses it.
 #[derive(Debug)]
 pub struct Holder {
-    /// 0, or the word that is in the cell of the slot which the task holds, or held when it was lent.
+    /// 0, or the word in the cell of the slot that the task holds, or held when the slot was lent.
     pub(super) token: u64,
-    /// The slot that the task held last: it tries that one first.
+    /// The slot that the task held last. It tries that one first.
     pub(super) cell: usize,
-    /// The task has left managed code, and was told to.
+    /// The task has left managed code by a crossing.
     pub(super) is_out: bool,
-    /// Takes and gives nothing.
+    /// The task takes and gives no slots.
     is_exempt: bool,
     delays_abort: bool,
     affinity: u32,
-    /// It has given its slot back for the time of a sleep.
+    /// The task has given its slot back for the time of a sleep.
     pub(super) rests: bool,
-    /// Goes up with each token, so that no two of a task are alike.
+    /// Goes up with each token, so that no two tokens of a task are alike.
     takes: u32,
     thread: Thread,
     callbacks: u32,
     begun: [u64; WORDS],
-    /// Made for the task's first wait.
+    /// Made for the first wait of the task.
     signal: Option<Arc<Signal>>,
 }
 
 impl Holder {
-    /// A task that holds nothing, of this thread: [`Thread::current`].
+    /// A task of this thread ([`Thread::current`]) that holds nothing.
     pub const fn new(thread: Thread) -> Self {
         Self::made(thread, false)
     }
 
-    /// A task that never takes a slot and never waits: for threads of the runtime's own, like the finalizer's.
+    /// A task that never takes a slot and never waits: for threads of the runtime, such as the
+    /// finalizer's.
     pub const fn exempt() -> Self {
-        let nobody = Thread {
+        let none = Thread {
             number: 0,
             began: 0,
         };
-        Self::made(nobody, true)
+        Self::made(none, true)
     }
 
     const fn made(thread: Thread, is_exempt: bool) -> Self {
@@ -74,22 +77,22 @@ impl Holder {
         }
     }
 
-    /// Whether the task was made by [`Holder::exempt`].
+    /// Whether [`Holder::exempt`] made this task.
     pub const fn is_exempt(&self) -> bool {
         self.is_exempt
     }
 
-    /// Whether the task has left managed code by a crossing that was told.
+    /// Whether the task has left managed code by a crossing.
     pub const fn is_out(&self) -> bool {
         self.is_out
     }
 
-    /// Callbacks that are open.
+    /// How many callbacks are open.
     pub const fn callbacks(&self) -> u32 {
         self.callbacks
     }
 
-    /// Regions open in which the task must come back on its thread.
+    /// How many regions are open in which the task must stay on its thread.
     pub const fn affinity(&self) -> u32 {
         self.affinity
     }
@@ -99,15 +102,15 @@ impl Holder {
         self.delays_abort
     }
 
-    /// Begins a region in which the task must stay with its thread. Such regions nest.
+    /// Begins a region in which the task must stay on its thread. Such regions nest.
     pub const fn begin_thread_affinity(&mut self) {
         self.affinity = self.affinity.saturating_add(1);
     }
 
-    /// Ends the innermost of them.
+    /// Ends the innermost of these regions.
     ///
     /// # Errors
-    /// [`Refusal::Unexpected`] if there is none; then nothing is done.
+    /// [`Refusal::Unexpected`] if there is none. Then nothing changes.
     pub const fn end_thread_affinity(&mut self) -> Result<(), Refusal> {
         match self.affinity.checked_sub(1) {
             None => Err(Refusal::Unexpected),
@@ -118,10 +121,11 @@ impl Holder {
         }
     }
 
-    /// Begins a region in which the task must not be aborted: it waits for slots without limit, and is not told of dead owners.
+    /// Begins a region in which the task must not be aborted. In it, the task waits for slots
+    /// without limit, and does not learn of dead owners.
     ///
     /// # Errors
-    /// [`Refusal::Unexpected`] if it is in one already; then nothing is done.
+    /// [`Refusal::Unexpected`] if the task is in one already. Then nothing changes.
     pub const fn begin_delay_abort(&mut self) -> Result<(), Refusal> {
         if self.delays_abort {
             return Err(Refusal::Unexpected);
@@ -130,10 +134,10 @@ impl Holder {
         Ok(())
     }
 
-    /// Ends it.
+    /// Ends this region.
     ///
     /// # Errors
-    /// [`Refusal::Unexpected`] if there is none; then nothing is done.
+    /// [`Refusal::Unexpected`] if there is none. Then nothing changes.
     pub const fn end_delay_abort(&mut self) -> Result<(), Refusal> {
         if !self.delays_abort {
             return Err(Refusal::Unexpected);
@@ -142,14 +146,14 @@ impl Holder {
         Ok(())
     }
 
-    /// The word for the next slot that is taken.
+    /// The word for the next slot that the task takes.
     #[inline]
     pub(super) const fn next_token(&mut self) -> u64 {
         self.takes = self.takes.wrapping_add(1);
         token::of(self.thread, self.takes)
     }
 
-    /// By what the task is woken.
+    /// What wakes the task up.
     pub(super) fn signal(&mut self) -> Arc<Signal> {
         self.signal
             .get_or_insert_with(|| Arc::new(Signal::default()))
@@ -177,7 +181,7 @@ impl Holder {
         })
     }
 
-    /// Forgets what was open, as the thread has ended.
+    /// Forgets what was open, because the thread has ended.
     pub(super) const fn close_all(&mut self) {
         self.callbacks = 0;
         self.is_out = false;

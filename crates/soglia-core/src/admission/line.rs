@@ -1,4 +1,4 @@
-//! Who waits for a slot, in the order in which they came.
+//! The line of tasks that wait for a slot, in the order in which they came.
 
 use std::{
     collections::VecDeque,
@@ -8,26 +8,27 @@ use std::{
 
 use crate::sync::{self, Arc, Condvar, Mutex, PoisonError};
 
-/// All who wait in a line of this process.
+/// All tasks of this process that wait in a line.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// How many tasks of this process wait for a slot: a hint, for those who would give way to them.
+/// How many tasks of this process wait for a slot. It is a hint, for tasks that would give way to
+/// them.
 pub const fn waiting() -> &'static AtomicUsize {
     &WAITING
 }
 
-/// What somebody in line is told.
+/// A message to a task in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The slot with this number is yours.
+    /// The slot with this number is now the task's.
     Granted {
         cell: usize,
         /// Its last owner died.
         abandoned: bool,
     },
-    /// Nobody needs a slot any more.
+    /// No task needs a slot any more.
     Lifted,
-    /// You are the one who looks for sleeping holders now. Still in line.
+    /// The task now looks for sleeping holders. It is still in line.
     Look,
 }
 
@@ -39,13 +40,13 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Tells it; what was told before and not heard is gone.
+    /// Sends a message. It replaces one that was not received.
     fn tell(&self, news: News) {
         *self.news.lock().unwrap_or_else(PoisonError::into_inner) = Some(news);
         self.told.notify_one();
     }
 
-    /// Waits for news, at most for `limit`; and how long that was.
+    /// Waits for a message, for `limit` at most. Returns it, and how long the wait was.
     pub fn wait(&self, limit: Option<Duration>) -> (Option<News>, Duration) {
         let mut waited = Duration::ZERO;
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,10 +62,10 @@ impl Signal {
     }
 }
 
-/// One in line.
+/// A task in line.
 #[derive(Debug)]
 pub struct Waiting {
-    /// What goes into the cell of the slot that it gets.
+    /// The word for the cell of the slot that it gets.
     pub token: u64,
     signal: Arc<Signal>,
 }
@@ -75,11 +76,12 @@ impl Waiting {
     }
 }
 
-/// The line. One of those in it *looks*: the last, when that was settled, as it stays the longest.
+/// The line. One task in it *looks* for sleeping holders: the last one when that was decided,
+/// because it stays the longest.
 #[derive(Debug, Default)]
 pub struct Line {
     waiting: VecDeque<Waiting>,
-    /// The token of the one who looks; 0 while there is none.
+    /// The token of the task that looks; 0 if there is none.
     looker: u64,
     is_lifted: bool,
 }
@@ -89,7 +91,7 @@ impl Line {
         self.waiting.is_empty()
     }
 
-    /// Whether nobody needs a slot any more.
+    /// Whether no task needs a slot any more.
     pub fn is_lifted(&self) -> bool {
         self.is_lifted
     }
@@ -98,9 +100,9 @@ impl Line {
         self.waiting.len()
     }
 
-    /// Goes to the end of the line. Answers whether it is the one who looks.
+    /// Puts a task at the end of the line. Returns whether it is the one that looks.
     pub fn join(&mut self, token: u64, signal: Arc<Signal>) -> bool {
-        // Left over from a wait that was given up.
+        // A message may be left from a wait that was given up.
         *signal.news.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.waiting.push_back(Waiting { token, signal });
         WAITING.fetch_add(1, Relaxed);
@@ -110,19 +112,19 @@ impl Line {
         self.looker == token
     }
 
-    /// The first, to be told something, if there is one.
+    /// The first task, if there is one.
     pub fn first(&self) -> Option<&Waiting> {
         self.waiting.front()
     }
 
-    /// Takes out the first, who was told.
+    /// Takes out the first task, which has its message.
     pub fn next(&mut self) {
         if let Some(first) = self.waiting.pop_front() {
             self.has_left(first.token);
         }
     }
 
-    /// Nobody needs a slot any more, and all are told.
+    /// Sends all tasks away: no task needs a slot any more.
     pub fn lift(&mut self) {
         self.is_lifted = true;
         self.looker = 0;
@@ -132,7 +134,8 @@ impl Line {
         }
     }
 
-    /// Takes out the one with this token, who gives up. `false`: it is out already, and was told something.
+    /// Takes out the task with this token, which gives up. Returns `false` if it is not in line any
+    /// more, and has a message.
     pub fn withdraw(&mut self, token: u64) -> bool {
         let at = self.waiting.iter().position(|w| w.token == token);
         if let Some(at) = at {
@@ -142,7 +145,7 @@ impl Line {
         at.is_some()
     }
 
-    /// Finds another one who looks, if it was this.
+    /// Chooses another task that looks, if this one did.
     fn has_left(&mut self, token: u64) {
         WAITING.fetch_sub(1, Relaxed);
         if self.looker == token {

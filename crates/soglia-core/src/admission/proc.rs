@@ -1,34 +1,33 @@
-//! Which threads sleep, as Linux tells it.
+//! What threads do, as Linux reports it.
 
 use std::fs;
 
-/// What a thread does when it is looked at.
+/// What a thread does at the moment of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
-    /// It runs, or would if it had a processor.
+    /// It runs, or would run if it had a processor.
     Runs,
-    /// It sleeps. The number is the same for two looks at the same sleep.
+    /// It sleeps. The number is the same for two looks at one sleep.
     Sleeps(u64),
-    /// There is no such thread any more.
+    /// The thread is gone.
     Gone,
 }
 
 /// A thread of the process.
 ///
-/// Linux gives the number of a thread that has ended to another one, sooner or later. When it began
-/// tells the two apart.
+/// Linux sooner or later gives the number of an ended thread to a new one. The time at which they
+/// began tells the two apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thread {
     /// The operating system's number (`gettid`).
     pub number: u32,
-    /// When it began, in ticks of the kernel's clock, of which [`Thread::TIMES`] are told apart; 0:
-    /// that is not known.
+    /// When it began, in ticks of the kernel's clock modulo [`Thread::TIMES`]; 0: not known.
     pub began: u32,
 }
 
 impl Thread {
-    /// So many beginnings are told apart: of threads with one number, those that began up to three
-    /// hours one after the other.
+    /// Times of beginning differ by this number at most: those of threads that began within three
+    /// hours.
     pub const TIMES: u32 = 1 << 20;
 
     /// The running thread.
@@ -45,23 +44,24 @@ impl Thread {
     }
 }
 
-/// A thread of which it is not known when it began.
+/// A thread whose time of beginning is not known.
 impl From<u32> for Thread {
     fn from(number: u32) -> Self {
         Self { number, began: 0 }
     }
 }
 
-/// The 22nd field, which is the 20th behind the name in parentheses; never 0.
+/// The 22nd field, which is the 20th behind the name in parentheses. Never 0.
 fn began(stat: &str) -> Option<u32> {
     let (_, behind) = stat.rsplit_once(") ")?;
     let ticks: u64 = behind.split(' ').nth(19)?.parse().ok()?;
     Some(((ticks % u64::from(Thread::TIMES)) as u32).max(1))
 }
 
-/// What this thread of the process does. If /proc cannot tell, it sleeps: better that too many tasks run than none.
+/// What this thread of the process does. If /proc does not say, it sleeps: too many running tasks
+/// are better than none.
 ///
-/// A thread that the garbage collector or anybody else has made wait sleeps as well; who knows better, says so.
+/// A thread that waits for the garbage collector sleeps as well. The caller has to know that.
 pub fn look_at(thread: Thread) -> Doing {
     let folder = format!("/proc/self/task/{}", thread.number);
     let Ok(status) = fs::read_to_string(format!("{folder}/status")) else {
@@ -70,7 +70,7 @@ pub fn look_at(thread: Thread) -> Doing {
             _ => UNKNOWN,
         };
     };
-    // Read after the status: who has begun by now may be another one, and then that status is void.
+    // Read after the status: if another thread has the number by now, that status means nothing.
     if thread.began != 0
         && let Ok(stat) = fs::read_to_string(format!("{folder}/stat"))
         && began(&stat).is_some_and(|began| began != thread.began)
@@ -82,7 +82,7 @@ pub fn look_at(thread: Thread) -> Doing {
 
 const UNKNOWN: Doing = Doing::Sleeps(u64::MAX);
 
-/// `None`: this is no status of a thread.
+/// Returns `None` if the text is not a thread's status.
 fn read(status: &str) -> Option<Doing> {
     let field = |name: &str| {
         let lines = status.lines();
@@ -92,10 +92,11 @@ fn read(status: &str) -> Option<Doing> {
             .next()
     };
     Some(match field("State")?.chars().next()? {
-        // Running, or stopped by a debugger or a signal, which would stop whoever got the slot as well.
+        // It runs, or a debugger or a signal has stopped it, which would stop another holder as
+        // well.
         'R' | 'T' | 't' => Doing::Runs,
         'Z' | 'X' => Doing::Gone,
-        // A thread goes to sleep by switching to another one, of its own will.
+        // A thread that goes to sleep switches voluntarily to another one.
         _ => Doing::Sleeps(field("voluntary_ctxt_switches")?.parse().ok()?),
     })
 }
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(look_at(own), Doing::Runs);
         assert_eq!(look_at(Thread::from(own.number)), Doing::Runs);
         assert_eq!(look_at(Thread::from(u32::MAX)), Doing::Gone);
-        // Its number was another thread's, once.
+        // As if its number had been another thread's before.
         let began = own.began ^ 1;
         assert_eq!(look_at(Thread { began, ..own }), Doing::Gone);
     }

@@ -1,6 +1,6 @@
 //! Why a task did not get what it asked for.
 
-/// Why a crossing was not taken as it should be. One for each HRESULT that a host may answer.
+/// Why a crossing was not taken. There is one for each HRESULT that a host may answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// `HOST_E_TIMEOUT`.

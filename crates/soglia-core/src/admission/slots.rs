@@ -1,4 +1,4 @@
-//! The slots themselves: who holds which.
+//! The slots, and who holds which.
 
 use std::{
     num::NonZeroU16,
@@ -19,15 +19,16 @@ use crate::sync::{
     PoisonError,
 };
 
-/// Between two looks at the holders' threads.
+/// The time between two looks at the holders' threads.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// The same when nobody has slept for long.
+/// The same when no thread has slept for long.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(16);
 
-/// Who holds one slot, as a [`token`]; on a cache line of its own, as others hold the others.
+/// Says who holds one slot, as a [`token`]. It has a cache line of its own, because other tasks
+/// hold the other slots.
 ///
-/// While somebody is in line, every cell is held and marked, so that each slot is given by way of the line. Marks are set, and what is marked is
-/// changed, under the lock of the line only.
+/// While a task is in line, every cell is held and marked, so that each slot is given to the line.
+/// A thread sets a mark, and changes a marked cell, only under the lock of the line.
 #[repr(align(64))]
 #[derive(Debug)]
 struct Cell(AtomicU64);
@@ -45,17 +46,17 @@ impl Cell {
     }
 }
 
-/// How tasks came to their slots, since the beginning.
+/// What happened to tasks that needed slots, since the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
     /// Waits in line, however they ended.
     pub waits: u64,
-    /// All of them together, in nanoseconds.
+    /// The sum of all waits, in nanoseconds.
     pub waited_ns: u64,
-    /// The longest of them, in nanoseconds.
+    /// The longest wait, in nanoseconds.
     pub longest_ns: u64,
-    /// Waits that ended by [`Refusal::TimedOut`].
+    /// Waits that ended with [`Refusal::TimedOut`].
     pub timed_out: u64,
     /// Slots that were lent while their holders slept.
     pub lent: u64,
@@ -73,7 +74,8 @@ struct Counters {
     abandoned: Counter,
 }
 
-/// A fixed number of slots. `L` tells of a thread what it does: [`look_at`](super::look_at), or something that knows more.
+/// A fixed number of slots. `L` says what a thread does: [`look_at`](super::look_at), or a function
+/// that knows more.
 #[derive(Debug)]
 pub struct Slots<L> {
     cells: Box<[Cell]>,
@@ -83,7 +85,7 @@ pub struct Slots<L> {
     counters: Counters,
 }
 
-/// A thread that slept when it was looked at.
+/// A holder whose thread slept at the last look.
 #[derive(Debug, PartialEq, Eq)]
 struct Sleeper {
     cell: usize,
@@ -92,7 +94,8 @@ struct Sleeper {
 }
 
 impl<L: Fn(Thread) -> Doing> Slots<L> {
-    /// So many slots, all free. A task waits for one at most for `limit`; without a limit, until it gets one.
+    /// Makes so many slots, all free. A task waits for a slot for `limit` at most; without a limit,
+    /// until it gets one.
     pub fn new(count: NonZeroU16, limit: Option<Duration>, look_at: L) -> Self {
         let cell = |_| Cell(AtomicU64::new(FREE));
         Self {
@@ -104,11 +107,11 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         }
     }
 
-    /// `LeaveRuntime`: gives the slot back, if the task holds one. It holds none before its first [`Slots::enter`], after one that timed out,
-    /// and when its slot was lent.
+    /// `LeaveRuntime`: gives the slot back, if the task holds one. It holds none before its first
+    /// [`Slots::enter`], after one that timed out, and when its slot was lent.
     ///
     /// # Errors
-    /// [`Refusal::NotOwner`] if the task has left already; then nothing is done.
+    /// [`Refusal::NotOwner`] if the task has left already. Then nothing changes.
     #[inline]
     pub fn leave(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
@@ -125,7 +128,8 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     /// `EnterRuntime`: takes a slot, unless the task holds one. May block.
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`]: the task goes on without a slot. [`Refusal::Abandoned`]: it has got one.
+    /// [`Refusal::TimedOut`]: the task goes on without a slot. [`Refusal::Abandoned`]: the task has
+    /// a slot.
     #[inline]
     pub fn enter(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
@@ -138,10 +142,12 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         self.take(task)
     }
 
-    /// `ReverseEnterRuntime`: takes a slot for a callback, unless the task holds one because nobody has told that it left. May block.
+    /// `ReverseEnterRuntime`: takes a slot for a callback, unless the task holds one because no
+    /// crossing reported that it left. May block.
     ///
     /// # Errors
-    /// [`Refusal::TimedOut`], [`Refusal::Abandoned`]: the callback must not run, the task holds what it held before, and no [`Slots::reverse_leave`] is due.
+    /// [`Refusal::TimedOut`], [`Refusal::Abandoned`]: the callback must not run, the task holds
+    /// what it held before, and [`Slots::reverse_leave`] must not be called.
     #[inline]
     pub fn reverse_enter(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
@@ -160,10 +166,11 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         Ok(())
     }
 
-    /// `ReverseLeaveRuntime`: gives back what the callback's [`Slots::reverse_enter`] has taken, if that was not lent.
+    /// `ReverseLeaveRuntime`: gives back what the callback's [`Slots::reverse_enter`] has taken,
+    /// unless it was lent.
     ///
     /// # Errors
-    /// [`Refusal::NotOwner`] if no callback is open; then nothing is done.
+    /// [`Refusal::NotOwner`] if no callback is open. Then nothing changes.
     #[inline]
     pub fn reverse_leave(&self, task: &mut Holder) -> Result<(), Refusal> {
         if task.is_exempt() {
@@ -177,10 +184,11 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         Ok(())
     }
 
-    /// Hands the task's slot to the first in line, if anybody is there, and waits at the end of the line until the task has
-    /// one again, at most for the limit: then it goes on without. Answers whether others have run. One load where nobody waits. May block.
+    /// Hands the task's slot to the first in line, if there is one, and waits at the end of the
+    /// line until the task has a slot again. With a limit, it goes on without a slot when the time
+    /// is up. Returns whether others have run. Costs one load while no task waits. May block.
     ///
-    /// To be called where a task lets others run, since it waits for what they do.
+    /// To be called where a task lets others run because it waits for what they do.
     #[inline]
     pub fn give_way(&self, task: &mut Holder) -> bool {
         waiting().load(Loosely) != 0 && self.give_way_in_line(task)
@@ -194,17 +202,18 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
             return false;
         }
         let (token, signal) = (task.next_token(), task.signal());
-        // In line before the slot is handed on: so all slots stay marked.
+        // Joins the line before it hands the slot on, so that all slots stay marked.
         let looks = line.join(token, signal.clone());
         task.token = FREE;
         self.hand_on(&mut line, task.cell, false);
         drop(line);
-        // Where it goes on without a slot, and where its slot's owner died, nobody is there to be told.
+        // There is no caller that could handle a timeout or a dead owner here.
         let _ = self.wait(task, token, &signal, looks);
         true
     }
 
-    /// The task is going to sleep for some time: gives its slot to the first in line, if anybody is there. One load where nobody waits.
+    /// The task is going to sleep: gives its slot to the first in line, if there is one. Costs one
+    /// load while no task waits.
     #[inline]
     pub fn rest(&self, task: &mut Holder) {
         if waiting().load(Loosely) != 0 {
@@ -216,7 +225,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
     #[inline(never)]
     fn rest_for_others(&self, task: &mut Holder) {
         let mut line = self.line();
-        // Those who wait may be in another line.
+        // The tasks that wait may be in another line.
         if !line.is_empty() && !task.is_out && self.holds(task) {
             task.rests = true;
             task.token = FREE;
@@ -224,7 +233,8 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         }
     }
 
-    /// It has slept: takes a slot again, if it has given one for that. May block, at most for the limit: then the task goes on without.
+    /// The task has slept: takes a slot again, if it has given one away for that. May block. With a
+    /// limit, the task goes on without a slot when the time is up.
     #[inline]
     pub fn wake(&self, task: &mut Holder) {
         if std::mem::take(&mut task.rests) && !task.is_out && !self.holds(task) {
@@ -232,35 +242,37 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         }
     }
 
-    /// The task's thread comes to its end, or nothing is asked of it any more: its slot comes back. Crossings that come later all the same begin anew.
+    /// The task's thread ends, or the task is not needed any more: takes its slot back. Later
+    /// crossings of the task begin anew.
     pub fn end(&self, task: &mut Holder) {
         task.close_all();
         self.give(task);
     }
 
-    /// Lifts the bound: who waits goes on, and nobody waits any more. For the runtime's shutdown.
+    /// Lifts the bound: tasks that wait go on, and no task waits any more. For the runtime's
+    /// shutdown.
     pub fn lift(&self) {
         self.line().lift();
     }
 
-    /// Slots that nobody holds.
+    /// How many slots are free.
     pub fn free(&self) -> usize {
         let free = |cell: &&Cell| cell.holder() == FREE;
         self.cells.iter().filter(free).count()
     }
 
-    /// Tasks that wait.
+    /// How many tasks wait.
     pub fn waiting(&self) -> usize {
         self.line().len()
     }
 
-    /// [`Figures::waits`] alone, by one load.
+    /// Only [`Figures::waits`], by one load.
     #[inline]
     pub fn waits(&self) -> u64 {
         self.counters.waits.load(Loosely)
     }
 
-    /// How many there are.
+    /// How many slots there are.
     pub fn count(&self) -> usize {
         self.cells.len()
     }
@@ -272,7 +284,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         task.token != FREE && cell().is_some_and(|cell| cell.holder() == task.token)
     }
 
-    /// What there was so far.
+    /// The figures so far.
     pub fn figures(&self) -> Figures {
         let of = |counter: &Counter| counter.load(Loosely);
         Figures {
@@ -312,7 +324,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         }
     }
 
-    /// Gives a slot that nobody holds any more to the first in line.
+    /// Gives a slot without a holder to the first in line.
     fn hand_on(&self, line: &mut Line, at: usize, abandoned: bool) {
         let mark = if line.len() > 1 { WAITED_FOR } else { 0 };
         let word = line.first().map_or(FREE, |first| first.token | mark);
@@ -373,7 +385,8 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         self.wait(task, token, &signal, looks)
     }
 
-    /// Waits in line, which the task has joined with this token; `looks`: it is the one who looks.
+    /// Waits in line, which the task has joined with this token. `looks`: the task is the one that
+    /// looks.
     fn wait(
         &self,
         task: &mut Holder,
@@ -399,7 +412,7 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
                         self.counters.timed_out.fetch_add(1, Loosely);
                         break Err(Refusal::TimedOut);
                     }
-                    // Just now it got what it waited for.
+                    // It has just been given a slot.
                     limit = None;
                 }
                 None => {
@@ -416,7 +429,8 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         outcome
     }
 
-    /// Takes a slot that is free after all, or else marks them all. To be called under the line's lock, while nobody is in line.
+    /// Takes a slot that has come free, or else marks all. The caller holds the lock of the line,
+    /// in which no task waits.
     fn claim_or_mark(&self, token: u64) -> Option<usize> {
         for (at, cell) in self.cells.iter().enumerate() {
             let mut word = cell.0.load(Relaxed);
@@ -435,8 +449,9 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         None
     }
 
-    /// Hands on the slots of those who sleep, and did when `sleepers` were found, which the others of now become; and of those who are
-    /// gone. Answers whether there is anybody of the kind.
+    /// Hands on the slots of threads that sleep and are among `sleepers`, in the same sleep, and
+    /// the slots of threads that are gone. `sleepers` then are those that were found now. Returns
+    /// whether there were any.
     fn lend(&self, sleepers: &mut Vec<Sleeper>) -> bool {
         let (mut found, mut has_handed_on) = (Vec::new(), false);
         for (at, cell) in self.cells.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What is in the cell of a slot: who holds it.
+//! The word in the cell of a slot: it says who holds the slot.
 //!
 //! | bits | 63 to 42 | 41 to 22 | 21 to 1 | 0 |
 //! | --- | --- | --- | --- | --- |
@@ -6,19 +6,20 @@
 
 use super::proc::Thread;
 
-/// Nobody.
+/// No task holds the slot.
 pub const FREE: u64 = 0;
-/// Beside a task's: somebody waits in line, so that the slot must be given to the first there.
+/// A mark beside a task's token: tasks wait in line, so the slot must be given to the first of
+/// them.
 pub const WAITED_FOR: u64 = 1;
 
 const NUMBER: u32 = 42;
 const BEGAN: u32 = 22;
-/// Linux has no number of 23 bits.
+/// Linux gives no numbers of 23 bits.
 const NUMBERS: u64 = (1 << 22) - 1;
 const TIMES: u64 = Thread::TIMES as u64 - 1;
 const TAKES: u64 = (1 << 21) - 1;
 
-/// A task's; of no two slots at a time the same, unless one of them was lent.
+/// The token of a task. No two slots have the same at a time, unless one of them was lent.
 #[inline]
 pub const fn of(thread: Thread, take: u32) -> u64 {
     (thread.number as u64 & NUMBERS) << NUMBER
@@ -26,7 +27,8 @@ pub const fn of(thread: Thread, take: u32) -> u64 {
         | (take as u64 & TAKES) << 1
 }
 
-/// The thread of the task whose this is, with or without the mark. `None`: nobody's.
+/// The thread of the task that has this token, with or without the mark. Returns `None` if no task
+/// has it.
 pub const fn thread(word: u64) -> Option<Thread> {
     match word >> NUMBER {
         0 => None,

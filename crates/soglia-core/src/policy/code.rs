@@ -1,5 +1,6 @@
-//! A policy as text, from the tool to the engine: a line of a version, then a line for each rule, its fields separated by
-//! tabs, with `\\`, `\t`, `\n`, `\r` and `\0` for what would not pass. A field that is empty was not given.
+//! A policy as text, which the tool hands to the engine: a line with the version, then a line for
+//! each rule, whose fields are separated by tabs. `\\`, `\t`, `\n`, `\r` and `\0` stand for the
+//! characters that a field cannot hold. An empty field was not given.
 
 use std::borrow::Cow;
 
@@ -14,31 +15,32 @@ const AUDIT: &str = "audit";
 const FATAL: &str = "deny-fatal";
 const DYNAMIC: &str = "allow-dynamic";
 
-/// Why a text is no policy.
+/// Why a text is not a policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It does not begin as one.
+    /// It does not begin like a policy.
     #[error("it is not a policy of this version of soglia")]
     Version,
-    /// No rule, or of no kind that is known.
-    #[error("line {0} is no rule")]
+    /// A line is not a rule, or a rule of an unknown kind.
+    #[error("line {0} is not a rule")]
     Rule(usize),
-    /// A field is missing, or there are more than a rule has.
+    /// A field is missing, or there are too many.
     #[error("line {0} has the wrong number of fields")]
     Fields(usize),
-    /// A field does not hold what it should.
+    /// A field has a wrong value.
     #[error("line {0}: {1} is wrong")]
     Value(usize, &'static str),
-    /// A target is none.
+    /// A target is not a glob.
     #[error("line {0}: {1}")]
     Target(usize, GlobError),
-    /// A destination is none.
+    /// A destination is not one.
     #[error("line {0}: {1}")]
     Destination(usize, DestinationError),
 }
 
 impl Policy {
-    /// As text, for [`Policy::decode`]. Without NUL, so that it may be the value of an environment variable.
+    /// As text, for [`Policy::decode`]. It has no NUL, so it can be the value of an environment
+    /// variable.
     pub fn encode(&self) -> String {
         let mut text = FIRST_LINE.to_owned();
         let mut line = |fields: &[&str]| {
@@ -73,10 +75,10 @@ impl Policy {
         text
     }
 
-    /// Reads what [`Policy::encode`] has written. Any text may be given.
+    /// Reads what [`Policy::encode`] has written. Accepts any text.
     ///
     /// # Errors
-    /// If it is anything else.
+    /// If the text is anything else.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
         let mut lines = text.split('\n').enumerate();
         if lines.next().map(|(_, line)| line) != Some(FIRST_LINE) {

@@ -4,11 +4,12 @@ use std::{fmt, str::FromStr};
 
 use wildmatch::WildMatch;
 
-/// Which native functions a rule is about: `library!entry`, or `entry` of any library. `*` stands for any number of
-/// characters, also none, `?` for one. Case counts.
+/// Which native functions a rule is about: `library!entry`, or `entry` of any library. `*` stands
+/// for any number of characters, including none, and `?` for one. Case counts.
 ///
-/// A library is the same with and without `lib` before it, and with and without `.so` or `.so.VERSION` behind it, as it is
-/// for `DllImport`; versions have to match only where both sides name one. Folders count only in globs that name one.
+/// A library is the same with and without `lib` before it, and with and without `.so` or
+/// `.so.VERSION` behind it, as it is for `DllImport`. Versions have to match only if both sides
+/// name one. Folders count only in globs that name one.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: String,
@@ -16,33 +17,33 @@ pub struct Glob {
     entry: WildMatch,
 }
 
-/// What a glob says of libraries.
+/// The part of a glob that is about libraries.
 #[derive(Clone, Debug)]
 struct Library {
     whole: WildMatch,
-    /// Without its `.so.VERSION`, for libraries that name no version.
+    /// The same without its `.so.VERSION`, for libraries that name no version.
     unversioned: Option<WildMatch>,
-    /// It names a folder.
+    /// Whether it names a folder.
     folder: bool,
 }
 
-/// Why a text is no glob.
+/// Why a text is not a glob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
-    /// There is nothing, or nothing on one side of the `!`.
+    /// It is empty, or one side of the `!` is.
     #[error(
         "expected LIBRARY!ENTRY or ENTRY, where * stands for any characters and ? for one (all of a library: LIBRARY!*)"
     )]
     Incomplete,
-    /// More than one `!`.
+    /// It has more than one `!`.
     #[error("there is more than one '!': write ? for one that is part of a name")]
     TwoBangs,
-    /// What means something in other globs.
+    /// It has a character that means something in other globs.
     #[error(
         "'{0}' has no meaning here, only * and ? have: give several rules, or write ? for a character of a name"
     )]
     Foreign(char),
-    /// A space at the edge of a name, or a control character.
+    /// It has a space at the edge of a name, or a control character.
     #[error("there is a space around a name, or a control character: names are written without")]
     Space,
 }
@@ -77,18 +78,18 @@ impl FromStr for Glob {
 }
 
 impl Glob {
-    /// Whether it is about this function, named as its `DllImport` names it.
+    /// Whether it matches this function, named as its `DllImport` names it.
     pub fn matches(&self, library: &str, entry: &str) -> bool {
         self.entry.matches(entry) && self.library.as_ref().is_none_or(|l| l.matches(library))
     }
 
-    /// It may match several entry points.
+    /// Whether it may match several entry points.
     pub fn is_of_many_entries(&self) -> bool {
         let entry = self.text.rsplit('!').next().unwrap_or_default();
         entry.contains(['*', '?'])
     }
 
-    /// As it was written.
+    /// The text as the user wrote it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -128,7 +129,7 @@ impl Library {
     }
 }
 
-/// `libssl.so.1.1` is `libssl` of version `1.1`. Wildcards may be part of a version.
+/// `libssl.so.1.1` is `libssl` of version `1.1`. A version may have wildcards.
 fn split_version(name: &str) -> (&str, Option<&str>) {
     let is_version = |text: &str| {
         !text.is_empty()

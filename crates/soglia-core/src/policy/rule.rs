@@ -1,62 +1,62 @@
-//! Rules: what shall become of which targets.
+//! Rules: what becomes of calls of which targets.
 
 use std::fmt;
 
 use super::glob::Glob;
 
-/// What shall become of some targets.
+/// A rule about some targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Calls are refused.
+    /// Calls are denied.
     Deny {
-        /// Whose.
+        /// Whose calls.
         target: Glob,
-        /// How.
+        /// What they throw.
         thrown: Thrown,
     },
-    /// Calls of all targets that no rule of this kind matches are refused.
+    /// Calls are denied of all targets that no rule of this kind matches.
     AllowOnly(Glob),
     /// Calls go to another function.
     Redirect {
-        /// Whose.
+        /// Whose calls.
         target: Glob,
         /// Where to.
         to: Destination,
     },
-    /// Calls are refused once so many have been made.
+    /// Calls are denied after so many.
     MaxCalls {
-        /// Whose. All targets share the number.
+        /// Whose calls. All targets share the number.
         target: Glob,
-        /// How many may be made.
+        /// How many calls may be made.
         calls: u64,
-        /// How they are refused.
+        /// What denied calls throw.
         thrown: Thrown,
     },
-    /// Targets that no rule of this kind matches are not watched.
+    /// Calls are not watched of targets that no rule of this kind matches.
     Only(Glob),
-    /// Not watched.
+    /// Calls are not watched.
     Skip(Glob),
 }
 
-/// What a refused call throws.
+/// What a denied call throws.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Thrown {
-    /// Its type; `None`: the one that fits the rule.
+    /// Its type; `None`: the type that fits the rule.
     pub exception: Option<Exception>,
-    /// Said before the rule and the target are named.
+    /// A message that comes before the names of the rule and the target.
     pub message: Option<String>,
 }
 
-/// Another function.
+/// The function to which calls are redirected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// Its library, as in a `DllImport`.
     pub library: String,
-    /// Its name; `None`: that of the function that was called.
+    /// Its name; `None`: the name of the function that was called.
     pub entry: Option<String>,
 }
 
-/// Exceptions that .NET programs are prepared for where they call native functions.
+/// Exceptions for which .NET programs are prepared where they call native functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exception {
     /// `System.UnauthorizedAccessException`
@@ -96,13 +96,13 @@ impl Exception {
         }
     }
 
-    /// The one of that name.
+    /// The exception with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|e| e.name() == name)
     }
 }
 
-/// Kinds of rules, by the words that people write for them.
+/// The kinds of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// [`Rule::Deny`]
@@ -143,18 +143,18 @@ impl Kind {
     }
 }
 
-/// Why a text is no destination.
+/// Why a text is not a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// There is nothing, or nothing on one side of the `!`.
+    /// It is empty, or one side of the `!` is.
     #[error("expected where calls shall go: LIBRARY, or LIBRARY!ENTRY")]
     Incomplete,
-    /// Calls go to one place.
+    /// It is a glob, but calls can go to one place only.
     #[error(
         "'{0}' in where calls shall go: that is a name, not a glob (LIBRARY alone keeps the entry point's name)"
     )]
     Glob(char),
-    /// Functions of different signatures would be called as one.
+    /// Functions with different signatures would become one.
     #[error(
         "a glob on entry points cannot lead to one function: name the LIBRARY alone, which keeps their names"
     )]
@@ -162,10 +162,10 @@ pub enum DestinationError {
 }
 
 impl Destination {
-    /// Where calls of these targets go: `LIBRARY` or `LIBRARY!ENTRY`.
+    /// Reads where calls of these targets go: `LIBRARY` or `LIBRARY!ENTRY`.
     ///
     /// # Errors
-    /// If it is not of that form, or many entry points would become one.
+    /// If the text does not have that form, or if many entry points would become one.
     pub fn parse(text: &str, target: &Glob) -> Result<Self, DestinationError> {
         let (library, entry) = match text.split_once('!') {
             Some((library, entry)) => (library, Some(entry)),
@@ -202,7 +202,7 @@ impl fmt::Display for Destination {
 }
 
 impl Rule {
-    /// Which kind of rule it is.
+    /// The kind of this rule.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Deny { .. } => Kind::Deny,
@@ -214,7 +214,7 @@ impl Rule {
         }
     }
 
-    /// Which targets it is about.
+    /// The targets of this rule.
     pub const fn target(&self) -> &Glob {
         match self {
             Self::Deny { target, .. }
@@ -227,7 +227,7 @@ impl Rule {
     }
 }
 
-/// As its option is written, with quotes: `deny 'libc!system'`.
+/// As the option is written, with quotes: `deny 'libc!system'`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind().name();

@@ -5,79 +5,82 @@ use super::{
     rule::{Destination, Exception, Kind, Rule, Thrown},
 };
 
-/// Rules, and how they are carried out.
+/// Rules, and how the engine carries them out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// In the order in which they are looked at.
+    /// In the order in which they apply.
     pub rules: Vec<Rule>,
-    /// Nothing is refused or redirected; what would be is counted.
+    /// The engine denies and redirects nothing, and counts what it would.
     pub audit: bool,
-    /// A refused call ends the process.
+    /// A denied call ends the process.
     pub fatal: bool,
-    /// Code that is made at run time may call native functions, of which no rule is told.
+    /// Code that is made at run time may call native functions, to which no rule applies.
     pub allow_dynamic: bool,
 }
 
-/// What shall become of calls of one target.
+/// What becomes of the calls of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// They are made, and not watched.
     Skip,
-    /// They are refused.
+    /// They are denied.
     Deny(Denial),
     /// They are made.
     Call {
-        /// Somewhere else.
+        /// The function that is called instead.
         redirect: Option<Destination>,
-        /// Only so often.
+        /// How often they are made at most.
         limit: Option<Limit>,
     },
 }
 
-/// Calls may be made so often.
+/// How many calls may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// The index of the rule: all targets of one rule share its calls.
+    /// The index of the rule. All targets of one rule share its calls.
     pub rule: usize,
     /// How many may be made.
     pub calls: u64,
-    /// What becomes of those after.
+    /// What becomes of later calls.
     pub denial: Denial,
 }
 
-/// How a call is refused.
+/// How a call is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// The rule's kind.
     pub by: Kind,
-    /// What is thrown.
+    /// What the call throws.
     pub exception: Exception,
-    /// Names the rule and the target.
+    /// The message, which names the rule and the target.
     pub message: String,
 }
 
 impl Policy {
-    /// It has no rules: every call is made and watched.
+    /// Whether the policy has no rules, so that every call is made and watched.
     pub const fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// It refuses some calls always, so that what is called has to be known.
+    /// Whether the policy denies some calls always. Then the engine has to know what is called.
     pub fn judges(&self) -> bool {
         let judges = |rule: &Rule| matches!(rule.kind(), Kind::Deny | Kind::AllowOnly);
         self.rules.iter().any(judges)
     }
 
-    /// It refuses some calls, if not always: there may be no way around the place where that is done.
+    /// Whether the policy denies some calls, always or after a number of calls. Then no call may
+    /// bypass the check.
     pub fn guards(&self) -> bool {
         self.judges() || self.rules.iter().any(|rule| rule.kind() == Kind::MaxCalls)
     }
 
-    /// Whether a function may be called that has all these names, in an object of all these names: what a call leads to,
-    /// however it is spelled. A function without a name has the name "", which only `*` matches. `call` says what
-    /// was called, for people.
+    /// Whether a call may lead to a function that has all these names, in an object of all these
+    /// names, however the call spells it. Returns how it is denied, or `None` if it is not. A
+    /// function without a name has the name "", which only `*` matches. `call` says what was
+    /// called, for people.
     ///
-    /// `deny` refuses if it is about any of the names, `allow-only` allows if it is about any.
+    /// `deny` denies if it is about any of the names. `allow-only` allows if it is about any of
+    /// them.
     pub fn of_called(
         &self,
         libraries: &[String],
@@ -100,7 +103,7 @@ impl Policy {
             .then(|| refused_by_all(&globs, call))
     }
 
-    /// How a call is refused of which it cannot be told, or shall not be asked, what it leads to.
+    /// How a call is denied if the engine cannot find out, or must not ask, what it leads to.
     pub fn of_unknown(&self, call: &str) -> Denial {
         let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);
         if let Some(rule @ Rule::Deny { thrown, .. }) = of(Kind::Deny).next() {
@@ -126,7 +129,8 @@ impl Policy {
         rules.filter_map(move |(index, rule)| matches(rule).then_some(index))
     }
 
-    /// What shall become of calls of this target, named as its `DllImport` names it. The table above says why.
+    /// What becomes of calls of this target, named as its `DllImport` names it. The table in
+    /// [`policy`](crate::policy) says why.
     pub fn of(&self, library: &str, entry: &str) -> Verdict {
         let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);
         let first = |kind: Kind| of(kind).find(|rule| rule.target().matches(library, entry));
@@ -193,7 +197,7 @@ fn refused_by_all(globs: &[&Glob], call: &str) -> Denial {
     Thrown::default().denial(Kind::AllowOnly, what)
 }
 
-/// Long lists are for the policy itself to tell.
+/// Names three globs at most; the policy has the others.
 fn allow_only(globs: &[&Glob]) -> String {
     const MOST: usize = 3;
     let some: Vec<String> = globs

@@ -1,4 +1,5 @@
-//! From the ids of wrappers to the slots of a task: a plain table, because ids are small and are never given again.
+//! From the ids of wrappers to the slots of a task: a plain table, because ids are small and are
+//! never reused.
 #![allow(unsafe_code, reason = "entries follow their limit in memory")]
 
 use std::{
@@ -11,10 +12,11 @@ use super::writer::Recording;
 
 /// Entries of the first table that is not empty.
 const FIRST: usize = 256;
-/// Ids from here on are in no table: they are looked up at each call.
+/// Ids from here on are in no table. They are looked up at each call.
 const MOST: usize = 1 << 20;
 
-/// What is in front of the entries. The entries are the task's own; the limit is set to 0 by whoever ends all tables.
+/// The head in front of the entries. The entries are the task's own. The thread that ends all
+/// tables sets the limit to 0.
 #[repr(C)]
 struct Head {
     /// Ids from here on are not in the table.
@@ -25,7 +27,8 @@ static EMPTY: Head = Head {
     limit: AtomicUsize::new(0),
 };
 
-/// Slots by id. Tables that have become too small stay where they are: somebody may be about to end them.
+/// Slots by id. Tables that have become too small stay where they are, because another thread may
+/// be about to end them.
 #[derive(Debug)]
 pub(super) struct ById {
     head: NonNull<Head>,
@@ -44,19 +47,21 @@ impl ById {
     /// The slot of this id, if it was learnt.
     #[inline(always)]
     pub(super) fn get(&self, id: usize) -> Option<u32> {
-        // SAFETY: tables are never freed.
+        // SAFETY: `head` leads to `EMPTY` or to a table that `grow` made, and tables are never
+        // freed.
         if id >= unsafe { self.head.as_ref() }.limit.load(Relaxed) {
             return None;
         }
-        // SAFETY: the limit is never above the number of entries. They are this task's own.
+        // SAFETY: the limit is never above the number of entries, so the entry exists. Only this
+        // task's thread writes entries, and it is the one that calls this.
         let slot = unsafe { self.entries().add(id).read() };
-        // No slot lies in the recording's header.
+        // 0 is no slot, because the header lies there.
         (slot != 0).then_some(slot)
     }
 
     #[inline(always)]
     fn entries(&self) -> *mut u32 {
-        // SAFETY: one past the head, where the entries are.
+        // SAFETY: one past the head is where the entries are, or the end of `EMPTY`.
         unsafe { self.head.add(1) }.as_ptr().cast()
     }
 
@@ -66,7 +71,8 @@ impl ById {
         if id >= MOST || (id >= self.capacity && !self.grow(recording, id)) {
             return;
         }
-        // SAFETY: there are so many entries, and they are this task's own.
+        // SAFETY: the index is below `capacity`, the number of entries. Only this task's thread
+        // reads and writes them.
         unsafe { self.entries().add(id).write(slot) };
     }
 
@@ -77,15 +83,18 @@ impl ById {
         else {
             return false;
         };
-        // SAFETY: the size is not zero. Zeros are a head that lets no id pass, and entries without slots.
+        // SAFETY: the layout has a head, so its size is not zero. Zeros are a head that lets no id
+        // pass, and entries without slots.
         let Some(head) = NonNull::new(unsafe { alloc_zeroed(layout) }) else {
             return false;
         };
         let old = (self.entries(), self.capacity);
         (self.head, self.capacity) = (head.cast(), capacity);
-        // SAFETY: the new table has more entries than the old one, and is another piece of memory.
+        // SAFETY: the new table has more entries than the old one and is another piece of memory.
+        // Only this task's thread uses the entries of both.
         unsafe { old.0.copy_to_nonoverlapping(self.entries(), old.1) };
-        // SAFETY: never freed, and all that is shared of it is atomic.
+        // SAFETY: the table is never freed, and the head, the only part that other threads use, is
+        // an atomic.
         let head: &'static Head = unsafe { self.head.as_ref() };
         recording.open_table(&head.limit, capacity);
         true
@@ -93,16 +102,18 @@ impl ById {
 
     /// Forgets all ids.
     pub(super) fn clear(&mut self) {
-        // SAFETY: there are so many entries, and they are this task's own.
+        // SAFETY: the index is below `capacity`, the number of entries. Only this task's thread
+        // reads and writes them.
         unsafe { self.entries().write_bytes(0, self.capacity) };
     }
 
     /// Forgets all ids that have this slot.
     pub(super) fn forget(&mut self, slot: u32) {
         for id in 0..self.capacity {
-            // SAFETY: there are so many entries, and they are this task's own.
+            // SAFETY: the index is below `capacity`, the number of entries. Only this task's thread
+            // reads and writes them.
             let entry = unsafe { self.entries().add(id) };
-            // SAFETY: as above.
+            // SAFETY: the same entry, which this task's thread alone reads and writes.
             unsafe {
                 if entry.read() == slot {
                     entry.write(0);

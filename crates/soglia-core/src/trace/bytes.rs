@@ -16,10 +16,10 @@ use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 use super::{format::ChunkHeader, guard::Guard};
 use crate::time::Anchor;
 
-/// A mapped file. What does not lie in it, or not aligned, is 0.
+/// A mapped file. Words beyond its end, or not aligned, are 0.
 #[derive(Debug)]
 pub(super) struct Bytes {
-    // Goes first.
+    // Dropped first, before the mapping.
     _guard: Guard,
     map: MmapRaw,
     file: File,
@@ -28,13 +28,13 @@ pub(super) struct Bytes {
     read: AtomicUsize,
 }
 
-/// What is read stays in memory, up to so many bytes, about.
+/// About so many bytes that were read stay in memory.
 const MOST_READ: usize = 64 << 20;
-/// The kernel brings that much of a file into memory for one byte.
+/// The kernel reads so much of a file for one byte.
 const AROUND: usize = 64 << 10;
 
 impl Bytes {
-    /// Maps the first so many bytes of a file of `file_len`.
+    /// Maps the first `bytes` bytes of a file that has `file_len` bytes.
     pub(super) fn map(file: File, file_len: u64, bytes: u64) -> io::Result<Self> {
         let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
         let map = MmapOptions::new().len(bytes).map_raw_read_only(&file)?;
@@ -62,26 +62,29 @@ impl Bytes {
         &self.file
     }
 
-    /// Whether the file has less than when it was opened of its first `used` bytes. Behind them it may be cut: nothing lies there.
+    /// Whether the file has lost some of its first `used` bytes since it was opened. Behind them it
+    /// may be cut, because nothing lies there.
     pub(super) fn is_cut(&self, used: u64) -> bool {
         let about = self.file.metadata();
         about.is_ok_and(|about| about.len() < self.file_len.min(used))
     }
 
-    /// Where the file has something from here on, holes left out; `None`: nowhere.
+    /// Where the file next has data, holes left out. Returns `None` if it has none from here on.
     pub(super) fn next_data(&self, at: usize) -> Option<usize> {
-        // SAFETY: a plain system call on an open descriptor, whose position is not used.
+        // SAFETY: lseek takes no pointers, and `file` keeps the descriptor open. The position of
+        // the file is never used: all reads name their own.
         let found =
             unsafe { libc::lseek(self.file.as_raw_fd(), at as libc::off_t, libc::SEEK_DATA) };
         match usize::try_from(found) {
             Ok(found) => Some(found),
-            // Without an answer, holes are read like the rest.
+            // If the system cannot say, holes are read like the rest.
             Err(_) if io::Error::last_os_error().raw_os_error() != Some(libc::ENXIO) => Some(at),
             Err(_) => None,
         }
     }
 
-    /// Says that so many bytes were read in a row. Now and then the memory of all that was read is given back: it can be read again.
+    /// Notes that so many bytes were read in a row. Now and then it gives back the memory of all
+    /// that was read, which can be read again.
     pub(super) fn has_read(&self, bytes: usize) {
         let read = self.read.load(Relaxed).saturating_add(bytes.max(AROUND));
         if read < MOST_READ {
@@ -89,14 +92,15 @@ impl Bytes {
             return;
         }
         self.read.store(0, Relaxed);
-        // SAFETY: the mapping is shared and only read: its pages come back from the file when they are touched. If they do not go, it
-        // only takes more memory.
+        // SAFETY: the mapping is shared and only read, so its pages come back from the file when
+        // they are touched. If the call fails, the process only takes more memory.
         let _ = unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
     /// The head of the chunk that may begin here.
     ///
-    /// Not by the mapping: to touch a hole of a file in memory takes room, and is answered by a signal if there is none.
+    /// It is not read through the mapping: touching a hole of a file in memory takes room, and
+    /// raises a signal if there is none.
     pub(super) fn head(&self, at: usize) -> impl Fn(usize) -> u32 {
         let mut head = [0; size_of::<ChunkHeader>()];
         if self.file.read_exact_at(&mut head, at as u64).is_err() {
@@ -111,7 +115,8 @@ impl Bytes {
     #[inline]
     pub(super) fn word(&self, at: usize) -> u32 {
         if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.map.len()) {
-            // SAFETY: within the mapping, aligned; another process may store to it, hence volatile.
+            // SAFETY: the condition says that the word lies within the mapping and is aligned.
+            // Another process may store to it, hence volatile.
             u32::from_le(unsafe { self.map.as_ptr().add(at).cast::<u32>().read_volatile() })
         } else {
             0
@@ -121,7 +126,9 @@ impl Bytes {
     #[inline]
     pub(super) fn long(&self, at: usize) -> u64 {
         if at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.map.len()) {
-            // SAFETY: as in `word`. In one piece: of two halves, one could be from before a carry.
+            // SAFETY: the condition says that the 8 bytes lie within the mapping and are aligned.
+            // Another process may store to them, hence volatile, and in one piece: of two halves,
+            // one could be from before a carry.
             u64::from_le(unsafe { self.map.as_ptr().add(at).cast::<u64>().read_volatile() })
         } else {
             0
@@ -135,7 +142,7 @@ impl Bytes {
         }
     }
 
-    /// Text of at most so many bytes, up to the first zero.
+    /// The text of at most so many bytes, up to the first zero.
     pub(super) fn text(&self, at: usize, bytes: usize) -> String {
         let words = (at..at + bytes)
             .step_by(4)

@@ -20,7 +20,7 @@ pub(super) fn are_ours(bytes: &Bytes) -> bool {
     same_boot(bytes) && namespace == process::time_namespace() && !is_copy(bytes)
 }
 
-/// Whether the machine has not been started anew since the recording was made.
+/// Whether the machine has not been rebooted since the recording was made.
 pub(super) fn same_boot(bytes: &Bytes) -> bool {
     let at = offset_of!(Header, boot);
     let boot = process::boot_id();
@@ -53,7 +53,7 @@ pub(super) fn rate(bytes: &Bytes) -> Scale {
     let made = bytes.anchor(offset_of!(Header, made));
     let ended = bytes.anchor(offset_of!(Header, ended));
     let latest = if ended.ticks == 0 && are_ours(bytes) {
-        // The counter runs at one rate until the machine is started anew: now is as good an anchor
+        // The counter runs at one rate until the machine is rebooted, so now is as good an anchor
         // as any.
         TickSource::Counter.select();
         Some(Anchor::take())

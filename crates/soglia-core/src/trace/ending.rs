@@ -1,7 +1,8 @@
-//! How and when the recorded process ended, as far as a recording tells.
+//! How and when the recorded process ended, as far as a recording says.
 //!
-//! If its starter saw the end, that is in the header. If nobody did, the process may live, and if it does not, the latest time that is
-//! anywhere in the recording is all that is known: it lasted at least so long.
+//! If its starter saw the end, that is in the header. If no process did, the recorded one may still
+//! live. If it does not, it lasted at least until the latest time that is anywhere in the
+//! recording.
 
 use std::{mem::offset_of, mem::size_of};
 
@@ -19,15 +20,16 @@ use crate::{
 /// How the recorded process ended, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It has not.
+    /// It has not ended.
     Running,
-    /// It exited; with this code, if that is known.
+    /// It exited, with this code if that is known.
     Exit(Option<i32>),
     /// This signal ended it.
     Signal(i32),
-    /// It is gone, and nobody saw how.
+    /// It is gone, and no process saw how.
     Killed,
-    /// It ran on another machine, or on this one before it was started anew, or in another container: nobody here can tell.
+    /// It ran on another machine, on an earlier boot, or in another container: no process here can
+    /// tell.
     Unknown,
 }
 
@@ -38,15 +40,15 @@ pub struct Ending {
     pub how: Ended,
     /// Nanoseconds from the start to the end, or to now.
     pub ns: u64,
-    /// Nobody saw the end: it ran at least so long.
+    /// Whether no process saw the end: it ran at least so long.
     pub at_least: bool,
 }
 
-/// Words of a chunk of events that are looked at for the time of the last one; no more were ever in one.
+/// Words of a chunk of events that are read for the time of the last one. No chunk ever had more.
 const MOST_WORDS: usize = 1 << 16;
 
 impl Reader {
-    /// How the process ended, and when. Looks at it anew each time.
+    /// How the process ended, and when. Looks anew at each call.
     pub fn ending(&self) -> Ending {
         let start = self.bytes.anchor(offset_of!(Header, start));
         let since_start = |anchor: Anchor| anchor.monotonic_ns.saturating_sub(start.monotonic_ns);
@@ -97,7 +99,7 @@ impl Reader {
         self.ending().ns
     }
 
-    /// What can be found out of an end that nobody saw.
+    /// What can be found out about an end that no process saw.
     fn unseen(&self) -> Ended {
         let process = if clocks::same_boot(&self.bytes) {
             self.process()
@@ -131,7 +133,8 @@ impl Reader {
                 false => Process::Gone,
             };
         }
-        // Its number is another process here. But a lock is one wherever the file is seen, and a copy has none.
+        // Its number means another process here. But a lock is one wherever the file is seen, and a
+        // copy has none.
         match (
             number(offset_of!(Header, locked)),
             clocks::is_copy(&self.bytes),
@@ -152,7 +155,7 @@ impl Reader {
         self.scale().ns(ticks).max(anchored)
     }
 
-    /// The latest ticks that are anywhere but in anchors.
+    /// The latest ticks outside anchors.
     fn latest_ticks(&self) -> u64 {
         let of_log = self.latest_of_log();
         let tasks = self.task_chunks().map(|chunk| {
@@ -196,7 +199,7 @@ impl Reader {
     }
 }
 
-/// The recorded process, as it is found.
+/// The recorded process, as the reader finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Process {
     Lives,

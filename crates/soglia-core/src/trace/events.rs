@@ -1,35 +1,41 @@
 //! Events: every crossing of a task, in 4-byte words.
 //!
-//! A chunk of events is a run of words that ends at its first zero. The low three bits of a word tell its kind:
+//! A chunk of events is a run of words that ends at its first zero. The low three bits of a word
+//! are its kind:
 //!
-//! | kind | upper 29 bits | followed by |
+//! | kind | upper 29 bits | words that follow |
 //! | --- | --- | --- |
-//! | 0 in a word that is not 0: either of the next, in short | 1 bit which, 10 bits the target's number (not 0), 18 bits ticks | |
-//! | 1 LeaveRuntime, 3 ReverseEnterRuntime | ticks since the last crossing | a word: the target's number |
-//! | 2 EnterRuntime, 4 ReverseLeaveRuntime: closes the innermost layer | ticks since the last crossing | |
-//! | 5 unwound | that many of the innermost layers are gone | |
-//! | 6 later | ticks / 2^29 to add to the next crossing's | |
-//! | 7 rare | 3 bits which, 26 bits ticks / 2^32 | a word: the lower 32 bits of the ticks; if a call was refused, then a word: the target's number |
+//! | 0, in a word that is not 0: 1 or 3, in short | 1 bit side, 10 bits target (not 0), 18 bits ticks | |
+//! | 1 `LeaveRuntime`, 3 `ReverseEnterRuntime` | ticks since the last crossing | the target's number |
+//! | 2 `EnterRuntime`, 4 `ReverseLeaveRuntime` | ticks since the last crossing | |
+//! | 5 unwound | how many of the innermost layers are gone | |
+//! | 6 later | ticks / 2^29, added to those of the next crossing | |
+//! | 7 rare | 3 bits which, 26 bits ticks / 2^32 | the lower 32 bits of the ticks |
 //!
-//! Of what is rare, 1 to 4 are returns of that crossing without a call, 5 is the end of the innermost call by an exception, 6 a refused call.
+//! Kinds 2 and 4 close the innermost layer. Of kind 7, 1 to 4 are returns of that crossing without
+//! a call, 5 is the end of the innermost call by an exception, and 6 is a denied call, which has a
+//! third word with the target's number.
 //!
-//! A call and its return are 8 bytes, or 12 where the target's number or the time since the last crossing is large. The
-//! word with the kind is stored after the words that follow it, so a reader never sees half a record.
+//! A call and its return take 8 bytes, or 12 where the target's number or the time since the last
+//! crossing is large. The writer stores the word with the kind after the words that follow it, so a
+//! reader never sees half a record.
 
 use crate::crossing::Crossing;
 
-/// Bits of a word that tell its kind.
+/// Bits of a word that hold its kind.
 pub const KIND_BITS: u32 = 3;
 /// Ticks that fit into a crossing's own word.
 pub const TICK_BITS: u32 = 29;
-/// The most words that one crossing needs: `later`, its own and the target; or unwound, `later` and its own.
+/// The most words that one crossing needs: `later`, its own and the target; or `unwound`, `later`
+/// and its own.
 pub const MOST_WORDS: usize = 3;
 
-/// Bits of a short word for its target and its ticks.
+/// Bits of a short word for its target and for its ticks.
 const SHORT_TARGET_BITS: u32 = 10;
 const SHORT_TICK_BITS: u32 = 18;
 
-/// The one word for an opening crossing, if it fits into one. `target` is not 0.
+/// The short word for an opening crossing, or `None` if the crossing does not fit into one.
+/// `target` is not 0.
 #[inline]
 pub const fn short(crossing: Crossing, target: u32, ticks: u64) -> Option<u32> {
     if target >> SHORT_TARGET_BITS != 0 || ticks >> SHORT_TICK_BITS != 0 {
@@ -44,31 +50,32 @@ pub const fn short(crossing: Crossing, target: u32, ticks: u64) -> Option<u32> {
 pub const UNWOUND: u32 = 5;
 /// Kind 6.
 pub const LATER: u32 = 6;
-/// Kind 7: what it is stands above, or a crossing that was an unmatched return.
+/// Kind 7. The bits above say what it is: one of the next, or a crossing that was an unmatched
+/// return.
 pub const RARE: u32 = 7;
 /// Of kind 7: the innermost call ended by an exception.
 pub const FAILED: u32 = 5;
-/// Of kind 7: a policy refused a call.
+/// Of kind 7: a policy denied a call.
 pub const REFUSED: u32 = 6;
 
 /// One record of a task's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A layer is opened.
+    /// A layer opens, of this target.
     Open(Crossing, u32),
-    /// The innermost layer is closed.
+    /// The innermost layer closes.
     Close(Crossing),
-    /// That many of the innermost layers are gone.
+    /// So many of the innermost layers are gone.
     Unwound(u32),
     /// A return without a call.
     Unmatched(Crossing),
-    /// The innermost layer is closed by an exception.
+    /// An exception closes the innermost layer.
     Failed,
-    /// A policy refused a call of this target.
+    /// A policy denied a call of this target.
     Refused(u32),
 }
 
-/// Reads events off the words of a chunk.
+/// Reads events from the words of a chunk.
 pub struct Words<F> {
     word: F,
     at: usize,
@@ -77,7 +84,7 @@ pub struct Words<F> {
 }
 
 impl<F: Fn(usize) -> u32> Words<F> {
-    /// `word` gives the n-th word, and 0 beyond the last.
+    /// `word` returns the word with this index, and 0 beyond the last one.
     pub const fn new(word: F, base_ticks: u64) -> Self {
         Self {
             word,

@@ -1,7 +1,9 @@
-//! The bytes of a recording. If you change anything here, raise [`VERSION`] and tell `docs/format.md`.
+//! The bytes of a recording. If you change anything here, raise [`VERSION`] and change
+//! `docs/format.md`.
 //!
-//! Everything is little-endian, and written in place by the recorded process: fields that change while others read are
-//! atomics, written by one thread each unless said otherwise.
+//! Everything is little-endian, and the recorded process writes it in place. Fields that change
+//! while other processes read are atomics. One thread writes each, unless its description says
+//! otherwise.
 #![allow(unsafe_code, reason = "structures are laid over a mapped file")]
 
 use std::sync::atomic::{
@@ -11,41 +13,43 @@ use std::sync::atomic::{
 
 use crate::{fault::Fault, histogram::BUCKETS, layer::Layer, time::Anchor};
 
-/// The first eight bytes. The last two catch transfers as text and `cat` on a terminal.
+/// The first eight bytes. The last two reveal transfers as text and stop `cat` on a terminal.
 pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
 /// The version of this format.
 pub const VERSION: u32 = 4;
-/// The unit of allocation, in bytes; chunks and the header are aligned to it.
+/// The unit of allocation, in bytes. The header and chunks are aligned to it.
 pub const BLOCK: usize = 4096;
 /// The most blocks of a file (256 GiB): layers name slots by 32 bits, in units of 64 bytes.
 pub const MOST_BLOCKS: u32 = 1 << 26;
-/// The first four bytes of a chunk: `SGCK`. Stored last, when the rest of its header stands.
+/// The first four bytes of a chunk: `SGCK`. Stored last, when the rest of the chunk's header is
+/// there.
 pub const CHUNK_MAGIC: u32 = u32::from_le_bytes(*b"SGCK");
-/// Where the engine writes why it could not record, for the tool that started it.
+/// Where the engine says why it could not record, for the tool that started it.
 pub const NOTE_OFFSET: usize = 1024;
-/// Room for that note.
+/// Bytes of that note.
 pub const NOTE_BYTES: usize = 512;
 
 /// Bytes of [`Header::session`].
 pub const SESSION_BYTES: usize = 16;
 
-/// Why there was no room, each with a counter in [`Header::no_room`].
+/// Why there was no room. Each reason has a counter in [`Header::no_room`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum NoRoom {
-    /// The recording had come to the size that was asked for.
+    /// The recording had its full size.
     Full = 0,
-    /// It had come to a smaller size: a limit on the size of files, or of address space, did not let it be as large.
+    /// The same, and a limit on the size of files or of address space had made it smaller than
+    /// asked for.
     Small = 1,
-    /// There was no room on the disk.
+    /// The disk was full.
     Disk = 2,
     /// There was no memory.
     Memory = 3,
-    /// The file had become shorter: somebody cut it.
+    /// A process had made the file shorter.
     Cut = 4,
-    /// The descriptor of the file was closed, or had become that of another one.
+    /// The program had closed the descriptor of the file, or put it to another use.
     Closed = 5,
-    /// The operating system said no for another reason.
+    /// The operating system gave another error.
     Refused = 6,
 }
 
@@ -75,9 +79,9 @@ impl NoRoom {
     }
 }
 
-/// What the process does with the recording: [`Header::state`].
+/// What the process does with the recording: values of [`Header::state`].
 pub mod state {
-    /// Made by the tool; no process has begun to record.
+    /// The tool has made it, and no process records yet.
     pub const CREATED: u32 = 0;
     /// A process records.
     pub const RECORDING: u32 = 1;
@@ -85,13 +89,13 @@ pub mod state {
     pub const SHUTDOWN: u32 = 2;
 }
 
-/// How the recorded process ended, as far as its starter saw it: [`Header::end_kind`].
+/// How the recorded process ended, as far as its starter saw it: values of [`Header::end_kind`].
 pub mod end {
-    /// Nobody saw it end.
+    /// No process saw it end.
     pub const UNKNOWN: u32 = 0;
-    /// It exited; the code is in `end_code`.
+    /// It exited. `end_code` has the code.
     pub const EXITED: u32 = 1;
-    /// A signal ended it; its number is in `end_code`.
+    /// A signal ended it. `end_code` has the signal's number.
     pub const SIGNALLED: u32 = 2;
 }
 
@@ -107,25 +111,25 @@ pub struct Header {
     pub level: u32,
     /// [`crate::time::TickSource`].
     pub tick_source: u32,
-    /// The recording never grows beyond this many blocks.
+    /// Blocks of the file.
     pub max_blocks: u32,
-    /// Chunks of events are only made below this many blocks, so that the rest has room.
+    /// Chunks of events are made below this block only, so that the rest has room.
     pub event_blocks: u32,
-    /// The first block that no chunk has claimed. Added to by any thread.
+    /// The first block that no chunk has claimed. Any thread adds to it.
     pub next_block: AtomicU32,
-    /// The kernel's boot id: ticks can be compared with now while it is the same.
+    /// The kernel's boot id. While it is the same, ticks can be compared with those of now.
     pub boot: [u8; 16],
-    /// Calls of at least this many nanoseconds are slow; 0: none is.
+    /// Calls that take at least this many nanoseconds are slow; 0: none is.
     pub slow_ns: u64,
     /// Nanoseconds since 1970 when the recording was made.
     pub wall_ns: u64,
-    /// Taken when the recording was made.
+    /// Taken when the starter made the recording.
     pub made: Anchor,
     /// Taken when a process began to record: time 0 of all reports.
     pub start: [AtomicU64; 2],
     /// Two anchors, overwritten in turn; the one with more ticks is the latest.
     pub last: [[AtomicU64; 2]; 2],
-    /// Taken by the starter when the process had ended; zero before.
+    /// The starter takes it when the process has ended; zero before.
     pub ended: [AtomicU64; 2],
     /// [`end`].
     pub end_kind: AtomicU32,
@@ -135,37 +139,41 @@ pub struct Header {
     pub state: AtomicU32,
     /// The recorded process; 0 before. Claimed by compare-and-swap.
     pub pid: AtomicU32,
-    /// When that process started, in clock ticks since boot (`/proc/PID/stat`, field 22): tells it from a later one with its number.
+    /// When that process started, in clock ticks since boot (`/proc/PID/stat`, field 22). It tells
+    /// the process from a later one that has its number.
     pub pid_started: AtomicU64,
     /// Numbers given to tasks so far.
     pub tasks: AtomicU32,
     /// Other .NET processes that found the recording taken.
     pub turned_away: AtomicU32,
-    /// The file holds at least this many blocks, unless it was cut afterwards. Raised by any thread.
+    /// The file holds at least this many blocks, unless it was cut afterwards. Any thread raises
+    /// it.
     pub reserved_blocks: AtomicU32,
-    /// The process's pid namespace, in which `pid` is its number; 0: not known.
+    /// The pid namespace in which `pid` is the process's number; 0: not known.
     pub pid_namespace: AtomicU32,
-    /// Crossings of threads for which there was no room at all: not in any account.
+    /// Crossings of threads for which there was no room at all. They are counted nowhere else.
     pub dropped_crossings: AtomicU64,
     /// Slow calls and stacks for which there was no room.
     pub dropped_records: AtomicU64,
-    /// Taken now and then while the process lives: by its starter, or where it has none by the engine. Zero before the first.
+    /// Taken now and then while the process lives: by its starter, or by the engine if no starter
+    /// does so. Zero before the first.
     pub alive: [AtomicU64; 2],
-    /// Taken by the process when it exits; zero before.
+    /// The process takes it when it exits; zero before.
     pub exited: [AtomicU64; 2],
-    /// The exit code that the process has exited with, if there is such an anchor.
+    /// The code with which the process exits, if `exited` is there.
     pub exit_code: AtomicI32,
-    /// The time namespace of the process, whose clock its anchors are of; 0: not known.
+    /// The time namespace of the process, whose clock its anchors show; 0: not known.
     pub time_namespace: AtomicU32,
-    /// The file's own inode number: of a copy it is another one; 0: not known.
+    /// The file's own inode number, which a copy does not have; 0: not known.
     pub inode: AtomicU64,
     /// 1: the process holds a lock on the file until it is gone.
     pub locked: AtomicU32,
-    /// 1: the file could not be made as large as was asked for.
+    /// 1: the file could not be made as large as asked for.
     pub is_small: u32,
-    /// Random, like that of no other recording: a process that is to record into this one knows it.
+    /// Random bytes that no other recording has. The process that is to record into this one knows
+    /// them.
     pub session: [u8; SESSION_BYTES],
-    /// How often there was no room for a chunk, by [`NoRoom`]. Added to by any thread.
+    /// How often there was no room for a chunk, by [`NoRoom`]. Any thread adds to it.
     pub no_room: [AtomicU32; NoRoom::ALL.len()],
     /// Unused.
     pub reserved: AtomicU32,
@@ -211,19 +219,19 @@ pub struct ChunkHeader {
     pub kind: AtomicU32,
     /// Its size, this header included.
     pub blocks: AtomicU32,
-    /// The number of the task that it belongs to; 0: to the process.
+    /// The number of the task to which it belongs; 0: it belongs to the process.
     pub task: AtomicU32,
-    /// Its place among the chunks of the same kind and task.
+    /// Its place among the chunks of the same kind and task, from 0.
     pub sequence: AtomicU32,
     /// Task and Slots: slots in use.
     pub used: AtomicU32,
-    /// Events: ticks that the first word counts from.
+    /// Events: the ticks from which the first word counts.
     pub base_ticks: AtomicU64,
     /// Events: the operating system's number of the thread.
     pub os_thread: AtomicU32,
 }
 
-/// Layers that a task chunk has room for; more are in chunks of their own.
+/// Layers in a task chunk. More are in chunks of their own.
 pub const FIRST_LAYERS: usize = 32;
 /// Bytes of a task's name that are kept.
 pub const NAME_BYTES: usize = 64;
@@ -250,7 +258,7 @@ pub const CHUNK_SLOTS: u32 =
 pub const CHUNK_LAYERS: usize =
     (LAYER_BLOCKS as usize * BLOCK - size_of::<ChunkHeader>()) / size_of::<Layer>();
 
-/// What a task is, as far as the runtime and the operating system tell.
+/// What a task is, as far as the runtime and the operating system say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum TaskKind {
@@ -265,7 +273,7 @@ pub enum TaskKind {
     Pool = 3,
     /// The thread of `System.Threading.Timer`.
     Timer = 4,
-    /// A thread that native code made and that called into managed code.
+    /// A thread that native code made, and that called managed code.
     Native = 5,
     /// One of the runtime's other threads.
     Runtime = 6,
@@ -299,23 +307,25 @@ impl TaskKind {
     }
 }
 
-/// A task's own record, at the head of its chunk.
+/// A task's own record, behind the header of its chunk.
 #[derive(Debug)]
 #[repr(C)]
 pub struct TaskRecord {
-    /// Layers open now. Stored when the layer stands: this publishes it.
+    /// Layers open now. Stored when the layer is there, which publishes the layer.
     pub depth: AtomicU32,
-    /// The deepest it ever was.
+    /// The most layers that were open at a time.
     pub max_depth: AtomicU32,
     /// Its number, from 1.
     pub number: AtomicU32,
-    /// The operating system's number of the thread (the latest, if several were folded into one task).
+    /// The operating system's number of the thread; of the latest, if several were recorded as this
+    /// task.
     pub os_thread: AtomicU32,
     /// [`TaskKind`].
     pub kind: AtomicU32,
-    /// Threads that were recorded as this task, one after the other: 1, or more in programs with very many short-lived ones.
+    /// Threads that were recorded as this task, one after the other. More than 1 in programs with
+    /// very many short-lived threads.
     pub threads: AtomicU32,
-    /// By [`Fault`].
+    /// Faults, by [`Fault`].
     pub faults: [AtomicU32; Fault::ALL.len()],
     /// Bytes of the name.
     pub name_bytes: AtomicU32,
@@ -323,18 +333,20 @@ pub struct TaskRecord {
     pub first: AtomicU64,
     /// Ticks at the end of the thread; 0 before.
     pub ended: AtomicU64,
-    /// Returns without a call, by [`crate::crossing::Crossing`] number minus one: crossings that are in no slot.
+    /// Returns without a call, by [`crate::crossing::Crossing`] number minus one. They are in no
+    /// slot.
     pub unmatched: [AtomicU32; 4],
-    /// Returns from calls that were too deep to be timed, likewise.
+    /// Returns from calls that were too deep to be timed, in the same order.
     pub untimed: [AtomicU32; 4],
-    /// Crossings that are not among the events, because the recording was full.
+    /// Crossings that are not among the events because the recording was full.
     pub dropped: AtomicU64,
     /// UTF-8.
     pub name: [AtomicU64; NAME_BYTES / 8],
 }
 
 impl TaskRecord {
-    /// Says what the task is called. May be called by any thread; of two at once, one wins or the name is garbled.
+    /// Names the task. Any thread may call it. If two do so at once, one wins or the name is
+    /// garbled.
     pub fn rename(&self, name: &str) {
         let mut end = name.len().min(NAME_BYTES);
         while !name.is_char_boundary(end) {
@@ -349,15 +361,16 @@ impl TaskRecord {
         self.name_bytes.store(end as u32, Release);
     }
 
-    /// Says what kind of task it is.
+    /// Sets the task's kind.
     pub fn set_kind(&self, kind: TaskKind) {
         self.kind.store(kind as u32, Relaxed);
     }
 }
 
-/// The account of one target on one task.
+/// The counters of one target on one task.
 ///
-/// A target can have several slots on one task: a reader adds them up. Target 0 stands for all for which there was no room.
+/// A target can have several slots on one task: a reader adds them up. Target 0 stands for all
+/// targets for which there was no room.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Slot {
@@ -367,25 +380,25 @@ pub struct Slot {
     pub ended: AtomicU32,
     /// Calls that were unwound past.
     pub abandoned: AtomicU32,
-    /// Calls that were counted and not timed: too deep, or only counting was asked for.
+    /// Calls that were counted and not timed: they were too deep, or only counts are recorded.
     pub untimed: AtomicU32,
     /// Ticks of the calls that returned.
     pub total: AtomicU64,
-    /// Of these: ticks in what was nested in them.
+    /// Ticks of `total` that were spent in nested layers.
     pub nested: AtomicU64,
-    /// The shortest; `u64::MAX` before the first.
+    /// Ticks of the shortest; `u64::MAX` before the first.
     pub min: AtomicU64,
-    /// The longest.
+    /// Ticks of the longest.
     pub max: AtomicU64,
-    /// Side of the target's layers.
+    /// The side of the target's layers.
     pub side: AtomicU32,
     /// Calls that ended by an exception.
     pub failed: AtomicU32,
-    /// Calls that a policy did not let happen.
+    /// Calls that a policy denied.
     pub refused: AtomicU32,
     /// Unused.
     pub reserved: AtomicU32,
-    /// Calls by duration: see [`crate::histogram`].
+    /// Calls that returned, by duration: see [`crate::histogram`].
     pub histogram: [AtomicU32; BUCKETS],
 }
 
@@ -397,7 +410,7 @@ const _: () = {
     assert!(LAYERS_OFFSET.is_multiple_of(8));
 };
 
-/// Stores an anchor, its ticks last: while they are 0 it is none.
+/// Stores an anchor, its ticks last: while they are 0, there is none.
 pub fn store_anchor(to: &[AtomicU64; 2], anchor: Anchor) {
     to[0].store(0, Relaxed);
     to[1].store(anchor.monotonic_ns, Release);

@@ -1,9 +1,11 @@
-//! A mapped file that is cut: what was beyond its new end becomes zeros, instead of the end of the reader.
+//! A guard for a mapped file that may be cut: the reader finds zeros beyond the new end and goes
+//! on.
 //!
-//! To read a mapping beyond the end of its file raises SIGBUS. The handler puts zeros in the place of all that is gone, from that page to
-//! the end of the mapping, and the reader goes on; it asks at the end whether the file is still whole. A copy of the file in memory would
-//! do without a handler. But it would take time and memory for all of a recording, of which a report reads little, and the copy of a
-//! counter that a live process changes could be torn.
+//! Reading a mapping beyond the end of its file raises SIGBUS. The handler of that signal puts
+//! zeros in the place of all that is gone, from that page to the end of the mapping. The reader
+//! goes on, and asks at the end whether the file is still whole. A copy of the file in memory would
+//! need no handler. But it would take time and memory for all of a recording, of which a report
+//! reads little, and it could tear a counter that a live process changes.
 #![allow(
     unsafe_code,
     reason = "a signal handler, and mappings in place of others"
@@ -21,10 +23,10 @@ use std::{
     },
 };
 
-/// A mapping that is guarded; entries are never freed, and used again.
+/// A guarded mapping. Entries are never freed, and are used again.
 struct Entry {
     begin: AtomicUsize,
-    /// 0: the entry is free; 1: it is being filled in.
+    /// 0: the entry is free. 1: it is being filled in.
     end: AtomicUsize,
     next: Option<&'static Entry>,
 }
@@ -40,7 +42,7 @@ static INSTALL: Once = Once::new();
 pub(super) struct Guard(&'static AtomicUsize);
 
 impl Guard {
-    /// Guards the mapping that lies here. It must not go before the guard does.
+    /// Guards the mapping that lies here. The guard must be dropped before the mapping.
     pub(super) fn of(begin: *const u8, bytes: usize) -> Self {
         INSTALL.call_once(install);
         let begin = begin as usize;
@@ -58,7 +60,8 @@ impl Drop for Guard {
 }
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
-    // SAFETY: null, or an entry that was leaked.
+    // SAFETY: the list holds null or entries that `free_entry` leaked, so the entry lives for ever.
+    // The Acquire load sees it whole.
     let first = unsafe { ENTRIES.load(Acquire).as_ref() };
     std::iter::successors(first, |entry| entry.next)
 }
@@ -78,7 +81,8 @@ fn free_entry() -> &'static Entry {
         let entry = Box::leak(Box::new(Entry {
             begin: AtomicUsize::new(0),
             end: AtomicUsize::new(TAKEN),
-            // SAFETY: null, or an entry that was leaked.
+            // SAFETY: the list holds null or entries that `free_entry` leaked, so the entry lives
+            // for ever. The Acquire load sees it whole.
             next: unsafe { first.as_ref() },
         }));
         match ENTRIES.compare_exchange(first, entry, AcqRel, Acquire) {
@@ -89,7 +93,9 @@ fn free_entry() -> &'static Entry {
 }
 
 fn install() {
-    // SAFETY: all bits zero are a valid sigaction; `before` outlives the process.
+    // SAFETY: a sigaction of zeros is valid. `before` is leaked, so it lives for ever. Both calls
+    // get pointers to whole sigactions, and the handler is a function with the signature that
+    // SA_SIGINFO asks for.
     unsafe {
         let before = Box::leak(Box::new(mem::zeroed::<libc::sigaction>()));
         libc::sigaction(libc::SIGBUS, ptr::null(), before);
@@ -103,12 +109,14 @@ fn install() {
 }
 
 extern "C" fn on_bus_error(signal: i32, info: *mut libc::siginfo_t, _context: *mut c_void) {
-    // SAFETY: the kernel hands over a siginfo_t that lives as long as this call.
+    // SAFETY: the kernel passes a siginfo_t to a handler with SA_SIGINFO, and it lives as long as
+    // this call.
     let info = unsafe { &*info };
-    // What a process has sent has no address.
+    // A signal that a process has sent has no address.
     let by_kernel = info.si_code > 0;
     let at = match by_kernel {
-        // SAFETY: the kernel fills the address in for a SIGBUS of its own.
+        // SAFETY: `by_kernel` says that the kernel raised this SIGBUS, and then it fills the
+        // address in.
         true => unsafe { info.si_addr() as usize },
         false => 0,
     };
@@ -119,7 +127,8 @@ extern "C" fn on_bus_error(signal: i32, info: *mut libc::siginfo_t, _context: *m
     if by_kernel && let Some(entry) = entries().find(of_ours) {
         let page = at & !4095;
         let bytes = entry.end.load(Relaxed) - page;
-        // SAFETY: these pages are of a mapping of ours, which is only read. mmap is a mere system call.
+        // SAFETY: the pages belong to a guarded mapping, which its owner only reads and which
+        // stands as long as its entry. mmap is a plain system call, so a handler may make it.
         let zeros = unsafe {
             libc::mmap(
                 page as *mut c_void,
@@ -134,8 +143,9 @@ extern "C" fn on_bus_error(signal: i32, info: *mut libc::siginfo_t, _context: *m
             return;
         }
     }
-    // Not ours: as if this handler had never been. The access is made again when it returns; a signal that was sent comes again.
-    // SAFETY: `BEFORE` was set before the handler was; both calls may be made in a handler.
+    // It is not about a guarded mapping: restores the handler from before. The access is repeated
+    // when this one returns. A signal that was sent is sent again. SAFETY: `install` set `BEFORE`
+    // to a leaked sigaction before it set this handler. A handler may call sigaction and raise.
     unsafe {
         libc::sigaction(signal, BEFORE.load(Acquire), ptr::null_mut());
         if !by_kernel {
@@ -158,7 +168,7 @@ mod tests {
             std::os::unix::fs::FileExt::write_all_at(&file, &filled, 0).unwrap();
             let map = MmapOptions::new().map_raw_read_only(&file).unwrap();
             let _guard = Guard::of(map.as_ptr(), map.len());
-            // SAFETY: within the mapping.
+            // SAFETY: the tests below ask for bytes within the mapping, which `map` keeps.
             let at = |byte: usize| unsafe { map.as_ptr().add(byte).read_volatile() };
             assert_eq!((at(0), at(63 << 12)), (7, 7));
             file.set_len(8 << 12).unwrap();

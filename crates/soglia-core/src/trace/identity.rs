@@ -1,7 +1,8 @@
-//! Which file a recording is: its starter tells the process that shall record into it, which opens it by a path.
+//! The identity of a recording's file: its starter tells it to the process that is to record into
+//! it, which opens the file by a path.
 //!
-//! Until the process opens that path, somebody may have put something else there. So it takes no link, no file but the one that was
-//! made, and writes nothing into any other.
+//! Before the process opens that path, another process may have put something else there. So the
+//! process follows no link, takes only the file that was made, and writes into no other.
 
 use std::{
     fmt,
@@ -21,13 +22,15 @@ pub enum ClaimError {
     /// Another process records into it.
     #[error("another process records into it")]
     Taken,
-    /// It is no recording, or one of another version.
-    #[error("it is no recording of version {VERSION}")]
+    /// It is not a recording, or has another version.
+    #[error(
+        "it is not a recording of format {VERSION}: use a tool and an engine of the same version"
+    )]
     Foreign,
-    /// Another file lies where it was.
-    #[error("somebody has put another file in its place")]
+    /// Another file lies in its place.
+    #[error("another file has been put in its place: start the program again")]
     Replaced,
-    /// The operating system said no.
+    /// The operating system gave an error.
     #[error(transparent)]
     Os(#[from] io::Error),
 }
@@ -41,7 +44,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// That of a recording that was made.
+    /// The identity of a recording that was made.
     ///
     /// # Errors
     /// Those of reading the file.
@@ -81,7 +84,7 @@ impl FromStr for Identity {
     }
 }
 
-/// Opens a recording of this version to write to it; with `expected`, that one and no other.
+/// Opens a recording of this version to write into it. If one is expected, opens no other.
 ///
 /// # Errors
 /// See [`ClaimError`].
@@ -96,7 +99,8 @@ pub(super) fn open(path: &Path, expected: Option<&Identity>) -> Result<File, Cla
     }
 }
 
-/// The same for a recording of any version, which is told too; of `expected`, only which file it is.
+/// The same for a recording of any version, which it returns too. Of `expected` it compares only
+/// the file.
 ///
 /// # Errors
 /// See [`ClaimError`].
@@ -104,7 +108,7 @@ pub(super) fn open_any(
     path: &Path,
     expected: Option<&Identity>,
 ) -> Result<(File, u32), ClaimError> {
-    // To open what is no file may wait, or do things.
+    // Opening anything but a file may wait, or have effects.
     let mut flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     if !is_descriptor(path) {
         flags |= libc::O_NOFOLLOW;

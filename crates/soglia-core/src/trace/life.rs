@@ -1,8 +1,10 @@
-//! Signs of life: what a recording tells of a process whose end nobody sees, because whoever would see it is killed together with it.
+//! Signs of life: the latest time at which a process certainly lived, for an end that no process
+//! sees because its starter is killed together with it.
 //!
-//! The starter of a process waits for its end anyway. It wakes up every [`SIGN_EVERY`] and stores the time into the header; that costs the
-//! program nothing, neither a thread nor a system call of its own. A process without a starter that signs, such as one that another
-//! recorded program has started, has a thread of the engine sign.
+//! The starter of a process waits for its end anyway. Every [`SIGN_EVERY`] it wakes up and stores
+//! the time into the header. That costs the program neither a thread nor a system call. A process
+//! without such a starter, for instance one that another recorded program has started, has a thread
+//! of the engine do it.
 
 use std::{
     fs::File,
@@ -19,10 +21,11 @@ use super::{
 };
 use crate::{process, time::Anchor};
 
-/// How often life is signed.
+/// How often the time is stored.
 pub const SIGN_EVERY: Duration = Duration::from_millis(100);
 
-/// Signs that the process lives which `file` is a recording of. For its starter, who knows that its own `child` lives.
+/// Stores a sign that the process lives whose recording `file` is. For its starter, which knows
+/// that its own `child` lives.
 ///
 /// # Errors
 /// Those of reading and writing the file.
@@ -39,7 +42,8 @@ pub fn sign(file: &File, child: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Says that whoever keeps `file` will [`sign`], before there is a process to sign for.
+/// Says that the process which has `file` open will [`sign`], before there is a process to sign
+/// for.
 ///
 /// # Errors
 /// Those of writing the file.
@@ -55,20 +59,21 @@ fn sign_at(file: &File, anchor: Anchor) -> io::Result<()> {
 }
 
 impl Recording {
-    /// Whether nobody but this process can sign that it lives. Asked when it begins to record.
+    /// Whether this process has to sign that it lives, because no starter does. Asked when it
+    /// begins to record.
     pub fn signs_itself(&self) -> bool {
         self.header().alive[0].load(Relaxed) == 0
     }
 
-    /// Signs that this process lives.
+    /// Stores a sign that this process lives.
     pub fn sign(&self) {
         store_anchor(&self.header().alive, Anchor::take());
     }
 
-    /// Writes down with which code this process exits: for its last moments. Only stores.
+    /// Records the code with which this process exits: for its last moments. It only stores.
     pub fn exits(&self, code: i32) {
         let header = self.header();
-        // A child that was forked, and is no program of its own, exits too.
+        // A forked child that does not run a program of its own exits too.
         if header.pid.load(Relaxed) == std::process::id() {
             header.exit_code.store(code, Release);
             store_anchor(&header.exited, Anchor::take());

@@ -1,8 +1,10 @@
-//! The log: names, addresses, stacks and slow calls, written seldom and never changed.
+//! The log: names, addresses, stacks and slow calls. The engine appends records and never changes
+//! them.
 //!
-//! A log chunk is a run of records: a word (kind in the low 8 bits, bytes of the payload above), then the payload, padded
-//! to 4 bytes. The word is stored last; a zero word ends the run. In payloads, a string is its length in a word (all
-//! ones: none) and its UTF-8 bytes padded to 4; numbers of 64 bits are two words, low first.
+//! A log chunk is a run of records: a word (the kind in the low 8 bits, the bytes of the payload
+//! above), then the payload, padded to 4 bytes. The word is stored last. A zero word ends the run.
+//! In payloads, a string is its length in a word (all ones: none) and its UTF-8 bytes padded to 4.
+//! Numbers of 64 bits are two words, the lower one first.
 
 mod code;
 
@@ -12,26 +14,27 @@ use crate::{
     crossing::Side,
 };
 
-/// A target, told when it is first called.
+/// The names of a target, recorded at its first call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TargetNames {
     /// Its number, from 1.
     pub target: u32,
     /// 0 for forward, 1 for reverse.
     pub side: u32,
-    /// One of the runtime's own.
+    /// Whether it is one of the runtime's own functions.
     pub runtime_internal: bool,
-    /// Called without a GC transition: while such a call lasts, the runtime cannot be suspended.
+    /// Whether it is called without a GC transition. During such a call the runtime cannot be
+    /// suspended.
     pub suppressed: bool,
     /// `Namespace.Type.Method`.
     pub method: Option<String>,
     /// Simple name of the assembly.
     pub assembly: Option<String>,
-    /// The library as written in `DllImport`.
+    /// The library as the `DllImport` has it.
     pub library: Option<String>,
     /// The entry point.
     pub entry: Option<String>,
-    /// `LIBRARY!ENTRY` or `LIBRARY` of what is called instead, by a policy.
+    /// `LIBRARY!ENTRY` or `LIBRARY` of the function that a policy calls instead.
     pub redirected_to: Option<String>,
 }
 
@@ -42,12 +45,12 @@ impl TargetNames {
     }
 }
 
-/// Where crossings come from.
+/// Where the engine learns of crossings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The CLR's transition callbacks.
     Transitions = 1,
-    /// Wrappers, woven in at module load.
+    /// Wrappers, which the engine weaves into modules when they are loaded.
     Woven = 2,
 }
 
@@ -61,7 +64,7 @@ impl Source {
     }
 }
 
-/// Whose calls are watched.
+/// Whose calls the source watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Those of the program and its libraries.
@@ -70,7 +73,7 @@ pub enum Scope {
     Framework = 2,
     /// Also those of the core library.
     CoreLib = 3,
-    /// All that the runtime tells, which is the only choice of [`Source::Transitions`].
+    /// All that the runtime reports, which is the only choice of [`Source::Transitions`].
     All = 4,
 }
 
@@ -86,27 +89,27 @@ impl Scope {
     }
 }
 
-/// Something that crosses and that the source does not see.
+/// Calls that the source does not see.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unwatched {
-    /// The side of the targets that are not seen, if they are all on one.
+    /// The side of these targets, if all are on one.
     pub side: Option<Side>,
-    /// The assembly that declares the targets that are not seen, if they are all of one.
+    /// The assembly that declares these targets, if one declares all.
     pub assembly: Option<String>,
-    /// The target's method, if it is one, or `[function pointer]`.
+    /// The target's method, if there is only one, or `[function pointer]`.
     pub method: Option<String>,
-    /// For people: what is not seen, and why.
+    /// For people: what the source does not see, and why.
     pub text: String,
 }
 
-/// A policy that the process is under.
+/// The policy of the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyInForce {
-    /// Nothing is refused or redirected; refused calls are those that would have been.
+    /// The engine denies and redirects nothing. Denied calls are those that it would have denied.
     pub audit: bool,
-    /// A refused call ends the process.
+    /// A denied call ends the process.
     pub fatal: bool,
-    /// As people write them, in the order in which they are looked at.
+    /// As people write them, in the order in which they apply.
     pub rules: Vec<String>,
 }
 
@@ -115,17 +118,18 @@ pub struct PolicyInForce {
 pub enum Record {
     /// A target's names.
     Target(TargetNames),
-    /// Where a forward target lies, where that was found: at its first call, or after its first return.
+    /// Where a forward target lies: found at its first call, or after its first return.
     Address {
         /// The target.
         target: u32,
-        /// Of its first instruction.
+        /// The address of its first instruction.
         address: u64,
-        /// The loaded object that it lies in.
+        /// The loaded object in which it lies.
         file: Option<String>,
         /// The symbol there.
         symbol: Option<String>,
-        /// The address as the object's file has it: from where that is loaded.
+        /// The address as the object's file has it: the distance from the base at which the object
+        /// is loaded.
         offset: Option<u64>,
         /// The object's build id, in hexadecimal.
         build: Option<String>,
@@ -151,7 +155,7 @@ pub enum Record {
         /// The stack.
         stack: u32,
     },
-    /// A call that took at least as long as asked for.
+    /// A call that took at least as long as slow calls do.
     Slow {
         /// The target.
         target: u32,
@@ -161,14 +165,15 @@ pub enum Record {
         at: u64,
         /// Ticks that it took.
         took: u64,
-        /// The stack; 0: there was none to be had.
+        /// The stack; 0: none is known.
         stack: u32,
     },
-    /// The first return of a forward target on any task, ended calls only.
+    /// The first return of a forward target on any task, of calls that ended by a return.
     FirstReturn {
         /// The target.
         target: u32,
-        /// Ticks from call to return: where wrappers tell the call, loading, binding and making of stubs are in them.
+        /// Ticks from call to return. Where wrappers record the call, they include loading, binding
+        /// and the making of stubs.
         took: u64,
     },
     /// The runtime.
@@ -183,25 +188,25 @@ pub enum Record {
         /// Its command line, the program first.
         args: Vec<String>,
     },
-    /// Something a reader of the report should know.
+    /// A remark for readers of the report.
     Remark {
         /// The text.
         text: String,
     },
-    /// Where the crossings of this recording come from.
+    /// Where the engine learns of the crossings of this recording.
     Source {
         /// The source.
         source: Source,
         /// Whose calls it watches.
         scope: Scope,
-        /// Why it is not the source that soglia would have chosen.
+        /// Why the engine did not choose the other source.
         because: Option<String>,
     },
     /// What is not watched.
     Unwatched(Unwatched),
-    /// Which calls shall not be made as they are.
+    /// The policy of the process.
     Policy(PolicyInForce),
-    /// A function that a rule is about was found in a module.
+    /// A module was loaded that has a function which a rule is about.
     RuleApplies {
         /// The rule's index in the policy.
         rule: u32,
@@ -210,11 +215,12 @@ pub enum Record {
     Deadlines(Vec<String>),
     /// A call has missed its deadline.
     Overdue(Overdue),
-    /// Such a call is over.
+    /// A call that missed its deadline is over.
     OverdueEnd(OverdueEnd),
-    /// Something was done about such a call.
+    /// The engine did something about such a call.
     OverdueAction(OverdueAction),
-    /// A bound on the tasks in managed code, and what came of it so far: the last record of the kind counts.
+    /// The limit on tasks in managed code, and the figures so far. The last record of this kind
+    /// counts.
     Slots(Bound, Figures),
 }
 

@@ -1,4 +1,4 @@
-//! The account of a live task, where it lies in the recording.
+//! The account of a live task, in the recording.
 #![allow(unsafe_code, reason = "slots lie in the mapped file")]
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -18,10 +18,10 @@ use crate::{
     layer::{End, Layer},
 };
 
-/// A return that somebody should look into.
+/// A return that should be looked into.
 #[derive(Clone, Copy, Debug)]
 pub struct Noted {
-    /// Where the call is accounted.
+    /// The slot in which the call is counted.
     pub slot: u32,
     /// Ticks when it returned.
     pub at: u64,
@@ -29,28 +29,29 @@ pub struct Noted {
     pub took: u64,
 }
 
-/// When a counter of calls comes here, its target gets a new slot.
+/// When a counter of calls comes to this value, its target gets a new slot.
 const FULL: u32 = u32::MAX / 2;
 
 /// Slots and events in the mapping.
 #[derive(Debug)]
 pub(super) struct MappedAccount {
     base: *mut u8,
-    /// The highest slot of this task. What a layer in the file says is not believed: no slot above this one is its own.
+    /// The highest slot of this task. The process believes no layer in the file: a slot above this
+    /// one is not the task's.
     highest: u32,
     wants_events: bool,
     events: MappedEvents,
     record: &'static TaskRecord,
-    /// Returns are usual that come from [`SHORT`] ticks on, for this many ticks: nobody wants to know of such a call.
+    /// Returns are usual from [`SHORT`] ticks on, for this many ticks: they need no look.
     usual: u64,
-    /// A return that somebody should look into.
+    /// A return that should be looked into.
     noted: Option<Noted>,
     /// A slot whose counter is about to overflow.
     full: Option<u32>,
     recording: &'static Recording,
 }
 
-/// Adds to a field that this thread alone writes: cheaper than an atomic addition.
+/// Adds to a field that only this thread writes. It is cheaper than an atomic addition.
 macro_rules! add {
     ($field:expr, $amount:expr) => {
         $field.store($field.load(Relaxed).wrapping_add($amount), Relaxed)
@@ -58,7 +59,7 @@ macro_rules! add {
 }
 
 impl MappedAccount {
-    /// Nothing accounted yet. If events are wanted, there is room for them.
+    /// A new account. If events are wanted, it has no room for them yet.
     pub(super) fn new(
         recording: &'static Recording,
         record: &'static TaskRecord,
@@ -77,18 +78,19 @@ impl MappedAccount {
         }
     }
 
-    /// The task has this slot now.
+    /// Notes that the task has this slot.
     pub(super) fn has_slot(&mut self, slot: u32) {
         self.highest = self.highest.max(slot);
     }
 
-    /// A slot of this task, or the highest if it has no such.
+    /// A slot of this task, or the highest if it has none with this name.
     pub(super) fn slot(&self, number: u32) -> &Slot {
-        // SAFETY: not above a slot of this recording, which is never unmapped.
+        // SAFETY: the name is not above the highest slot of this task, which is in this recording,
+        // and recordings of live tasks are never unmapped.
         unsafe { slot_at(self.base, number.min(self.highest)) }
     }
 
-    /// Whether there are to be events.
+    /// Whether events are wanted, and there is no room for them any more.
     #[inline(always)]
     pub(super) fn wants_events(&self) -> bool {
         self.wants_events
@@ -100,23 +102,23 @@ impl MappedAccount {
         self.record
     }
 
-    /// Where it all goes.
+    /// The recording into which it writes.
     pub(super) fn recording(&self) -> &'static Recording {
         self.recording
     }
 
-    /// A slot whose counter is about to overflow, once.
+    /// Takes the slot whose counter is about to overflow.
     pub(super) fn take_full(&mut self) -> Option<u32> {
         self.full.take()
     }
 
-    /// The return that was noted last, once.
+    /// Takes the return that was noted last.
     pub(super) fn take_noted(&mut self) -> Option<Noted> {
         self.noted.take()
     }
 
-    /// Whether there is something to do that takes more than a few stores: a return to look into, a counter or a chunk of events that
-    /// is nearly full.
+    /// Whether something is left to do that takes more than a few stores: a return to look into, or
+    /// a counter or a chunk of events that is nearly full.
     pub(super) fn has_more_to_do(&self) -> bool {
         self.noted.is_some() || self.full.is_some() || (self.wants_events && self.events.is_short())
     }
@@ -129,12 +131,12 @@ impl MappedAccount {
         }
     }
 
-    /// Gives the memory of the events back to the operating system; their bytes are in the file.
+    /// Gives the memory of the events back to the operating system. Their bytes are in the file.
     pub(super) fn let_go(&self) {
         self.events.let_go(self.recording);
     }
 
-    /// Whether events are wanted and there is no room for them any more.
+    /// Whether events are wanted, and there is no room for them any more.
     pub(super) fn is_over(&self) -> bool {
         self.events.is_over()
     }
@@ -145,10 +147,12 @@ impl MappedAccount {
         add!(self.record.dropped, 1);
     }
 
-    /// Counts a call that is not timed. `false`: its slot is full, and the call was not counted.
+    /// Counts a call that is not timed. Returns `false` if its slot is full, and then has not
+    /// counted it.
     #[inline(always)]
     pub(super) fn count(&mut self, number: u32) -> bool {
-        // SAFETY: the caller has the slot from this task's, not from the file.
+        // SAFETY: the caller has the slot's name from this task's table, not from the file, and
+        // recordings of live tasks are never unmapped.
         let slot = unsafe { slot_at(self.base, number) };
         let untimed = slot.untimed.load(Relaxed);
         if untimed >= FULL {
@@ -158,7 +162,7 @@ impl MappedAccount {
         true
     }
 
-    /// Counts such a call in any case. A full slot is to be replaced then.
+    /// Counts such a call in any case, and notes a full slot to be replaced.
     #[cold]
     pub(super) fn count_anyway(&mut self, number: u32) {
         let slot = self.slot(number);
@@ -169,8 +173,8 @@ impl MappedAccount {
     }
 }
 
-/// The same, told of crossings. Without `EVENTS` they are not among the events. With `GROWS` the operating system may be asked for
-/// room; that is for who is called in preemptive mode.
+/// The same as an [`Account`]. Without `EVENTS`, it writes no events. With `GROWS`, it may ask the
+/// operating system for room: for callers in preemptive mode.
 #[derive(Debug)]
 #[repr(transparent)]
 pub(super) struct Told<const EVENTS: bool, const GROWS: bool>(MappedAccount);
@@ -180,7 +184,8 @@ impl<const EVENTS: bool, const GROWS: bool> Told<EVENTS, GROWS> {
     #[inline(always)]
     pub(super) fn of(account: &mut MappedAccount) -> &mut Self {
         debug_assert!(EVENTS || !account.wants_events || account.is_over());
-        // SAFETY: transparent, so one is laid out as the other.
+        // SAFETY: the type is a transparent wrapper, so both have one layout, and the borrow passes
+        // on.
         unsafe { &mut *std::ptr::from_mut(account).cast::<Self>() }
     }
 
@@ -194,7 +199,7 @@ impl<const EVENTS: bool, const GROWS: bool> Told<EVENTS, GROWS> {
         }
     }
 
-    /// An event that is none of the usual crossings; `false`: it is not among the events.
+    /// Writes an event that is not a usual crossing. Returns `false` if it is not among the events.
     fn rare(&mut self, tell: impl FnOnce(&mut MappedEvents) -> bool) -> bool {
         self.make_room();
         self.wants_events() && tell(&mut self.0.events)
@@ -213,7 +218,8 @@ impl<const EVENTS: bool, const GROWS: bool> Told<EVENTS, GROWS> {
         if !crossing.opens() {
             return 0;
         }
-        // SAFETY: an opening crossing carries a slot that the caller has from this task's, not from the file.
+        // SAFETY: the caller of an opening crossing has the slot's name from this task's table, not
+        // from the file, and recordings of live tasks are never unmapped.
         unsafe { slot_at(self.0.base, slot) }.target.load(Relaxed)
     }
 }
@@ -248,7 +254,8 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         }
     }
 
-    /// Not for a layer that somebody else has written to, nor for the first return of a slot, nor for one that is full, nor where the duration is unusual.
+    /// Not for a layer that another process has written to, nor for the first return of a slot, nor
+    /// for a full slot, nor for an unusual duration.
     #[inline(always)]
     fn closes_plainly(
         &mut self,
@@ -260,7 +267,8 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         if layer.slot > self.0.highest {
             return false;
         }
-        // SAFETY: not above a slot of this task.
+        // SAFETY: the check says that the name is not above the highest slot of this task, and
+        // recordings of live tasks are never unmapped.
         let slot = unsafe { slot_at(self.0.base, layer.slot) };
         let ended = slot.ended.load(Relaxed);
         if ended.cast_signed() <= 0 || took.wrapping_sub(SHORT) >= self.0.usual {
@@ -269,7 +277,8 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         if self.wants_events() {
             self.0.events.crossing_with_room(crossing, 0, at);
         }
-        // SAFETY: from [`SHORT`] to [`LONG`], which is the most that `usual` reaches to.
+        // SAFETY: the check says that `took` is from [`SHORT`] up to [`LONG`], the most to which
+        // `usual` reaches. For these, `bucket_of_usual` is the bucket.
         unsafe {
             returned(
                 slot,
@@ -303,7 +312,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
     fn closed(&mut self, layer: &mut Layer, total: u64, _own: u64) {
         let slot = self.0.slot(layer.slot);
         let ended = slot.ended.load(Relaxed);
-        // SAFETY: the bucket of any duration.
+        // SAFETY: `bucket` returns the bucket of any duration.
         unsafe { returned(slot, layer, layer.side(), ended, total, bucket(total)) };
     }
 
@@ -365,12 +374,12 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
     }
 }
 
-/// Says that the branch it stands in is seldom taken.
+/// Says that the branch in which it stands is rarely taken.
 #[cold]
 #[inline(always)]
-const fn seldom() {}
+const fn rarely() {}
 
-/// Counts a return, the `ended` of its slot last.
+/// Counts a return, `ended` of its slot last.
 ///
 /// # Safety
 /// `bucket` is that of the ticks that the call took.
@@ -388,21 +397,22 @@ unsafe fn returned(
     layer.mark_counted(side, End::Ended, ended);
     add!(slot.total, took);
     if inner != 0 {
-        seldom();
+        rarely();
         add!(slot.nested, inner.min(took));
     }
-    // SAFETY: only this thread stores to them. The compiler makes a single instruction of a comparison that is not atomic.
+    // SAFETY: only this thread stores to these fields, so a plain read cannot race. The compiler
+    // makes one instruction of a comparison that is not atomic.
     let (min, max) = unsafe { (slot.min.as_ptr().read(), slot.max.as_ptr().read()) };
     if took < min {
-        seldom();
+        rarely();
         slot.min.store(took, Relaxed);
     }
     if took > max {
-        seldom();
+        rarely();
         slot.max.store(took, Relaxed);
     }
     debug_assert!(bucket < BUCKETS);
-    // SAFETY: by the contract.
+    // SAFETY: the caller says that `bucket` is a bucket, and the histogram has all of them.
     let counter = unsafe { slot.histogram.get_unchecked(bucket) };
     add!(counter, 1);
     slot.ended.store(ended, Release);

@@ -1,4 +1,4 @@
-//! The layers of a live task, where they lie in the recording.
+//! The layers of a live task, in the recording.
 #![allow(unsafe_code, reason = "layers lie in the mapped file")]
 
 use std::{
@@ -19,17 +19,21 @@ use super::{
 };
 use crate::layer::{Close, Layer, Layers, MAX_DEPTH};
 
-/// Layers in the mapping: the first few in the task's chunk, more in chunks of their own.
+/// Layers in the mapping. The first few are in the task's chunk, others in chunks of their own. The
+/// layers of one chunk are a *segment*.
 #[derive(Debug)]
 pub(super) struct MappedLayers {
-    /// Where the next layer goes, and where the segment begins that it is in.
+    /// The place of the next layer, and the begin of its segment.
     next: *mut Layer,
     begin: *mut Layer,
-    /// No layer that lies here or below is closed without more ado: it is the first of a segment that is not the first one.
+    /// A layer that lies here or below closes by the slow path: it is the first of a segment that
+    /// is not the first one.
     floor: *mut Layer,
-    /// No layer goes here without more ado: it is the end of the segment, or deeper than the task ever was.
+    /// A layer that would lie here opens by the slow path: it is the end of the segment, or deeper
+    /// than the task ever was.
     limit: *mut Layer,
-    /// The record's are for readers: what lies in the file is not believed.
+    /// The record's own numbers are for readers: the process believes nothing that lies in the
+    /// file.
     depth: u32,
     max_depth: u32,
     record: &'static TaskRecord,
@@ -39,13 +43,13 @@ pub(super) struct MappedLayers {
 }
 
 impl MappedLayers {
-    /// None open, in the chunk of a new task.
+    /// No layers yet, in the chunk of a new task.
     pub(super) fn new(
         recording: &'static Recording,
         chunk: NonNull<ChunkHeader>,
         record: &'static TaskRecord,
     ) -> Self {
-        // SAFETY: a task chunk has its first layers at this offset.
+        // SAFETY: a task chunk is longer than this offset, at which its first layers lie.
         let first = unsafe { chunk.byte_add(LAYERS_OFFSET) }
             .cast::<Layer>()
             .as_ptr();
@@ -83,13 +87,14 @@ impl MappedLayers {
         true
     }
 
-    /// Where a segment begins, and how many layers it has.
+    /// The begin of a segment, and how many layers it has.
     fn of_segment(&self, segment: usize) -> (*mut Layer, usize) {
-        // SAFETY: `self.segment` and those before it were made. Without a panic, for hooks of quick crossings come here.
+        // SAFETY: callers pass `self.segment` or a segment before it, and all these were made. The
+        // access cannot panic, because hooks of quick crossings come here.
         unsafe { *self.segments.get_unchecked(segment) }
     }
 
-    /// One past the last layer of the segment.
+    /// The end of the segment.
     fn end(&self) -> *mut Layer {
         let (begin, capacity) = self.of_segment(self.segment);
         begin.wrapping_add(capacity)
@@ -106,18 +111,18 @@ impl MappedLayers {
         self.segment = segment;
         self.begin = begin;
         self.set_sealed(false);
-        // Within, or one past, the layers of the segment.
+        // Within the layers of the segment, or at its end.
         self.next = begin.wrapping_add(used.min(capacity));
         self.set_limit();
     }
 
-    /// The innermost layer is no more: that which lies here.
+    /// Removes the innermost layer, which lies here.
     #[inline(always)]
     fn set_next(&mut self, next: *mut Layer) {
         self.next = next;
         self.depth = self.depth.wrapping_sub(1);
         self.record.depth.store(self.depth, Release);
-        // The next layer is written over this one by plain stores: not before it is out of sight.
+        // Plain stores write the next layer over this one: not before readers no longer see it.
         compiler_fence(SeqCst);
     }
 
@@ -126,7 +131,8 @@ impl MappedLayers {
         let mut index = self.depth().checked_sub(below + 1)? as usize;
         for &(begin, capacity) in &self.segments {
             if index < capacity {
-                // SAFETY: below the depth, so it was written, in this segment.
+                // SAFETY: the index is below the depth, so a layer was written there, in this
+                // segment. Only this thread writes it.
                 return Some(unsafe { &*begin.add(index) });
             }
             index -= capacity;
@@ -146,10 +152,10 @@ impl Layers for MappedLayers {
         if below >= self.depth() {
             return None;
         }
-        // SAFETY: both are pointers into the same segment.
+        // SAFETY: both pointers lead into the current segment, or to its end.
         let here = unsafe { self.next.offset_from(self.begin) } as usize;
         if (below as usize) < here {
-            // SAFETY: in this segment, and below the depth.
+            // SAFETY: so many layers below `next` are in this segment, and were written.
             return Some(unsafe { &*self.next.sub(below as usize + 1) });
         }
         self.far_below_top(below)
@@ -181,11 +187,13 @@ impl Layers for MappedLayers {
             last.to_le(),
         ];
         for (n, word) in words.into_iter().enumerate() {
-            // SAFETY: not at the end of the segment, which is never before the limit; a layer is five of these. Atomic stores stay as they
-            // are: of others, the compiler would make one of a vector register (see `bucket_of_usual`).
+            // SAFETY: `next` is not the limit, which is never behind the end of the segment, so a
+            // layer has room. A layer is five of these words. Atomic stores stay as they are: of
+            // others, the compiler would make one store of a vector register (see
+            // `bucket_of_usual`).
             unsafe { AtomicU64::from_ptr(next.cast::<u64>().add(n)) }.store(word, Relaxed);
         }
-        // SAFETY: as above.
+        // SAFETY: one layer had room, so the place behind it is within the segment or its end.
         self.next = unsafe { next.add(1) };
         self.depth = self.depth.wrapping_add(1);
         self.record.depth.store(self.depth, Release);
@@ -208,7 +216,7 @@ impl Layers for MappedLayers {
         }
         if self.depth() == self.max_depth {
             self.max_depth += 1;
-            // Before the depth, so that a reader may find it greater by the crossing in progress.
+            // Before the depth, so a reader may find it greater by the crossing in progress.
             self.record.max_depth.store(self.max_depth, Relaxed);
         }
         self.set_limit();
@@ -221,13 +229,13 @@ impl Layers for MappedLayers {
         if next <= self.floor {
             return false;
         }
-        // SAFETY: above the floor there is an open layer of this task, which only this thread writes.
+        // SAFETY: above the floor lies an open layer of this task, which only this thread writes.
         let Some(took) = close.close(unsafe { &mut *next }) else {
             return false;
         };
         self.set_next(next);
         if next != self.begin {
-            // SAFETY: not the first of its segment, so there is one before.
+            // SAFETY: the layer is not the first of its segment, so there is one before it.
             let outer = unsafe { &mut *next.sub(1) };
             outer.inner = outer.inner.wrapping_add(took);
         }
@@ -249,14 +257,16 @@ impl Layers for MappedLayers {
         if next != self.begin || self.depth() <= 1 {
             return self.close_if(close);
         }
-        // SAFETY: as above; the innermost layer is the first of its segment, and not the outermost.
+        // SAFETY: the depth is above 1, so the innermost layer is there: the first of its segment,
+        // which only this thread writes.
         let Some(took) = close.close(unsafe { &mut *next }) else {
             return false;
         };
         self.set_next(next);
-        // All but the last segment are full.
+        // All segments before this one are full.
         self.enter(self.segment.saturating_sub(1), usize::MAX);
-        // SAFETY: not the outermost layer, so there was a segment before, and it is full.
+        // SAFETY: the closed layer was not the outermost, so there is a segment before its own, and
+        // that is full.
         let outer = unsafe { &mut *self.next.sub(1) };
         outer.inner = outer.inner.wrapping_add(took);
         true

@@ -1,8 +1,10 @@
-//! The recording: a file that the recorded process maps and writes in place, and that anybody may read meanwhile.
+//! The recording: a file that the recorded process maps and writes in place, and that other
+//! processes may read meanwhile.
 //!
-//! Nothing is ever "flushed". What a thread has stored is in the page cache, and stays there when the process is killed
-//! between two instructions. So every piece of it is made readable by one last store: a record by its first word, a chunk
-//! by its magic, a layer by the depth. `docs/format.md` has the bytes.
+//! The engine never flushes anything. What a thread has stored is in the page cache, and stays
+//! there when the process is killed between two instructions. So one last store makes each piece
+//! readable: the first word of a record, the magic of a chunk, the depth above a layer.
+//! `docs/format.md` has the bytes.
 //!
 //! ```text
 //!  block 0      block 1 ..
@@ -12,6 +14,18 @@
 //! |        | calls               | slots     |                        |
 //! +--------+---------------------+-----------+------------------------+----
 //! ```
+//!
+//! The files, from the bottom to the top:
+//!
+//! | files | purpose |
+//! | --- | --- |
+//! | `format`, `events`, `payload`, `log`, `overdue` | the bytes |
+//! | `identity`, `room`, `starter` | making and claiming the file |
+//! | `writer` | the recording in the recorded process: claims it, and hands out its blocks |
+//! | `mapped_*`, `by_id`, `slot_table`, `task_writer` | one live task |
+//! | `more_layers`, `open_layers`, `life` | what other threads of that process do |
+//! | `guard`, `bytes`, `clocks`, `reader` | the file in the process that reads it |
+//! | `snapshot`, `names`, `ending`, `replay` | what the reader makes of it |
 
 mod by_id;
 mod bytes;

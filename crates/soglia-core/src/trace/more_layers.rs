@@ -1,4 +1,4 @@
-//! Where the layers lie that have no room in the chunk of their task.
+//! The places of layers that lie outside the chunk of their task.
 #![allow(unsafe_code, reason = "places in the mapping go from thread to thread")]
 
 use std::{
@@ -8,24 +8,25 @@ use std::{
 
 use crate::layer::Layer;
 
-/// Chunks of layers, each with its task's number, in the order in which they were made.
+/// Chunks of layers, by the number of their task, in the order in which they were made.
 #[derive(Debug, Default)]
 pub(super) struct MoreLayers(Mutex<Vec<(u32, First)>>);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct First(pub(super) NonNull<Layer>);
 
-// SAFETY: a place in the mapping, which any thread may read with care.
+// SAFETY: the pointer is only a place in the mapping, which lives as long as the recording that
+// owns this list. Threads that use it read by volatile loads.
 unsafe impl Send for First {}
 
 impl MoreLayers {
-    /// A task has got a chunk of layers, which begin here.
+    /// Adds a chunk of a task, whose layers begin here.
     pub(super) fn add(&self, task: u32, first: NonNull<Layer>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push((task, First(first)));
     }
 
-    /// Where the layers of a task begin that are in chunks of their own.
+    /// The places of all chunks of layers of a task.
     pub(super) fn of(&self, task: u32) -> Vec<First> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_task = all.iter().filter(|(number, _)| *number == task);

@@ -1,4 +1,4 @@
-//! What the log tells, gathered: names, places, stacks, slow calls.
+//! The contents of the log, gathered: names, places, stacks and slow calls.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -15,9 +15,9 @@ use crate::admission::{Bound, Figures};
 /// Where a target lies: [`Record::Address`].
 #[derive(Clone, Debug, Default)]
 pub struct Place {
-    /// Of its first instruction.
+    /// The address of its first instruction.
     pub address: u64,
-    /// The loaded object that it lies in.
+    /// The loaded object in which it lies.
     pub file: Option<String>,
     /// The symbol there.
     pub symbol: Option<String>,
@@ -38,11 +38,11 @@ pub struct SlowCall {
     pub at: u64,
     /// Ticks that it took.
     pub took: u64,
-    /// A stack's number, or 0.
+    /// The stack's number; 0: none is known.
     pub stack: u32,
 }
 
-/// What the log tells.
+/// The contents of the log.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// By number.
@@ -51,7 +51,8 @@ pub struct Names {
     pub places: HashMap<u32, Place>,
     /// Stack of the first call by target.
     pub first_calls: HashMap<u32, u32>,
-    /// Ticks that a forward target's first call took, by target; where wrappers tell the call, loading and binding are in them.
+    /// Ticks of a forward target's first call, by target. Where wrappers record the call, they
+    /// include loading and binding.
     pub first_returns: HashMap<u32, u64>,
     /// Slow calls, in the order of their ends.
     pub slow: Vec<SlowCall>,
@@ -59,24 +60,25 @@ pub struct Names {
     pub runtime: Option<(String, String)>,
     /// The program and its arguments.
     pub program: Vec<String>,
-    /// Where the crossings come from, whose are watched, and why not another source was chosen.
+    /// Where the engine learns of crossings, whose calls it watches, and why not from the other
+    /// source.
     pub source: Option<(Source, Scope, Option<String>)>,
     /// What the source does not see, each once.
     pub unwatched: Vec<Unwatched>,
     /// The policy, if there was one.
     pub policy: Option<PolicyInForce>,
-    /// Its rules, by index, that are about a function of some module that was loaded.
+    /// The indices of its rules that are about a function of some loaded module.
     pub rules_that_apply: BTreeSet<u32>,
     /// The deadlines of native calls, as people write them.
     pub deadlines: Vec<String>,
-    /// What became of calls that missed one: [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`], in the order in
-    /// which they were written.
+    /// What became of calls that missed a deadline: [`Record::Overdue`], [`Record::OverdueEnd`] and
+    /// [`Record::OverdueAction`], in the order in which they were written.
     pub overdue: Vec<Record>,
-    /// The bound on tasks in managed code, and what came of it, if there was one.
+    /// The limit on tasks in managed code and its figures, if there was one.
     pub slots: Option<(Bound, Figures)>,
-    /// What a reader of a report should know.
+    /// Remarks for readers of a report.
     pub remarks: Vec<String>,
-    /// Records that were left out, because there are more than can be kept.
+    /// Records that were left out because there are more than can be kept.
     pub left_out: u64,
     texts: HashMap<u32, String>,
     stacks: HashMap<u32, Vec<u32>>,
@@ -84,13 +86,14 @@ pub struct Names {
     bytes: usize,
 }
 
-/// What is kept of the log takes about so many bytes at most. No program has such a log, but a recording may be anything.
+/// What is kept of the log takes about so many bytes at most. No program has such a log, but a
+/// recording may hold anything.
 const MOST_BYTES: usize = 64 << 20;
-/// Frames of a stack that are told; no more are ever recorded.
+/// Frames of a stack that are shown. The engine records no more.
 const MOST_FRAMES: usize = 1 << 10;
-/// What a record takes beside its texts.
+/// Bytes that a record takes in addition to its texts.
 const RECORD: usize = 160;
-/// What a slow call takes, of which there may be very many.
+/// Bytes of a slow call, of which there may be very many.
 const SLOW: usize = size_of::<SlowCall>();
 
 /// What stands for a run of native frames in a stack.
@@ -110,7 +113,7 @@ impl Names {
 
 impl Names {
     fn take(&mut self, record: Record, payload: usize) {
-        // Text that is no UTF-8 becomes up to three times as long.
+        // Text that is not UTF-8 becomes up to three times as long.
         self.bytes += match record {
             Record::Slow { .. } => SLOW,
             _ => RECORD + payload * 2,
@@ -194,23 +197,23 @@ impl Names {
 }
 
 impl Reader {
-    /// All that the log tells now.
+    /// The contents of the log now.
     pub fn names(&self) -> Names {
         let mut names = Names::default();
         self.each_record_sized(|record, payload| names.take(record, payload));
         names
     }
 
-    /// Each record of the log.
+    /// Calls `take` with each record of the log.
     pub(super) fn each_record(&self, mut take: impl FnMut(Record)) {
         self.each_record_sized(|record, _| take(record));
     }
 
     fn each_record_sized(&self, mut take: impl FnMut(Record, usize)) {
-        /// Bytes of which the memory is not given back before.
+        /// After so many bytes the reader gives memory back.
         const IN_A_ROW: usize = 64 << 10;
         let mut in_a_row = 0;
-        // Scanned anew: a process that still runs may have told more since the tasks were read.
+        // Scans the file anew: a process that runs may have written more since the tasks were read.
         for chunk in self.scan().iter().filter(|c| c.kind == ChunkKind::Log) {
             let mut at = chunk.at + size_of::<ChunkHeader>();
             let end = chunk.at + chunk.bytes;

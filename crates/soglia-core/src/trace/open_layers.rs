@@ -1,7 +1,8 @@
 //! The open layers of live tasks, as another thread of the same process sees them.
 //!
-//! It reads what lies in the mapping, as readers of the file do, and its tasks do not know. So a layer may be gone, or be another one,
-//! by the time it is looked at: what is told here was open at some moment between the call and its answer.
+//! It reads the layers in the mapping, as readers of the file do, without help from their tasks. So
+//! a layer may be gone, or be another one, when it is looked at. What a function returns here was
+//! open at some moment between its call and its return.
 #![allow(
     unsafe_code,
     reason = "layers lie in the mapped file, and their tasks write them meanwhile"
@@ -23,7 +24,7 @@ use crate::{
     layer::{Layer, MAX_DEPTH},
 };
 
-/// A call that is open.
+/// An open call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenCall {
     /// Layers below it.
@@ -32,12 +33,12 @@ pub struct OpenCall {
     pub since: u64,
     /// The target's number.
     pub target: u32,
-    /// On which side it runs.
+    /// The side on which it runs.
     pub side: Side,
 }
 
 impl Recording {
-    /// The open calls of a task of this recording, outermost first. May be asked by any thread.
+    /// The open calls of a task of this recording, outermost first. Any thread may ask.
     pub fn open_calls(&self, task: &'static TaskRecord) -> Vec<OpenCall> {
         let depth = task.depth.load(Acquire).min(MAX_DEPTH) as usize;
         let more = if depth > FIRST_LAYERS {
@@ -48,13 +49,13 @@ impl Recording {
         let at = |index: usize| place(task, &more, index);
         let layers = (0..depth).filter_map(|index| self.open_call(index as u32, at(index)?));
         let mut calls: Vec<OpenCall> = layers.collect();
-        // What was closed while we read may have been read half.
+        // A layer that was closed meanwhile may have been read half.
         let still = task.depth.load(Acquire);
         calls.retain(|call| call.depth < still);
         calls
     }
 
-    /// Whether a call is still open. May be asked by any thread.
+    /// Whether a call is still open. Any thread may ask.
     pub fn is_open(&self, task: &'static TaskRecord, call: &OpenCall) -> bool {
         let more = if call.depth as usize >= FIRST_LAYERS {
             self.more_layers().of(task.number.load(Relaxed))
@@ -70,7 +71,8 @@ impl Recording {
 
     fn open_call(&self, depth: u32, layer: NonNull<Layer>) -> Option<OpenCall> {
         let layer = layer.as_ptr();
-        // SAFETY: a layer lies there, in the mapping and aligned; its task may store to it, hence volatile, and it stores whole words.
+        // SAFETY: the pointer is from `place`, so a layer lies there, in the mapping and aligned.
+        // Its task may store to it, hence volatile, and stores whole words.
         let (since, slot, after) = unsafe {
             let since = (&raw const (*layer).since).read_volatile();
             let slot = (&raw const (*layer).slot).read_volatile();
@@ -85,32 +87,35 @@ impl Recording {
         })
     }
 
-    /// The slot that a layer refers to, if it is one that can be.
+    /// The slot to which a layer refers, if that is possible.
     fn slot(&self, slot: u32) -> Option<&Slot> {
         let at = slot as usize * align_of::<Slot>();
         if slot == 0 || at + size_of::<Slot>() > self.bytes() {
             return None;
         }
-        // SAFETY: within the mapping, and aligned; all fields are atomics, so any bytes make a slot.
+        // SAFETY: the check says that the slot lies within the open part of the mapping, and
+        // multiples of its alignment are aligned. All its fields are atomics, so any bytes make a
+        // slot.
         Some(unsafe { &*self.base().add(at).cast::<Slot>() })
     }
 }
 
-/// Where the layer with so many below it lies.
+/// The place of the layer that has so many below it.
 fn place(task: &'static TaskRecord, more: &[First], index: usize) -> Option<NonNull<Layer>> {
     const _: () = assert!(offset_of!(Layer, since) == 0 && align_of::<Layer>() == 8);
     if let Some(index) = index.checked_sub(FIRST_LAYERS) {
         let First(first) = more.get(index / CHUNK_LAYERS)?;
-        // SAFETY: within the chunk, which holds that many layers.
+        // SAFETY: the remainder is below the number of layers that the chunk holds.
         return Some(unsafe { first.add(index % CHUNK_LAYERS) });
     }
     let record = NonNull::from(task);
-    // SAFETY: a task's record lies behind the header of its chunk, and the layers of that chunk lie at this offset.
+    // SAFETY: a task's record lies behind the header of its chunk, and the layers of that chunk lie
+    // at this offset. All of it is in the mapping, which lives as long as the record.
     let first = unsafe {
         record
             .byte_sub(size_of::<ChunkHeader>())
             .byte_add(LAYERS_OFFSET)
     };
-    // SAFETY: one of the layers that a task's own chunk holds.
+    // SAFETY: `index` is below `FIRST_LAYERS`, the number of layers in a task's own chunk.
     Some(unsafe { first.cast::<Layer>().add(index) })
 }

@@ -1,10 +1,10 @@
-//! What the log tells of calls that miss their deadlines.
+//! Records of the log about calls that miss their deadlines.
 //!
-//! A call is known by its task and the ticks at which it began: no task begins two calls at once.
+//! A call is known by its task and the ticks when it began: no task begins two calls at once.
 
 use super::payload::{Decoder, Encoder};
 
-/// A call was found open for longer than one of its deadlines.
+/// The engine found a call open for longer than one of its deadlines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overdue {
     /// The deadline's index.
@@ -21,13 +21,13 @@ pub struct Overdue {
     pub at: u64,
     /// Layers below it.
     pub depth: u32,
-    /// Layers nested in it: if there are any, the innermost is what the task is at.
+    /// Layers nested in it. If there are any, the task runs the innermost of them.
     pub nested: u32,
-    /// The stack of managed frames, outward from the call or what is nested in it; 0: there is none to be had.
+    /// The managed stack, outward from the call or from what is nested in it; 0: none is known.
     pub stack: u32,
-    /// The stack of native frames, where `0` in it stands for code that is in no file; 0: there is none to be had.
+    /// The native stack; 0: none is known. A 0 in it stands for code that is in no file.
     pub native: u32,
-    /// What the operating system says that the thread is doing.
+    /// What the thread does, as the operating system says.
     pub thread: Option<String>,
     /// Why there is no managed stack.
     pub no_stack: Option<String>,
@@ -71,14 +71,14 @@ impl Overdue {
     }
 }
 
-/// A call that was reported is open no longer.
+/// A call that was reported is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverdueEnd {
     /// The task.
     pub task: u32,
     /// Ticks when the call began.
     pub since: u64,
-    /// Ticks when it ended; if it is not known how, when that was found.
+    /// Ticks when it ended, or when it was found gone.
     pub at: u64,
     /// How.
     pub how: HowEnded,
@@ -92,7 +92,7 @@ pub enum HowEnded {
     Returned = 1,
     /// By an exception.
     Failed = 2,
-    /// It was found to be gone: it was unwound past, or nobody told.
+    /// The engine found it gone: it was unwound past, or its end was not reported.
     Gone = 3,
 }
 
@@ -130,7 +130,7 @@ impl OverdueEnd {
     }
 }
 
-/// More was done about an overdue call than to report it.
+/// What the engine did about an overdue call, apart from reporting it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverdueAction {
     /// The task.
@@ -146,13 +146,13 @@ pub struct OverdueAction {
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// A core dump was written to this file.
+    /// It wrote a core dump to this file.
     Dumped(String),
-    /// None was, for this reason.
+    /// It wrote none, for this reason.
     NotDumped(String),
-    /// The process is about to be ended.
+    /// It is about to end the process.
     Killed,
-    /// The process would be ended now, were it not for this reason.
+    /// It does not end the process, for this reason.
     NotKilled(String),
 }
 

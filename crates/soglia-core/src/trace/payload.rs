@@ -1,6 +1,6 @@
-//! Payloads of the records of the log: words, numbers of two words, strings.
+//! Payloads of records of the log: words, numbers of two words, and strings.
 
-/// Bytes of a text that are kept. Names of generated code can be absurdly long; nobody reads more than this of one.
+/// Bytes of a text that are kept. Names of generated code can be absurdly long.
 const MOST_TEXT: usize = 16 << 10;
 
 #[derive(Default)]
@@ -70,7 +70,7 @@ impl Decoder<'_> {
         self.option()?
     }
 
-    /// All that are left.
+    /// All strings that are left.
     pub(super) fn strings(&mut self) -> Option<Vec<String>> {
         let mut all = Vec::new();
         while !self.0.is_empty() {

@@ -1,7 +1,8 @@
-//! The reading end of a recording: at any time, of any process, alive or dead.
+//! The reader of a recording: at any time, of any process, alive or dead.
 //!
-//! Nothing that a file says is believed: it may be cut, foreign, hostile, or still be written. What makes no sense is left out. No count,
-//! length or place that a file holds decides how much memory or time it takes to read: the size of what is really in the file does.
+//! The reader believes nothing that a file says: the file may be cut, foreign, hostile, or still be
+//! written. What makes no sense is left out. No count, length or place in a file decides how much
+//! memory or time reading takes: only the size of what is really in the file does.
 
 use std::{
     io,
@@ -25,7 +26,7 @@ use crate::{regular, time::Scale};
 /// Why a file could not be read as a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The operating system said no.
+    /// The operating system gave an error.
     #[error("cannot read {}", path.display())]
     Os {
         /// The file.
@@ -33,10 +34,10 @@ pub enum ReadError {
         /// Why.
         source: io::Error,
     },
-    /// It does not begin as recordings do.
+    /// It does not begin like a recording.
     #[error("{} is not a recording of soglia (`soglia run -o FILE` makes one)", .0.display())]
     Foreign(PathBuf),
-    /// A newer or older soglia wrote it.
+    /// An older or newer soglia wrote it.
     #[error("{} is a recording of format {found}, and this soglia reads format {VERSION}: read it with the soglia that wrote it", path.display())]
     Version {
         /// The file.
@@ -44,7 +45,7 @@ pub enum ReadError {
         /// Its version.
         found: u32,
     },
-    /// Not even its header is whole.
+    /// Not even its header is complete.
     #[error("{} is cut short within its header: nothing of it can be read. Copy it again", .0.display())]
     Headless(PathBuf),
     /// Its end is missing.
@@ -54,10 +55,10 @@ pub enum ReadError {
         path: PathBuf,
         /// Bytes there.
         have: u64,
-        /// Bytes that there were.
+        /// Bytes that it should have.
         should: u64,
     },
-    /// It became shorter meanwhile.
+    /// It became shorter while it was read.
     #[error("{} was cut while it was read: copy it again, or read what is left with --partial", .0.display())]
     Cut(PathBuf),
 }
@@ -81,10 +82,10 @@ pub struct Reader {
     path: PathBuf,
 }
 
-/// How often a recording that grows is opened anew.
+/// How often the reader opens a recording again that grows.
 const MOST_TRIES: u32 = 20;
 
-/// Why the engine would not record into this file, if it said so. Reads no more than that.
+/// The note in which the engine says why it did not record into this file. Reads nothing else.
 pub fn note_of(path: &Path) -> Option<String> {
     let mut note = [0; NOTE_BYTES];
     let file = regular::open(path).ok()?;
@@ -109,7 +110,7 @@ impl Reader {
             if have >= should {
                 return Ok(reader);
             }
-            // A recording that is still written may just have grown.
+            // A recording that is being written may just have grown.
             tries += 1;
             let grown = std::fs::metadata(path).is_ok_and(|about| about.len() > have);
             if !grown || tries == MOST_TRIES {
@@ -168,8 +169,8 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Whether the file is still as long as when it was opened: asked when all is read that shall be. What is beyond the end of a file
-    /// that was cut meanwhile reads as zeros.
+    /// Checks whether the file is still as long as when it was opened. To be called when all is
+    /// read: the part of a file that was cut meanwhile reads as zeros.
     ///
     /// # Errors
     /// [`ReadError::Cut`].
@@ -205,7 +206,7 @@ impl Reader {
                 continue;
             }
             let size = field(offset_of!(ChunkHeader, blocks)) as usize;
-            // Chunks of a kind that is not known are skipped whole.
+            // Chunks of an unknown kind are skipped as a whole.
             let after = block + size.saturating_sub(1);
             if let Some(kind) = ChunkKind::from_number(field(offset_of!(ChunkHeader, kind)))
                 && size > 0
@@ -239,17 +240,17 @@ impl Reader {
         self.scale
     }
 
-    /// How much was to be recorded.
+    /// How much the process was to record.
     pub fn level(&self) -> Level {
         Level::from_number(self.bytes.word(offset_of!(Header, level)))
     }
 
-    /// Whether every crossing was to be recorded.
+    /// Whether the process was to record every crossing.
     pub fn has_events(&self) -> bool {
         self.level() == Level::Events
     }
 
-    /// Whether a process ever recorded into it.
+    /// Whether a process has recorded into it.
     pub fn is_claimed(&self) -> bool {
         self.bytes.word(offset_of!(Header, state)) != state::CREATED
     }
@@ -259,7 +260,7 @@ impl Reader {
         self.bytes.word(offset_of!(Header, state)) == state::SHUTDOWN
     }
 
-    /// Bytes of the file and bytes that there were, if something that was recorded is cut off.
+    /// How many bytes the file has and should have, if something that was recorded is cut off.
     pub fn cut_off(&self) -> Option<(u64, u64)> {
         let end = |offset| u64::from(self.bytes.word(offset)) * BLOCK as u64;
         let should = end(offset_of!(Header, reserved_blocks));
@@ -287,7 +288,7 @@ impl Reader {
         self.bytes.long(offset_of!(Header, wall_ns))
     }
 
-    /// Calls of at least this many nanoseconds were to be noted as slow; 0: none.
+    /// Calls of at least this many nanoseconds were to be recorded as slow; 0: none.
     pub fn slow_ns(&self) -> u64 {
         self.bytes.long(offset_of!(Header, slow_ns))
     }
@@ -313,7 +314,8 @@ impl Reader {
             .word(offset_of!(Header, no_room) + 4 * why as usize)
     }
 
-    /// The events of a task, chunk by chunk, in order, each with the number of the thread that wrote it. Ends at the first gap.
+    /// The events of a task, chunk by chunk in order, each with the number of the thread that wrote
+    /// it. Ends at the first gap.
     pub fn events(&self, task: u32) -> impl Iterator<Item = (u32, Words<impl Fn(usize) -> u32>)> {
         let in_order = self.chunks(ChunkKind::Events, task).enumerate();
         in_order

@@ -1,4 +1,4 @@
-//! Events back into crossings, by the same state machine that recorded them.
+//! Turns events back into crossings, by the state machine that recorded them.
 
 use super::{events::Event, reader::Reader};
 use crate::{
@@ -12,22 +12,22 @@ use crate::{
 /// What a replayed event was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// A crossing like any other.
+    /// An ordinary crossing.
     Crossed,
     /// The `EnterRuntime` of a call that ended by an exception.
     Failed,
-    /// A `LeaveRuntime` that a policy did not let happen: no crossing was made.
+    /// A `LeaveRuntime` that a policy denied: no crossing was made.
     Refused,
 }
 
 /// One crossing of a replayed task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replayed {
-    /// Which.
+    /// The crossing.
     pub crossing: Crossing,
     /// What became of it.
     pub how: How,
-    /// Who was called, or returned; `None` for a return without a call.
+    /// The target that was called or that returned; `None` for a return without a call.
     pub target: Option<u32>,
     /// Ticks.
     pub at: u64,
@@ -37,7 +37,8 @@ pub struct Replayed {
     pub os_thread: u32,
 }
 
-/// Takes one recorded event, and tells which crossing that was, if it was one: of which target, at which depth.
+/// Applies one recorded event to a task. If it was a crossing, returns that crossing, how it was
+/// made, its target and the depth before it.
 #[inline]
 pub fn apply(
     task: &mut Task<VecLayers>,
@@ -46,8 +47,8 @@ pub fn apply(
     account: &mut impl Account,
 ) -> Option<(Crossing, How, Option<u32>, u32)> {
     let depth = task.depth();
-    // The recorder has matched returns already: they close what is open. A broken recording may have others, and to search the layers
-    // for each would take long.
+    // The recorder has matched returns already, so they close the innermost layer. A broken
+    // recording may have others, and searching the layers for each would take long.
     let is_too_deep = depth > task.layers().depth();
     let innermost = |task: &Task<VecLayers>, side| {
         let top = task.layers().below_top(0);
@@ -97,15 +98,15 @@ fn unmatched(
     (crossing, How::Crossed, None, depth)
 }
 
-/// Replays all events of a task; `tell` hears of each crossing, and of each that was refused, and answers whether to go on. Returns the
-/// task as it was then.
+/// Replays all events of a task, and calls `tell` for each crossing and for each denied one, until
+/// it returns `false`. Returns the task as it was then.
 pub fn replay(
     reader: &Reader,
     task: u32,
     account: &mut impl Account,
     mut tell: impl FnMut(Replayed) -> bool,
 ) -> Task<VecLayers> {
-    // Events of which the memory is not given back before.
+    // After so many events the reader gives memory back.
     const IN_A_ROW: u32 = 1 << 14;
     let mut machine = Task::new(VecLayers::default());
     for (os_thread, mut words) in reader.events(task) {
@@ -135,7 +136,7 @@ pub fn replay(
     machine
 }
 
-/// The account of a task, made anew from its events.
+/// The totals of a task, made anew from its events.
 pub fn totals(reader: &Reader, task: u32) -> Totals {
     let mut totals = Totals::default();
     replay(reader, task, &mut totals, |_| true);

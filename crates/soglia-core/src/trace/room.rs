@@ -1,10 +1,13 @@
 //! Room in the recording's file: how a live process takes it, and why there was none.
 //!
-//! The file has its full size from the start, as one hole. Room is taken by having the kernel make pages of it writable
-//! (`MADV_POPULATE_WRITE`), which reserves their blocks: a full disk is an answer, not a signal at some store later on. That takes no
-//! descriptor, which the program may have closed or put to another use, and no limit on the size of files stands in its way.
+//! The file has its full size from the start, as one hole. A process takes room by asking the
+//! kernel to make pages of the hole writable (`MADV_POPULATE_WRITE`), which reserves their blocks.
+//! So a full disk is an error there, instead of a signal at some later store. This needs no
+//! descriptor, which the program may have closed or reused, and no limit on the size of files
+//! applies.
 //!
-//! Kernels before 5.14 cannot do that. There the descriptor is used, once it is known to be that of the recording still.
+//! Kernels before 5.14 cannot do that. There the process uses the descriptor, after it has checked
+//! that this is still the recording's.
 #![allow(
     unsafe_code,
     reason = "asks the operating system for room in a mapping"
@@ -20,19 +23,21 @@ use std::{
 
 use super::format::NoRoom;
 
-/// The recording's file as this process has it.
+/// The recording's file in the process that records.
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) file: File,
-    /// Device and inode: the program may close descriptors that it never opened, and the number may come to mean another file.
+    /// Device and inode. The program may close descriptors that it never opened, and the number may
+    /// come to mean another file.
     pub(super) identity: (u64, u64),
 }
 
 impl Room {
-    /// Takes the room for what is mapped at `at`, which lies in the file from `offset` on.
+    /// Takes the room for the bytes that are mapped at `at`, which lie in the file at `offset`.
     ///
     /// # Safety
-    /// So many bytes from `at` on are part of a mapping of the file, which nobody uses yet.
+    /// `bytes` bytes from `at` on are part of a mapping of the file, and no reference leads to them
+    /// yet.
     pub(super) unsafe fn take(
         &self,
         at: NonNull<u8>,
@@ -40,18 +45,20 @@ impl Room {
         bytes: usize,
     ) -> Result<(), NoRoom> {
         loop {
-            // SAFETY: by the contract.
+            // SAFETY: the caller says that these bytes are part of a mapping without references.
+            // The call changes none of them.
             if unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) } == 0 {
                 return Ok(());
             }
             match io::Error::last_os_error().raw_os_error() {
                 Some(libc::EINTR | libc::EAGAIN) => {}
-                // A kernel that does not know it, or a filter of system calls.
+                // The kernel does not know it, or a filter of system calls forbids it.
                 Some(libc::EINVAL | libc::ENOSYS | libc::EPERM | libc::EACCES) => {
                     return self.take_by_descriptor(offset, bytes as u64);
                 }
                 Some(libc::ENOMEM) => return Err(NoRoom::Memory),
-                // What would be a signal at a store: no block, or no such page in the file any more.
+                // This would be a signal at a store: there is no block, or the file is too short
+                // now.
                 Some(libc::EFAULT) if self.size() < Some(offset + bytes as u64) => {
                     return Err(NoRoom::Cut);
                 }
@@ -61,7 +68,7 @@ impl Room {
         }
     }
 
-    /// The size of the file, or more than any if the descriptor is not that of the file any more.
+    /// The size of the file, or `u64::MAX` if the descriptor is no longer that of the file.
     fn size(&self) -> Option<u64> {
         let about = self.file.metadata().ok();
         let about = about.filter(|about| (about.dev(), about.ino()) == self.identity);
@@ -88,27 +95,28 @@ impl Room {
     }
 }
 
-/// Takes room in a file, for good: later stores to it cannot fail for want of disk.
+/// Takes room in a file, for good: later stores into it cannot fail for lack of disk.
 pub(super) fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
     let (offset, bytes) = (offset as libc::off_t, bytes as libc::off_t);
     loop {
-        // SAFETY: plain system call on an open descriptor.
+        // SAFETY: `file` keeps its descriptor open, and the call takes no pointers.
         match unsafe { libc::posix_fallocate(file.as_raw_fd(), offset, bytes) } {
             0 => return Ok(()),
-            // Whatever signal it was, it has been dealt with.
+            // The signal that came has been handled.
             libc::EINTR => {}
             code => return Err(io::Error::from_raw_os_error(code)),
         }
     }
 }
 
-/// Does something that may be against the limit on the size of files, which is told by a signal too: that one must not reach the
-/// program.
+/// Runs `body`, which may exceed the limit on the size of files. The kernel also raises a signal
+/// then, which must not reach the program.
 fn without_size_signal<T>(body: impl FnOnce() -> T) -> T {
     let mut set = MaybeUninit::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the first two calls make the set, the others read it and write the two that are for that. Only this thread's mask changes.
+    // SAFETY: the first two calls make the set, before the others read it. `before` and `pending`
+    // are valid for writing. Only this thread's mask changes.
     let was_pending = unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         libc::sigaddset(set.as_mut_ptr(), libc::SIGXFSZ);
@@ -121,7 +129,7 @@ fn without_size_signal<T>(body: impl FnOnce() -> T) -> T {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the sets were made above.
+    // SAFETY: the calls above made `set` and wrote `before`. `at_once` is a whole timespec.
     unsafe {
         if !was_pending {
             libc::sigtimedwait(set.as_ptr(), std::ptr::null_mut(), &raw const at_once);

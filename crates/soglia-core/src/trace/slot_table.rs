@@ -1,4 +1,5 @@
-//! The slots of a live task: where a target's calls are accounted, made at its first call on the task.
+//! The slots of a live task, in which its calls are counted. A slot is made at the first call of
+//! its target on the task.
 #![allow(unsafe_code, reason = "slots lie in the mapped file")]
 
 use std::{
@@ -16,28 +17,33 @@ use super::{
 };
 use crate::crossing::Side;
 
-/// SlotTable are referred to by their distance from the mapping's start in units of this many bytes.
+/// SlotTable are referred to by their distance from the mapping's start in units of this many
+/// bytes.
 const UNIT: usize = align_of::<Slot>();
 
-/// The slot behind a reference.
+/// The slot with this name.
 ///
 /// # Safety
-/// `slot` is not above one that comes from [`SlotTable`] of the recording that is mapped at `base`, and that mapping still stands.
+/// `slot` is not above a name that comes from [`SlotTable`] of the recording that is mapped at
+/// `base`, and that mapping still stands.
 #[inline]
 pub(super) unsafe fn slot_at<'a>(base: *mut u8, slot: u32) -> &'a Slot {
-    // SAFETY: by the contract the address lies in the mapping and is aligned. Any bytes make a slot, whose fields are all atomics.
+    // SAFETY: the caller says that `slot` is not above a name of this recording, so the address
+    // lies in the open part of the mapping, and multiples of the unit are aligned. All fields are
+    // atomics, so any bytes make a slot.
     unsafe { &*base.add(slot as usize * UNIT).cast::<Slot>() }
 }
 
-/// Entries of the table from functions to slots, in pairs: a function is in either place of its pair.
+/// Entries of the table from functions to slots, in pairs. A function is in either place of its
+/// pair.
 const CACHED: usize = 512;
 
-/// That table; no pair lies across two cache lines.
+/// That table. No pair lies across two cache lines.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Cache([(u64, u32); CACHED]);
 
-/// Where the calls of a task are accounted.
+/// The slots of a task.
 #[derive(Debug)]
 pub(super) struct SlotTable {
     /// Functions that were called lately, and their slots. A key is never 0.
@@ -48,29 +54,30 @@ pub(super) struct SlotTable {
     /// The chunk that has room, and how many slots it can hold.
     chunk: NonNull<ChunkHeader>,
     first: NonNull<Slot>,
-    /// The chunk's is for readers: what lies in the file is not believed.
+    /// The chunk's own number is for readers: the process believes nothing that lies in the file.
     used: u32,
     capacity: u32,
     chunks: u32,
     task: u32,
-    /// Take the calls of all targets for which there is no room, by [`Side`].
+    /// The slots for the calls of all targets for which there is no room, by [`Side`].
     rest: [u32; 2],
 }
 
-/// Numbers of functions leave the highest bits free, so the side and a bit that makes the key unlike 0 fit below.
+/// The runtime's numbers of functions leave the highest bits free, so the side fits below, with a
+/// bit that makes the key unlike 0.
 #[inline]
 const fn key(function: u64, side: Side) -> u64 {
     function << 2 | 2 | side as u64
 }
 
-/// Whether the number has those bits in use: then it is no function, and its key may be that of one.
+/// Whether the number uses those bits. Then it is not a function, and its key may be that of one.
 #[inline]
 const fn is_senseless(function: u64) -> bool {
     function >> 62 != 0
 }
 
-/// The first place of a key's pair. The CLR makes functions in rows of equal distances; multiplying by the golden ratio
-/// lays such rows on top of each other, this does not.
+/// The first place of a key's pair. The CLR makes functions in rows of equal distances. Multiplying
+/// by the golden ratio lays such rows on top of each other. This does not.
 #[inline]
 const fn place(key: u64) -> usize {
     (key >> 5 ^ key >> 13) as usize % (CACHED / 2) * 2
@@ -79,7 +86,7 @@ const fn place(key: u64) -> usize {
 impl SlotTable {
     /// The slots of a new task, whose chunk is given.
     pub(super) fn new(recording: &Recording, chunk: NonNull<ChunkHeader>, task: u32) -> Self {
-        // SAFETY: a task chunk has its slots at this offset.
+        // SAFETY: a task chunk is longer than this offset, at which its slots lie.
         let first = unsafe { chunk.byte_add(TASK_SLOTS_OFFSET) }.cast::<Slot>();
         let mut slots = Self {
             cache: Cache([(0, 0); CACHED]),
@@ -112,7 +119,7 @@ impl SlotTable {
             .map(|(_, slot)| slot)
     }
 
-    /// The one that takes the calls of all targets for which there is no room.
+    /// The slot for the calls of all targets for which there is no room.
     pub(super) const fn rest(&self, side: Side) -> u32 {
         self.rest[side as usize]
     }
@@ -136,13 +143,13 @@ impl SlotTable {
         slot
     }
 
-    /// Forgets which wrapper has which slot: another object may lie where it leads.
+    /// Forgets which wrapper has which slot, because another object may lie where a wrapper leads.
     pub(super) fn forget_ids(&mut self) {
         self.by_id.clear();
     }
 
-    /// Forgets which function has which slot: the runtime may give the number of an unloaded function to another one, and another object may
-    /// lie at an address.
+    /// Forgets which function has which slot. The runtime may give the number of an unloaded
+    /// function to another one, and another object may lie at an address.
     pub(super) fn forget(&mut self) {
         self.cache.0.fill((0, 0));
     }
@@ -158,7 +165,7 @@ impl SlotTable {
         let slot = self.of_target(recording, side, target);
         if !is_senseless(function) {
             let key = key(function, side);
-            // The one that was learnt last moves over; the one before it is forgotten.
+            // The one that was learnt last moves to the second place. The one there is forgotten.
             let first = place(key);
             self.cache.0[first + 1] = self.cache.0[first];
             self.cache.0[first] = (key, slot);
@@ -177,7 +184,8 @@ impl SlotTable {
         slot
     }
 
-    /// A slot's counter of calls is about to overflow: its target gets a new slot at its next call.
+    /// Gives up a slot whose counter of calls is about to overflow. Its target gets a new slot at
+    /// its next call.
     pub(super) fn replace(&mut self, slot: u32) {
         self.by_target.retain(|_, s| *s != slot);
         self.by_id.forget(slot);
@@ -190,20 +198,23 @@ impl SlotTable {
             recording.publish(chunk);
             self.chunks += 1;
             self.chunk = chunk;
-            // SAFETY: slots follow the header, both aligned to 64 bytes.
+            // SAFETY: the chunk is longer than its header. Slots follow the header, and both are
+            // aligned to 64 bytes.
             self.first = unsafe { chunk.add(1) }.cast();
             self.capacity = CHUNK_SLOTS;
             self.used = 0;
         }
-        // SAFETY: below the capacity of the chunk.
+        // SAFETY: `used` is below `capacity`, the number of slots that the chunk holds.
         let at = unsafe { self.first.add(self.used as usize) };
-        // SAFETY: in the mapping, aligned, zeroed, and nobody else writes it.
+        // SAFETY: the slot lies in the mapping, is aligned and zeroed, and all its fields are
+        // atomics. Only this thread writes it.
         let slot = unsafe { at.as_ref() };
         slot.target.store(target, Relaxed);
         slot.side.store(side as u32, Relaxed);
         slot.min.store(u64::MAX, Relaxed);
         self.used += 1;
-        // SAFETY: the chunk lies in the mapping. The count publishes the slot.
+        // SAFETY: the chunk lies in the mapping, which stands as long as the process. Its fields
+        // are atomics. The count publishes the slot.
         unsafe { self.chunk.as_ref() }
             .used
             .store(self.used, Release);

@@ -1,4 +1,4 @@
-//! Tasks as a recording shows them at the moment of reading: accounts and open layers.
+//! Tasks as they are at the moment of reading: their counters and open layers.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::{
     layer::{End, Layer, MAX_DEPTH},
 };
 
-/// A task as it was found.
+/// A task at the moment of reading.
 #[derive(Clone, Debug, Default)]
 pub struct TaskSnapshot {
     /// Its number, from 1.
@@ -29,16 +29,16 @@ pub struct TaskSnapshot {
     pub os_thread: u32,
     /// What it is.
     pub kind: TaskKind,
-    /// Threads that were folded into it.
+    /// Threads that were recorded as this task.
     pub threads: u32,
-    /// Its name, or nothing.
+    /// Its name, or an empty text.
     pub name: String,
-    /// The deepest nesting.
+    /// The most layers that were open at a time.
     pub max_depth: u32,
-    /// By [`Fault`].
+    /// Faults, by [`Fault`].
     pub faults: [u32; Fault::ALL.len()],
-    /// Crossings by [`Crossing`](crate::crossing::Crossing) number minus one. Where calls are only counted, their returns are not
-    /// among them.
+    /// Crossings by [`Crossing`](crate::crossing::Crossing) number minus one. Where calls are only
+    /// counted, they lack the returns.
     pub crossings: [u64; 4],
     /// Crossings that are not among the events.
     pub dropped: u64,
@@ -46,14 +46,14 @@ pub struct TaskSnapshot {
     pub first: u64,
     /// Ticks at the end of its thread, if that has ended.
     pub ended: Option<u64>,
-    /// Its account.
+    /// Its totals.
     pub targets: HashMap<(u32, Side), Total>,
-    /// Calls open when it was read, outermost first; `slot` is the target's number.
+    /// Open calls, outermost first. `slot` is the target's number.
     pub open: Vec<Layer>,
 }
 
 impl TaskSnapshot {
-    /// The account of a target. Those of which there can be no so many are one.
+    /// The total of a target. If a task has more targets than can be, the others share one.
     fn account(&mut self, target: u32, side: Side) -> &mut Total {
         let known = self.targets.len() < MOST_TARGETS || self.targets.contains_key(&(target, side));
         let target = if known { target } else { 0 };
@@ -67,12 +67,13 @@ impl Reader {
         self.each_task().collect()
     }
 
-    /// All tasks, by number, each read when it is asked for: together they may take more memory than the recording.
+    /// All tasks, by number, each read when it is asked for. Together they may take more memory
+    /// than the recording.
     pub fn each_task(&self) -> impl Iterator<Item = TaskSnapshot> {
         self.task_chunks().map(|chunk| self.task(chunk))
     }
 
-    /// The chunks of tasks, one of each number, by number.
+    /// The Task chunks, one of each number, by number.
     pub(super) fn task_chunks(&self) -> impl Iterator<Item = &Chunk> {
         let kind = ChunkKind::Task;
         let first = self
@@ -110,13 +111,13 @@ impl Reader {
         }
         self.slots(chunk, TASK_SLOTS_OFFSET, TASK_SLOTS, &mut task);
         let depth = field(offset_of!(TaskRecord, depth)).min(MAX_DEPTH);
-        // The writer stores the depth first, and a live one may have gone deeper since.
+        // A live task may have gone deeper since it was read.
         task.max_depth = task.max_depth.max(depth);
         self.open_layers(chunk, depth, &mut task);
         self.bytes.has_read(
             chunk.bytes.min(BLOCK * TASK_BLOCKS as usize) + task.open.len() * size_of::<Layer>(),
         );
-        // Which crossings there were follows from what became of the calls.
+        // The crossings follow from what became of the calls.
         for ((_, side), total) in &task.targets {
             let (open, close) = match side {
                 Side::Unmanaged => (0, 1),
@@ -209,7 +210,7 @@ impl Reader {
             if counter.is_some_and(|offset| layer.is_counted(self.bytes.word(slot + offset))) {
                 continue;
             }
-            // The slot's side, not the layer's: of a live task the layer may be half another one.
+            // The slot's side, not the layer's: of a live task, the layer may be half another one.
             layer.bits = self.bytes.word(slot + offset_of!(Slot, side)) & 1;
             task.account(layer.slot, layer.side()).open += 1;
             task.open.push(layer);

@@ -1,4 +1,5 @@
-//! The file of a recording, from its starter's side: how it is made, and what is written into it when the process is gone.
+//! The file of a recording as its starter sees it: how it is made, and what is written into it when
+//! the process is gone.
 #![allow(
     unsafe_code,
     reason = "asks the OS for files without names, random bytes and limits"
@@ -27,14 +28,15 @@ use crate::{
     time::{Anchor, TickSource, wall_ns},
 };
 
-/// How much is recorded.
+/// How much the engine records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Level {
-    /// How often each target was called, per task. Nothing is timed, and no returns are told. For calls that are told by
-    /// wrappers: those that the runtime tells are recorded as with `Summary`.
+    /// How often each target was called, per task. Nothing is timed, and returns are not recorded.
+    /// This is for calls that wrappers record. Those that the runtime reports are recorded as with
+    /// `Summary`.
     Counts = 0,
-    /// An account per task and target.
+    /// Counts and times, per task and target.
     Summary = 1,
     /// Also every crossing.
     Events = 2,
@@ -51,18 +53,18 @@ impl Level {
     }
 }
 
-/// What a recording is made with.
+/// The options of a new recording.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How much is recorded.
+    /// How much the engine records.
     pub level: Level,
-    /// The file never grows beyond this many bytes, nor beyond 256 GiB.
+    /// The size of the file in bytes; at most 256 GiB.
     pub max_bytes: u64,
-    /// Calls of at least this many nanoseconds are slow; 0: none is.
+    /// Calls that take at least this many nanoseconds are slow; 0: none is.
     pub slow_ns: u64,
 }
 
-/// The smallest limit that makes sense: the header, some tasks, their names.
+/// The smallest useful size: the header, some tasks, their names.
 pub const MIN_BYTES: u64 = 1 << 20;
 
 impl Default for Options {
@@ -75,11 +77,12 @@ impl Default for Options {
     }
 }
 
-/// Makes a new recording at `path`, for a process to claim. A recording that was there before is unlinked, not overwritten: it may
-/// be of a program that still runs.
+/// Makes a new recording at `path`, for a process to claim. Removes a recording that was there
+/// before, instead of overwriting it: it may be of a program that still runs.
 ///
 /// # Errors
-/// There is something at `path` that is neither a recording nor an empty file, it cannot be written, or there is no room on its disk.
+/// A file at `path` is neither a recording nor empty, the file cannot be written, or the disk is
+/// full.
 pub fn create(path: &Path, options: &Options) -> io::Result<File> {
     match regular::open_no_link(path) {
         Ok(there) if may_be_replaced(&there)? => fs::remove_file(path)?,
@@ -96,17 +99,17 @@ pub fn create(path: &Path, options: &Options) -> io::Result<File> {
         .read(true)
         .write(true)
         .create_new(true)
-        // Command lines and stacks are of interest to their owner alone.
+        // Command lines and stacks concern their owner only.
         .mode(0o600)
         .open(path)?;
     initialise(&file, options).inspect_err(|_| {
-        // The error is about the disk; that the empty file stays would only add to it.
+        // The error is about the disk. An empty file would only add to it.
         let _ = fs::remove_file(path);
     })?;
     Ok(file)
 }
 
-/// Whether nothing is lost with this file but a recording.
+/// Whether the file is empty or a recording, so that it may be removed.
 fn may_be_replaced(file: &File) -> io::Result<bool> {
     let mut magic = [0; MAGIC.len()];
     match file.read_exact_at(&mut magic, 0) {
@@ -118,13 +121,14 @@ fn may_be_replaced(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Makes a new recording without a name: it is gone with the last process that has it open. Others open it by the path
-/// that is returned, as long as this process keeps the file.
+/// Makes a new recording without a name. It is gone with the last process that has it open. Other
+/// processes open it by the path that is returned, while this process keeps the file.
 ///
 /// # Errors
 /// Those of the operating system.
 pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
-    // SAFETY: a literal name; the result is checked, and if good it is a new descriptor that nobody else owns.
+    // SAFETY: the name is a literal C string. A result that is not negative is a new descriptor,
+    // which has no other owner.
     let file = unsafe {
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         let descriptor = libc::memfd_create(c"soglia".as_ptr(), flags);
@@ -134,15 +138,16 @@ pub fn create_unnamed(options: &Options) -> io::Result<(File, PathBuf)> {
         File::from(OwnedFd::from_raw_fd(descriptor))
     };
     initialise(&file, options)?;
-    // Nobody can cut it while it is mapped, nor need it grow. Without the seals it works as well.
+    // Sealed, no process can cut it while it is mapped, and it need not grow. It works without
+    // seals too.
     let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
-    // SAFETY: plain system call on our own descriptor.
+    // SAFETY: `file` keeps its descriptor open, and this request takes a number, no pointer.
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
     Ok((file, path.into()))
 }
 
-/// What a recording was made with: for another one like it.
+/// The options with which a recording was made: for another one like it.
 ///
 /// # Errors
 /// Those of reading the file.
@@ -163,7 +168,8 @@ pub(super) fn options_in(file: &File) -> io::Result<Options> {
 }
 
 fn initialise(file: &File, options: &Options) -> io::Result<()> {
-    // Room for a small program is taken at once, so that a full disk is found before the program starts.
+    // Takes room for a small program at once, so that a full disk is found before the program
+    // starts.
     allocate(file, 0, MIN_BYTES / 4)?;
     TickSource::detect().select();
     let wanted =
@@ -214,9 +220,9 @@ pub(super) const fn event_blocks(max_blocks: u32) -> u32 {
     max_blocks - max_blocks / 8
 }
 
-/// Gives the file its size, as a hole: that many blocks, or as many as limits allow.
+/// Gives the file its size, as a hole: so many blocks, or as many as limits allow.
 fn extend(file: &File, blocks: u32) -> io::Result<u32> {
-    // To try more is answered by a signal that ends the process.
+    // Trying more raises a signal that ends the process.
     let allowed = file_size_limit() / BLOCK as u64;
     let mut blocks = allowed.min(blocks.into()) as u32;
     loop {
@@ -230,7 +236,7 @@ fn extend(file: &File, blocks: u32) -> io::Result<u32> {
 
 fn random() -> io::Result<[u8; SESSION_BYTES]> {
     let mut bytes = [0; SESSION_BYTES];
-    // SAFETY: valid for writing so many bytes; so few come at once.
+    // SAFETY: `bytes` is valid for writing as many bytes as are asked for.
     match unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } {
         SESSION_LENGTH => Ok(bytes),
         _ => Err(io::Error::last_os_error()),
@@ -239,19 +245,21 @@ fn random() -> io::Result<[u8; SESSION_BYTES]> {
 
 const SESSION_LENGTH: isize = SESSION_BYTES as isize;
 
-/// Leaves a note in a recording that could not be claimed, for the tool that made it: if it is said which one, in no other.
+/// Leaves a note in a recording that could not be claimed, for the tool that made it. Writes into
+/// the expected recording only, if there is one.
 pub fn note(path: &Path, expected: Option<&Identity>, text: &str) {
     if let Ok((file, _)) = identity::open_any(path, expected) {
-        // All of it, so that nothing of an earlier note stays behind this one.
+        // All of it, so that nothing of a longer note stays behind this one.
         let mut bytes = [0; NOTE_BYTES];
         let length = text.len().min(NOTE_BYTES);
         bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-        // If this fails too, the tool says that no runtime recorded: still true.
+        // If this fails too, the tool says that no runtime recorded, which is still true.
         let _ = file.write_all_at(&bytes, NOTE_OFFSET as u64);
     }
 }
 
-/// Says in a recording how its process ended. For the process's starter, when that process is gone.
+/// Writes into a recording how its process ended. For the process's starter, when that process is
+/// gone.
 ///
 /// # Errors
 /// Those of writing the file.
@@ -269,8 +277,9 @@ pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
     file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
 }
 
-/// Cuts the file behind its last chunk, where there is only a hole. For the process's starter, when that process is gone: to write to what is
-/// not there any more ends a process. Does nothing to a recording without a name.
+/// Cuts the file behind its last chunk, where there is only a hole. For the process's starter, when
+/// that process is gone: a process that stores to the part that is cut ends by a signal. Does
+/// nothing to a recording without a name.
 ///
 /// # Errors
 /// Those of reading and cutting the file.
@@ -290,7 +299,7 @@ fn file_size_limit() -> u64 {
         rlim_cur: libc::RLIM_INFINITY,
         rlim_max: libc::RLIM_INFINITY,
     };
-    // SAFETY: `limit` is valid for writing.
+    // SAFETY: `limit` is a whole rlimit on this stack, which the call writes.
     unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
     limit.rlim_cur
 }

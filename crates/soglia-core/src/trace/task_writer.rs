@@ -1,8 +1,13 @@
-//! One live task: the state machine over layers in the mapping, its account, and its events.
+//! One live task: the state machine over layers in the mapping, its account and its events.
 //!
-//! Crossings are told in two ways. [`TaskWriter::cross`] takes any crossing, and asks the operating system for room where there is none.
-//! [`TaskWriter::cross_at_once`] is for hooks that the collector waits for: no lock, no allocation, no system call, whatever the crossing.
-//! What takes more it leaves to a twin, which is called when the collector waits no more, and which makes room ahead of need.
+//! There are two ways to record a crossing:
+//!
+//! - [`TaskWriter::cross`] takes any crossing, and asks the operating system for room if there is
+//!   none.
+//! - [`TaskWriter::cross_at_once`] is for hooks for which the collector waits: it takes no lock,
+//!   allocates nothing and makes no system call, whatever the crossing. It leaves the rest to a
+//!   twin of the hook, which is called when the collector does not wait any more and makes room
+//!   ahead of need.
 #![allow(
     unsafe_code,
     reason = "layers, slots and events lie in the mapped file"
@@ -30,46 +35,48 @@ use crate::{
     time::{self, TickSource},
 };
 
-/// What is to be done after a crossing.
+/// What is left to do after a crossing.
 ///
-/// Of the size of a register, so that it can be handed on as it is.
+/// It has the size of a register, so that it can be passed on as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Then {
     /// Nothing.
     GoOn = 0,
-    /// What takes more than a few stores. An opening crossing that was told at once was not taken: it is to be told again, by
-    /// [`TaskWriter::cross`]. Any other was taken: [`TaskWriter::settle`] comes next, and the return should be looked into
-    /// ([`TaskWriter::recall`]) if it is the first of a native call of its target on this task, or was slow.
+    /// More than a few stores. An opening crossing that was tried at once was not taken: the caller
+    /// repeats it by [`TaskWriter::cross`]. Any other crossing was taken: the caller calls
+    /// [`TaskWriter::settle`] next. It should look into the return ([`TaskWriter::recall`]) if it
+    /// is the first of a native call of its target on this task, or was slow.
     More = 1,
 }
 
-/// A task of this process, written by its own thread.
+/// A task of this process. Its own thread writes it.
 #[derive(Debug)]
 pub struct TaskWriter {
     task: Task<MappedLayers>,
     account: MappedAccount,
     slots: SlotTable,
-    /// The CPU's counter gives the time, and there are no events.
+    /// Whether the CPU's counter gives the time and there are no events.
     is_quick: bool,
     /// The era for which `slots` knows functions.
     era: u64,
-    /// Objects loaded and unloaded when `slots` last knew the ids of wrappers.
+    /// How many objects had been loaded and unloaded when `slots` last knew the ids of wrappers.
     loads: u64,
     unloads: u64,
-    /// The operating system's number of the thread. The record's is for readers.
+    /// The operating system's number of the thread. The record's number is for readers.
     os_thread: u32,
 }
 
 impl TaskWriter {
-    /// A new task for the calling thread; `None`, if there is no room for it in the recording.
+    /// A new task for the calling thread. Returns `None` if the recording has no room for it.
     pub fn new(recording: &'static Recording, os_thread: u32, now: u64) -> Option<Box<Self>> {
         let header = recording.header();
         let number = header.tasks.fetch_add(1, Relaxed) + 1;
         let chunk = recording.chunk(ChunkKind::Task, number, 0, TASK_BLOCKS)?;
-        // SAFETY: a task chunk holds its record after the header.
+        // SAFETY: a task chunk is longer than its header, and its record follows the header.
         let record = unsafe { chunk.add(1) }.cast::<TaskRecord>();
-        // SAFETY: in the mapping for the rest of the process, zeroed; all fields are atomics.
+        // SAFETY: the record lies in the mapping, which stands as long as the process. It is
+        // zeroed, and all its fields are atomics.
         let of_task: &'static TaskRecord = unsafe { record.as_ref() };
         of_task.number.store(number, Relaxed);
         of_task.os_thread.store(os_thread, Relaxed);
@@ -97,7 +104,7 @@ impl TaskWriter {
         Some(writer)
     }
 
-    /// What is written about the task itself.
+    /// The task's own record.
     pub fn record(&self) -> &'static TaskRecord {
         self.account.record()
     }
@@ -107,7 +114,7 @@ impl TaskWriter {
         self.os_thread
     }
 
-    /// Calls open now.
+    /// Open calls.
     #[inline]
     pub fn depth(&self) -> u32 {
         self.task.depth()
@@ -118,21 +125,23 @@ impl TaskWriter {
         self.task.layers().below_top(0)
     }
 
-    /// The target of a layer or of an opening crossing.
+    /// The target of an open layer or of an opening crossing.
     pub fn target(&self, slot: u32) -> u32 {
         self.account.slot(slot).target.load(Relaxed)
     }
 
-    /// The time now; `None`: crossings of this task take a call, to know the time or to write events. Then `time::now`
-    /// has it, and [`TaskWriter::cross_at_once`] is what to call; else [`TaskWriter::cross_quietly`] may be.
+    /// The time now. Returns `None` if crossings of this task need a call, to know the time or to
+    /// write events. Then [`time::now`] has the time, and the caller calls
+    /// [`TaskWriter::cross_at_once`]. Otherwise it may call [`TaskWriter::cross_quietly`].
     #[inline(always)]
     pub fn stamp(&self) -> Option<u64> {
         self.is_quick.then(time::counter)
     }
 
-    /// [`TaskWriter::cross_at_once`] without events, for those who have got the time from [`TaskWriter::stamp`].
-    /// Inlined where the crossing is a constant, half of the state machine falls away. What it calls is called last and as from C, which
-    /// does not unwind: so a caller who is called from C, and calls this last, needs no frame.
+    /// [`TaskWriter::cross_at_once`] without events, for callers that have the time from
+    /// [`TaskWriter::stamp`]. It is inlined where the crossing is a constant, and half of the state
+    /// machine falls away. What it calls, it calls last and as a C function, which does not unwind.
+    /// So a caller that is itself called from C, and calls this last, needs no frame.
     #[inline(always)]
     pub fn cross_quietly(&mut self, crossing: Crossing, who: Who, at: u64) -> Then {
         let account = Told::<false, false>::of(&mut self.account);
@@ -145,7 +154,8 @@ impl TaskWriter {
         self.close_otherwise(crossing, who.function, at)
     }
 
-    /// Takes one crossing without asking the operating system for anything: see [`Then`]. `who` as for [`TaskWriter::cross`].
+    /// Takes one crossing without asking the operating system for anything: see [`Then`]. `who` as
+    /// for [`TaskWriter::cross`].
     #[inline(always)]
     pub fn cross_at_once(&mut self, crossing: Crossing, who: Who, at: u64) -> Then {
         if self.account.wants_events() {
@@ -159,7 +169,7 @@ impl TaskWriter {
         self.cross_quietly(crossing, who, at)
     }
 
-    /// Out of line, so that those who want no events do not pay for them.
+    /// Out of line, so that tasks without events do not pay for them.
     #[inline(never)]
     extern "C" fn tell_at_once<const CROSSING: usize>(
         &mut self,
@@ -216,8 +226,8 @@ impl TaskWriter {
         }
     }
 
-    /// Does what crossings that were told at once have left: makes room for events, replaces counters that are nearly full. Asks the
-    /// operating system.
+    /// Does what crossings at once have left: makes room for events, and replaces counters that are
+    /// nearly full. Asks the operating system.
     #[cold]
     pub fn settle(&mut self) {
         if let Some(slot) = self.account.take_full() {
@@ -226,16 +236,16 @@ impl TaskWriter {
         self.account.make_room();
     }
 
-    /// Takes the memory for a crossing that opens a layer, before the caller takes its time. Asks the
-    /// operating system. If no crossing follows, a reader sees no difference.
+    /// Takes the memory for a crossing that opens a layer, before the caller takes its time. Asks
+    /// the operating system. If no crossing follows, a reader sees no difference.
     #[cold]
     pub fn prepare(&mut self) {
         self.account.make_room();
         self.task.reserve();
     }
 
-    /// The slot of a function that was called lately. `era`: a number that is another one once numbers of functions may have come to mean
-    /// others.
+    /// The slot of a function that was called lately. `era` is a number that changes when numbers
+    /// of functions may have come to mean other functions.
     #[inline]
     pub fn slot(&self, function: u64, side: Side, era: u64) -> Option<u32> {
         if era != self.era {
@@ -244,8 +254,9 @@ impl TaskWriter {
         self.slots.cached(function, side)
     }
 
-    /// The slot of the wrapper with this id, if it was called before. `loads`: objects loaded so far; if they are not as many as
-    /// [`TaskWriter::catch_up`] was told, none is known. Not after the runtime has announced its shutdown.
+    /// The slot of the wrapper with this id, if it was called before. `loads` is how many objects
+    /// have been loaded. If it differs from the number last passed to [`TaskWriter::catch_up`], no
+    /// slot is known. Nor is one after the runtime has announced its shutdown.
     #[inline(always)]
     pub fn slot_of(&self, id: usize, loads: u64) -> Option<u32> {
         if loads != self.loads {
@@ -254,8 +265,8 @@ impl TaskWriter {
         self.slots.of_id(id)
     }
 
-    /// So many objects were loaded and unloaded by now. Where some were unloaded since the last time, another one may lie where a wrapper
-    /// leads.
+    /// Notes how many objects were loaded and unloaded. If some were unloaded since the last time,
+    /// another one may lie where a wrapper leads.
     #[cold]
     pub fn catch_up(&mut self, loads: u64, unloads: u64) {
         if unloads != self.unloads {
@@ -264,7 +275,7 @@ impl TaskWriter {
         (self.loads, self.unloads) = (loads, unloads);
     }
 
-    /// The slot of a target, for a call that may have another one the next time.
+    /// The slot of a target, for a call that may have another target the next time.
     #[cold]
     pub fn slot_for(&mut self, side: Side, target: u32) -> u32 {
         let recording = self.account.recording();
@@ -295,8 +306,8 @@ impl TaskWriter {
         slot
     }
 
-    /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or [`TaskWriter::learn`]. Asks the operating system
-    /// where there is no room.
+    /// Takes one crossing: see [`Task::cross`]. `who.slot` is from [`TaskWriter::slot`] or
+    /// [`TaskWriter::learn`]. Asks the operating system if there is no room.
     #[inline(always)]
     pub fn cross(&mut self, crossing: Crossing, who: Who, at: u64, mark: u64) -> Then {
         if self.account.wants_events() {
@@ -320,7 +331,7 @@ impl TaskWriter {
         self.cross_otherwise(crossing, who.function, who.slot, at, mark)
     }
 
-    /// Out of line, so that those who want no events do not pay for them.
+    /// Out of line, so that tasks without events do not pay for them.
     #[inline(never)]
     extern "C" fn cross_with_events<const CROSSING: usize>(
         &mut self,
@@ -355,7 +366,8 @@ impl TaskWriter {
         self.then()
     }
 
-    /// Takes the return, by an exception, of the innermost open call of this function: see [`Task::fail`].
+    /// Takes the return, by an exception, of the innermost open call of this function: see
+    /// [`Task::fail`].
     #[cold]
     pub fn fail(&mut self, function: u64, at: u64) {
         let account = Told::<true, true>::of(&mut self.account);
@@ -363,15 +375,16 @@ impl TaskWriter {
         self.settle();
     }
 
-    /// Counts a call that a policy did not let happen. `slot` as for [`TaskWriter::cross`].
+    /// Counts a call that a policy denied. `slot` as for [`TaskWriter::cross`].
     #[cold]
     pub fn refuse(&mut self, slot: u32, at: u64) {
         Told::<true, true>::of(&mut self.account).refused(slot, at);
         self.settle();
     }
 
-    /// Counts a call that is not timed, where only counting was asked for. `slot` as for [`TaskWriter::cross`]. If there is [`Then::More`] to
-    /// do, it was not counted: that is left to [`TaskWriter::count_anyway`].
+    /// Counts a call that is not timed because only counts are recorded. `slot` as for
+    /// [`TaskWriter::cross`]. If it returns [`Then::More`], it has not counted the call, and the
+    /// caller calls [`TaskWriter::count_anyway`].
     #[inline(always)]
     pub fn count(&mut self, slot: u32) -> Then {
         if self.account.count(slot) {
@@ -381,14 +394,15 @@ impl TaskWriter {
         }
     }
 
-    /// Counts such a call in any case. If the slot is full, its target gets a new one at its next call.
+    /// Counts such a call in any case. If the slot is full, its target gets a new one at its next
+    /// call.
     #[cold]
     pub fn count_anyway(&mut self, slot: u32) {
         self.account.count_anyway(slot);
         self.settle();
     }
 
-    /// The return that should be looked into, once.
+    /// Takes the return that should be looked into.
     pub fn recall(&mut self) -> Option<Noted> {
         self.account.take_noted()
     }
@@ -398,25 +412,28 @@ impl TaskWriter {
         Told::<true, true>::of(&mut self.account).fault(fault);
     }
 
-    /// The task's thread ends. Its memory goes back to the operating system; its bytes are in the file.
+    /// Records that the task's thread ends. Gives its memory back to the operating system; its
+    /// bytes are in the file.
     pub fn end(&mut self, now: u64) {
         self.record().ended.store(now, Release);
         self.account.let_go();
         let record = NonNull::from(self.record());
-        // SAFETY: the record lies right after the header of its chunk.
+        // SAFETY: the record lies right behind the header of its chunk, so the header is that far
+        // before it.
         let chunk = unsafe { record.byte_sub(size_of::<ChunkHeader>()) };
         let bytes = TASK_BLOCKS as usize * BLOCK;
         self.account.recording().release(chunk.cast(), bytes);
     }
 
-    /// The task goes on after all (a crossing in a thread's last moments), or as another thread.
+    /// Continues the task after its end: for a crossing in the thread's last moments, or for
+    /// another thread.
     pub fn go_on(&mut self, os_thread: u32) {
         let record = self.record();
         record.ended.store(0, Relaxed);
         record.os_thread.store(os_thread, Relaxed);
         if std::mem::replace(&mut self.os_thread, os_thread) != os_thread {
             record.threads.fetch_add(1, Relaxed);
-            // What the former thread left open will not come back.
+            // What the former thread left open does not come back.
             let account = Told::<true, true>::of(&mut self.account);
             self.task.unwind(u32::MAX, account);
             self.settle();

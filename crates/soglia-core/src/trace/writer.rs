@@ -1,4 +1,4 @@
-//! The writing end of a recording: claiming the file, and handing out its blocks.
+//! The writing end of a recording: claims the file, and hands out its blocks.
 #![allow(
     unsafe_code,
     reason = "lays structures over the mapped file and asks the OS for room in it"
@@ -52,27 +52,29 @@ pub use super::{
 pub struct Recording {
     map: MmapRaw,
     room: Room,
-    /// The first block that no chunk has claimed. The header's is for readers: what lies in the file is not believed.
+    /// The first block that no chunk has claimed. The header's number is for readers: the process
+    /// believes nothing that lies in the file.
     next_block: AtomicU32,
-    /// Up to this block the mapping may be read and written.
+    /// Up to this block, the mapping may be read and written.
     open_blocks: AtomicU32,
     max_blocks: u32,
     level: Level,
     made: Anchor,
     is_small: bool,
-    /// This process is the child of a fork: the recording is its parent's.
+    /// Whether this process is the child of a fork. Then the recording is its parent's.
     left: AtomicBool,
     log: Mutex<Log>,
-    /// Held by the thread that stores an anchor.
+    /// The thread that stores an anchor holds it.
     time: Mutex<()>,
     tables: Mutex<Tables>,
     more_layers: MoreLayers,
     slow_ticks: u64,
-    /// Forward calls of at least this many ticks are told to whoever looks into returns.
+    /// Forward calls that take at least this many ticks are noted, for code that looks into
+    /// returns.
     noted_ticks: AtomicU64,
 }
 
-/// The limits of all tasks' tables of ids.
+/// The limits of all tasks' tables of wrapper ids.
 #[derive(Debug, Default)]
 struct Tables {
     limits: Vec<&'static AtomicUsize>,
@@ -81,24 +83,25 @@ struct Tables {
 
 #[derive(Debug, Default)]
 struct Log {
-    /// Where the next record goes, and how many words there are room for.
+    /// The place of the next record, and how many words fit there.
     at: Option<(NonNull<u32>, usize)>,
     chunks: u32,
 }
 
-// SAFETY: the pointer is into the mapping, which lives as long as the recording, and is used under the mutex alone.
+// SAFETY: the pointer leads into the mapping, which lives as long as the recording that owns this
+// log. The mutex around the log lets one thread at a time use it.
 unsafe impl Send for Log {}
 
 impl Recording {
     /// Claims a recording made by [`create`] for this process, and maps it.
     ///
     /// # Errors
-    /// See [`ClaimError`]. The file tells its starter why, by [`note`].
+    /// See [`ClaimError`]. [`note`] then tells the starter why.
     pub fn claim(path: &Path) -> Result<Self, ClaimError> {
         Self::claim_that(path, None)
     }
 
-    /// The same; if it is said which recording it must be, no other.
+    /// The same, for the expected recording only, if there is one.
     ///
     /// # Errors
     /// See [`ClaimError`].
@@ -106,7 +109,7 @@ impl Recording {
         let file = out_of_the_way(identity::open(path, expected)?);
         let about = file.metadata()?;
         let options = options_in(&file)?;
-        // Nothing in the file is believed that an address is made of.
+        // Nothing that lies in the file becomes an address without a check.
         let bytes = options.max_bytes.min(about.len());
         if bytes < MIN_BYTES / 4 {
             return Err(ClaimError::Foreign);
@@ -133,8 +136,8 @@ impl Recording {
             slow_ticks: u64::MAX,
             noted_ticks: AtomicU64::new(u64::MAX),
         };
-        // A dump of the process would fetch the whole of the hole into memory. Not all dumpers heed the advice, so the hole is opened bit
-        // by bit.
+        // A dump of the process would fetch the whole hole into memory. Not all dumpers follow the
+        // advice, so the mapping is opened bit by bit.
         recording.advise(
             recording.map.as_mut_ptr(),
             recording.map.len(),
@@ -179,8 +182,8 @@ impl Recording {
     /// Block 0.
     #[inline]
     pub fn header(&self) -> &Header {
-        // SAFETY: the mapping is at least one block long, page-aligned, and lives as long as `self`. All fields that
-        // change after the claim are atomics.
+        // SAFETY: the mapping is at least one block long, page-aligned, and lives as long as
+        // `self`. All fields that change after the claim are atomics.
         unsafe { &*self.map.as_ptr().cast::<Header>() }
     }
 
@@ -189,7 +192,7 @@ impl Recording {
         self.map.as_mut_ptr()
     }
 
-    /// How much may be read.
+    /// How many bytes may be read.
     pub(super) fn bytes(&self) -> usize {
         self.open_blocks.load(Acquire) as usize * BLOCK
     }
@@ -204,8 +207,9 @@ impl Recording {
         self.slow_ticks
     }
 
-    /// Returns of forward calls that took at least this many ticks shall be looked into, as those of slow calls are
-    /// ([`TaskWriter::recall`](super::task_writer::TaskWriter::recall)). Holds for tasks that are made from now on.
+    /// Asks tasks to note returns of forward calls that took at least this many ticks, as they note
+    /// those of slow calls ([`TaskWriter::recall`](super::task_writer::TaskWriter::recall)).
+    /// Applies to tasks that are made from now on.
     pub fn note_from(&self, ticks: u64) {
         self.noted_ticks.fetch_min(ticks, Relaxed);
     }
@@ -215,22 +219,23 @@ impl Recording {
         self.noted_ticks.load(Relaxed)
     }
 
-    /// Ticks to nanoseconds, as exact as can be told by now.
+    /// Ticks to nanoseconds, as exactly as is known now.
     pub fn scale(&self) -> Scale {
         Scale::between(self.made, Anchor::take()).unwrap_or(Scale::IDENTITY)
     }
 
-    /// Layers that do not lie in the chunk of their task.
+    /// Layers that lie outside the chunk of their task.
     pub(super) const fn more_layers(&self) -> &MoreLayers {
         &self.more_layers
     }
 
-    /// Notes ticks and clock of now, so that a reader can tell the rate of ticks even if nothing follows.
+    /// Stores an anchor of now, so that a reader knows the length of a tick even if nothing
+    /// follows.
     pub fn keep_time(&self) {
         if self.is_left() {
             return;
         }
-        // Whoever else holds it stores an anchor as good.
+        // The thread that holds it stores an anchor that is as good.
         let Ok(_held) = self.time.try_lock() else {
             return;
         };
@@ -240,8 +245,8 @@ impl Recording {
         store_anchor(&last[older], anchor);
     }
 
-    /// The runtime has announced its shutdown. From now on no id is found in a task's table, so every call takes the path where it
-    /// is counted as late.
+    /// Records that the runtime has announced its shutdown. From now on no task's table has an id,
+    /// so every call takes the path that counts it as late.
     pub fn shut_down(&self) {
         self.keep_time();
         if !self.is_left() {
@@ -254,7 +259,7 @@ impl Recording {
         }
     }
 
-    /// Sets the limit of a new table of ids, until [`Recording::shut_down`].
+    /// Sets the limit of a new table of ids. [`Recording::shut_down`] sets it to 0.
     pub(super) fn open_table(&self, limit: &'static AtomicUsize, entries: usize) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if !tables.ended {
@@ -263,8 +268,8 @@ impl Recording {
         }
     }
 
-    /// Nothing is written into the recording any more: in the child of a fork, which shares the mapping with its parent, whose recording it
-    /// is.
+    /// Stops writing. For the child of a fork, which shares the mapping with its parent, to which
+    /// the recording belongs.
     pub fn leave(&self) {
         self.left.store(true, Relaxed);
     }
@@ -273,9 +278,10 @@ impl Recording {
         self.left.load(Relaxed)
     }
 
-    /// A new chunk of zeros with its header, not yet published; `None`: no room, which is counted.
+    /// A new chunk of zeros with its header, not yet published. Returns `None` if there is no room,
+    /// and counts that.
     ///
-    /// Not for the hot path: asks the operating system.
+    /// Asks the operating system, so it is not for the hot path.
     pub(super) fn chunk(
         &self,
         kind: ChunkKind,
@@ -291,7 +297,8 @@ impl Recording {
             self.header().no_room[*why as usize].fetch_add(1, Relaxed);
         });
         let chunk = chunk.ok()?;
-        // SAFETY: page-aligned, within the mapping, zeroed, ours alone until its magic is stored.
+        // SAFETY: the chunk is page-aligned, lies within the mapping and is zeroed. It belongs to
+        // this thread alone until its magic is stored.
         let head = unsafe { chunk.as_ref() };
         head.kind.store(kind as u32, Relaxed);
         head.blocks.store(blocks, Relaxed);
@@ -300,17 +307,21 @@ impl Recording {
         Some(chunk)
     }
 
-    /// Closes all of the mapping but the header: nobody reads or writes there.
+    /// Closes the whole mapping except the header, so that no code reads or writes there by
+    /// mistake.
     fn close_hole(&self) {
         let bytes = self.map.len() - BLOCK;
-        // SAFETY: behind the header, where no chunk is yet, in our own mapping. If it fails the rest stays open.
+        // SAFETY: these pages of our own mapping lie behind the header, and no chunk is there yet,
+        // so no reference leads to them. If the call fails, they stay open.
         unsafe { libc::mprotect(self.base().add(BLOCK).cast(), bytes, libc::PROT_NONE) };
     }
 
-    /// Opens the mapping up to this block: all of it, so that there are no holes in what a number in the file may lead to.
+    /// Opens the mapping up to this block: the whole of it, so that a number in the file leads to
+    /// no closed page below.
     fn open_to(&self, block: u32) -> Result<(), NoRoom> {
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: whole pages of our own mapping, which get the access that those in use have.
+        // SAFETY: these are whole pages of our own mapping. They get the access that pages in use
+        // have already, so no reference to them loses anything.
         match unsafe { libc::mprotect(self.base().cast(), block as usize * BLOCK, access) } {
             0 => {
                 self.open_blocks.fetch_max(block, Release);
@@ -336,14 +347,17 @@ impl Recording {
             });
         };
         let end = block + blocks;
-        // SAFETY: the claimed blocks lie within the mapping (`limit`).
+        // SAFETY: `limit` is not above the number of blocks of the mapping, so the claimed blocks
+        // lie within it.
         let at = unsafe { self.base().add(block as usize * BLOCK) };
         let at = NonNull::new(at).ok_or(NoRoom::Refused)?;
         let (offset, bytes) = (u64::from(block) * BLOCK as u64, blocks as usize * BLOCK);
         let opened = self.open_to(end);
-        // SAFETY: a part of our mapping that this thread alone has claimed.
+        // SAFETY: the blocks are part of our mapping, `fetch_update` gave them to this thread
+        // alone, and nothing refers to them yet.
         if let Err(why) = opened.and_then(|()| unsafe { self.room.take(at, offset, bytes) }) {
-            // If others have claimed blocks behind them, they stay without room: a hole of zeros, which readers skip.
+            // If other threads have claimed blocks behind these, these stay without room: a hole of
+            // zeros, which readers skip.
             let _ = self
                 .next_block
                 .compare_exchange(end, block, AcqRel, Relaxed);
@@ -355,26 +369,29 @@ impl Recording {
         Ok(at.cast())
     }
 
-    /// Publishes a chunk whose header stands.
+    /// Publishes a chunk whose header is there.
     pub(super) fn publish(&self, chunk: NonNull<ChunkHeader>) {
-        // SAFETY: made by `chunk`, so it lies in our mapping.
+        // SAFETY: `chunk` made it, so it lies in our mapping, which lives as long as `self`. All
+        // its fields are atomics.
         unsafe { chunk.as_ref() }.magic.store(CHUNK_MAGIC, Release);
     }
 
-    /// Gives pages that are written no more back to the operating system; their bytes are in the file. Nothing in them should
-    /// be read afterwards: the kernel maps sixteen pages around one that is read.
+    /// Gives pages that are no longer written back to the operating system. Their bytes are in the
+    /// file. They should not be read afterwards: the kernel maps sixteen pages around one that is
+    /// read.
     pub(super) fn release(&self, at: NonNull<u8>, bytes: usize) {
         self.advise(at.as_ptr(), bytes, libc::MADV_DONTNEED);
     }
 
-    /// Tells the kernel about a part of the mapping.
+    /// Advises the kernel about a part of the mapping.
     fn advise(&self, at: *mut u8, bytes: usize, what: i32) {
-        // SAFETY: called with whole pages of our own mapping, which is shared: its bytes are in the file, and its pages come back when they
-        // are touched.
+        // SAFETY: callers pass whole pages of our own mapping. It is shared, so its bytes are in
+        // the file, and its pages come back when they are touched.
         errno::kept(|| unsafe { libc::madvise(at.cast(), bytes, what) });
     }
 
-    /// Appends a record to the log. `false`, and counted as dropped: there is no room.
+    /// Appends a record to the log. Returns `false` if there is no room, and counts the record as
+    /// dropped.
     pub fn log(&self, record: &Record) -> bool {
         if self.is_left() {
             return false;
@@ -391,7 +408,7 @@ impl Recording {
             };
             self.publish(chunk);
             log.chunks += 1;
-            // SAFETY: the chunk is longer than its header.
+            // SAFETY: a chunk is at least one block long, and so longer than its header.
             let at = unsafe { chunk.add(1) }.cast::<u32>();
             log.at = Some((at, (blocks as usize * BLOCK - size_of::<ChunkHeader>()) / 4));
         }
@@ -399,33 +416,39 @@ impl Recording {
             return false;
         };
         for (n, word) in words.iter().enumerate().rev() {
-            // SAFETY: there is room for all words; 4-byte aligned; under the mutex. The first word is stored last.
+            // SAFETY: `room` says that all words fit, words are 4-byte aligned, and the mutex keeps
+            // other writers away. The first word is stored last.
             unsafe { AtomicU32::from_ptr(at.as_ptr().add(n)) }.store(*word, Release);
         }
-        // SAFETY: within the chunk, by the check above.
+        // SAFETY: `room` is greater than the number of words, so the place behind them is still in
+        // the chunk.
         log.at = Some((unsafe { at.add(words.len()) }, room - words.len()));
         true
     }
 }
 
 impl Recording {
-    /// Leaves a note for whoever reads the recording. Takes no lock, and may be called while the process is in ruins.
+    /// Leaves a note for the reader of the recording. Takes no lock, so it may be called while the
+    /// process crashes.
     pub fn note(&self, text: &str) {
         if self.is_left() {
             return;
         }
-        // A zero ends it, so that nothing of an earlier note stays behind this one.
+        // A zero ends it, so that nothing of a longer note stays behind it.
         for (n, byte) in text.bytes().chain([0]).take(NOTE_BYTES).enumerate() {
-            // SAFETY: within block 0, behind the header's fields; a byte is always aligned.
+            // SAFETY: the note lies within block 0, which stays mapped, and behind the header's
+            // fields. A byte is always aligned.
             unsafe { AtomicU8::from_ptr(self.base().add(NOTE_OFFSET + n)) }.store(byte, Relaxed);
         }
     }
 }
 
-/// Moves the descriptor out of the low numbers, which programs may count on, but not beyond the 64 that the kernel's table
-/// of descriptors has room for from the start: to enlarge it in a process with threads takes 10 ms and more.
+/// Moves the descriptor out of the low numbers, on which programs may count, but not beyond the 64
+/// that the kernel's table of descriptors has room for from the start. Enlarging that table in a
+/// process with threads takes 10 ms and more.
 fn out_of_the_way(file: File) -> File {
-    // SAFETY: duplicates our own descriptor; the result, if not negative, is a new one that nobody else owns.
+    // SAFETY: `file` keeps its descriptor open during the call. A result that is not negative is a
+    // new descriptor, which has no other owner.
     unsafe {
         match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 48) {
             high if high >= 0 => File::from(OwnedFd::from_raw_fd(high)),
@@ -434,7 +457,7 @@ fn out_of_the_way(file: File) -> File {
     }
 }
 
-/// Under a limit of address space a smaller mapping may still fit.
+/// Maps the file, or less of it under a limit of address space.
 fn map_as_much_as_possible(file: &File, bytes: u64) -> io::Result<MmapRaw> {
     let mut bytes = bytes as usize;
     loop {

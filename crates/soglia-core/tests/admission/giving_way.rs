@@ -7,7 +7,7 @@ use super::*;
 fn who_gives_way_waits_behind_all_others() {
     let slots = &slots(1);
     let mut looker = task();
-    // Nobody waits: nothing is given.
+    // No task waits, so none is given.
     assert!(!slots.give_way(&mut looker));
     slots.enter(&mut looker).unwrap();
     assert!(!slots.give_way(&mut looker));
@@ -72,7 +72,7 @@ fn who_rests_has_no_slot_until_it_wakes() {
     let slots = &slots(1);
     let mut sleeper = task();
     slots.enter(&mut sleeper).unwrap();
-    // Nobody needs it.
+    // No task needs it.
     slots.rest(&mut sleeper);
     assert!(slots.holds(&sleeper));
     slots.wake(&mut sleeper);
@@ -88,7 +88,8 @@ fn who_rests_has_no_slot_until_it_wakes() {
         assert!(!slots.holds(&sleeper));
         slots.wake(&mut sleeper);
         assert!(slots.holds(&sleeper));
-        // A sleep that was ended by an exception tells nothing: the next crossing finds all in order.
+        // A sleep that was ended by an exception tells nothing: the next crossing finds all in
+        // order.
         let other = scope.spawn(|| {
             let mut task = task();
             slots.enter(&mut task).unwrap();

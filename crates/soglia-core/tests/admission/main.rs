@@ -1,4 +1,5 @@
-//! Slots with real threads: what each crossing does to them, who is told what, and many threads at once.
+//! Slots with real threads: what each crossing does to them, which task gets which error, and many
+//! threads at once.
 
 mod giving_way;
 #[path = "../support/random.rs"]
@@ -24,7 +25,7 @@ fn slots(count: u16) -> Slots<Look> {
     limited(count, None)
 }
 
-/// Nobody sleeps here.
+/// No thread sleeps here.
 fn limited(count: u16, limit: Option<Duration>) -> Slots<Look> {
     Slots::new(NonZeroU16::new(count).unwrap(), limit, |_| Doing::Runs)
 }
@@ -74,7 +75,7 @@ fn a_callback_from_an_untold_call_keeps_the_slot() {
     slots.reverse_enter(&mut task).unwrap();
     slots.reverse_enter(&mut task).unwrap();
     assert_eq!(slots.free(), 0);
-    // From in there a call that is told, with a callback of its own.
+    // From there a call that is reported, with a callback of its own.
     slots.leave(&mut task).unwrap();
     assert_eq!(slots.free(), 1);
     slots.reverse_enter(&mut task).unwrap();
@@ -214,18 +215,18 @@ fn dead() -> Holder {
 fn a_dead_owners_slot_comes_back_and_one_is_told() {
     let slots = Slots::new(NonZeroU16::MIN, None, look_at);
     slots.reverse_enter(&mut dead()).unwrap();
-    // A callback that is told does not run, and holds nothing.
+    // A callback that gets the error does not run, and holds nothing.
     let mut next = task();
     assert_eq!(slots.reverse_enter(&mut next), Err(Refusal::Abandoned));
     assert_eq!((slots.free(), next.callbacks()), (1, 0));
     slots.reverse_enter(&mut dead()).unwrap();
-    // Who comes back from a call is told, and has the slot.
+    // A task that comes back from a call gets the error, and has the slot.
     slots.leave(&mut next).unwrap();
     assert_eq!(slots.enter(&mut next), Err(Refusal::Abandoned));
     assert!(slots.holds(&next));
     slots.leave(&mut next).unwrap();
     slots.reverse_enter(&mut dead()).unwrap();
-    // In a region that delays aborts nobody is told.
+    // In a region that delays aborts, no task gets the error.
     next.begin_delay_abort().unwrap();
     assert_eq!(slots.enter(&mut next), Ok(()));
     let figures = slots.figures();

@@ -240,7 +240,7 @@ fn note() {
     assert_eq!(copy.reader().note(), Some("n".repeat(512)));
     copy.put(1024 + 5, &[0]);
     assert_eq!(copy.reader().note(), Some("nnnnn".into()));
-    // A shorter note replaces a longer one, whoever writes it.
+    // A shorter note replaces a longer one, written in either way.
     copy.put_header("pid", &0_u32.to_le_bytes());
     let recording = Recording::claim(copy.path()).unwrap();
     for text in ["a long note", "a note", ""] {

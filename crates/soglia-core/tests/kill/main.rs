@@ -1,5 +1,5 @@
-//! A process that records is killed, or stopped, between any two instructions: what it leaves is whole, but for the one
-//! crossing in progress.
+//! A process that records is killed, or stopped, between any two instructions: what it leaves is
+//! whole, except for the one crossing in progress.
 #![allow(
     unsafe_code,
     reason = "counters in memory shared with another process, fork and ptrace"
@@ -36,7 +36,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How a step is told.
+/// How a step is recorded.
 #[derive(Clone, Copy, Debug)]
 enum How {
     /// By a crossing.
@@ -64,7 +64,8 @@ impl Step {
     }
 }
 
-/// An endless sequence of crossings, the same for the same number: mostly nested, with jumps and returns from nowhere.
+/// An endless sequence of crossings, the same for the same number: mostly nested, with jumps and
+/// returns from nowhere.
 struct Steps {
     random: Random,
     open: Vec<(u64, Side)>,
@@ -103,7 +104,7 @@ impl Iterator for Steps {
             4 => self.goal = 45,
             5 if random.below(100) == 0 => self.goal = 1800,
             6..10 => {
-                // A long jump: nobody is told.
+                // A long jump, which is not reported.
                 let left = self.open.len() as u64 - random.below(self.open.len() as u64 / 2 + 1);
                 self.open.truncate(left as usize);
             }
@@ -232,13 +233,14 @@ impl Model {
     }
 }
 
-/// All that was told: crossings, and calls that were refused.
+/// All that was recorded: crossings, and denied calls.
 fn told(totals: &Totals) -> u64 {
     let refused: u64 = totals.iter().map(|(_, total)| total.refused).sum();
     totals.crossings.iter().sum::<u64>() + refused
 }
 
-/// What is found of a task against the model before and after the crossing that may have been in progress.
+/// What is found of a task against the model before and after the crossing that may have been in
+/// progress.
 fn check_summary(seen: &TaskSnapshot, before: &Model, after: &Model) {
     let done = seen.crossings == after.totals.crossings;
     assert!(

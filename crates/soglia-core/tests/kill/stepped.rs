@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// The crossings of the test below, over the ends of an events chunk and of the layers in the task's chunk.
+/// The crossings of the test below, over the ends of an events chunk and of the layers in the
+/// task's chunk.
 fn stepped() -> (Vec<Step>, Vec<Step>) {
     use Crossing::{EnterRuntime, LeaveRuntime, ReverseEnterRuntime, ReverseLeaveRuntime};
     let mut at = 0;
@@ -24,7 +25,7 @@ fn stepped() -> (Vec<Step>, Vec<Step>) {
         how: How::Refused,
         ..step
     };
-    // 30 layers and 4,050 words of events; up to word 4,073 any crossing is told as it comes.
+    // 30 layers and 4,050 words of events; up to word 4,073 any crossing is written as it comes.
     let mut first = Vec::new();
     for n in 1..=30 {
         first.push(step(LeaveRuntime, 1, n, 10));
@@ -57,7 +58,8 @@ fn stepped() -> (Vec<Step>, Vec<Step>) {
         step(LeaveRuntime, 1, 2, 10),
         step(EnterRuntime, 1, 0, 10),
         step(EnterRuntime, 1, 0, 10),
-        // An exception, straight out of a call and past another one; a refusal of a target's first call.
+        // An exception, straight out of a call and past another one; a refusal of a target's first
+        // call.
         step(LeaveRuntime, 3, 3, 10),
         failing(step(EnterRuntime, 3, 0, 10)),
         step(LeaveRuntime, 3, 3, 10),
@@ -115,8 +117,8 @@ fn step_through(how: How) {
     let mut after = before.clone();
     after.cross(then[0]);
 
-    // SAFETY: the child goes on with this thread alone. What it calls takes no lock that another thread may hold but
-    // that of the allocator, which glibc frees in the child.
+    // SAFETY: the child goes on with this thread alone. What it calls takes no lock that another
+    // thread may hold but that of the allocator, which glibc frees in the child.
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: plain system calls.

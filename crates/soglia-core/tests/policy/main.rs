@@ -1,4 +1,5 @@
-//! Policies: what globs match, which rule decides, and the text by which the tool hands them to the engine.
+//! Policies: what globs match, which rule decides, and the text by which the tool hands them to the
+//! engine.
 
 mod called;
 mod names;

@@ -30,9 +30,9 @@ fn text_that_is_no_policy_says_where() {
             "soglia-policy 2",
             "it is not a policy of this version of soglia",
         ),
-        ("soglia-policy 1\n", "line 2 is no rule"),
-        ("soglia-policy 1\ndeny", "line 2 is no rule"),
-        ("soglia-policy 1\nforbid\tx", "line 2 is no rule"),
+        ("soglia-policy 1\n", "line 2 is not a rule"),
+        ("soglia-policy 1\ndeny", "line 2 is not a rule"),
+        ("soglia-policy 1\nforbid\tx", "line 2 is not a rule"),
         (
             "soglia-policy 1\ndeny\tx",
             "line 2 has the wrong number of fields",

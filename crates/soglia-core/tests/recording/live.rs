@@ -40,7 +40,8 @@ fn open_calls_are_seen_by_another_thread() {
             let mut looks = 0;
             while !stop.load(relaxed) {
                 let open = fresh.recording.open_calls(record);
-                // Those at the bottom never move; above them, whatever is told was a target of this task.
+                // Those at the bottom never move; above them, each call was of a target of this
+                // task.
                 assert_eq!(open[..3000].last().unwrap().since, 1000 + 2999);
                 assert!(open.iter().all(|call| (1..=3).contains(&call.target)));
                 looks += 1;
@@ -57,8 +58,8 @@ fn open_calls_are_seen_by_another_thread() {
     });
 }
 
-/// Memory that is taken ahead of a crossing is no depth, and leaves the innermost call where a return
-/// finds it: also where that call is the last one in its chunk.
+/// Memory that is taken ahead of a crossing is no depth, and leaves the innermost call where a
+/// return finds it: also where that call is the last one in its chunk.
 #[test]
 fn what_is_prepared_and_not_crossed_leaves_nothing_behind() {
     let fresh = fresh(Options::default());

@@ -1,4 +1,5 @@
-//! The state machine under random crossings, nested well and nested badly; and the recording against it.
+//! The state machine under random crossings, nested well and nested badly; and the recording
+//! against it.
 
 mod memory;
 mod recorded;
@@ -25,7 +26,7 @@ use std::collections::HashMap;
 /// Functions that the random sequences know.
 const FUNCTIONS: u8 = 6;
 
-/// One crossing to be told.
+/// One crossing.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     crossing: Crossing,
@@ -123,7 +124,7 @@ impl Layers for Shallow {
     }
 }
 
-/// Totals, and what was told beside them.
+/// Totals, and what the task reported beside them.
 #[derive(Default)]
 struct Heard {
     totals: Totals,
@@ -195,7 +196,7 @@ fn of_targets(totals: &Totals) -> Vec<(u32, Total)> {
     all
 }
 
-/// What must hold whatever was told.
+/// What must hold after any crossings.
 fn check<L: Layers>(fed: &[Step], task: &Task<L>, open: &[Layer], heard: &Heard) {
     let mut crossings = [0; 4];
     let mut opens = HashMap::<u32, u64>::new();
@@ -216,7 +217,7 @@ fn check<L: Layers>(fed: &[Step], task: &Task<L>, open: &[Layer], heard: &Heard)
     assert_eq!(
         heard.abandoned,
         totals.faults[Fault::Abandoned as usize],
-        "each layer is told"
+        "each layer is reported"
     );
     let untimed_calls: u64 = totals.iter().map(|(_, t)| t.untimed).sum();
     let untimed_returns: u64 = heard.untimed_returns.iter().sum();
@@ -242,7 +243,8 @@ fn check<L: Layers>(fed: &[Step], task: &Task<L>, open: &[Layer], heard: &Heard)
     };
     for side in [Side::Unmanaged, Side::Managed] {
         let (out, back) = (opening(side) as usize - 1, closing(side) as usize - 1);
-        // Every call came back, is open, was unwound past, or was too deep; every return had a call, or none.
+        // Every call came back, is open, was unwound past, or was too deep; every return had a
+        // call, or none.
         assert_eq!(
             crossings[out] + heard.unmatched[back],
             crossings[back] - heard.untimed_returns[back]
@@ -303,7 +305,7 @@ fn any_step(after: impl Strategy<Value = u64>) -> impl Strategy<Value = Step> {
     })
 }
 
-/// Mostly short, seldom so long that it does not fit into the word of an event.
+/// Mostly short, rarely so long that it does not fit into the word of an event.
 fn ticks() -> impl Strategy<Value = u64> {
     prop_oneof![
         20 => 0_u64..2000,
@@ -312,7 +314,8 @@ fn ticks() -> impl Strategy<Value = u64> {
     ]
 }
 
-/// Sequences that nest: `Some` calls a function, `None` returns from the innermost. What is open at the end returns.
+/// Sequences that nest: `Some` calls a function, `None` returns from the innermost. What is open at
+/// the end returns.
 fn nested() -> impl Strategy<Value = Vec<Step>> {
     let one = (any::<bool>(), any::<bool>(), 0..FUNCTIONS, 0_u64..1000);
     vec(one, 0..400).prop_map(|choices| {

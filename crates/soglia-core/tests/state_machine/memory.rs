@@ -65,7 +65,8 @@ proptest! {
         }
     }
 
-    /// Without marks, a return closes the innermost call that it fits, and abandons what is above that.
+    /// Without marks, a return closes the innermost call that it fits, and abandons what is above
+    /// that.
     #[test]
     fn returns_find_their_calls(steps in vec(any_step(ticks()), 0..300)) {
         let mut task = Task::new(VecLayers::default());
@@ -90,9 +91,10 @@ proptest! {
         prop_assert_eq!(totals.faults, [unmatched, abandoned as u64, 0, 0, 0]);
     }
 
-    /// A stack with frames and addresses, cut by `longjmp` at any frame. Whatever is really open is never taken for gone,
-    /// and what is gone is known to be at the latest when the call around it returns. The program comes to one depth by
-    /// the same frames always: else marks of the two kinds would have to be compared, and those do not tell enough.
+    /// A stack with frames and addresses, cut by `longjmp` at any frame. Whatever is really open is
+    /// never taken for gone, and what is gone is known to be at the latest when the call around it
+    /// returns. The program comes to one depth by the same frames always: else marks of the two
+    /// kinds would have to be compared, and those do not tell enough.
     #[test]
     fn longjmp_is_found_out(
         choices in vec((0_u8..10, any::<prop::sample::Index>()), 0..300),

@@ -127,7 +127,8 @@ proptest! {
     }
 }
 
-/// Calls for whose layers there is no room, though the events go on: a jump out of them takes the replay along.
+/// Calls for whose layers there is no room, though the events go on: a jump out of them takes the
+/// replay along.
 #[test]
 fn calls_without_layers_nest_in_the_replay() {
     let dir = tempfile::tempdir().unwrap();

@@ -33,7 +33,7 @@ const OVERDUE_ACTION: u32 = 18;
 const SLOTS: u32 = 19;
 
 impl Record {
-    /// The words of this record, the one with kind and length first.
+    /// The words of this record. The first holds its kind and its length.
     pub fn encode(&self) -> Vec<u32> {
         let mut to = Encoder::default();
         to.word(0);
@@ -180,7 +180,7 @@ impl Record {
         to.0
     }
 
-    /// The record of this kind with these words of payload; `None` if it makes no sense.
+    /// The record of this kind with this payload, or `None` if it makes no sense.
     pub fn decode(kind: u32, payload: &[u32]) -> Option<Self> {
         let mut from = Decoder(payload);
         Some(match kind {
