@@ -1,8 +1,10 @@
-//! Which methods are woven around: those that the runtime itself takes for P/Invokes and for callbacks, and no others.
+//! Which methods get wrappers: exactly those that the runtime itself accepts as P/Invokes or
+//! callbacks.
 //!
-//! The runtime refuses a method that contradicts itself, some when its type is loaded, some when it is called. A wrapper would make
-//! such a method work, or fail in another way. So it stays as it is, and the report names it among what is not watched.
-//! A method about which the runtime's answer is not known stays as it is too.
+//! The runtime rejects a method that contradicts itself, when its type is loaded or when it is
+//! called. A wrapper would make such a method work, or fail in another way. So the engine leaves it
+//! as it is, and the report lists it as not watched. The engine also leaves a method as it is where
+//! the runtime's answer is not known.
 
 use std::collections::HashMap;
 
@@ -37,7 +39,7 @@ use crate::{
     required,
 };
 
-/// What a method's flags may say besides who sees it.
+/// The flags that a method may have, besides those of its visibility.
 const FLAGS: u32 = mdStatic
     | mdFinal
     | mdHideBySig
@@ -54,7 +56,7 @@ const IMPL_FLAGS: u32 = miPreserveSig
     | miAggressiveInlining
     | miAggressiveOptimization;
 
-/// Says how a P/Invoke is called, in place of a flag, and that it is called so.
+/// Names the calling convention of a P/Invoke instead of a flag, and makes it use that one.
 const CONVENTION: &str = "System.Runtime.InteropServices.UnmanagedCallConvAttribute";
 const THISCALL: &[u8] = b"CallConvThiscall";
 
@@ -62,10 +64,11 @@ const BOTH: &str = "it is a P/Invoke and UnmanagedCallersOnly";
 const GENERIC: &str = "it is generic";
 const IN_GENERIC: &str = "its type is generic";
 
-/// What the runtime refuses in all its versions; of other methods that stay as they are it takes some.
+/// What every version of the runtime rejects. It accepts some of the other methods that stay as
+/// they are.
 const SURELY_REFUSED: [&str; 3] = [BOTH, GENERIC, IN_GENERIC];
 
-/// Takes those out that must stay as they are, and names them.
+/// Removes the methods that must stay as they are, and records their names.
 pub(super) fn retain(engine: &Engine, scope: &Scope, assembly: &str, found: &mut Vec<Method>) {
     let Some(reader) = Reader::new(scope) else {
         return;
@@ -80,7 +83,10 @@ pub(super) fn retain(engine: &Engine, scope: &Scope, assembly: &str, found: &mut
     });
 }
 
-/// Writes down that a method stays as it is. Where a policy has a rule for it that must hold, and the runtime may take it, the process ends.
+/// Records that a method stays as it is.
+///
+/// Ends the process where a policy has a rule for the method that must hold, and the runtime may
+/// accept the method.
 fn name(engine: &Engine, scope: &Scope, assembly: &str, method: Method, why: &str) {
     let names = describe_method(scope, method.token, method.side, None);
     let called = names.method.as_deref().unwrap_or_default();
@@ -106,13 +112,13 @@ const fn is_rule(ruling: &Ruling) -> bool {
     ruling.refusal.is_some() || ruling.gate.is_some() || ruling.redirect.is_some()
 }
 
-/// What is asked of the metadata of one module.
+/// Asks the metadata of one module.
 struct Reader<'a> {
     import: &'a IMetaDataImport,
     generics: IMetaDataImport2,
 }
 
-/// What is known of classes: why methods in them stay as they are.
+/// For each class, why the methods in it stay as they are.
 type Classes = HashMap<MdToken, Option<&'static str>>;
 
 impl<'a> Reader<'a> {
@@ -123,7 +129,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Why a method must stay as it is, in half a sentence.
+    /// Why a method must stay as it is, as half a sentence. `None`: it may get a wrapper.
     fn why_not(&self, method: Method, classes: &mut Classes) -> Option<&'static str> {
         let Ok(before) = Before::of(self.import, method.token) else {
             return Some("its metadata cannot be read");
@@ -177,7 +183,8 @@ impl<'a> Reader<'a> {
         if !is_name(&import.entry) || !is_name(&self.library(import.library)) {
             return Some("a name of where it leads is empty or too long");
         }
-        // Code that calls such a function without an object is refused as a whole: the wrapper would be.
+        // The runtime rejects any method that calls such a function without an object, and the
+        // wrapper would be one.
         let is_member = import.flags & pmCallConvMask == pmCallConvThiscall
             || attribute(self.import, method, CONVENTION)
                 .is_some_and(|value| value.windows(THISCALL.len()).any(|some| some == THISCALL));
@@ -188,10 +195,11 @@ impl<'a> Reader<'a> {
         (is_member && !takes_object()).then_some("it calls a member function without an object")
     }
 
-    /// The name of a library, with the zero at its end.
+    /// The name of a library, with its terminating zero.
     fn library(&self, library: MdToken) -> Vec<u16> {
         let (mut name, mut length) = (vec![0_u16; LONGEST + 1], 0);
-        // SAFETY: any token may be asked about; a buffer of that size, a pointer to a local.
+        // SAFETY: the CLR checks the token. The buffer is as large as said, and the pointer is to a
+        // local.
         let answer = unsafe {
             let room = name.len() as u32;
             self.import
@@ -201,14 +209,15 @@ impl<'a> Reader<'a> {
         name
     }
 
-    /// Why no method of this class is woven around.
+    /// Why methods of this class get no wrappers. `None`: they may.
     fn why_none_of(&self, class: MdToken) -> Option<&'static str> {
         if self.is_generic(class) {
             return Some(IN_GENERIC);
         }
         let mut flags = 0;
         let nothing = std::ptr::null_mut::<u32>();
-        // SAFETY: a pointer to a local, null where nothing is asked.
+        // SAFETY: the CLR checks the token. The pointers are to a local, or null, which asks for
+        // nothing.
         let answer = unsafe {
             let name = nothing.cast();
             self.import
@@ -224,7 +233,7 @@ impl<'a> Reader<'a> {
     /// Whether a type or a method has type parameters.
     fn is_generic(&self, of: MdToken) -> bool {
         let parameters = enumerated(self.import, |handle, into, room, count| {
-            // SAFETY: the pointers that `enumerated` passes are good.
+            // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says.
             unsafe {
                 self.generics
                     .EnumGenericParams(handle, of, into, room, count)

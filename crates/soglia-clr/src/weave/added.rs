@@ -1,4 +1,4 @@
-//! What was added to modules, for those who come upon it: by their rows in the table of methods.
+//! Which methods the weaver added to each module, by their rows in the table of methods.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,26 +13,26 @@ static ADDED: RwLock<Option<HashMap<ModuleId, Added>>> = RwLock::new(None);
 #[derive(Default)]
 struct Added {
     methods: HashSet<u32>,
-    /// The P/Invokes inside of wrappers, by the wrappers.
+    /// The P/Invokes inside wrappers, by the wrappers' rows.
     inside: HashMap<u32, u32>,
     wrappers: HashMap<u32, u32>,
-    /// The new bodies of callbacks by the callbacks, and the other way round.
+    /// The new bodies of callbacks by the callbacks' rows, and the callbacks by their bodies' rows.
     bodies: HashMap<u32, u32>,
     callbacks: HashMap<u32, u32>,
 }
 
-/// What a method is to what was woven.
+/// The part that a method has in what was woven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// It was added.
+    /// A method that was added, and is none of those below.
     Added,
-    /// The P/Invoke inside of this wrapper.
+    /// The P/Invoke inside the wrapper `of`.
     Inside { of: MdToken },
-    /// A P/Invoke that is a wrapper now.
+    /// A P/Invoke of the program that is a wrapper now.
     Wrapper,
-    /// The body of this callback.
+    /// The body of the callback `of`.
     Body { of: MdToken },
-    /// A callback, whose body is this method now.
+    /// A callback of the program, whose body is now the method `body`.
     Callback { body: MdToken },
 }
 
@@ -50,14 +50,14 @@ const fn method(row: u32) -> MdToken {
     MdToken(0x0600_0000 | row)
 }
 
-/// A method was added.
+/// Notes that a method was added.
 pub(super) fn add(module: ModuleId, method: MdToken) {
     write(module, |added| {
         added.methods.insert(method.row());
     });
 }
 
-/// A wrapper was made, which calls this P/Invoke.
+/// Notes that `inside` was added, and that `wrapper` calls it.
 pub(super) fn add_inside(module: ModuleId, wrapper: MdToken, inside: MdToken) {
     write(module, |added| {
         added.inside.insert(wrapper.row(), inside.row());
@@ -65,7 +65,7 @@ pub(super) fn add_inside(module: ModuleId, wrapper: MdToken, inside: MdToken) {
     });
 }
 
-/// A callback has its body in this method now.
+/// Notes that `body` was added, and that it is the body of `callback`.
 pub(super) fn add_body(module: ModuleId, callback: MdToken, body: MdToken) {
     write(module, |added| {
         added.bodies.insert(callback.row(), body.row());
@@ -73,20 +73,20 @@ pub(super) fn add_body(module: ModuleId, callback: MdToken, body: MdToken) {
     });
 }
 
-/// A module is about to be unloaded.
+/// Forgets a module that is about to be unloaded.
 pub(super) fn forget(module: ModuleId) {
     let mut all = ADDED.write().unwrap_or_else(PoisonError::into_inner);
     all.get_or_insert_default().remove(&module);
 }
 
-/// The P/Invoke inside of a wrapper.
+/// The P/Invoke inside a wrapper.
 pub(super) fn inside(module: ModuleId, wrapper: MdToken) -> Option<MdToken> {
     read(module, |added| {
         added.inside.get(&wrapper.row()).map(|row| method(*row))
     })
 }
 
-/// What a method is to what was woven; `None`: nothing.
+/// The part that a method has in what was woven. `None`: it has none.
 pub(super) fn part(module: ModuleId, token: MdToken) -> Option<Part> {
     let row = token.row();
     read(module, |added| {

@@ -1,9 +1,13 @@
-//! What is put around the calls of one module.
+//! Puts wrappers around the calls of one module.
 //!
-//! For a P/Invoke `M` of `T`: a new P/Invoke `T.M`, outside of classes, of the same signature, marshalling and attributes; `M` itself
-//! loses its import and gets a body that calls it between the hooks. For a callback `C` (`UnmanagedCallersOnly`): a new ordinary
-//! method `C$body` with the body of `C`, beside it; `C` gets a body that calls it between the hooks. All tokens stay what they
-//! were, so nobody who calls has to change.
+//! For a P/Invoke `M` of the class `T`, the weaver adds a P/Invoke named `T.M`, outside all
+//! classes, with the same signature, marshalling and attributes. `M` itself loses its import and
+//! gets a body that calls the new method between the hooks.
+//!
+//! For a callback `C` (`UnmanagedCallersOnly`), the weaver adds an ordinary method `C$body` beside
+//! it, with the body of `C`. `C` gets a body that calls the new method between the hooks.
+//!
+//! All tokens keep their meaning, so callers do not change.
 
 use std::collections::HashSet;
 
@@ -30,17 +34,17 @@ use crate::{
     source::woven,
 };
 
-/// Why a module could not be woven whole. What was woven before stays.
+/// Why a module could not be woven completely. What was woven before the failure stays.
 pub struct Failure {
     /// Rows of the methods that were changed.
     pub changed: HashSet<u32>,
-    /// As [`Done::pointers`].
+    /// As in [`Done::pointers`].
     pub pointers: bool,
     /// Rows of the methods that should have been changed.
     pub lost: HashSet<u32>,
-    /// No calls by function pointer were woven around.
+    /// Calls by function pointer got no wrappers.
     pub pointers_lost: bool,
-    /// In a sentence.
+    /// What failed, as a sentence.
     pub what: String,
 }
 
@@ -49,13 +53,15 @@ pub struct Failure {
 pub struct Done {
     /// Rows of the methods that were changed.
     pub changed: HashSet<u32>,
-    /// Calls by function pointer were put in methods: who has such a method compiled into itself is changed too.
+    /// Methods now contain wrapped calls by function pointer. A method with such a method inlined
+    /// into it has changed too.
     pub pointers: bool,
-    /// Calls by function pointer that are not seen, in words.
+    /// Calls by function pointer that are not watched, in words.
     pub pointers_left: Option<String>,
 }
 
-/// Weaves around these calls, and around calls by function pointer if it is said who is called so.
+/// Puts wrappers around these calls. Does the same for calls by function pointer if `pointers`
+/// names their callees.
 pub fn weave(
     engine: &Engine,
     module: ModuleId,
@@ -89,7 +95,7 @@ pub fn weave(
             }
         }
     }
-    // Our own calls of hooks are such calls as well.
+    // The hooks that the wrappers call by function pointer are such calls as well.
     let out_of_line = weaver.out_of_line.iter().map(|(_, token)| token.row());
     let apart = weaver.apart.iter().map(|token| token.row());
     let ours: HashSet<u32> = changed
@@ -126,7 +132,7 @@ pub fn weave(
 }
 
 impl Weaver<'_> {
-    /// Weaves around one call.
+    /// Puts a wrapper around one call.
     fn around(&mut self, call: &CallToWeave) -> Result<(), Error> {
         let before = Before::of(&self.emitter.import, call.method.token)?;
         let signature = MethodSig::parse(&before.signature).ok_or(Error::UNWRITABLE)?;
@@ -145,8 +151,9 @@ impl Weaver<'_> {
         let token = call.method.token;
         let body = match &call.manner {
             Manner::Refused(refusal) => {
-                // Imports are searched by bisection, and a deleted one breaks their order: those that stay would not be
-                // found. Once one was added, the order is not relied upon. No import may lead to what is refused, for
+                // The CLR finds imports by bisection. A deleted one breaks their order, and the CLR
+                // would not find the others. After one was added, it no longer relies on the order.
+                // The added import must not lead to a function that a policy denies, since
                 // reflection finds every method.
                 if !self.has_imports {
                     self.nowhere()?;
@@ -176,14 +183,14 @@ impl Weaver<'_> {
         self.emitter.set_body(token, &body)
     }
 
-    /// A new P/Invoke like the one that there was, but for where it leads.
+    /// Adds a P/Invoke like the program's own. A rule may make it lead elsewhere.
     fn native(&mut self, call: &CallToWeave, before: &Before) -> Result<MdToken, Error> {
         let token = call.method.token;
         let mut import = ImportMap::of(&self.emitter.import, token)?;
         if let Some(to) = &call.redirect {
             self.emitter.redirect(&mut import, to)?;
         }
-        // How strings are marshalled can be said of a type as well: then it must be the same type.
+        // A type can also say how strings are marshalled. The new method must then be in that type.
         let of_type = "System.Runtime.InteropServices.BestFitMappingAttribute";
         let (class, name, flags) = if has_attribute(&self.emitter.import, before.class, of_type) {
             (before.class, named(before, "$native"), before.flags)
@@ -240,7 +247,8 @@ impl Weaver<'_> {
         code.finish(locals).ok_or(Error::UNWRITABLE)
     }
 
-    /// A new method that calls a slow hook: where that is done in line, the method around it has to save all registers.
+    /// Adds a method that calls a slow hook. Inline, that call would make the method around it save
+    /// all registers.
     fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
         let address = hook as usize;
         if let Some((_, method)) = self.out_of_line.iter().find(|(hook, _)| *hook == address) {
@@ -267,17 +275,21 @@ impl Weaver<'_> {
         Ok(method)
     }
 
-    /// Exceptions that leave such a method end the process, or fly through it to a managed caller (.NET 9 and later): then the
-    /// layer is found gone, as it is under the other source.
+    /// Puts a wrapper around a callback.
+    ///
+    /// An exception that leaves the callback ends the process, or passes through it to a managed
+    /// caller (.NET 9 and later). The engine then finds the layer gone, as with the runtime's own
+    /// callbacks.
     fn around_callback(
         &mut self,
         call: &CallToWeave,
         before: &Before,
         signature: &MethodSig,
     ) -> Result<(), Error> {
-        // The attribute stays where it was: the new method is called by managed code alone. It has to lie in the same type, whose
-        // private members it uses.
-        // A frame of its own is what a stack trace finds a line by. Without that it may be put into the wrapper.
+        // The attribute stays where it was, since only managed code calls the new method. The
+        // method has to be in the same type, whose private members it uses. It needs a frame of its
+        // own, by which a stack trace finds the line, so the compiler must not inline it into the
+        // wrapper.
         let leads_on = self
             .emitter
             .body(call.method.token)
@@ -292,7 +304,7 @@ impl Weaver<'_> {
             rva: before.rva,
         })?;
         added::add_body(self.emitter.module, call.method.token, body);
-        // For stack traces, which give their names.
+        // Stack traces show the names of parameters.
         self.emitter.copy_parameters(call.method.token, body)?;
         if self.emitter.engine.notifies {
             let body = self.notifying_back(call.id, body, signature)?;
@@ -314,7 +326,7 @@ impl Weaver<'_> {
         code.arguments(args);
         code.call(body, args, ret.is_some());
         if !counts {
-            // What is returned stays below on the stack.
+            // The result stays below on the stack.
             let slow = self.out_of_line(woven::reverse_leave_slow)?;
             code.hook_and(call.id, self.hooks.quick(woven::reverse_leave), slow);
         }

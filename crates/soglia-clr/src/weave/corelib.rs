@@ -1,7 +1,9 @@
-//! System.Private.CoreLib while it is being loaded: its metadata to read, its methods' bodies to read and to change.
+//! CoreLib while it is being loaded: reads its metadata, reads and changes the bodies of its
+//! methods.
 //!
-//! Its metadata stay as they are wherever that is possible, for to open them for writing takes longer than all else at the start: code that is
-//! put in has no local variables but those that were there, and calls us by a signature that CoreLib has for purposes of its own.
+//! Its metadata stay as they are wherever possible, because opening them for writing takes longer
+//! than all other work at the start. Code that is put in therefore uses only local variables that
+//! the method has, and calls the engine by a signature that CoreLib has for its own purposes.
 
 use std::cell::OnceCell;
 
@@ -21,7 +23,7 @@ use crate::{
     },
 };
 
-/// A reading of CoreLib's metadata, while it is being loaded.
+/// A reader of CoreLib's metadata, valid while CoreLib is being loaded.
 pub(super) struct CoreLib<'a> {
     engine: &'a Engine,
     module: ModuleId,
@@ -29,10 +31,11 @@ pub(super) struct CoreLib<'a> {
     ask: OnceCell<Result<Ask, String>>,
 }
 
-/// How we are called: the signature's token, and whether it returns something.
+/// How CoreLib calls the engine: the token of the signature, and whether it returns something.
 type Ask = (MdToken, bool);
 
-/// A function of ours that methods of CoreLib call, with words of their own; they drop its answer.
+/// A function of the engine that methods of CoreLib call, with arguments on their stack. They
+/// ignore its result.
 pub(super) type Function<Words> = extern "C" fn(*mut Words) -> isize;
 
 impl<'a> CoreLib<'a> {
@@ -45,7 +48,7 @@ impl<'a> CoreLib<'a> {
         }
     }
 
-    /// A policy judges what calls lead to.
+    /// Whether a policy judges what calls lead to.
     pub(super) fn judges(&self) -> bool {
         self.engine.rules.judges()
     }
@@ -55,17 +58,17 @@ impl<'a> CoreLib<'a> {
             .ok_or_else(|| format!("System.Private.CoreLib has no {name}"))
     }
 
-    /// The methods of that name, with their signatures, which have two bytes at least.
+    /// The methods of this name, with their signatures, which have at least two bytes.
     pub(super) fn methods(&self, class: MdToken, name: &str) -> Vec<(MdToken, Vec<u8>)> {
         find::methods(self.import, class, name)
     }
 
-    /// What its metadata say of a method.
+    /// What the metadata say about a method.
     pub(super) fn before(&self, method: MdToken) -> Result<Before, Error> {
         Before::of(self.import, method)
     }
 
-    /// The only method of that name which has a signature of this beginning.
+    /// The only method of this name whose signature begins so.
     pub(super) fn method(
         &self,
         class: &str,
@@ -82,21 +85,22 @@ impl<'a> CoreLib<'a> {
         }
     }
 
-    /// The field of that name and type.
+    /// The field of this name and type.
     pub(super) fn field(&self, class: &str, name: &str, of: u8) -> Result<MdToken, String> {
         self.field_of(class, name, &[sig::FIELD, of])
     }
 
-    /// The field of that name which is an array of this type.
+    /// The field of this name that is an array of this type.
     pub(super) fn array(&self, class: &str, name: &str, of: u8) -> Result<MdToken, String> {
         self.field_of(class, name, &[sig::FIELD, sig::ARRAY, of])
     }
 
     fn field_of(&self, class: &str, name: &str, signature: &[u8]) -> Result<MdToken, String> {
         let (class_token, wide) = (self.class(class)?, wide(name));
-        // `FindField` would make a table of all members of CoreLib first, which takes milliseconds.
+        // `FindField` first makes a table of all members of CoreLib, which takes milliseconds.
         let fields = enumerated(self.import, |handle, into, room, count| {
-            // SAFETY: a zero-terminated name; the pointers that `enumerated` passes are good.
+            // SAFETY: the name ends with a zero. `enumerated` passes a valid handle, and a buffer
+            // of the size that it says.
             unsafe {
                 self.import.EnumFieldsWithName(
                     handle,
@@ -117,7 +121,8 @@ impl<'a> CoreLib<'a> {
     fn field_signature(&self, field: MdToken) -> Option<Vec<u8>> {
         let (mut blob, mut size) = (std::ptr::null(), 0);
         let nothing = std::ptr::null_mut::<u32>();
-        // SAFETY: a field of this module, pointers to locals, null where nothing is asked.
+        // SAFETY: the field is of this module. The pointers are to locals, or null, which asks for
+        // nothing.
         let answer = unsafe {
             self.import.GetFieldProps(
                 field,
@@ -133,30 +138,32 @@ impl<'a> CoreLib<'a> {
                 nothing,
             )
         };
-        // SAFETY: the metadata are that long there, now.
+        // SAFETY: the CLR has just given this address and size of its metadata, which stay in place
+        // while nothing is added to them.
         answer.is_ok().then(|| unsafe { bytes(blob, size) })
     }
 
     fn signature(&self) -> Result<Ask, String> {
         let signatures = (0x1100_0001..0x1200_0000).map(MdToken);
-        // SAFETY: any token may be asked about.
+        // SAFETY: the CLR checks the token.
         let mut signatures =
             signatures.take_while(|token| unsafe { self.import.IsValidToken(*token) }.as_bool());
         let found = signatures.find_map(|token| {
             let (mut blob, mut size) = (std::ptr::null(), 0);
-            // SAFETY: a signature of this module, pointers to locals.
+            // SAFETY: `IsValidToken` accepted the token. The pointers are to locals.
             let answer = unsafe {
                 self.import
                     .GetSigFromToken(token, &raw mut blob, &raw mut size)
             };
-            // SAFETY: the metadata are that long there, now.
+            // SAFETY: the CLR has just given this address and size of its metadata, which stay in
+            // place while nothing is added to them.
             let blob = answer.is_ok().then(|| unsafe { bytes(blob, size) })?;
             Some((token, sig::takes_pointer(&blob)?))
         });
         found.map_or_else(|| self.new_signature(), Ok)
     }
 
-    /// A signature of our own, in a CoreLib that was trimmed of all that fit. Takes longer.
+    /// Adds a signature, for a CoreLib from which all fitting ones were trimmed. Takes longer.
     fn new_signature(&self) -> Result<Ask, String> {
         let signature =
             sig::hook_signature(sig::Unmanaged::Cdecl, &[sig::VOID], &[&[sig::NATIVE_INT]]);
@@ -169,20 +176,21 @@ impl<'a> CoreLib<'a> {
         Ok((token, false))
     }
 
-    /// The token of the first type parameter of a method, for instructions.
+    /// The token of a method's first type parameter, for instructions.
     pub(super) fn type_parameter(&self) -> Option<MdToken> {
         let tokens = (0x1B00_0001..0x1C00_0000).map(MdToken);
-        // SAFETY: any token may be asked about.
+        // SAFETY: the CLR checks the token.
         let mut tokens =
             tokens.take_while(|token| unsafe { self.import.IsValidToken(*token) }.as_bool());
         tokens.find(|token| {
             let (mut blob, mut size) = (std::ptr::null(), 0);
-            // SAFETY: a type of this module, pointers to locals.
+            // SAFETY: `IsValidToken` accepted the token. The pointers are to locals.
             let answer = unsafe {
                 self.import
                     .GetTypeSpecFromToken(*token, &raw mut blob, &raw mut size)
             };
-            // SAFETY: the metadata are that long there, now.
+            // SAFETY: the CLR has just given this address and size of its metadata, which stay in
+            // place while nothing is added to them.
             answer.is_ok() && unsafe { bytes(blob, size) } == [sig::METHOD_VARIABLE, 0]
         })
     }
@@ -190,23 +198,24 @@ impl<'a> CoreLib<'a> {
     /// The body of a method, in the CLR's memory. `None`: it has no code.
     pub(super) fn whole_body(&self, method: MdToken) -> Option<&[u8]> {
         let (mut code, mut size) = (std::ptr::null(), 0);
-        // SAFETY: a method of this module, pointers to locals.
+        // SAFETY: the method is of this module, and the pointers are to locals.
         let answer = unsafe {
             self.engine
                 .info
                 .GetILFunctionBody(self.module, method, &raw mut code, &raw mut size)
         };
         let there = answer.is_ok() && !code.is_null();
-        // SAFETY: CoreLib is never unloaded, and its image is that long there.
+        // SAFETY: CoreLib is never unloaded, and the CLR has just said that its image has so many
+        // bytes there.
         there.then(|| unsafe { std::slice::from_raw_parts(code, size as usize) })
     }
 
-    /// The same taken apart, if it is plain.
+    /// The parsed body of a method that has no protected blocks and one return.
     pub(super) fn body(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
         self.taken_apart(method, body::plain)
     }
 
-    /// The same with all its returns, if nothing in it is protected.
+    /// The parsed body of a method that has no protected blocks.
     pub(super) fn unprotected(&self, method: MdToken) -> Result<body::Plain<'_>, String> {
         self.taken_apart(method, body::whole)
     }
@@ -226,34 +235,36 @@ impl<'a> CoreLib<'a> {
     pub(super) fn set_body(&self, method: MdToken, body: &[u8]) -> Result<(), String> {
         let info = &self.engine.info;
         let mut memory = std::ptr::null_mut();
-        // SAFETY: a pointer to a local.
+        // SAFETY: the module is being loaded, and the pointer is to a local.
         let answer = unsafe { info.GetILFunctionBodyAllocator(self.module, &raw mut memory) };
         let failed = |what| format!("the runtime's {what} failed");
         if answer.is_err() || memory.is_null() {
             return Err(failed("GetILFunctionBodyAllocator"));
         }
-        // SAFETY: on success the CLR gives a reference of its own.
+        // SAFETY: on success the CLR returns a counted reference to the allocator.
         let memory = unsafe { IMethodMalloc::from_raw(memory) };
-        // SAFETY: the CLR's own allocator; the result is null or that large.
+        // SAFETY: the allocator is the CLR's own. It returns null or a place of this size.
         let place = unsafe { memory.Alloc(body.len() as u32) }.cast::<u8>();
         if place.is_null() {
             return Err(failed("IMethodMalloc"));
         }
-        // SAFETY: that large, and new.
+        // SAFETY: the place is new, as large as the body, and not null.
         unsafe { std::ptr::copy_nonoverlapping(body.as_ptr(), place, body.len()) };
-        // SAFETY: a method of this module, a whole body in memory of the CLR's.
+        // SAFETY: the method is of this module. The body is complete, in memory that the CLR
+        // allocated for it.
         let answer = unsafe { info.SetILFunctionBody(self.module, method, place) };
         answer.ok().map_err(|_| failed("SetILFunctionBody"))
     }
 
-    /// Calls one of our functions with the address that is on the stack, in preemptive mode.
+    /// Adds a call of one of the engine's functions with the address that is on the stack. The call
+    /// switches the thread to preemptive mode.
     pub(super) fn call<Words>(
         &self,
         code: &mut Code,
         function: Function<Words>,
     ) -> Result<(), String> {
         let (signature, returns) = self.ask.get_or_init(|| self.signature()).clone()?;
-        // An address has no sign, the instruction's number has: the same 64 bits.
+        // An address is unsigned and the operand of the instruction is signed: the same 64 bits.
         code.ldc_i8((function as usize as u64).cast_signed());
         code.conv_i();
         code.calli(signature, 1, returns);

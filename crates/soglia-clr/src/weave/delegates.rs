@@ -1,25 +1,36 @@
-//! The two places through which all delegates pass that become native function pointers, and all that are made of such pointers.
+//! Changes the two methods of CoreLib through which every delegate passes that becomes a function
+//! pointer, and every function pointer that becomes a delegate.
 //!
-//! Whatever marshals a delegate (a parameter, a field, a result, `Marshal`, generated code), the CLR has it done by two methods of
-//! System.Private.CoreLib. They get a few instructions more, and ask us which pointer it shall be:
+//! The CLR calls these two methods for every way of marshalling a delegate: as a parameter, a field
+//! or a result, by `Marshal`, by generated code. A few instructions in them ask the engine which
+//! pointer to use:
 //!
 //! ```text
-//!   IntPtr Marshal.GetFunctionPointerForDelegate(Delegate d) {         Delegate Marshal.GetDelegateForFunctionPointer(IntPtr p, Type t) {
-//!       words = stackalloc                                                 if (p != 0 && t is RuntimeType) {
-//!       words[0] = as it was                                                   words = stackalloc { p, handle of t }
-//!       words[1] = handle of the type of d                                     pointer_for(words)
-//!       pointer_of(words)                                                      p = words[0]
-//!       if (words[2] != 0) {                                               }
-//!           words[2] = handle of the method of d                           as it was
+//!   IntPtr Marshal.GetFunctionPointerForDelegate(Delegate d) {
+//!       words = stackalloc
+//!       words[0] = as it was
+//!       words[1] = handle of the type of d
+//!       pointer_of(words)
+//!       if (words[2] != 0) {
+//!           words[2] = handle of the method of d
 //!           pointer_of_method(words)
 //!       }
 //!       return words[0]
 //!   }
-//!                                                                      }
+//!
+//!   Delegate Marshal.GetDelegateForFunctionPointer(IntPtr p, Type t) {
+//!       if (p != 0 && t is RuntimeType) {
+//!           words = stackalloc { p, handle of t }
+//!           pointer_for(words)
+//!           p = words[0]
+//!       }
+//!       as it was
+//!   }
 //! ```
 //!
-//! On .NET 9 and later it is the method inside the second one that is changed, for there the fields of structs pass too. Before, that is
-//! no IL; so the CLR must know our pointers by itself, see [`soglia_trampolines`].
+//! On .NET 9 and later the engine changes the method inside the second one, because fields of
+//! structs pass there too. On .NET 8 that method is not IL, so the CLR has to recognise the
+//! engine's pointers itself: see [`soglia_trampolines`].
 
 use std::collections::HashSet;
 
@@ -29,19 +40,20 @@ use soglia_il::{asm::Code, sig};
 use super::corelib::{CoreLib, finish};
 use crate::delegates::{pointer_for, pointer_of, pointer_of_method, show_faces};
 
-/// Bytes of what we are asked with, and where in it the handles of the type and of the method are.
+/// Size in bytes of the arguments, and the places in them of the type's and the method's handle.
 const WORDS: i32 = 24;
 const HANDLE: i32 = 8;
 const METHOD: i32 = 16;
 
-/// Signatures of generic methods begin so, and those of methods that have a `this`.
+/// The first byte of signatures of generic methods, and of methods that have a `this`.
 const GENERIC: u8 = 0x10;
 const THIS: u8 = 0x20;
 
-/// Changes both methods. Rows of all methods whose precompiled code must not be used any more.
+/// Changes both methods. Returns the rows of all methods whose precompiled code must not be used
+/// any more.
 ///
 /// # Errors
-/// What is not as it was in all known versions, in words. Nothing is changed then.
+/// Says what differs from all known versions. Nothing is changed then.
 pub(super) fn take_over(corelib: &CoreLib) -> Result<HashSet<u32>, String> {
     let marshal = corelib.class("System.Runtime.InteropServices.Marshal")?;
     let to_pointers = corelib.methods(marshal, "GetFunctionPointerForDelegate");
@@ -71,13 +83,13 @@ pub(super) fn take_over(corelib: &CoreLib) -> Result<HashSet<u32>, String> {
         }
         let Some(generic) = generic else { continue };
         let body = corelib.body(generic)?;
-        // Either leads to the other, or it goes past it.
+        // If neither method calls the other, the change would miss delegates.
         if !plain.is_some_and(|plain| body.calls(plain)) {
             let of = parameter.ok_or("System.Private.CoreLib names no type parameter")?;
             bodies.push((generic, change(generic, Some(of))?));
         }
     }
-    // Where the inner one is no code that can be changed, fields of structs go past us.
+    // Where the inner method has no IL to change, the change misses fields of structs.
     show_faces(
         bodies
             .iter()
@@ -86,12 +98,13 @@ pub(super) fn take_over(corelib: &CoreLib) -> Result<HashSet<u32>, String> {
     for (method, body) in bodies {
         corelib.set_body(method, &body)?;
     }
-    // The generic ones have the others compiled into them.
+    // The generic methods have the others inlined into them.
     let all = to_pointers.iter().chain(&to_delegates).chain(&within);
     Ok(all.map(|(token, _)| token.row()).collect())
 }
 
-/// The method whose signature begins so, if there is one: a program that was trimmed has what it uses.
+/// The method whose signature begins so. `None` if there is none: a trimmed program has only what
+/// it uses.
 fn only(methods: &[(MdToken, Vec<u8>)], beginning: &[u8]) -> Result<Option<MdToken>, String> {
     let mut fitting = methods.iter().filter(|(_, s)| s.starts_with(beginning));
     match (fitting.next(), fitting.next()) {
@@ -100,7 +113,7 @@ fn only(methods: &[(MdToken, Vec<u8>)], beginning: &[u8]) -> Result<Option<MdTok
     }
 }
 
-/// What is on the stack, whose type's handle is wanted.
+/// What is on the stack, of which the code needs the type's handle.
 enum Of {
     /// An object of that type.
     Object,
@@ -111,10 +124,10 @@ enum Of {
 }
 
 impl CoreLib<'_> {
-    /// Puts the number in the place of what is on the stack by which the runtime knows the type.
+    /// Replaces what is on the stack by the runtime's number of the type.
     ///
-    /// First of all by the field of `RuntimeType` that the runtime itself reads and writes: that is in every CoreLib, whatever else a program was
-    /// trimmed of.
+    /// Tries first the field of `RuntimeType` that the runtime itself reads and writes. Every
+    /// CoreLib has it, whatever a program was trimmed of.
     fn type_number(&self, code: &mut Code, of: &Of) -> Result<(), String> {
         let by_field = |code: &mut Code| {
             let number = self.field("System.RuntimeType", "m_handle", sig::NATIVE_INT)?;
@@ -159,7 +172,8 @@ impl CoreLib<'_> {
         Ok(())
     }
 
-    /// What leads from a delegate to the runtime's number of its method, step by step.
+    /// The fields and methods that lead from a delegate to the runtime's number of its method, in
+    /// order.
     fn to_method_number(&self) -> Result<[MdToken; 3], String> {
         Ok([
             self.method("System.Delegate", "get_Method", &[THIS, 0, sig::CLASS])?,
@@ -180,7 +194,7 @@ impl CoreLib<'_> {
         let before = self.body(method)?;
         let mut code = Code::new();
         code.localloc(WORDS);
-        // The address is wanted four times, and there is nowhere to keep it but here.
+        // The code needs the address four times, and the method has no local variable for it.
         for _ in 0..3 {
             code.dup();
         }
@@ -223,7 +237,7 @@ impl CoreLib<'_> {
         let before = self.body(method)?;
         let mut code = Code::new();
         let wrong = code.label();
-        // What the method refuses, it shall refuse.
+        // The method must still reject what it rejects without the change.
         code.ldarg(0);
         code.brfalse(wrong);
         if generic.is_none() {

@@ -1,4 +1,4 @@
-//! What was done to each module, and which precompiled code the CLR may use since then.
+//! What was done to each module, and which precompiled code the CLR may still use.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,24 +18,25 @@ static WEAVE: RwLock<Weave> = RwLock::new(Weave {
 });
 
 struct Weave {
-    /// Those that have precompiled code, or were woven.
+    /// The modules that have precompiled code, or were woven.
     modules: Option<HashMap<ModuleId, Arc<Woven>>>,
-    /// CoreLib, and rows of the methods in it whose precompiled code does not do what theirs does now.
+    /// CoreLib, and the rows of its methods whose precompiled code differs from their changed IL.
     patched: Option<(ModuleId, HashSet<u32>)>,
-    /// P/Invokes that were woven around, or will be, may be in code of other modules.
+    /// Other modules may contain inlined P/Invokes that have, or will get, wrappers.
     together: bool,
 }
 
 /// What was done to a module, if anything.
 pub(super) struct Woven {
-    /// Rows of the methods that are no longer what their precompiled callers believe.
+    /// Rows of the methods that differ from what precompiled callers assume.
     pub(super) changed: HashSet<u32>,
-    /// None of its precompiled code can be trusted.
+    /// None of its precompiled code may be used.
     pub(super) whole: bool,
-    /// Its precompiled code may hold P/Invokes of others: it is looked at even if nothing was done here.
+    /// Its precompiled code may contain P/Invokes of other modules, so the engine checks it even if
+    /// nothing was done here.
     pub(super) look: bool,
     pub(super) precompiled: r2r::Precompiled<'static>,
-    /// See [`r2r::Precompiled::inlinees`]; read when first needed.
+    /// As [`r2r::Precompiled::inlinees`] returns it; read when first needed.
     pub(super) inlinees: OnceLock<Option<HashMap<u32, Vec<u32>>>>,
 }
 
@@ -45,7 +46,7 @@ pub(super) fn corelib() -> Option<ModuleId> {
     weave.patched.as_ref().map(|(module, _)| *module)
 }
 
-/// CoreLib was changed: rows of the methods whose precompiled code does not do what theirs does now.
+/// Notes the rows of CoreLib's methods whose precompiled code differs from their changed IL.
 pub(super) fn corelib_patched(module: ModuleId, rows: HashSet<u32>) {
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.patched = Some((module, rows));
@@ -62,14 +63,15 @@ impl Woven {
         }
     }
 
-    /// Rows of the methods that a method has compiled into itself; `None`: there is no telling.
+    /// Rows of the methods that are inlined into a method. `None`: that cannot be found out.
     fn inlinees(&self, row: u32) -> Option<&[u32]> {
         let all = self.inlinees.get_or_init(|| self.precompiled.inlinees());
         Some(all.as_ref()?.get(&row).map_or(&[], Vec::as_slice))
     }
 }
 
-/// From now on, code that the CLR takes for that of one module may be another one's, unless it is found where that one has it.
+/// From now on, precompiled code that the CLR finds through one module may be another module's,
+/// unless it is where that module has it.
 pub(super) fn trust_no_instances() {
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.together = true;
@@ -84,7 +86,7 @@ pub(super) fn remember(module: ModuleId, woven: Woven) {
     modules.insert(module, Arc::new(woven));
 }
 
-/// A module is about to be unloaded: its id may come to mean another one.
+/// Forgets a module that is about to be unloaded: its id may come to mean another one.
 pub(super) fn forget(module: ModuleId) {
     let mut weave = WEAVE.write().unwrap_or_else(PoisonError::into_inner);
     weave.modules.get_or_insert_default().remove(&module);

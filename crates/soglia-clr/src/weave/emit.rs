@@ -1,8 +1,9 @@
-//! The metadata of one module, open for writing while the module is being loaded: new methods and changed ones.
+//! Writes new and changed methods into the metadata of one module, while it is being loaded.
 //!
-//! New methods lie in a type of their own, so that reflection on the program's types shows what it always did. Methods that shall be inlined
-//! (`AGGRESSIVE_INLINING`) are left out of stack traces by .NET, inlined or not: all of ours but P/Invokes are such. A P/Invoke is the
-//! innermost frame of the exceptions that its call ends by, and has the name of the program's own in its name.
+//! New methods lie in `<Module>`, so reflection on the program's types shows what it always did.
+//! .NET leaves methods that shall be inlined (`AGGRESSIVE_INLINING`) out of stack traces, inlined
+//! or not: all new methods except P/Invokes are marked so. A new P/Invoke is the innermost frame of
+//! the exceptions that end its call, so its name contains the name of the program's own P/Invoke.
 
 use std::collections::HashMap;
 
@@ -23,43 +24,38 @@ use windows_core::Interface;
 use super::{added, trimmed};
 use crate::{
     engine::Engine,
-    metadata::before::{
-        Error, ImportMap, Parameter, attributes, bytes, check, marshalling, parameters, some_rva,
-        wide,
-    },
+    metadata::before::{Error, ImportMap, bytes, check, some_rva, wide},
 };
 
-const HAS_DEFAULT_OR_MARSHAL: u32 = 0x3000;
-const HAS_MARSHAL: u32 = 0x2000;
-/// Public key token of System.Private.CoreLib.
+/// The public key token of CoreLib.
 const CORELIB_KEY: [u8; 8] = [0x7c, 0xec, 0x85, 0xd7, 0xbe, 0xa7, 0x79, 0x8e];
 
-/// `<Module>`, the class of what is outside of classes: new methods lie there. `GetTypes()` does not list it, and a stack trace
-/// gives its methods by their names alone.
+/// `<Module>`, the class of what is outside all classes, in which new methods lie. `GetTypes()`
+/// does not list it, and a stack trace shows its methods without a class.
 pub(super) const GLOBAL: MdToken = MdToken(0x0200_0001);
 
-/// Where the types of System.Private.CoreLib are found from this module.
+/// How this module refers to the types of CoreLib.
 enum CoreLib {
-    /// By a reference to it.
+    /// By a reference to CoreLib.
     Reference(MdToken),
-    /// This module is it.
+    /// This module is CoreLib.
     Itself,
 }
 
 /// A new method.
 pub(super) struct NewMethod<'a> {
-    /// Its type.
+    /// The class in which it lies.
     pub(super) class: MdToken,
-    /// Without a zero at its end.
+    /// Its name, without a terminating zero.
     pub(super) name: &'a [u16],
     pub(super) flags: u32,
     pub(super) impl_flags: u32,
     pub(super) signature: &'a [u8],
-    /// Of the body; 0 for a P/Invoke.
+    /// The address of its body; 0 for a P/Invoke.
     pub(super) rva: u32,
 }
 
-/// What is written into one module.
+/// A module's metadata, open for writing.
 pub(super) struct Emitter<'a> {
     pub(super) engine: &'a Engine,
     pub(super) module: ModuleId,
@@ -67,10 +63,10 @@ pub(super) struct Emitter<'a> {
     pub(super) emit: IMetaDataEmit2,
     memory: IMethodMalloc,
     corelib: CoreLib,
-    /// New methods need some address of a body before they have one.
+    /// The address of some body. A new method needs one before it has a body.
     pub(super) any_rva: u32,
     types: HashMap<&'static str, MdToken>,
-    /// Libraries that calls are redirected to.
+    /// References to the libraries that rules redirect calls to.
     libraries: HashMap<String, MdToken>,
 }
 
@@ -82,7 +78,7 @@ impl<'a> Emitter<'a> {
     ) -> Result<Self, Error> {
         let info = &engine.info;
         let mut scope = std::ptr::null_mut();
-        // SAFETY: a module that is being loaded, a pointer to a local.
+        // SAFETY: the module is being loaded, and the pointer is to a local.
         let code = unsafe {
             info.GetModuleMetaData(
                 module,
@@ -92,7 +88,8 @@ impl<'a> Emitter<'a> {
             )
         };
         check("GetModuleMetaData", code)?;
-        // SAFETY: on success the CLR gives a reference of its own to the interface that was asked for.
+        // SAFETY: on success the CLR returns a counted reference to the interface that was asked
+        // for.
         let import = unsafe { IMetaDataImport2::from_raw(scope) };
         let cast = |e: windows_core::Error| Error {
             call: "QueryInterface",
@@ -101,10 +98,10 @@ impl<'a> Emitter<'a> {
         let emit: IMetaDataEmit2 = import.cast().map_err(cast)?;
         let assembly: IMetaDataAssemblyEmit = import.cast().map_err(cast)?;
         let mut memory = std::ptr::null_mut();
-        // SAFETY: as above.
+        // SAFETY: the module is being loaded, and the pointer is to a local.
         let code = unsafe { info.GetILFunctionBodyAllocator(module, &raw mut memory) };
         check("GetILFunctionBodyAllocator", code)?;
-        // SAFETY: as above.
+        // SAFETY: on success the CLR returns a counted reference to the allocator.
         let memory = unsafe { IMethodMalloc::from_raw(memory) };
         Ok(Self {
             corelib: if is_corelib {
@@ -123,7 +120,7 @@ impl<'a> Emitter<'a> {
         })
     }
 
-    /// A type of System.Private.CoreLib.
+    /// A token for a type of CoreLib.
     pub(super) fn type_of_corelib(&mut self, name: &'static str) -> Result<MdToken, Error> {
         if let Some(token) = self.types.get(name) {
             return Ok(*token);
@@ -132,7 +129,7 @@ impl<'a> Emitter<'a> {
         let wide = wide(name);
         match self.corelib {
             CoreLib::Reference(assembly) => {
-                // SAFETY: a zero-terminated name, a pointer to a local.
+                // SAFETY: the name ends with a zero, and the pointer is to a local.
                 let code = unsafe {
                     self.emit
                         .DefineTypeRefByName(assembly, wide.as_ptr(), &raw mut token)
@@ -140,7 +137,8 @@ impl<'a> Emitter<'a> {
                 check("DefineTypeRefByName", code)?;
             }
             CoreLib::Itself => {
-                // SAFETY: as above; the nil token stands for no enclosing type.
+                // SAFETY: the name ends with a zero, and the pointer is to a local. The nil token
+                // means that no type encloses it.
                 let code = unsafe {
                     self.import
                         .FindTypeDefByName(wide.as_ptr(), MdToken(0), &raw mut token)
@@ -152,14 +150,15 @@ impl<'a> Emitter<'a> {
         Ok(token)
     }
 
-    /// A method of a type of System.Private.CoreLib.
+    /// A token for a method of a type of CoreLib.
     pub(super) fn method_of_corelib(
         &mut self,
         class: &'static str,
         name: &str,
         signature: &[u8],
     ) -> Result<MdToken, Error> {
-        // A reference to what is not there would be found out by the program, at its first call.
+        // The CLR accepts a reference to a missing method. The program would fail at its first
+        // call.
         if trimmed::lacks(self.engine, class, name, signature) {
             return Err(Error::MISSING);
         }
@@ -167,7 +166,8 @@ impl<'a> Emitter<'a> {
         let name = wide(name);
         let mut token = MdToken::default();
         let size = signature.len() as u32;
-        // SAFETY: a zero-terminated name, a signature of that size, a pointer to a local.
+        // SAFETY: the name ends with a zero, the signature is as long as said, and the pointer is
+        // to a local.
         let code = unsafe {
             match self.corelib {
                 CoreLib::Reference(_) => self.emit.DefineMemberRef(
@@ -189,9 +189,15 @@ impl<'a> Emitter<'a> {
         check("DefineMemberRef", code).map(|()| token)
     }
 
-    fn attribute(&self, owner: MdToken, constructor: MdToken, value: &[u8]) -> Result<(), Error> {
+    pub(super) fn attribute(
+        &self,
+        owner: MdToken,
+        constructor: MdToken,
+        value: &[u8],
+    ) -> Result<(), Error> {
         let mut attribute = MdToken::default();
-        // SAFETY: tokens of this module, bytes of that size, a pointer to a local.
+        // SAFETY: the tokens are of this module, the bytes are as many as said, and the pointer is
+        // to a local.
         let code = unsafe {
             self.emit.DefineCustomAttribute(
                 owner,
@@ -208,7 +214,8 @@ impl<'a> Emitter<'a> {
         let mut name = method.name.to_vec();
         name.push(0);
         let mut token = MdToken::default();
-        // SAFETY: a type of this module, a zero-terminated name, a signature of that size, a pointer to a local.
+        // SAFETY: the type is of this module, the name ends with a zero, the signature is as long
+        // as said, and the pointer is to a local.
         let code = unsafe {
             self.emit.DefineMethod(
                 method.class,
@@ -226,10 +233,11 @@ impl<'a> Emitter<'a> {
         Ok(token)
     }
 
-    /// Makes a P/Invoke of a new method.
+    /// Makes a new method a P/Invoke.
     pub(super) fn set_import(&self, method: MdToken, import: &ImportMap) -> Result<(), Error> {
         let entry = import.entry.as_ptr();
-        // SAFETY: a new method, a zero-terminated name, a token of this module.
+        // SAFETY: the method was made by this emitter, the name ends with a zero, and the token is
+        // of this module.
         let code = unsafe {
             self.emit
                 .DefinePinvokeMap(method, import.flags, entry, import.library)
@@ -237,7 +245,7 @@ impl<'a> Emitter<'a> {
         check("DefinePinvokeMap", code)
     }
 
-    /// Makes an import lead elsewhere.
+    /// Makes an import lead to another function.
     pub(super) fn redirect(
         &mut self,
         import: &mut ImportMap,
@@ -246,47 +254,47 @@ impl<'a> Emitter<'a> {
         import.library = self.module_reference(&to.library)?;
         if let Some(entry) = &to.entry {
             import.entry = wide(entry);
-            // That name, and no other made from it.
+            // The runtime looks for exactly this name, not for variants of it.
             import.flags |= pmNoMangle;
         }
         Ok(())
     }
 
-    /// A library by name.
+    /// A reference to a library, by name.
     pub(super) fn module_reference(&mut self, library: &str) -> Result<MdToken, Error> {
         if let Some(token) = self.libraries.get(library) {
             return Ok(*token);
         }
         let (name, mut token) = (wide(library), MdToken::default());
-        // SAFETY: a zero-terminated name, a pointer to a local.
+        // SAFETY: the name ends with a zero, and the pointer is to a local.
         let code = unsafe { self.emit.DefineModuleRef(name.as_ptr(), &raw mut token) };
         check("DefineModuleRef", code)?;
         self.libraries.insert(library.into(), token);
         Ok(token)
     }
 
-    /// Makes an ordinary method of a P/Invoke.
+    /// Makes a P/Invoke an ordinary method.
     pub(super) fn delete_import(
         &self,
         method: MdToken,
         flags: u32,
         impl_flags: u32,
     ) -> Result<(), Error> {
-        // SAFETY: a method of this module.
+        // SAFETY: the method is of this module.
         check("DeletePinvokeMap", unsafe {
             self.emit.DeletePinvokeMap(method)
         })?;
         self.set_code(method, flags, impl_flags)
     }
 
-    /// Gives a method these flags, and an address, for it will have a body.
+    /// Gives a method these flags, and some address, because it will have a body.
     pub(super) fn set_code(
         &self,
         method: MdToken,
         flags: u32,
         impl_flags: u32,
     ) -> Result<(), Error> {
-        // SAFETY: a method of this module.
+        // SAFETY: the method is of this module.
         let code = unsafe {
             self.emit
                 .SetMethodProps(method, flags, self.any_rva, impl_flags)
@@ -294,11 +302,11 @@ impl<'a> Emitter<'a> {
         check("SetMethodProps", code)
     }
 
-    /// A text for `ldstr`.
+    /// The token of a text, for `ldstr`.
     pub(super) fn user_string(&self, text: &str) -> Result<MdToken, Error> {
         let units: Vec<u16> = text.encode_utf16().collect();
         let mut token = MdToken::default();
-        // SAFETY: a text of that many units, a pointer to a local.
+        // SAFETY: the text has as many UTF-16 units as said, and the pointer is to a local.
         let code = unsafe {
             self.emit
                 .DefineUserString(units.as_ptr(), units.len() as u32, &raw mut token)
@@ -306,11 +314,11 @@ impl<'a> Emitter<'a> {
         check("DefineUserString", code).map(|()| token)
     }
 
-    /// The token of a signature of local variables, or of a `calli`.
+    /// The token of a signature of local variables or of a `calli`.
     pub(super) fn stand_alone(&self, signature: &[u8]) -> Result<MdToken, Error> {
         let mut token = MdToken::default();
         let size = signature.len() as u32;
-        // SAFETY: a signature of that size, a pointer to a local.
+        // SAFETY: the signature is as long as said, and the pointer is to a local.
         let code = unsafe {
             self.emit
                 .GetTokenFromSig(signature.as_ptr(), size, &raw mut token)
@@ -318,7 +326,7 @@ impl<'a> Emitter<'a> {
         check("GetTokenFromSig", code).map(|()| token)
     }
 
-    /// The token of local variables of these types; none if there are none.
+    /// The token of local variables of these types. `None` if there are no types.
     pub(super) fn locals(&self, types: &[&[u8]]) -> Result<Option<MdToken>, Error> {
         if types.is_empty() {
             return Ok(None);
@@ -327,87 +335,31 @@ impl<'a> Emitter<'a> {
         self.stand_alone(&signature).map(Some)
     }
 
-    /// Marshalling hangs on parameters, that of the result on parameter 0.
-    pub(super) fn copy_parameters(&self, from: MdToken, to: MdToken) -> Result<(), Error> {
-        for parameter in parameters(&self.import, from) {
-            let about = Parameter::of(&self.import, parameter)?;
-            let mut copy = MdToken::default();
-            // SAFETY: a new method, a zero-terminated name, no constant, a pointer to a local.
-            let code = unsafe {
-                self.emit.DefineParam(
-                    to,
-                    about.sequence,
-                    about.name.as_ptr(),
-                    about.flags & !HAS_DEFAULT_OR_MARSHAL,
-                    0,
-                    std::ptr::null(),
-                    0,
-                    &raw mut copy,
-                )
-            };
-            check("DefineParam", code)?;
-            if about.flags & HAS_MARSHAL != 0
-                && let Some(marshalling) = marshalling(&self.import, parameter)
-            {
-                // SAFETY: a new parameter, bytes of that size.
-                let code = unsafe {
-                    let size = marshalling.len() as u32;
-                    self.emit.SetFieldMarshal(copy, marshalling.as_ptr(), size)
-                };
-                check("SetFieldMarshal", code)?;
-            }
-            self.copy_attributes(parameter, copy)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn copy_attributes(&self, from: MdToken, to: MdToken) -> Result<(), Error> {
-        for attribute in attributes(&self.import, from) {
-            let (mut owner, mut constructor) = (MdToken::default(), MdToken::default());
-            let (mut value, mut size) = (std::ptr::null(), 0);
-            // SAFETY: an attribute of this module, pointers to locals.
-            let code = unsafe {
-                self.import.GetCustomAttributeProps(
-                    attribute,
-                    &raw mut owner,
-                    &raw mut constructor,
-                    &raw mut value,
-                    &raw mut size,
-                )
-            };
-            check("GetCustomAttributeProps", code)?;
-            // Defining may move what metadata pointers point to.
-            // SAFETY: the metadata are that long there, now.
-            let value = unsafe { bytes(value.cast(), size) };
-            self.attribute(to, constructor, &value)?;
-        }
-        Ok(())
-    }
-
-    /// All methods that there are now.
+    /// All methods that the module has now.
     pub(super) fn methods(&self) -> impl Iterator<Item = MdToken> {
         let tokens = (0x0600_0001..0x0700_0000).map(MdToken);
-        // SAFETY: any token may be asked about.
+        // SAFETY: the CLR checks the token.
         tokens.take_while(|token| unsafe { self.import.IsValidToken(*token) }.as_bool())
     }
 
-    /// The signature of local variables, or of a `calli`.
+    /// The signature of local variables or of a `calli`.
     pub(super) fn signature(&self, token: MdToken) -> Result<Vec<u8>, Error> {
         let (mut signature, mut size) = (std::ptr::null(), 0);
-        // SAFETY: any token may be asked about; pointers to locals.
+        // SAFETY: the CLR checks the token. The pointers are to locals.
         let code = unsafe {
             self.import
                 .GetSigFromToken(token, &raw mut signature, &raw mut size)
         };
         check("GetSigFromToken", code)?;
-        // SAFETY: the metadata are that long there, now.
+        // SAFETY: the CLR has just given this address and size, and nothing was defined since.
         Ok(unsafe { bytes(signature, size) })
     }
 
-    /// Adds a type parameter to a generic method that has as many as `number` already.
+    /// Adds a type parameter to a generic method that already has `number` of them.
     pub(super) fn type_parameter(&self, method: MdToken, number: u32) -> Result<(), Error> {
         let (name, mut token) = (wide(&format!("T{number}")), MdToken::default());
-        // SAFETY: a new method, a zero-terminated name, no constraints, a pointer to a local.
+        // SAFETY: this emitter made the method, the name ends with a zero, there are no
+        // constraints, and the pointer is to a local.
         let code = unsafe {
             let none = std::ptr::null();
             self.emit
@@ -416,11 +368,12 @@ impl<'a> Emitter<'a> {
         check("DefineGenericParam", code)
     }
 
-    /// An instance of a generic method.
+    /// The token of an instance of a generic method.
     pub(super) fn instance(&self, method: MdToken, signature: &[u8]) -> Result<MdToken, Error> {
         let mut token = MdToken::default();
         let size = signature.len() as u32;
-        // SAFETY: a method of this module, a signature of that size, a pointer to a local.
+        // SAFETY: the method is of this module, the signature is as long as said, and the pointer
+        // is to a local.
         let code = unsafe {
             self.emit
                 .DefineMethodSpec(method, signature.as_ptr(), size, &raw mut token)
@@ -428,10 +381,10 @@ impl<'a> Emitter<'a> {
         check("DefineMethodSpec", code).map(|()| token)
     }
 
-    /// The body that a method has in its module, if it has one.
+    /// The body that a method has in its module. `None`: it has none.
     pub(super) fn body(&self, method: MdToken) -> Option<&[u8]> {
         let (mut body, mut size) = (std::ptr::null(), 0);
-        // SAFETY: a method of this module, pointers to locals.
+        // SAFETY: the method is of this module, and the pointers are to locals.
         let answer = unsafe {
             self.engine
                 .info
@@ -440,12 +393,13 @@ impl<'a> Emitter<'a> {
         if answer.is_err() || body.is_null() {
             return None;
         }
-        // SAFETY: it lies in the image of a module that is being loaded, or in memory of the CLR's that is never freed, and is that long.
+        // SAFETY: the body is that long. It lies in the image of a module that is being loaded, or
+        // in memory that the CLR never frees.
         Some(unsafe { std::slice::from_raw_parts(body, size as usize) })
     }
 
     pub(super) fn set_body(&self, token: MdToken, body: &[u8]) -> Result<(), Error> {
-        // SAFETY: the CLR's own allocator; the result is null or that large.
+        // SAFETY: the allocator is the CLR's own. It returns null or a place of this size.
         let place = unsafe { self.memory.Alloc(body.len() as u32) }.cast::<u8>();
         if place.is_null() {
             return Err(Error {
@@ -453,9 +407,10 @@ impl<'a> Emitter<'a> {
                 code: soglia_abi::hresult::E_OUTOFMEMORY,
             });
         }
-        // SAFETY: that large, and new.
+        // SAFETY: the place is new, as large as the body, and not null.
         unsafe { std::ptr::copy_nonoverlapping(body.as_ptr(), place, body.len()) };
-        // SAFETY: a method of this module, a whole body in memory of the CLR's.
+        // SAFETY: the method is of this module. The body is complete, in memory that the CLR
+        // allocated for it.
         let code = unsafe {
             self.engine
                 .info
@@ -465,7 +420,7 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// A reference to System.Private.CoreLib, which every module may refer to, of a version that is never too new.
+/// A reference to CoreLib. Every module may refer to it, and its version is never too new.
 fn reference(engine: &Engine, assembly: &IMetaDataAssemblyEmit) -> Result<MdToken, Error> {
     let about = ASSEMBLYMETADATA {
         usMajorVersion: engine.major,
@@ -481,7 +436,8 @@ fn reference(engine: &Engine, assembly: &IMetaDataAssemblyEmit) -> Result<MdToke
     };
     let name = wide("System.Private.CoreLib");
     let mut token = MdToken::default();
-    // SAFETY: a key of that size, a zero-terminated name, pointers to locals.
+    // SAFETY: the key is as long as said, the name ends with a zero, and the pointers are to
+    // locals.
     let code = unsafe {
         assembly.DefineAssemblyRef(
             CORELIB_KEY.as_ptr().cast(),

@@ -1,12 +1,13 @@
-//! Methods of CoreLib that would come upon what was woven, and are told of it.
+//! Changes methods of CoreLib that would otherwise find a wrapper where they look for a P/Invoke.
 //!
-//! | method | what it gets |
+//! | method | what the change does |
 //! | --- | --- |
-//! | `StubHelpers.GetHRExceptionObject` | tells that a native function has returned a failed HRESULT, which is going to be thrown |
-//! | `Marshal.PrelinkCore`, `RuntimeHelpers.PrepareMethod` | for a method that is a wrapper now, they do first what they are asked for to the P/Invoke inside |
+//! | `StubHelpers.GetHRExceptionObject` | reports a failed HRESULT of a native function, which it is about to throw |
+//! | `Marshal.PrelinkCore`, `RuntimeHelpers.PrepareMethod` | given a wrapper, they first handle the P/Invoke inside |
 //!
-//! All three are cold, and what is put in costs nothing elsewhere. `PrepareMethod` stays as it is where a host is told of crossings, and the last two
-//! do where a policy judges what calls lead to.
+//! All three are cold, and the changes cost nothing elsewhere. `PrepareMethod` stays as it is where
+//! a host is notified of crossings. The last two stay as they are where a policy judges what calls
+//! lead to.
 
 use std::{collections::HashSet, ffi::c_void};
 
@@ -25,21 +26,21 @@ use crate::{
     threads,
 };
 
-/// A signature's first byte, of methods that have a `this`.
+/// The first byte of signatures of methods that have a `this`.
 const THIS: u8 = 0x20;
 const MARSHAL: &str = "System.Runtime.InteropServices.Marshal";
 const HELPERS: &str = "System.Runtime.CompilerServices.RuntimeHelpers";
 
-/// A body to write, and whose.
+/// A method, and the body to write for it.
 type Written = Result<(MdToken, Vec<u8>), String>;
 type Write = fn(&CoreLib) -> Written;
 
-/// A method that is changed.
+/// A change of one method.
 struct Change {
     class: &'static str,
     method: &'static str,
     write: Write,
-    /// What is lost where that is not possible.
+    /// What is lost where the change is not possible.
     loss: &'static str,
 }
 
@@ -64,15 +65,16 @@ const CHANGES: &[Change] = &[
     },
 ];
 
-/// Changes what can be changed. Rows of the methods.
+/// Changes the methods that can be changed. Returns their rows.
 pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> HashSet<u32> {
     let mut changed = HashSet::new();
     for change in CHANGES {
-        // Wrappers of calls that a host is told of have the runtime prepare methods themselves, at their first call.
+        // Wrappers that notify a host have the runtime prepare methods themselves, at their first
+        // call.
         let keeps = engine.notifies && change.class == HELPERS
-            // Under a policy that judges, the P/Invoke inside is linked for its wrapper alone.
+            // Under a policy that judges, only its wrapper may link the P/Invoke inside.
             || engine.rules.guards() && [HELPERS, MARSHAL].contains(&change.class);
-        // A program that was trimmed has what it uses.
+        // A trimmed program has only the classes that it uses.
         let class = corelib.class(change.class);
         if keeps || class.is_ok_and(|class| corelib.methods(class, change.method).is_empty()) {
             continue;
@@ -108,10 +110,11 @@ fn thrown(corelib: &CoreLib) -> Written {
     Ok((method, finish(code, before.locals)?))
 }
 
-/// The word that [`inside`] is asked with, and answers in.
+/// Size of the word that [`inside`] takes, and in which it returns its result.
 const WORD: i32 = 8;
 
-/// Puts the runtime's number of the P/Invoke inside of a method on the stack, or 0. `number` puts the method's own there.
+/// Leaves on the stack the runtime's number of the P/Invoke inside a method, or 0. `number` puts
+/// the method's own number on the stack.
 fn ask_inside(
     corelib: &CoreLib,
     code: &mut Code,
@@ -127,7 +130,8 @@ fn ask_inside(
     Ok(())
 }
 
-/// Does something to the P/Invoke whose number is on the stack, if it is not 0. Nothing is on the stack behind that.
+/// Does something with the P/Invoke whose number is on the stack, unless that is 0. Leaves nothing
+/// on the stack.
 fn if_inside(
     corelib: &CoreLib,
     code: &mut Code,
@@ -147,7 +151,7 @@ fn if_inside(
     Ok(())
 }
 
-/// `native int` of a method's handle that is on the stack.
+/// Replaces a method's handle on the stack by its number, a `native int`.
 fn number_of_handle(corelib: &CoreLib) -> Result<impl FnOnce(&mut Code), String> {
     let handle = "System.RuntimeMethodHandle";
     let number = corelib.method(handle, "ToIntPtr", &[0, 1, sig::NATIVE_INT])?;
@@ -165,7 +169,7 @@ fn prelink(corelib: &CoreLib) -> Written {
     let before = corelib.body(method)?;
     let mut code = Code::new();
     let other = code.label();
-    // What the method refuses, it shall refuse.
+    // The method must still reject what it rejects without the change.
     code.ldarg(0);
     code.isinst(corelib.class("System.Reflection.RuntimeMethodInfo")?);
     code.brfalse(other);
@@ -194,7 +198,7 @@ fn prepare(corelib: &CoreLib) -> Written {
         to_number(code);
     })?;
     if_inside(corelib, &mut code, |code| {
-        // No instance of anything generic.
+        // The method is no instance of a generic one.
         code.ldc_i4(0);
         code.conv_i();
         code.ldc_i4(0);
@@ -205,17 +209,18 @@ fn prepare(corelib: &CoreLib) -> Written {
     Ok((method, finish(code, before.locals)?))
 }
 
-/// Called by CoreLib with the number of a method: leaves that of the P/Invoke inside, or 0. In preemptive mode.
+/// CoreLib calls this with the number of a method, in preemptive mode. Replaces it by the number of
+/// the P/Invoke inside, or by 0.
 extern "C" fn inside(word: *mut c_void) -> isize {
     let word = word.cast::<usize>();
-    // SAFETY: CoreLib passes the address of a word of its own.
+    // SAFETY: CoreLib passes the address of a word on its own stack, and waits for this call.
     let asked = unsafe { *word };
     let found = boundary::fence(None, || {
         let engine = engine::get().filter(|_| !threads::have_stopped())?;
-        // The CLR answers in its callbacks and on threads that run no managed code.
+        // The CLR answers only in its callbacks, and on threads that run no managed code.
         clerk::ask(move || inside_of(engine, FunctionId(asked))).flatten()
     });
-    // SAFETY: as above.
+    // SAFETY: the same word, which CoreLib keeps until this call returns.
     unsafe { *word = found.map_or(0, |function| function.0) };
     0
 }
@@ -226,7 +231,8 @@ fn inside_of(engine: &Engine, wrapper: FunctionId) -> Option<FunctionId> {
     }
     let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
     let nothing = std::ptr::null_mut();
-    // SAFETY: a method whose handle the program has, pointers to locals.
+    // SAFETY: the program has the method's handle, so the method exists. The pointers are to
+    // locals.
     let answer = unsafe {
         engine
             .info
@@ -235,7 +241,8 @@ fn inside_of(engine: &Engine, wrapper: FunctionId) -> Option<FunctionId> {
     answer.ok().ok()?;
     let inside = added::inside(module, token)?;
     let mut function = FunctionId::NULL;
-    // SAFETY: a method of a module that is in use, for the program has a handle of another one of it; a pointer to a local.
+    // SAFETY: the module is in use, since the program has the handle of a method of it. The pointer
+    // is to a local.
     let answer = unsafe {
         engine
             .info

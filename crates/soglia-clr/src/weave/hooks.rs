@@ -1,4 +1,4 @@
-//! How hooks are called from a module: one signature for `calli` of each kind.
+//! How a module calls hooks: by `calli`, with one signature for each kind of hook.
 
 use soglia_abi::ids::MdToken;
 use soglia_il::{asm::Hook, sig};
@@ -8,16 +8,16 @@ use crate::metadata::before::Error;
 
 /// The signatures of hooks that take the same arguments.
 pub(super) struct Signatures {
-    /// Answers an `int32`, without a GC transition.
+    /// Returns an `int32`; called without a GC transition.
     quick: MdToken,
-    /// Answers an `int32`, an ordinary native function.
+    /// Returns an `int32`; called as an ordinary native function.
     slow: MdToken,
-    /// Answers nothing, likewise.
+    /// Returns nothing; called as an ordinary native function.
     slow_void: MdToken,
 }
 
 impl Signatures {
-    /// Of hooks with these parameters.
+    /// The signatures of hooks with these parameters.
     pub(super) fn new(emitter: &mut Emitter, params: &[&[u8]]) -> Result<Self, Error> {
         let suppressed = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
         let modopt = emitter.type_of_corelib(suppressed)?;
@@ -32,7 +32,8 @@ impl Signatures {
         })
     }
 
-    /// A hook called in cooperative mode. `pointer`: the argument that it takes besides the id.
+    /// A hook that is called in cooperative mode. `pointer` is the number of the argument that it
+    /// takes besides the id.
     pub(super) fn quick(&self, address: usize, pointer: Option<u16>) -> Hook {
         Hook {
             address,
@@ -42,7 +43,7 @@ impl Signatures {
         }
     }
 
-    /// One called in preemptive mode, with an answer.
+    /// A hook that is called in preemptive mode and returns a value.
     pub(super) fn slow(&self, address: usize, pointer: Option<u16>) -> Hook {
         Hook {
             signature: self.slow,
@@ -50,7 +51,7 @@ impl Signatures {
         }
     }
 
-    /// One called in preemptive mode, without.
+    /// A hook that is called in preemptive mode and returns nothing.
     pub(super) fn slow_void(&self, address: usize, pointer: Option<u16>) -> Hook {
         Hook {
             signature: self.slow_void,

@@ -1,21 +1,24 @@
-//! Methods of CoreLib through which native functions are reached: a policy that refuses calls asks in them ([`crate::judge`]).
+//! Changes the methods of CoreLib through which programs reach native functions, so that they ask
+//! the engine where a policy denies calls ([`crate::judge`]).
 //!
-//! | method | what it does there | what it does under such a policy |
+//! | method | what it does | what the change does |
 //! | --- | --- | --- |
-//! | `NativeLibrary.LoadLibraryCallbackStub` | asks the program's resolver for the library of a P/Invoke | finds the library, has the function judged |
-//! | `Marshal.ThrowExceptionForHR` | throws what an HRESULT stands for | throws the policy's exception for a number of ours |
-//! | `DynamicResolver.ResolveSignature` | gives the compiler a signature of a `DynamicMethod` | throws if it is of a native call |
-//! | `RuntimeTypeBuilder.GetTokenFromSig` | puts a signature into a module that is being made | throws if it is of a native call |
+//! | `NativeLibrary.LoadLibraryCallbackStub` | asks the program's resolver for the library of a P/Invoke | finds the library, and has the engine judge the function |
+//! | `Marshal.ThrowExceptionForHR` | throws the exception of an HRESULT | throws the policy's exception for one of the engine's numbers |
+//! | `DynamicResolver.ResolveSignature` | gives the compiler a signature of a `DynamicMethod` | throws if the signature is that of a native call |
+//! | `RuntimeTypeBuilder.GetTokenFromSig` | adds a signature to a module that is being made | throws if the signature is that of a native call |
 //!
 //! ```text
 //!   IntPtr LoadLibraryCallbackStub(string name, Assembly assembly, bool has, uint flags) {
 //!       words = stackalloc { assembly.IsDynamic, assembly's handle }
 //!       asked(words)
-//!       ThrowExceptionForHR(words.verdict)                       // of no effect if it is not below 0
+//!       ThrowExceptionForHR(words.verdict)          // does nothing if it is not below 0
 //!       if (words.verdict != 0) {
-//!           words.handle = LoadLibraryCallbackStub(name, assembly, has, flags)        // answers as before now
+//!           // answers as before now
+//!           words.handle = LoadLibraryCallbackStub(name, assembly, has, flags)
 //!           if (words.handle == 0)
-//!               words.handle = LoadLibraryByName(name, assembly, has ? flags : null, throwOnError: false)
+//!               words.handle = LoadLibraryByName(name, assembly, has ? flags : null,
+//!                                                throwOnError: false)
 //!           found(words)
 //!           ThrowExceptionForHR(words.verdict)
 //!           return words.handle
@@ -51,10 +54,11 @@ const LIBRARIES: &str = "System.Runtime.InteropServices.NativeLibrary";
 const MARSHAL: &str = "System.Runtime.InteropServices.Marshal";
 const ASSEMBLY: &str = "System.Reflection.RuntimeAssembly";
 
-/// Changes all of them. Rows of all methods whose precompiled code must not be used any more.
+/// Changes all of them. Returns the rows of all methods whose precompiled code must not be used any
+/// more.
 ///
 /// # Errors
-/// What is not as it was in all known versions, in words. Nothing is changed then.
+/// Says what differs from all known versions. Nothing is changed then.
 pub(super) fn take_over(
     engine: &Engine,
     corelib: &CoreLib,
@@ -84,7 +88,7 @@ pub(super) fn take_over(
         bodies.push((put, corelib.building(put, throw, refusal)?));
     }
     let mut changed: HashSet<u32> = bodies.iter().map(|(method, _)| method.row()).collect();
-    // Who has the first one compiled into itself passes no number of ours.
+    // Methods that have `ThrowExceptionForHR` inlined never pass one of the engine's numbers to it.
     let inliners = precompiled.inliners(&|row| row != throw.row() && changed.contains(&row));
     let inliners =
         inliners.ok_or("the precompiled code of System.Private.CoreLib cannot be read")?;
@@ -95,7 +99,7 @@ pub(super) fn take_over(
     Ok(changed)
 }
 
-/// Loads a word of those whose address is on the stack, and leaves the address there.
+/// Loads one of the words whose address is on the stack, and leaves the address there.
 fn get(code: &mut Code, offset: usize) {
     address(code, offset);
     code.ldind_i();
@@ -110,7 +114,7 @@ fn address(code: &mut Code, offset: usize) {
 }
 
 impl CoreLib<'_> {
-    /// Throws what an HRESULT stands for, if it is one of a failure: also those of ours.
+    /// A method that throws the exception of a failed HRESULT, also for the engine's own numbers.
     pub(super) fn throw_hresult(&self) -> Result<MdToken, String> {
         self.method(
             MARSHAL,
@@ -265,12 +269,13 @@ impl CoreLib<'_> {
     }
 }
 
-/// The kinds of signature that are of native calls, a bit for each: C, stdcall, thiscall, fastcall, unmanaged, and with variable arguments.
+/// The kinds of signature that belong to native calls, one bit each: C, stdcall, thiscall,
+/// fastcall, unmanaged, and unmanaged with variable arguments.
 const NATIVE: i32 = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 9 | 1 << 11;
-/// The bits of a signature's first byte that tell its kind.
+/// The bits of a signature's first byte that give its kind.
 const KIND: i32 = 0xF;
 
-/// Throws if a signature, which is an array of bytes, is of a native call.
+/// Throws if a signature, an array of bytes, is that of a native call.
 fn refuse_native(code: &mut Code, throw: MdToken, refusal: i32, load: impl FnOnce(&mut Code)) {
     let fine = code.label();
     code.ldc_i4(NATIVE);
@@ -290,7 +295,8 @@ fn refuse_native(code: &mut Code, throw: MdToken, refusal: i32, load: impl FnOnc
 
 /// The code that makes a `DllImportSearchPath?` of the last two arguments: `has ? flags : null`.
 fn nullable_flags(code: &[u8]) -> Option<&[u8]> {
-    // ldarg.2; brtrue.s +11; ldloca.s LOCAL; initobj TYPE; ldloc LOCAL; br.s +6; ldarg.3; newobj CONSTRUCTOR
+    // ldarg.2; brtrue.s +11; ldloca.s LOCAL; initobj TYPE; ldloc LOCAL; br.s +6; ldarg.3;
+    // newobj CONSTRUCTOR
     const LENGTH: usize = 20;
     let is_it = |code: &&[u8]| match code {
         [

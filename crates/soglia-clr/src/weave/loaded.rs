@@ -1,4 +1,4 @@
-//! A module as the CLR tells of it when it is loaded.
+//! What the CLR says about a module when it is loaded.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) const MODULE_DYNAMIC: u32 = 0x4;
 pub(super) const MODULE_RESOURCE: u32 = 0x10;
 pub(super) const MODULE_FLAT: u32 = 0x20;
 
-/// A module as the CLR tells of it.
+/// A module, as the CLR describes it.
 pub(super) struct Loaded {
     pub(super) assembly: String,
     pub(super) assembly_id: AssemblyId,
@@ -32,7 +32,7 @@ impl Loaded {
         let (mut flags, mut base) = (0, std::ptr::null());
         let mut assembly_id = AssemblyId::NULL;
         let path = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, pointers to locals.
+            // SAFETY: the buffer is as large as said, and the pointers are to locals.
             let answer = unsafe {
                 info.GetModuleInfo2(
                     module,
@@ -74,7 +74,8 @@ impl Loaded {
         if self.flags & MODULE_FLAT != 0 {
             return r2r::Precompiled::Unreadable;
         }
-        // SAFETY: the CLR has mapped the image there, and keeps it for as long as it asks about its methods.
+        // SAFETY: the CLR has mapped the image there. It keeps the mapping for as long as it asks
+        // about the module's methods.
         let image = unsafe { mapped(self.base) };
         image.map_or(r2r::Precompiled::Unreadable, r2r::Precompiled::parse)
     }
@@ -90,6 +91,7 @@ unsafe fn mapped(base: *const u8) -> Option<&'static [u8]> {
     }
     // SAFETY: an image begins with at least one page of headers.
     let size = r2r::image_size(unsafe { std::slice::from_raw_parts(base, 4096) })?;
-    // SAFETY: the loader maps that many bytes; only those of sections that are in the file are looked at.
+    // SAFETY: the loader maps that many bytes. Only bytes of sections that are in the file are
+    // read.
     Some(unsafe { std::slice::from_raw_parts(base, size) })
 }

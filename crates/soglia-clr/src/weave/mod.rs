@@ -1,9 +1,12 @@
-//! Weaving: wrappers in IL around P/Invokes and callbacks, put in when their module is loaded.
+//! Weaving: the engine puts wrappers in IL around P/Invokes and callbacks while their module is
+//! being loaded.
 //!
 //! ```text
-//!   extern int step(IntPtr s);                 static int step(IntPtr s) {            // the program's method, now with a body
+//!   // the program's method                    // the same method, now with a body
+//!   extern int step(IntPtr s);                 static int step(IntPtr s) {
 //!                                                  hook leave(id)
-//!                                    ──────>       try { result = native(s) }         // new: the P/Invoke as it was
+//!                                    ──────>       // `native`: the P/Invoke as it was
+//!                                                  try { result = native(s) }
 //!                                                  fault { hook enter_failed(id) }
 //!                                                  hook enter(id)
 //!                                                  return result
@@ -12,34 +15,37 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`sig`], [`il`] | bytes of signatures and of method bodies |
-//! | [`r2r`] | which precompiled methods have a P/Invoke compiled into them |
-//! | [`accepted`] | which methods the runtime itself accepts as what they say they are |
-//! | [`emit`] | new methods and changed ones, into the metadata of one module |
-//! | [`hooks`] | how hooks are called from a module |
+//! | [`accepted`] | finds the methods that the runtime itself accepts as P/Invokes or callbacks |
 //! | [`weaver`] | a module that is being woven, and the calls to weave around in it |
-//! | [`around`], [`notified`] | what is put around a call, and around one that a host is told of |
-//! | [`ruled`] | what a policy puts in the place of a call, or in front of it |
-//! | [`pointers`] | what is put in the place of calls by function pointer |
-//! | [`runtime`], [`trimmed`] | methods of System.Private.CoreLib that wrappers call, and those that it lacks |
-//! | [`corelib`], [`patch`] | System.Private.CoreLib while it is loaded, and what is changed in it |
-//! | [`delegates`] | where delegates become native function pointers, and the other way round |
-//! | [`judged`] | where CoreLib looks for libraries and takes in code that is made at run time, for policies |
-//! | [`occasions`] | where threads sleep, wait and so on, of which a host is told |
-//! | [`added`] | which methods were added |
-//! | [`traces`] | stack traces with files and lines |
-//! | [`hidden`] | where CoreLib would come upon what was woven |
-//! | [`loaded`] | a module as the CLR tells of it |
-//! | [`modules`] | which modules and methods, and what became of them |
-//! | [`done`] | what was done to each module |
+//! | [`around`], [`notified`] | put wrappers around calls: to record them, or to notify a host |
+//! | [`ruled`] | puts in what a policy wants in place of a call, or in front of it |
+//! | [`pointers`] | replaces calls by function pointer |
+//! | [`hooks`] | how a module calls hooks |
+//! | [`emit`], [`copy`] | write new and changed methods into the metadata of one module |
+//! | [`runtime`], [`trimmed`] | methods of CoreLib that wrappers call, and those that a trimmed CoreLib lacks |
+//! | [`corelib`], [`patch`] | CoreLib while it is being loaded, and the list of changes to it |
+//! | [`delegates`] | changes where CoreLib makes function pointers of delegates, and delegates of function pointers |
+//! | [`judged`] | changes where CoreLib looks for libraries and accepts code made at run time, for policies |
+//! | [`occasions`], [`turns`] | change where threads sleep, wait and so on, to notify a host |
+//! | [`traces`], [`hidden`] | change where CoreLib would find wrappers in stack traces and elsewhere |
+//! | [`added`] | remembers which methods were added |
+//! | [`loaded`] | what the CLR says about a module that was loaded |
+//! | [`modules`] | decides what to do with each module, and does it |
+//! | [`done`] | remembers what was done to each module |
 //!
-//! Precompiled (ReadyToRun) code may hold a P/Invoke inline and would jump into what is no P/Invoke any more: such code must not
-//! be used. [`may_use_precompiled`] answers the CLR's question about each method. Modules that were compiled together may hold the
-//! P/Invokes of one another: where that cannot be excluded, instances of generic code are not used wherever they are.
+//! CoreLib is System.Private.CoreLib. [`soglia_il`] has the bytes of signatures, bodies and
+//! precompiled images.
+//!
+//! Precompiled (ReadyToRun) code may contain a P/Invoke inline. It would jump into a method that is
+//! no longer a P/Invoke, so the CLR must not use it. [`may_use_precompiled`] answers the CLR's
+//! question about each method. Modules that were compiled together may contain each other's
+//! P/Invokes. Where the engine cannot exclude that, it has the CLR use no precompiled instances of
+//! generic code, in whichever module they are.
 
 mod accepted;
 mod added;
 mod around;
+mod copy;
 mod corelib;
 mod delegates;
 mod done;

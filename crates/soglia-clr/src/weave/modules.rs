@@ -1,4 +1,4 @@
-//! Which modules and methods are woven, and what became of them.
+//! Decides which modules and methods to weave, and weaves them.
 
 use std::{collections::HashSet, sync::OnceLock};
 
@@ -27,7 +27,7 @@ use crate::{
     source::link,
 };
 
-/// A module was loaded: weaves around what crosses in it.
+/// Weaves around the crossings in a module that the CLR has loaded.
 pub fn module_loaded(engine: &Engine, module: ModuleId) {
     let Some(loaded) = Loaded::look(engine, module) else {
         return unknown(engine);
@@ -39,14 +39,14 @@ pub fn module_loaded(engine: &Engine, module: ModuleId) {
     }
 }
 
-/// Nothing is known of a module, so nothing can be put into it.
+/// Records that the CLR says nothing about a module, so that it cannot be woven.
 fn unknown(engine: &Engine) {
     if engine.rules.must_hold() {
         required::end("the policy", "the runtime does not tell of a module");
     }
 }
 
-/// CoreLib was loaded: what everybody does goes through there.
+/// Changes CoreLib, through which all threads pass, and weaves in it if that is wanted.
 fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     if engine.notifies
         && let Some(scope) = Scope::of_module(&engine.info, module)
@@ -55,7 +55,7 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         frames::module_loaded(module, false, Ours::from(first));
     }
     load(engine, module, loaded);
-    // Behind all that may be woven in it, for what is put in here is not to be woven around.
+    // After all weaving in it, so that no wrapper is put around what is added here.
     let patched = patch::patch(engine, module, &loaded.precompiled());
     done::corelib_patched(module, patched);
 }
@@ -73,7 +73,8 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     }
     let precompiled = loaded.precompiled();
     let watched = loaded.is_watched(engine.scope);
-    // What others that are watched have compiled into themselves of this one can only be guessed, and so is it where that cannot be read.
+    // Which of this module's methods are inlined into other watched modules can only be guessed.
+    // The engine assumes the worst where it cannot read the image.
     let shares = precompiled.shares(&|_| false);
     let look = shares && (watched || matches!(precompiled, r2r::Precompiled::Image(_)));
     if !watched {
@@ -89,14 +90,14 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let mut ours = Ours::from(scope.methods().count() as u32 + 1);
     let mut found = scope.crossings();
     if is_corelib {
-        // What the runtime itself calls before it is up.
+        // The runtime calls callbacks of CoreLib before it is ready.
         found.retain(|method| method.side == Side::Unmanaged);
     }
     accepted::retain(engine, &scope, &loaded.assembly, &mut found);
     let pointers = scope.calls_pointers();
     let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
-    // What the framework calls, it spells as it is.
+    // The framework's declarations name the functions that they call.
     let judged = engine.rules.guards() && !is_of_framework(&loaded.assembly, &loaded.path);
     let mut left_out = 0;
     let calls: Vec<CallToWeave> = found
@@ -139,13 +140,13 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         unwatched(Some(Side::Unmanaged), None, text);
     }
     if judged {
-        // Also those of its P/Invokes that stay as they are: nothing would judge them.
+        // Also for P/Invokes that stay as they are, since nothing else would judge them.
         link::module_woven(module, loaded.assembly_id);
     }
     if calls.is_empty() && pointers.is_none() {
         return remember(module, Woven::untouched(precompiled, look));
     }
-    // Reading and writing scopes of one module are not held at the same time.
+    // A module cannot be open for reading and for writing at the same time.
     drop(scope);
     let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
     let assembly = &loaded.assembly;
@@ -173,7 +174,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let wrapped = imports.map(|c| c.method.token.row());
     ours.wrappers = wrapped.filter(|row| changed.contains(row)).collect();
     frames::module_loaded(module, of_program, ours);
-    // Who has a method compiled into itself that calls by function pointer does not call what was put into that one.
+    // A method with a woven method inlined into it contains the call by function pointer as it was.
     let inliners = if pointers {
         precompiled.inliners(&|row| changed.contains(&row))
     } else {
@@ -181,7 +182,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     };
     let whole = inliners.is_none();
     changed.extend(inliners.unwrap_or_default());
-    // Other calls that are as they were are such as the runtime itself refuses.
+    // Any other call that stays as it was is one that the runtime itself rejects.
     let is_lost = |call: &&CallToWeave| call.is_ruled() && lost.contains(&call.method.token.row());
     for call in calls.iter().filter(is_lost) {
         let names = calls::call(call.id.into()).map(|call| call.names.method.clone());
@@ -210,7 +211,7 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     );
 }
 
-/// A module is about to be unloaded: its id may come to mean another one.
+/// Forgets a module that is about to be unloaded: its id may come to mean another one.
 pub fn module_unloaded(module: ModuleId) {
     dynamic::module_unloaded(module);
     frames::module_unloaded(module);

@@ -1,4 +1,5 @@
-//! Wrappers of calls that a host is told of ([`crate::notify`]): their hooks run in preemptive mode, may block and may refuse.
+//! Wrappers that notify a host of calls ([`crate::notify`]). Their hooks run in preemptive mode,
+//! may block, and may answer with a failure.
 
 use soglia_abi::ids::MdToken;
 use soglia_il::{
@@ -14,11 +15,12 @@ use super::{
 };
 use crate::{judge, metadata::before::Error, notify::hooks, objects};
 
-/// The local that keeps what the hook before the call has answered.
+/// The local variable with the answer of the hook before the call.
 const ANSWER: u16 = 0;
 const INT32: &[u8] = &[sig::INT32];
 
-/// Local variables: the answer, and the result if there is one, with its number.
+/// The local variables: the answer, then the result, if there is one. Returns the result's number
+/// too.
 fn locals(
     emitter: &Emitter,
     signature: &MethodSig,
@@ -30,7 +32,8 @@ fn locals(
     Ok((locals, Some(ANSWER + 1)))
 }
 
-/// What throws an answer: the exception that .NET has for it, or else a `COMException` that says what a hook says.
+/// Throws an answer: by the exception that .NET has for it, or by a `COMException` whose message a
+/// hook writes.
 ///
 /// ```text
 ///         ldloc answer; ldc.i4.0; bge GO
@@ -50,7 +53,7 @@ struct Thrower {
 }
 
 impl Thrower {
-    /// `params`: what the hook at `says` takes, besides the answer.
+    /// `params` are the parameters of the hook at `says`, without the answer.
     fn new(
         emitter: &mut Emitter,
         params: &[&[u8]],
@@ -81,7 +84,7 @@ impl Thrower {
         })
     }
 
-    /// If the answer is an HRESULT that has failed, it is thrown.
+    /// Throws the answer if it is a failed HRESULT.
     fn throw_if_failed(&self, code: &mut Code, word: i64) {
         let (raise, go) = (code.label(), code.label());
         code.ldloc(ANSWER);
@@ -103,14 +106,15 @@ impl Thrower {
     }
 }
 
-/// The hooks of one kind of call: at its beginning, and at its ends, which take what the beginning has answered besides.
+/// The hooks of one kind of call: one before the call, and those after it, which also take the
+/// answer of the first.
 struct NotifyHooks {
     begin: Signatures,
     end: Signatures,
 }
 
 impl NotifyHooks {
-    /// For hooks that take these.
+    /// The hooks that take these parameters.
     fn new(emitter: &mut Emitter, params: &[&[u8]]) -> Result<Self, Error> {
         let begin = Signatures::new(emitter, params)?;
         let with_answer: Vec<&[u8]> = params.iter().copied().chain([INT32]).collect();
@@ -130,7 +134,7 @@ fn end(code: &mut Code, word: i64, hook: Hook) {
 }
 
 impl Weaver<'_> {
-    /// The rest of the body of a method that calls `native` and tells of it.
+    /// The rest of the body of a method that calls `native` and notifies the host.
     pub(super) fn notifying(
         &mut self,
         mut code: Code,
@@ -150,7 +154,8 @@ impl Weaver<'_> {
         let (locals, ret) = locals(emitter, signature)?;
         let (linked, quiet) = (code.label(), code.label());
         let call = |code: &mut Code| made.call(code, native, signature);
-        // A host that does not want to hear of the function is asked again when another one may lie there.
+        // If the host wants no notifications about a function, the engine asks it again once
+        // another function may be at that address.
         let unwanted_for = std::ptr::from_ref(&import.unwanted_for).expose_provenance();
         for count in [unwanted_for, objects::word().expose_provenance()] {
             code.ldc_i8((count as u64).cast_signed());
@@ -201,7 +206,7 @@ impl Weaver<'_> {
         code.finish(locals).ok_or(Error::UNWRITABLE)
     }
 
-    /// The body of a callback whose own is that of `body` now, and tells of it.
+    /// The body of a callback that notifies the host. `body` has the callback's own code now.
     pub(super) fn notifying_back(
         &mut self,
         id: u32,
@@ -245,7 +250,7 @@ impl Weaver<'_> {
     }
 }
 
-/// The body of a method that calls the pointer that is its last argument, and tells of it.
+/// The body of a method that calls the pointer in its last argument and notifies the host.
 pub(super) fn pointer(
     emitter: &mut Emitter,
     id: u32,
@@ -272,7 +277,7 @@ pub(super) fn pointer(
     );
     code.stloc(ANSWER);
     if emitter.engine.rules.judges() {
-        // A number of the policy's own has an exception of its own.
+        // A number of the policy's has an exception of its own.
         let (throw, no_number) = (runtime::throw_hresult(emitter)?, code.label());
         code.ldloc(ANSWER);
         code.ldc_i4(judge::MASK);

@@ -1,23 +1,25 @@
-//! Methods of CoreLib that give occasions to call a host's task manager: they ask first ([`crate::notify::occasions`]), and go on as
-//! they were where the host leaves it to them. Nothing of this is done where no host wants to be told.
+//! Changes methods of CoreLib that are occasions to call a host's task manager. They ask the engine
+//! first ([`crate::notify::occasions`]), and go on as before where the host leaves the work to
+//! .NET. Nothing is changed where no host is to be notified.
 //!
 //! ```text
-//!   void Thread.Sleep(int t) {                             CultureInfo CultureInfo.CurrentCulture { set {
-//!       words = stackalloc; words.value = t                    if (value != null) {
-//!     AGAIN:                                                       words = stackalloc; words.value = value.LCID
-//!       sleep(words)                                               culture(words)
-//!       if (words.verdict == DONE) return                          Marshal.ThrowExceptionForHR(words.verdict)
-//!       if (words.verdict == LOOK) {                           }
-//!           SleepInternal(0)    // throws if interrupted       as it was
-//!           goto AGAIN                                     } }
-//!       }
-//!       t = words.value
+//!   void Thread.Sleep(int t) {                     CultureInfo CultureInfo.CurrentCulture { set {
+//!       words = stackalloc; words.value = t            if (value != null) {
+//!     AGAIN:                                               words = stackalloc
+//!       sleep(words)                                       words.value = value.LCID
+//!       if (words.verdict == DONE) return                  culture(words)
+//!       if (words.verdict == LOOK) {                       Marshal.ThrowExceptionForHR(
+//!           SleepInternal(0)    // interrupted?                words.verdict)
+//!           goto AGAIN                                 }
+//!       }                                              as it was
+//!       t = words.value                            } }
 //!       as it was
 //!   }
 //! ```
 //!
-//! A method that a version of .NET has in native code gets a body that calls it first; for that, CoreLib's metadata have to be opened for
-//! writing. What is otherwise altogether gives no occasion there; the recording says which.
+//! A method that is native code in some version of .NET gets a body that calls that code. This
+//! requires opening CoreLib's metadata for writing. Where a version does something in an unknown
+//! way, there is no occasion, and the recording names it.
 
 use std::collections::HashSet;
 
@@ -44,13 +46,13 @@ use crate::{
 const THREAD: &str = "System.Threading.Thread";
 const CULTURE: &str = "System.Globalization.CultureInfo";
 
-/// A method that gives an occasion.
+/// A method that is an occasion.
 struct Occasion {
     class: &'static str,
     method: &'static str,
-    /// Beginning of its signature, which no other one of that name has.
+    /// The beginning of its signature, which no other method of that name has.
     signature: &'static [u8],
-    /// Writes its new body from what it was.
+    /// Writes its new body from the old one.
     body: Body,
 }
 
@@ -71,7 +73,7 @@ const fn occasion(
     }
 }
 
-/// All forms of what these do lead to them.
+/// All overloads of these methods lead to the ones that are listed.
 const OCCASIONS: &[Occasion] = &[
     occasion(THREAD, "StartCallback", &[THIS, 0, sig::VOID], begin),
     occasion(THREAD, "Sleep", &[0, 1, sig::VOID, sig::INT32], sleep),
@@ -108,16 +110,16 @@ const SET_CULTURE: &[u8] = &[0, 1, sig::VOID, sig::CLASS];
 
 /// What was changed.
 pub(super) struct Done {
-    /// Rows of the methods.
+    /// Rows of the changed methods.
     pub(super) changed: HashSet<u32>,
-    /// Occasions that there are not, in words.
+    /// The occasions that are missing, in words.
     pub(super) missing: Vec<String>,
 }
 
-/// The CLR has its code.
+/// The method's code is in the CLR.
 const INTERNAL_CALL: u32 = 0x1000;
 
-/// The methods that are in native code in this version, if any.
+/// Those of the methods that are native code in this version.
 pub(super) fn natives(corelib: &CoreLib) -> Vec<MdToken> {
     let is_native = |occasion: &Occasion| {
         let method = corelib.method(occasion.class, occasion.method, occasion.signature);
@@ -128,8 +130,10 @@ pub(super) fn natives(corelib: &CoreLib) -> Vec<MdToken> {
     OCCASIONS.iter().filter_map(is_native).collect()
 }
 
-/// Gives a method that is in native code a body that calls it: by a new method of the same name, for that is how the CLR finds the code,
-/// which takes `this` as its first argument.
+/// Gives a method that is native code a body that calls it.
+///
+/// The body calls a new method of the same name, since the CLR finds the native code by the name.
+/// The new method takes `this` as its first argument.
 pub(super) fn give_body(emitter: &Emitter, method: MdToken) -> Result<(), Error> {
     let before = Before::of(&emitter.import, method)?;
     let signature = MethodSig::parse(&before.signature).ok_or(Error::UNWRITABLE)?;
@@ -151,7 +155,8 @@ pub(super) fn give_body(emitter: &Emitter, method: MdToken) -> Result<(), Error>
     emitter.set_body(method, &body)
 }
 
-/// The signature of a static method that takes what a method of this class takes, `this` first.
+/// The signature of a static method that takes the parameters of a method of this class, after
+/// `this`.
 fn with_this_first(of: &MethodSig, class: MdToken) -> Option<Vec<u8>> {
     if !of.has_this() {
         return None;
@@ -165,7 +170,7 @@ fn with_this_first(of: &MethodSig, class: MdToken) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Changes all that can be changed.
+/// Changes all methods that can be changed.
 pub(super) fn take_over(corelib: &CoreLib) -> Done {
     let mut done = Done {
         changed: HashSet::new(),
@@ -178,7 +183,7 @@ pub(super) fn take_over(corelib: &CoreLib) -> Done {
             }
             Err(why) => {
                 let Occasion { class, method, .. } = occasion;
-                let missing = format!("its host is not told of {class}.{method}: {why}");
+                let missing = format!("its host is not notified of {class}.{method}: {why}");
                 done.missing.push(missing);
             }
         }
@@ -195,7 +200,7 @@ impl Occasion {
     }
 }
 
-/// Code that begins with a place for words, whose address stays on the stack.
+/// Code that begins by making room for the words, and leaves their address on the stack.
 fn with_words() -> Code {
     let mut code = Code::new();
     code.localloc(Words::SIZE);
@@ -243,21 +248,22 @@ fn put_value(code: &mut Code, argument: u16) {
     });
 }
 
-/// Asks, and keeps the words.
+/// Asks the engine, and leaves the address of the words on the stack.
 fn ask(corelib: &CoreLib, code: &mut Code, function: Function<Words>) -> Result<(), String> {
     code.dup();
     corelib.call(code, function)
 }
 
-/// Goes on as it was, with nothing on the stack.
+/// Continues with the old body, with nothing on the stack.
 fn as_before(mut code: Code, before: Plain, returns: bool) -> Written {
     code.inlined(before.code, before.stack, returns.into());
     code.ret(returns);
     finish(code, before.locals)
 }
 
-/// Asks about a wait, the time of which is this argument, again and again until it is known whether the host does it. Leads to `own` if not. Behind
-/// it the words are on the stack, and so they are at `own`.
+/// Asks about a wait whose time is this argument, until the engine knows whether the host does it.
+/// Continues at `own` if the host does not. The address of the words is on the stack afterwards,
+/// and at `own`.
 fn wait(
     corelib: &CoreLib,
     code: &mut Code,
@@ -265,9 +271,9 @@ fn wait(
     function: Function<Words>,
     own: Label,
 ) -> Result<(), String> {
-    // Who cannot be told to wake a thread shall not have it sleep.
+    // If the host cannot be asked to wake a thread, it must not have threads sleep.
     corelib.body(corelib.method(THREAD, "Interrupt", INTERRUPT)?)?;
-    // Throws if the thread was interrupted; that is gone then.
+    // Throws if the thread was interrupted, and clears the interrupt.
     let look = corelib.method(THREAD, "SleepInternal", &[0, 1, sig::VOID, sig::INT32])?;
     put_value(code, time);
     put(code, Words::UNTIL, |code| {
@@ -292,7 +298,8 @@ fn wait(
     Ok(())
 }
 
-/// .NET does the rest of a wait, whose time is this argument: the words are on the stack.
+/// Has .NET do the rest of a wait whose time is this argument. The address of the words is on the
+/// stack.
 fn wait_on(code: &mut Code, time: u8) {
     word(code, Words::VALUE);
     code.ldind_i();
@@ -347,7 +354,7 @@ fn switch(corelib: &CoreLib, before: Plain) -> Written {
     as_before(code, before, true)
 }
 
-/// The CLR has to know before the thread is woken: then it looks.
+/// Notes the interrupt in the CLR before the host wakes the thread, which then looks for it.
 fn interrupt(corelib: &CoreLib, before: Plain) -> Written {
     let mut code = Code::new();
     code.inlined(before.code, before.stack, 0);
@@ -407,7 +414,7 @@ fn culture(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Writt
     let throw = corelib.method(marshal, "ThrowExceptionForHR", &throw)?;
     let mut code = Code::new();
     let own = code.label();
-    // The setter refuses that by itself.
+    // The setter rejects null itself.
     code.ldarg(0);
     code.brfalse(own);
     code.localloc(Words::SIZE);
@@ -425,14 +432,14 @@ fn culture(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Writt
     as_before(code, before, false)
 }
 
-/// Tells, and nothing comes of it.
+/// Notifies the host, and ignores its answer.
 fn notified(corelib: &CoreLib, before: Plain, function: Function<Words>) -> Written {
     let mut code = Code::new();
     notify(corelib, &mut code, function)?;
     as_before(code, before, false)
 }
 
-/// Calls a function that needs no words.
+/// Calls a function that takes no words.
 pub(super) fn notify(
     corelib: &CoreLib,
     code: &mut Code,

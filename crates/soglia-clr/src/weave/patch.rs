@@ -1,4 +1,4 @@
-//! Changes what is to be changed in System.Private.CoreLib, when that is loaded.
+//! Makes all changes of CoreLib while it is being loaded.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,8 @@ use soglia_il::r2r;
 use super::{corelib::CoreLib, delegates, emit::Emitter, hidden, judged, occasions, traces, turns};
 use crate::{engine::Engine, metadata::Scope, required, slots};
 
-/// Changes what is to be changed in CoreLib. Rows of the methods whose precompiled code does not do what theirs does now.
+/// Changes CoreLib. Returns the rows of the methods whose precompiled code differs from their
+/// changed IL.
 pub(super) fn patch(
     engine: &Engine,
     module: ModuleId,
@@ -50,13 +51,13 @@ pub(super) fn patch(
     patched
 }
 
-/// Reads CoreLib, as it is now.
+/// Reads CoreLib as it is now.
 fn read<T>(engine: &Engine, module: ModuleId, read: impl FnOnce(&CoreLib) -> T) -> Option<T> {
     let scope = Scope::of_module(&engine.info, module)?;
     Some(read(&CoreLib::new(engine, module, scope.itself())))
 }
 
-/// Has methods that are in native code called by code, so that they can be changed.
+/// Gives methods that are native code bodies in IL, so that they can be changed.
 fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
     if natives.is_empty() {
         return;
@@ -71,7 +72,7 @@ fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
     }
 }
 
-/// What calls lead to is not known.
+/// Records that nothing judges what calls lead to.
 fn unjudged(engine: &Engine, why: &str) {
     if engine.rules.must_hold() {
         required::end("the policy", why);
@@ -94,7 +95,8 @@ fn delegates_unseen(engine: &Engine, why: &str) {
     }
 }
 
-/// Has CoreLib ask a host before it does certain things. Rows of the methods whose precompiled code does not ask.
+/// Has CoreLib ask a host before it does certain things. Returns the rows of the methods whose
+/// precompiled code does not ask.
 fn give_occasions(
     engine: &Engine,
     corelib: &CoreLib,
@@ -107,7 +109,7 @@ fn give_occasions(
     match precompiled.inliners(&|row| done.changed.contains(&row)) {
         Some(inliners) => done.changed.extend(inliners),
         None => {
-            let text = "its host is not told of all that System.Private.CoreLib itself does: its precompiled code cannot be read";
+            let text = "its host is not notified of all that System.Private.CoreLib itself does: its precompiled code cannot be read";
             done.missing.push(text.to_owned());
         }
     }

@@ -1,21 +1,29 @@
-//! Calls by function pointer: `delegate* unmanaged`, vtables of COM objects.
+//! Replaces calls by function pointer: `delegate* unmanaged`, vtables of COM objects.
 //!
 //! ```text
-//!   ldarg ...; ldloc pointer                   ldarg ...; ldloc pointer
-//!   calli int32 cdecl(int32)        ──────>    call int32 <soglia>pointer$0(int32, native int)        // five bytes as well
+//!   ldarg ...; ldloc pointer
+//!   calli int32 cdecl(int32)
 //!
-//!                                              static int pointer$0(int value, IntPtr pointer) {      // new, one for each signature
-//!                                                  hook leave_pointer(id, pointer)
-//!                                                  calli int32 cdecl(int32), between hooks as a P/Invoke is
+//! becomes
+//!
+//!   ldarg ...; ldloc pointer
+//!   call int32 <soglia>pointer$0(int32, native int)            // five bytes as well
+//!
+//! with a new method for each signature:
+//!
+//!   static int pointer$0(int value, IntPtr pointer) {
+//!       hook leave_pointer(id, pointer)
+//!       calli int32 cdecl(int32), between hooks as a P/Invoke is
 //! ```
 //!
-//! Where a signature has type variables in it, the new method is generic, and called with those of the caller.
+//! Where a signature contains type variables, the new method is generic, and is called with the
+//! caller's types.
 //!
 //! | stays as it is | because |
 //! | --- | --- |
-//! | a signature with a `this`, or with variable arguments | what is passed has no type that could be written down |
-//! | a `calli` behind `volatile.` and its like | no compiler writes it |
-//! | a body that cannot be read | it may not be one |
+//! | a signature with a `this`, or with variable arguments | no type can be written for what is passed |
+//! | a `calli` after a prefix such as `volatile.` | no compiler writes it |
+//! | a body that cannot be read | it may not be a body |
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,18 +47,19 @@ use crate::{metadata::before::Error, source::woven};
 
 const AGGRESSIVE_INLINING: u32 = 0x100;
 
-/// What became of the calls by pointer of a module.
+/// What was done with the calls by function pointer of a module.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// Rows of the methods whose bodies were patched.
+    /// Rows of the methods whose bodies were changed.
     pub(super) patched: HashSet<u32>,
-    /// Calls that stay as they are, by reason.
+    /// How many calls stay as they are, by reason.
     pub(super) left: HashMap<String, u32>,
-    /// Bodies that could not be read.
+    /// How many bodies could not be read.
     pub(super) unreadable: u32,
 }
 
-/// Weaves around the calls by pointer in all methods but those in `ours`. `names` is who the callee of all of them is.
+/// Replaces the calls by function pointer in all methods except those in `ours`. `names` describes
+/// their callees.
 pub(super) fn weave(
     emitter: &mut Emitter,
     names: &TargetNames,
@@ -64,7 +73,7 @@ pub(super) fn weave(
         by_signature: HashMap::new(),
     };
     let mut done = Done::default();
-    // The methods that are made on the way come behind these.
+    // Methods that are added below come after these.
     let methods: Vec<MdToken> = pointers.emitter.methods().collect();
     for method in methods.into_iter().filter(|m| !ours.contains(&m.row())) {
         let Some(body) = pointers.emitter.body(method) else {
@@ -103,7 +112,7 @@ impl Done {
         *self.left.entry(why.to_owned()).or_default() += 1;
     }
 
-    /// What to tell of it, if anything.
+    /// What to record about it, if anything.
     pub(super) fn remark(&self) -> Option<String> {
         let mut parts: Vec<String> = self
             .left
@@ -118,7 +127,7 @@ impl Done {
     }
 }
 
-/// The hooks of calls by pointer, which take the id and the pointer: the argument of that number.
+/// The hooks of calls by function pointer, which take the id and the argument that is the pointer.
 struct PointerHooks(Signatures);
 
 impl PointerHooks {
@@ -143,13 +152,14 @@ struct Pointers<'a, 'e> {
     emitter: &'a mut Emitter<'e>,
     hooks: PointerHooks,
     names: &'a TargetNames,
-    /// What is called instead. Nothing: the call is managed.
+    /// The method to call instead of a `calli` of this signature. `None`: the call is managed.
     by_token: HashMap<MdToken, Result<Option<MdToken>, String>>,
     by_signature: HashMap<Vec<u8>, MdToken>,
 }
 
 impl Pointers<'_, '_> {
-    /// The method to call instead of a pointer of this signature, if it is unmanaged; or why there is none.
+    /// The method to call instead of a `calli` of this signature, if that is unmanaged; or why
+    /// there is no such method.
     fn instead_of(&mut self, signature: MdToken) -> Result<Option<MdToken>, String> {
         if let Some(known) = self.by_token.get(&signature) {
             return known.clone();
@@ -194,7 +204,7 @@ impl Pointers<'_, '_> {
         self.emitter.instance(method, &instance)
     }
 
-    /// The new method: calls the pointer that is its last argument, with all the others.
+    /// Adds the method that calls the pointer in its last argument, with all other arguments.
     fn method(
         &mut self,
         number: usize,
@@ -225,7 +235,8 @@ impl Pointers<'_, '_> {
         Ok(method)
     }
 
-    /// Calls a quick hook, and if it does not answer 0, the one that judges what is called, and may refuse it.
+    /// Calls a quick hook. If that does not return 0, calls the hook that judges the callee, and
+    /// that may deny the call.
     fn judging(&mut self, code: &mut Code, id: u32, quick: Hook) -> Result<(), Error> {
         let (throw, done) = (runtime::throw_hresult(self.emitter)?, code.label());
         code.hook(id, quick);

@@ -1,4 +1,4 @@
-//! What is put in the place of a call, or in front of it, by a policy.
+//! What a policy puts in place of a call, or in front of it.
 
 use soglia_abi::{
     ids::MdToken,
@@ -26,7 +26,7 @@ use crate::{
 
 const CHAR: u8 = 0x03;
 
-/// An import's flag: errno is kept for `Marshal.GetLastPInvokeError`.
+/// A flag of imports: the runtime keeps errno for `Marshal.GetLastPInvokeError`.
 const SETS_LAST_ERROR: u32 = 0x40;
 
 impl Weaver<'_> {
@@ -35,7 +35,8 @@ impl Weaver<'_> {
         how.call(code, native, signature);
     }
 
-    /// Has what the call leads to judged, once, if it is to be judged. Answers how to call.
+    /// Has the engine judge, once, what the call leads to, if a policy wants that. Returns how to
+    /// make the call.
     pub(super) fn judge(
         &mut self,
         code: &mut Code,
@@ -47,11 +48,11 @@ impl Weaver<'_> {
         if !call.judged {
             return Ok(How::Import);
         }
-        // What a gate of an audit counts is not to be counted twice.
+        // In an audit, a gate already counts the call.
         let counted = self.emitter.engine.rules.audits() && call.gate.is_some();
         let trusted = call.redirect.is_some() || counted;
         let plain = is_plain(&self.emitter, call, before, signature)?;
-        // A host's wrapper needs it linked.
+        // A wrapper that notifies a host needs the P/Invoke linked.
         let may_hide =
             plain && !self.emitter.engine.rules.audits() && !self.emitter.engine.notifies;
         let hidden = may_hide && call.gate.is_some();
@@ -65,7 +66,7 @@ impl Weaver<'_> {
         code.ldind_u1();
         code.ldc_i4(1);
         code.bge(go);
-        // In line it would keep the compiler from putting a wrapper without hooks into its callers.
+        // Inline, this code would keep the compiler from inlining a wrapper without hooks.
         let mut apart = Code::new();
         let cold = if call.unwatched {
             &mut apart
@@ -108,7 +109,8 @@ impl Weaver<'_> {
         code.place(go);
         let suppressed = "System.Runtime.InteropServices.SuppressGCTransitionAttribute";
         let suppressed = has_attribute(&self.emitter.import, call.method.token, suppressed);
-        // The compiler has the runtime link a P/Invoke without a GC transition when it compiles the wrapper, without a permit.
+        // When the compiler compiles the wrapper, it has the runtime link a P/Invoke without a GC
+        // transition, and nothing permits that.
         if plain && (suppressed || hidden) {
             let how = if suppressed {
                 let modopt = "System.Runtime.CompilerServices.CallConvSuppressGCTransition";
@@ -126,7 +128,7 @@ impl Weaver<'_> {
         Ok(How::Import)
     }
 
-    /// A new method with this code.
+    /// Adds a method with this code.
     fn apart(&mut self, id: u32, code: Code) -> Result<MdToken, Error> {
         let name: Vec<u16> = format!("<soglia>judge${id}").encode_utf16().collect();
         let method = self.emitter.define(&NewMethod {
@@ -143,7 +145,7 @@ impl Weaver<'_> {
         Ok(method)
     }
 
-    /// A new P/Invoke that leads nowhere.
+    /// Adds a P/Invoke that leads nowhere.
     pub(super) fn nowhere(&mut self) -> Result<(), Error> {
         let name: Vec<u16> = "<soglia>nowhere".encode_utf16().collect();
         let native = self.emitter.define(&NewMethod {
@@ -154,7 +156,7 @@ impl Weaver<'_> {
             signature: &[0, 0, sig::VOID],
             rva: 0,
         })?;
-        // Names with a slash are paths, and there is no such folder anywhere.
+        // A name with a slash is a path, and no machine has this folder.
         let library = self.emitter.module_reference("/dev/null/soglia")?;
         let entry = wide("nowhere");
         let import = before::ImportMap {
@@ -167,7 +169,7 @@ impl Weaver<'_> {
         Ok(())
     }
 
-    /// Asks first whether the call may be made, if that is to be asked.
+    /// Asks first whether the call may be made, if a rule limits it.
     pub(super) fn gate(&mut self, code: &mut Code, call: &CallToWeave) -> Result<(), Error> {
         let Some((asked, refusal)) = &call.gate else {
             return Ok(());
@@ -180,7 +182,7 @@ impl Weaver<'_> {
         Ok(())
     }
 
-    /// The body of a method that never calls.
+    /// The body of a method whose call is denied.
     pub(super) fn refused(&mut self, id: u32, refusal: &Throw) -> Result<Vec<u8>, Error> {
         let mut code = Code::new();
         code.hook(id, self.hooks.slow_void(woven::refused));
@@ -188,7 +190,7 @@ impl Weaver<'_> {
         code.finish(None).ok_or(Error::UNWRITABLE)
     }
 
-    /// What is thrown instead of a call.
+    /// Throws the exception that stands for a denied call.
     pub(super) fn throw(&mut self, code: &mut Code, refusal: &Throw) -> Result<(), Error> {
         const INSTANCE: u8 = 0x20;
         let message = self.emitter.user_string(&refusal.message)?;
@@ -197,7 +199,7 @@ impl Weaver<'_> {
             self.emitter
                 .method_of_corelib(class, ".ctor", &takes_string)
         };
-        // A program that was trimmed may have no such exception.
+        // A trimmed program may lack the exception.
         let constructor =
             constructor(refusal.exception).or_else(|_| constructor("System.Exception"))?;
         if refusal.fatal {
@@ -224,8 +226,8 @@ impl Weaver<'_> {
     }
 }
 
-/// Whether nothing of a call is marshalled, and errno is not kept. A call by pointer does the same then, and the compiler puts a P/Invoke
-/// into its callers.
+/// Whether nothing of a call is marshalled, and errno is not kept. A call by function pointer then
+/// does the same, and the compiler inlines the P/Invoke.
 fn is_plain(
     emitter: &Emitter,
     call: &CallToWeave,

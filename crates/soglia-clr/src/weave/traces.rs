@@ -1,7 +1,9 @@
-//! Stack traces with files and lines, past the methods that were woven.
+//! Stack traces with files and lines, despite the methods that were added.
 //!
-//! .NET looks for a frame's line in the PDB of its module, by the token of its method. At the first token that the PDB does not have, it gives up on
-//! the whole trace; and every method that we have added has such a token. So the one method of CoreLib that does this asks us about each frame first:
+//! .NET looks for a frame's line in the PDB of its module, by the token of its method. At the first
+//! token that the PDB lacks, .NET gives up on the whole trace, and the tokens of added methods are
+//! such. One method of CoreLib looks up the lines of a whole trace. It now asks the engine about
+//! each frame first:
 //!
 //! ```text
 //!   void StackFrameHelper.InitializeSourceInfo(..., bool fNeedFileInfo, Exception e) {
@@ -13,7 +15,8 @@
 //!               look(words)
 //!               Marshal.Copy(&words.handle, rgMethodHandle, i, 1)
 //!               Marshal.Copy(&words.token, rgiMethodToken, i, 1)
-//!               if (words.back != 0) Marshal.Copy(&words.other, rgMethodHandle, i - words.back, 1)
+//!               if (words.back != 0)
+//!                   Marshal.Copy(&words.other, rgMethodHandle, i - words.back, 1)
 //!               if (words.last != 0) iFrameCount = i
 //!           }
 //!       }                                                                     // to here
@@ -23,11 +26,11 @@
 //!
 //! | frame of | becomes |
 //! | --- | --- |
-//! | a method that we have added, or a P/Invoke that is a wrapper now | one without a token |
-//! | the P/Invoke inside of a wrapper, twice, where .NET shows one | one of the wrapper, which .NET hides |
+//! | an added method, or a P/Invoke that is a wrapper now | one without a token |
+//! | the P/Invoke inside a wrapper, twice, where .NET shows one | one of the wrapper, which .NET hides |
 //! | `C$body`, the body of a callback `C` | one of `C`, whose code it is |
-//! | the wrapper `C` around it | one of `C$body`, which .NET hides; gone, if it is the last |
-//! | the wrapper `C`, whose body the JIT has put into it | one without a token |
+//! | the wrapper `C` around it | one of `C$body`, which .NET hides; removed, if it is the last |
+//! | the wrapper `C` with its body inlined | one without a token |
 
 use std::{
     collections::HashMap,
@@ -55,23 +58,25 @@ use crate::{
 const HELPER: &str = "System.Diagnostics.StackFrameHelper";
 const MARSHAL: &str = "System.Runtime.InteropServices.Marshal";
 
-/// A frame, as CoreLib asks about it, and what is to be kept from one to the next.
+/// The words that CoreLib passes for each frame. Some keep their value from one frame to the next.
 #[repr(C)]
 struct Frame {
-    /// The runtime's number of its method. May be answered with another one.
+    /// In and out: the runtime's number of the frame's method.
     handle: usize,
-    /// The method's token, or 0. Likewise.
+    /// In and out: the method's token, or 0.
     token: usize,
-    /// Frames from this one on. Answered: whether there are none from this one on.
+    /// In: how many frames there are from this one on. Out: not 0 if the trace ends before this
+    /// frame.
     last: usize,
-    /// Where in the method's code.
+    /// In: the offset in the method's code.
     il: usize,
-    /// Answered: so many frames inside of this, 1 or 2, is one that shall be of another method, and of which.
+    /// Out: how many frames further in (1 or 2) a frame gets another method, and which; 0 for none.
     back: usize,
     other: usize,
-    /// Kept: the callback whose body was in the frame before this.
+    /// Kept: the callback whose body was in the frame before this one.
     body_of: usize,
-    /// Kept: the P/Invoke inside of a wrapper that the frames before this were of, how many, and of the wrapper.
+    /// Kept: the P/Invoke inside a wrapper that the frames before this one belong to, how many
+    /// those are, and the wrapper.
     inside: usize,
     times: usize,
     wrappers: usize,
@@ -87,7 +92,7 @@ impl Frame {
     const SIZE: i32 = 80;
 }
 
-/// Changes the method. Its row.
+/// Changes the method. Returns its row.
 pub(super) fn take_over(engine: &Engine, corelib: &CoreLib) -> Option<u32> {
     let taken = corelib.class(HELPER).and_then(|class| {
         let methods = corelib.methods(class, "InitializeSourceInfo");
@@ -114,7 +119,7 @@ fn written(corelib: &CoreLib, method: MdToken, signature: &[u8]) -> Result<Vec<u
     let wants_lines = wants_lines.ok_or_else(unknown)? as u16 + 1;
     let body = corelib.whole_body(method).ok_or_else(unknown)?;
     let tokens = corelib.array(HELPER, "rgiMethodToken", sig::INT32)?;
-    // It begins with a call to which it hands all that it takes itself.
+    // It begins with a call to which it passes all its own arguments.
     let args = params.args() as u16;
     let mut begins = Code::new();
     begins.arguments(args);
@@ -168,7 +173,7 @@ fn look_at_frames(
     code.ldarg(wants_lines);
     code.brfalse(done);
     code.localloc(Frame::SIZE);
-    // Memory is as it was: there is no frame before the first.
+    // The stack is not cleared: there is no frame before the first.
     for kept in Frame::KEPT {
         word(code, kept);
         code.ldc_i4(0);
@@ -248,34 +253,35 @@ fn look_at_frames(
     Ok(())
 }
 
-/// What a method is that a frame is of.
+/// The part in what was woven that the method of a frame has.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// One of the program's own, as it was.
+    /// A method of the program, as it was.
     Own,
-    /// One that no PDB has.
+    /// An added method, which no PDB has.
     Added,
-    /// The P/Invoke inside of this wrapper.
+    /// The P/Invoke inside the wrapper `of`.
     Inside { of: usize },
-    /// A P/Invoke that is a wrapper now.
+    /// A P/Invoke of the program that is a wrapper now.
     Wrapper,
-    /// The body of this callback, whose token this is.
+    /// The body of the callback `of`, which has this token.
     Body { of: usize, token: MdToken },
-    /// A callback, whose body is this method now.
+    /// A callback, whose body is now the method `body`.
     Callback { body: usize },
 }
 
-/// What is known of methods that were in traces.
+/// The methods that were in traces, by the runtime's numbers.
 static KINDS: RwLock<Option<HashMap<usize, Kind>>> = RwLock::new(None);
 
-/// Numbers of methods may come to mean others.
+/// Forgets them all, since numbers of methods may come to mean others.
 pub(super) fn forget() {
     *KINDS.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// Called by CoreLib about each frame of a trace, from the innermost on. In preemptive mode.
+/// CoreLib calls this for each frame of a trace, from the innermost on, in preemptive mode.
 extern "C" fn look(frame: *mut Frame) -> isize {
-    // SAFETY: CoreLib passes the address of words of its own, of that size.
+    // SAFETY: CoreLib passes the address of words of this size on its own stack, and waits for this
+    // call.
     let frame = unsafe { &mut *frame };
     let kind = boundary::fence(Kind::Own, || kind_of(frame.handle));
     frame.back = 0;
@@ -318,10 +324,11 @@ extern "C" fn look(frame: *mut Frame) -> isize {
     0
 }
 
-/// Whether .NET would show a P/Invoke twice that this method calls, had it not been woven around: since .NET 9 it does where the JIT has put the
-/// call into the code of the caller, and the JIT does that where the call is neither protected nor in a handler.
+/// Whether .NET would show a P/Invoke twice that this method calls, if it were not woven.
 ///
-/// Inside of a wrapper it always does. What calls by delegates, pointers and reflection has no such call.
+/// Since .NET 9 it does so where the JIT has inlined the call into the caller. The JIT inlines it
+/// where the call is neither in a protected block nor in a handler, and always in a wrapper.
+/// Callers by delegate, by pointer and by reflection contain no such call.
 fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
     let Some(engine) = engine::get().filter(|_| caller != 0 && !threads::have_stopped()) else {
         return true;
@@ -329,16 +336,16 @@ fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
     let asked = clerk::ask(move || {
         let (module, token) = method_of(engine, FunctionId(caller))?;
         let (home, callee) = method_of(engine, FunctionId(called))?;
-        // Other modules call it by references of their own. CoreLib has none, but to itself.
+        // Other modules call it by references of their own. CoreLib refers only to itself.
         let callee = match home == module {
             true => Some(callee),
             false if super::done::corelib() == Some(module) => return Some(false),
             false => None,
         };
-        // Where it is in its code is not always known.
+        // The offset of a frame in its code is not always known.
         i32::try_from(il).ok()?;
         let (mut code, mut size) = (std::ptr::null(), 0);
-        // SAFETY: a method of a module that is in use, pointers to locals.
+        // SAFETY: the module of a frame's method is in use. The pointers are to locals.
         let answer = unsafe {
             engine
                 .info
@@ -347,7 +354,8 @@ fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
         if answer.is_err() || code.is_null() {
             return None;
         }
-        // SAFETY: the code is that long, and stays while its method is in a trace.
+        // SAFETY: the CLR has just given this address and length. The code stays while its method
+        // is in a trace.
         let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
         body::prefix::calls_unprotected(code, il, callee)
     });
@@ -358,7 +366,7 @@ fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
 fn method_of(engine: &Engine, function: FunctionId) -> Option<(ModuleId, MdToken)> {
     let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
     let nothing = std::ptr::null_mut();
-    // SAFETY: a method of a frame, which the trace keeps; pointers to locals.
+    // SAFETY: the trace keeps the methods of its frames. The pointers are to locals.
     let answer = unsafe {
         engine
             .info
@@ -378,7 +386,7 @@ fn kind_of(handle: usize) -> Kind {
     let Some(engine) = engine::get().filter(|_| handle != 0 && !threads::have_stopped()) else {
         return Kind::Own;
     };
-    // The CLR answers in its callbacks and on threads that run no managed code.
+    // The CLR answers only in its callbacks, and on threads that run no managed code.
     let found = clerk::ask(move || ask(engine, FunctionId(handle)));
     let kind = found.flatten().unwrap_or(Kind::Own);
     let mut kinds = KINDS.write().unwrap_or_else(PoisonError::into_inner);
@@ -390,7 +398,8 @@ fn ask(engine: &Engine, function: FunctionId) -> Option<Kind> {
     let (module, token) = method_of(engine, function)?;
     let function_of = |token: MdToken| {
         let mut function = FunctionId::NULL;
-        // SAFETY: a method of a module of which another one is in use, a pointer to a local.
+        // SAFETY: the module is in use, since another method of it is in the trace. The pointer is
+        // to a local.
         let answer = unsafe {
             engine
                 .info

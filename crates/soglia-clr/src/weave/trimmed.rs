@@ -1,4 +1,4 @@
-//! What a System.Private.CoreLib lacks from which a program has trimmed what it does not use.
+//! What CoreLib lacks in a program that trimmed it.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,8 @@ use crate::{
     metadata::{Scope, find},
 };
 
-/// Whether CoreLib has no such method: a program that was trimmed has what it uses. By its name, and how many parameters it has.
+/// Whether CoreLib lacks a method: a trimmed program has only the methods that it uses. Methods are
+/// compared by name and number of parameters.
 pub(super) fn lacks(engine: &Engine, class: &'static str, name: &str, signature: &[u8]) -> bool {
     static KNOWN: Mutex<BTreeMap<(&str, String), bool>> = Mutex::new(BTreeMap::new());
     let key = (class, name.to_owned());

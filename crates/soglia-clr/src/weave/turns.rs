@@ -1,5 +1,6 @@
-//! Methods of CoreLib in which a thread looks for what others do, and would look again: where slots are bounded
-//! ([`crate::slots`]), they let those go first who wait for a slot.
+//! Changes methods of CoreLib in which a thread looks at what other threads do, and would look
+//! again. Where slots are bounded ([`crate::slots`]), such a thread first gives its slot to one
+//! that waits for it.
 //!
 //! ```text
 //!   bool Monitor.TryEnter(object o) {
@@ -8,7 +9,8 @@
 //!   }
 //! ```
 //!
-//! `Thread.Yield` and `Thread.Sleep`, to which all spinning leads, are occasions of their own ([`super::occasions`]).
+//! All spinning leads to `Thread.Yield` and `Thread.Sleep`, which are occasions already
+//! ([`super::occasions`]).
 
 use soglia_abi::ids::MdToken;
 use soglia_il::{asm::Code, sig::MethodSig};
@@ -19,9 +21,9 @@ use super::{
 };
 use crate::{notify::occasions, slots};
 
-/// All methods of that name that take something, or nothing: as many as there are. Not every version has each class.
+/// All methods of these names, whatever they take. Some versions lack some of the classes.
 const METHODS: [(&str, &str); 7] = [
-    // Between two work items of a thread of the pool: `Task.Yield` has one run after the other.
+    // Runs between two work items of a thread of the pool; `Task.Yield` runs one after the other.
     ("System.Threading.Thread", "ResetThreadPoolThread"),
     ("System.Threading.Monitor", "TryEnter"),
     ("System.Threading.Lock", "TryEnter"),
@@ -31,7 +33,7 @@ const METHODS: [(&str, &str); 7] = [
     ("System.Threading.Tasks.Task", "Wait"),
 ];
 
-/// Changes all that there are.
+/// Changes all of them that exist.
 pub(super) fn take_over(corelib: &CoreLib, done: &mut Done) {
     for (class, name) in METHODS {
         let Ok(token) = corelib.class(class) else {
@@ -52,7 +54,8 @@ pub(super) fn take_over(corelib: &CoreLib, done: &mut Done) {
     }
 }
 
-/// False if it has no code: then others of its name lead there.
+/// Changes one method. Returns `false` if it has no code: another method of its name then calls it
+/// or is called by it.
 fn gives_way(corelib: &CoreLib, method: MdToken, signature: &[u8]) -> Result<bool, String> {
     let Some(body) = corelib.whole_body(method) else {
         return Ok(false);
@@ -74,17 +77,17 @@ fn gives_way(corelib: &CoreLib, method: MdToken, signature: &[u8]) -> Result<boo
     Ok(true)
 }
 
-/// Bytes of a header, and flags in it.
+/// The size of a fat header, and the flags in it.
 const HEADER: usize = 12;
 const MORE_SECTIONS: u16 = 0x8;
-/// A section's kind: clauses, in wide form, and that another one follows.
+/// The kind of a section: it has clauses, they are wide, and another section follows.
 const CLAUSES: u8 = 0x1;
 const WIDE: u8 = 0x40;
 const MORE: u8 = 0x80;
-/// A clause whose last number is an offset too.
+/// The kind of a clause whose last number is an offset too.
 const FILTER: u32 = 0x1;
 
-/// A body with all that is in it (ECMA-335, II.25.4).
+/// A complete body, with its sections (ECMA-335, II.25.4).
 struct Whole<'a> {
     code: &'a [u8],
     stack: u16,
@@ -124,10 +127,10 @@ impl<'a> Whole<'a> {
         })
     }
 
-    /// The same behind other code, which leaves nothing on the stack.
+    /// This body after other code, which leaves nothing on the stack.
     fn behind(&self, mut code: Code, returns: bool) -> Option<Vec<u8>> {
         code.inlined(self.code, self.stack, returns.into());
-        // Never reached: the code has its own.
+        // The old code has returns of its own, so this one is never reached.
         code.ret(returns);
         let locals = (!self.locals.is_nil()).then_some(self.locals);
         let mut body = code.finish(locals)?;
@@ -160,7 +163,8 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// The clauses of the one section that there is: kind; start and length of what is protected, and of the handler; a type or a filter.
+/// The clauses of the only section. Each has its kind, the start and length of the protected block
+/// and of the handler, and a type or a filter.
 fn clauses(section: &[u8]) -> Option<Vec<[u32; 6]>> {
     let header = u32::from_le_bytes(*section.first_chunk()?);
     let kind = header as u8;

@@ -1,4 +1,4 @@
-//! A module that is being woven, and the calls that are to be woven around in it.
+//! A module that is being woven, and the calls that get wrappers in it.
 
 use soglia_abi::ids::{MdToken, ModuleId};
 use soglia_core::{crossing::Side, policy::Destination};
@@ -14,12 +14,12 @@ use crate::{
     policy::{Asked, Ruling, Throw},
 };
 
-/// How a forward call is woven around.
+/// What a wrapper does with a forward call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Told.
+    /// Makes and records it.
     Watched,
-    /// Never made: an exception instead.
+    /// Never makes it, and throws an exception instead.
     Refused(Throw),
 }
 
@@ -27,28 +27,28 @@ pub(super) const PRESERVE_SIG: u32 = 0x80;
 pub(super) const AGGRESSIVE_INLINING: u32 = 0x100;
 pub(super) const NO_INLINING: u32 = 0x8;
 
-/// A call to weave around.
+/// A call that gets a wrapper.
 pub struct CallToWeave {
-    /// The method.
+    /// The method that is called.
     pub method: Method,
-    /// Type and method, as stack traces shall have them.
+    /// Its class and name, as stack traces show them.
     pub(super) name: String,
     /// The number by which hooks know the call.
     pub id: u32,
-    /// How, if it is a forward call.
+    /// What the wrapper does, if it is a forward call.
     pub manner: Manner,
-    /// Asked before each call, and what is thrown if the answer is no.
+    /// What to ask before each call, and what to throw if the answer is no.
     pub(super) gate: Option<(&'static Asked, Throw)>,
-    /// What is called instead.
+    /// The function to call instead.
     pub(super) redirect: Option<Destination>,
-    /// What it leads to is judged before the first call.
+    /// The engine judges what the call leads to, before the first call.
     pub(super) judged: bool,
-    /// Nothing else is done.
+    /// The wrapper does not record the call.
     pub(super) unwatched: bool,
 }
 
 impl CallToWeave {
-    /// A call under a policy. `number` gives the id, for a call that goes where it is told.
+    /// A call with what a policy says about it. `number` gives an id to a call that is recorded.
     pub fn new(
         method: Method,
         name: &str,
@@ -71,7 +71,7 @@ impl CallToWeave {
         }
     }
 
-    /// Something must become of it, which is lost if it cannot be woven around.
+    /// Whether a policy has a rule for it, which is lost if the call gets no wrapper.
     pub const fn is_ruled(&self) -> bool {
         matches!(self.manner, Manner::Refused(_))
             || self.gate.is_some()
@@ -84,7 +84,7 @@ impl CallToWeave {
 pub(super) enum How {
     /// By the P/Invoke.
     Import,
-    /// By the pointer that lies at this address, with this signature.
+    /// By the pointer at this address, with this signature.
     Pointer(i64, MdToken),
 }
 
@@ -133,15 +133,15 @@ impl MethodHooks {
     }
 }
 
-/// What is put around the calls of one module.
+/// Puts wrappers around the calls of one module.
 pub(super) struct Weaver<'a> {
     pub(super) emitter: Emitter<'a>,
     pub(super) hooks: MethodHooks,
-    /// Methods that have what is put in front of a call apart from it.
+    /// Added methods with code that is kept apart from the wrapper which calls it.
     pub(super) apart: Vec<MdToken>,
-    /// A P/Invoke was added to the module.
+    /// Whether a P/Invoke was added to the module.
     pub(super) has_imports: bool,
-    /// CallToWeave slow hooks of callbacks, each the one with this address.
+    /// Added methods that call slow hooks of callbacks, by the hooks' addresses.
     pub(super) out_of_line: Vec<(usize, MdToken)>,
 }
 
