@@ -11,8 +11,6 @@ const MOST: usize = 500;
 const LONG: &[&str] = &[
     "crates/soglia/src/text.rs",
     "crates/soglia/src/verify.rs",
-    "crates/soglia/tests/hostile.rs",
-    "crates/soglia/tests/tool/policy.rs",
     "crates/soglia-abi/src/profiler/metadata.rs",
     "crates/soglia-dotnet/src/lib.rs",
 ];

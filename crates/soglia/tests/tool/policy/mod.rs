@@ -1,0 +1,7 @@
+//! Policies: what a refused call throws, what is called instead, what is only counted, and that all else stays as it was.
+
+mod common;
+mod denied;
+mod given;
+mod redirected;
+mod reported;
