@@ -1,4 +1,5 @@
-//! The instructions of the hooks that the collector of the recorded program waits for, in the library as it is released.
+//! The instructions, in the release build, of the hooks that the collector of the recorded program
+//! waits for.
 //!
 //! Follows every branch and call from each quick hook, and finds no system call, no call of another
 //! library except those that are known, no lock, and no vector register: managed code calls these
@@ -39,7 +40,8 @@ const HOOKS: [&[&str]; 8] = [
     &["count_pointer"],
 ];
 
-/// What may be called of other libraries: the time, which the kernel gives without a system call where it can.
+/// What may be called of other libraries: the time, which the kernel gives without a system call
+/// where it can.
 const KNOWN: [&str; 1] = ["clock_gettime"];
 
 fn main() -> ExitCode {
@@ -219,7 +221,7 @@ fn follow(library: &Library<'_>, hook: u64, name: &str, wrong: &mut Vec<String>)
                 Goes::Out(import) if KNOWN.contains(&import) => {}
                 Goes::Out(import) => complain(at, &format!("calls {import}")),
                 Goes::Somewhere => {
-                    complain(at, &format!("goes nobody knows where: {instruction:?}"))
+                    complain(at, &format!("leads to an unknown place: {instruction:?}"))
                 }
             }
         }

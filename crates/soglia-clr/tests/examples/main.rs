@@ -1,5 +1,6 @@
-//! The examples in C and C++ as their readers build them: with make and CMake, against a soglia that is only built and one that is
-//! installed, and under sanitizers. What they tell is compared with `expected.txt`, on every runtime of the .NET root.
+//! The examples in C and C++ as their readers build them: with make and CMake, with a soglia that
+//! is only built and one that is installed, and under sanitizers. Their output is compared with
+//! `expected.txt`, on every runtime of the .NET root.
 //!
 //! Needs a C and a C++ compiler, make, CMake and pkg-config, and fails without.
 

@@ -1,6 +1,7 @@
 // A host as .NET Framework's were, in Windows's words and with their habits:
 //
-//     windows threads      has tasks by thread ID, keeps the ICLRTask without counting, and releases it all the same
+//     windows threads      has tasks by thread ID, keeps the ICLRTask without counting,
+//                          and releases it nevertheless
 //     windows untouched    answers S_OK and writes nothing to where the answers go
 //
 // Eight threads call managed code, which calls a native function fifty times each.

@@ -146,7 +146,7 @@ pub fn no_abort_meets_native_code(library: &Library, version: &str) {
     static HOST: OnceLock<Shared<(ICLRRuntimeHost4, ICLRTask2)>> = OnceLock::new();
     static STEP: AtomicUsize = AtomicUsize::new(0);
     let host = Host::start(library, version);
-    // Native code is called, and nothing else: the abort is under way, and managed code is not begun.
+    // Native code is called and nothing else: the abort is pending, and no managed code is entered.
     let (_, thread) = host.task(|host, task| {
         let _ = HOST.set(Shared((host.clone(), task.clone())));
         then(|| {
@@ -240,7 +240,7 @@ pub fn a_callback_is_no_way_into_an_aborted_task(library: &Library, version: &st
     assert_eq!(acting.get("Call", "twice"), 2);
 }
 
-/// A crossing is refused, the native function not called, and the host not told of it.
+/// A crossing is denied: the native function is not called, and the host gets no notification.
 pub fn an_abort_is_thrown_by_the_next_crossing(library: &Library, version: &str) {
     let acting = Arc::new(Acting::agreeing(library, version));
     acting.get("Call", "plain");

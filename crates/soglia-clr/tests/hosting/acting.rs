@@ -1,4 +1,4 @@
-//! A host that acts on crossings: what it is told, and what comes of its answers.
+//! A host that acts on crossings: its notifications, and the effect of its answers.
 
 use std::sync::{
     Arc, Mutex,
@@ -15,7 +15,7 @@ use crate::{
     script::{self, Acting, Told, symbol, wait_for},
 };
 
-/// Each kind of call of the fixture: what it does, as it does without a host, and what a host is told of it.
+/// Each kind of call of the fixture: what it does without a host, and what it notifies a host of.
 const KINDS: &[(&str, Result<i32, &str>, &str)] = &[
     ("nothing", Ok(0), ""),
     ("plain", Ok(2), "L(plain) E"),
@@ -112,14 +112,16 @@ pub fn crossings_of_every_kind_are_told(library: &Library, version: &str) {
 pub fn addresses_are_those_that_are_called(library: &Library, version: &str) {
     let acting = Acting::agreeing(library, version);
     acting.get("Call", "nothing");
-    // The C library chooses one form of it when it is loaded: that is the one that is called, and it has no name.
+    // The C library chooses one implementation when it is loaded. That one is called, and it has no
+    // name.
     assert_eq!(acting.get("Call", "strlen"), 7);
     // SAFETY: a C string.
     let strlen = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"strlen".as_ptr()) };
     let wanted = format!("N({0}) T S L({0}) E", symbol(strlen as usize));
     assert_eq!(acting.script.targets(), [strlen as usize]);
     assert_eq!(acting.script.line(), wanted);
-    // A resolver leads elsewhere than the name says; both libraries are loaded and have the function.
+    // A resolver leads to another library than the name says. Both libraries are loaded and have
+    // the function.
     acting.get("Resolve", &acting.file("libacting_other.so"));
     assert_eq!(acting.get("Call", "redirected"), 101);
     assert_eq!(
@@ -228,7 +230,8 @@ pub fn leaving_is_refused(library: &Library, version: &str) {
     }
 }
 
-/// Nothing can be thrown where a delegate calls a native function: the call is not made, and its result is 0.
+/// Nothing can be thrown where a delegate calls a native function: the call is not made, and it
+/// returns 0.
 pub fn leaving_by_a_delegate_is_refused(library: &Library, version: &str) {
     let (acting, one) = One::acting(library, version);
     one.say(Told::Leave(0), HOST_E_TIMEOUT);
@@ -301,7 +304,7 @@ pub fn callbacks_are_refused(library: &Library, version: &str) {
             assert_eq!(acting.attempt(kind), Err((*exception).into()), "{kind}");
             acting.script.lines();
         }
-        // Nobody below has called: the native thread gets zeros, and that is all.
+        // No managed code is below: the native thread gets zeros, and no exception.
         for kind in ["thread", "thread-delegate"] {
             assert_eq!(acting.attempt(kind), Ok(0), "{kind}");
             assert_eq!(acting.script.lines()[1], "T S R", "{kind}");
@@ -314,7 +317,7 @@ pub fn callbacks_are_refused(library: &Library, version: &str) {
     }
 }
 
-/// The call that throws is the one that led to the refused callback, whatever else happens in between.
+/// The call that throws is the one that led to the denied callback, whatever happens in between.
 pub fn nested_refusals_end_where_they_belong(library: &Library, version: &str) {
     let nth = Arc::new(AtomicUsize::new(0));
     let refused = Arc::new(AtomicUsize::new(usize::MAX));
@@ -340,7 +343,8 @@ pub fn nested_refusals_end_where_they_belong(library: &Library, version: &str) {
     assert_eq!(acting.get("Nest", "3"), 3);
     acting.script.lines();
 
-    // The first of two callbacks is refused; the call that the second makes is none of its business.
+    // The first of two callbacks is denied. The call that the second makes has nothing to do with
+    // it.
     refuse(1);
     assert_eq!(acting.attempt("twice"), Err("COMException 80131024".into()));
     assert_eq!(
@@ -372,8 +376,8 @@ pub fn a_task_is_refused(library: &Library, version: &str) {
     one.say(Told::GetTask, E_UNEXPECTED);
     assert_eq!(acting.attempt("plain"), Ok(2));
     assert_eq!(acting.script.line(), "N(plain) T S L(plain) E");
-    // The pair is not made, and is tried again at each occasion: the thread goes on when it begins, its call is refused. Nothing else is
-    // told of the thread.
+    // The tasks are not paired, and each occasion tries again: the thread goes on when it begins,
+    // and its call is denied. The host is notified of nothing else of the thread.
     one.say(Told::SetTask, HOST_E_ABANDONED);
     let calls = acting.calls();
     assert_eq!(acting.get("TryOnThread", "plain"), 0);
@@ -421,7 +425,8 @@ pub fn a_task_that_comes_late_keeps_pairs(library: &Library, version: &str) {
     );
 }
 
-/// A callback that is refused while a quiet call is made is refused, and nobody is there to throw; but a call that was told of, further out, is.
+/// A callback that is denied during a call without notification is not run, and nothing can throw
+/// there. A call further out that the host was notified of does throw.
 pub fn a_refusal_in_a_quiet_call(library: &Library, version: &str) {
     let (acting, one) = One::acting(library, version);
     one.say(Told::ReverseEnter, HOST_E_TIMEOUT);
@@ -453,7 +458,7 @@ pub fn what_needs_no_hook_is_quiet(library: &Library, version: &str) {
         assert!(acting.get("Often", &format!("{kind} 3")) > 0);
         assert_eq!(acting.script.line(), told);
     }
-    // The other pair is told all the same, and other threads do not ask again.
+    // The other pair still gives notifications, and other threads do not ask again.
     assert_eq!(acting.get("Call", "callback"), 11);
     assert_eq!(acting.script.line(), "N(call_back) T S R V");
     assert_eq!(acting.get("Threads", "plain 3"), 6);

@@ -44,7 +44,8 @@ const fn throwing(
     }
 }
 
-/// What an exit is told as: to the policy manager, then to actions, and in the end again to those.
+/// The notifications of an exit: to the policy manager, then to actions, and at the end to those
+/// again.
 const EXIT: &[&str] = &["default action 5 6", "event 0 false", "event 1 true"];
 const ANYTHING: &[&str] = &["default action", "failure", "timeout", "event"];
 

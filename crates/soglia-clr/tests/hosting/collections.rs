@@ -1,4 +1,4 @@
-//! What a GC manager is told.
+//! The notifications of a GC manager.
 
 use soglia_abi::{
     hosting::gc::{ICLRGCManager, ICLRGCManager2},
@@ -13,7 +13,7 @@ use crate::{
 /// What a suspension says that collected nothing.
 const NONE: u32 = u32::MAX;
 
-/// The generations that were collected, after a look at how they were told.
+/// The generations that were collected, after a check of their notifications.
 fn generations(told: &[Told]) -> Vec<u32> {
     let pairs = told.chunks(2).map(|pair| match pair {
         [Told::Starting, Told::Ending(generation)] => *generation,
@@ -69,7 +69,8 @@ pub fn the_collector_goes_on_in_the_background(library: &Library, version: &str)
     let watch = watch(&host, S_OK);
     start(&host);
     assert_eq!(call(&host, "CollectInBackground", ""), Ok(2));
-    // Its first suspension is that of a collection. The second one, for what has changed meanwhile, is not.
+    // Its first suspension is for a collection. The second one, for what has changed meanwhile, is
+    // not.
     let told = watch.take();
     assert_eq!(generations(&told).last(), Some(&2));
     assert!(told.contains(&Told::Ending(NONE)), "{told:?}");

@@ -223,7 +223,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
             own
         );
     }
-    // A loaded runtime that nobody has started can still be started.
+    // A loaded runtime that is not started yet can still be started.
     let host = library.host(version);
     start(&host);
 }
@@ -239,7 +239,7 @@ pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
     let path = api::assembly();
     let binary = wide(path.to_str().unwrap());
     let upgrade = METAHOST_POLICY_APPLY_UPGRADE_POLICY;
-    // The runtime's version, as it is and as it is told, and the binary's.
+    // The runtime's version, as it is and as it is reported, and the binary's.
     let choose = |flags, binary: *const u16, wanted: &str| {
         let (mut buffer, mut length) = ([0_u16; 64], 64);
         buffer[..wanted.len()].copy_from_slice(&wide(wanted)[..wanted.len()]);

@@ -1,4 +1,5 @@
-//! What ends a program, and what the host is told of it. Its managers and actions say what they hear; the case has the lines.
+//! What ends a program, and what the host is notified of. Its managers and actions print what they
+//! hear, and the case has the lines.
 
 use soglia_abi::{
     hosting::{
@@ -20,7 +21,7 @@ use crate::{
     watch::watch,
 };
 
-/// A host that wants to be told of everything that ends.
+/// A host that wants notifications of everything that ends.
 fn told(library: &Library, version: &str) -> ICLRRuntimeHost4 {
     let host = library.host(version);
     watch(&host, S_OK);
@@ -46,7 +47,7 @@ pub fn the_host_exits(library: &Library, version: &str) {
     panic!("still here: {answer:?}");
 }
 
-/// .NET does not shut down then, and tells nobody.
+/// .NET does not shut down then, and gives no notification.
 pub fn main_returns(library: &Library, version: &str) {
     assert_eq!(call(&told(library, version), "Length", "abc"), Ok(3));
 }
@@ -119,7 +120,7 @@ pub fn what_happens_anyway_can_be_asked_for(library: &Library, version: &str) {
     }
 }
 
-/// From .NET 10 on an exception that nobody catches can be its thread's affair, as in the days of .NET Framework 1.
+/// From .NET 10 on an unhandled exception can end its thread alone, as in .NET Framework 1.
 pub fn a_host_decides_on_uncaught_exceptions(library: &Library, version: &str) {
     let host = library.host(version);
     let policy = manager::<ICLRPolicyManager>(&control(&host)).unwrap();

@@ -112,7 +112,8 @@ pub fn thrown_while_handing_over(library: &Library, version: &str) {
     throws.throw_in("", 0);
 }
 
-/// Methods that are called while code runs: the kind of call, how often an exception comes out of it, and whether native code is called.
+/// Methods that are called while code runs: the kind of call, how often an exception comes out of
+/// it, and whether native code is called.
 const RUNNING: &[(&str, &str, i32, bool)] = &[
     ("GetCurrentTask", "plain", 0, true),
     ("SetCLRTask", "plain", 8, false),
@@ -174,7 +175,8 @@ pub fn thrown_while_running(library: &Library, version: &str) {
     let made = if *called { 8 } else { 0 };
     assert_eq!(acting.calls() - before, made);
     wait_for(|| throws.count() > 0);
-    // Asked once; and the first time a thread that waits looks for something else, and the other may end.
+    // The host is asked once. The first time that a thread waits it looks for something else, and
+    // the other thread may end.
     if !["CallNeedsHostHook", "Join"].contains(&name) {
         wait_for(|| throws.count() >= 8);
     }
@@ -219,7 +221,7 @@ pub fn thrown_at_the_end(library: &Library, version: &str) {
     }
 }
 
-/// A host that ends the thread, in a method: that is no exception, and nobody catches it.
+/// A host that ends the thread in a method. That is no exception, and nothing catches it.
 pub fn a_host_ends_a_thread(library: &Library, version: &str) {
     let throws = Throws::load(library);
     let host = library.host(version);
@@ -248,7 +250,8 @@ pub fn a_host_ends_a_thread(library: &Library, version: &str) {
     assert_eq!(throws.count(), 6);
 }
 
-/// A control of Rust's whose task manager panics, in functions that may unwind. This program has another copy of Rust's runtime than the library.
+/// A control in Rust whose task manager panics, in functions that may unwind. This program has
+/// another copy of Rust's runtime than the library.
 #[implement(IHostControl)]
 struct Panicking(IHostTaskManager);
 
@@ -280,9 +283,10 @@ unsafe extern "C-unwind" fn panics(_this: *mut c_void, _target: usize) -> HRESUL
 pub fn a_panic_of_another_library(library: &Library, version: &str) {
     let script = script::script(|_, _| S_OK);
     let manager = script::manager(&script);
-    // The methods of that manager, but for one.
+    // The methods of that manager, except one.
     let mut methods: IHostTaskManager_Vtbl;
-    // SAFETY: a table of functions is copied, and one of it exchanged by one with the same arguments.
+    // SAFETY: the table is a copy, which lives as long as the process. One function is replaced by
+    // one with the same arguments.
     unsafe {
         methods = std::ptr::read(manager.vtable());
         type Unwinding = unsafe extern "C-unwind" fn(*mut c_void, usize) -> HRESULT;

@@ -1,4 +1,4 @@
-//! A host with all the managers that can be asked for, which writes down what it is told.
+//! A host with all the managers that can be asked for, which writes down its notifications.
 
 use std::{
     ffi::c_void,

@@ -1,4 +1,5 @@
-//! A host that is told of crossings, and everything that goes on beside: errors, collections, threads that end, stops.
+//! A host that is notified of crossings, and what goes on beside: errors, collections, threads that
+//! end, stops.
 
 use std::sync::{
     Arc, Mutex,
@@ -97,7 +98,7 @@ pub fn tasks_end_with_their_threads(library: &Library, version: &str) {
     assert_eq!(acting.script.line(), "T S N(end_thread) L(end_thread)");
     assert_eq!(acting.get("Collect", "2"), 2);
     assert_eq!(acting.get("Call", "plain"), 2);
-    // A thread of the host's own.
+    // A thread that the host has started.
     std::thread::scope(|scope| {
         scope
             .spawn(|| assert_eq!(acting.get("Call", "plain"), 2))
@@ -126,7 +127,7 @@ pub fn many_threads_lose_no_pair(library: &Library, version: &str) {
     wait_for(|| acting.script.made.load(Acquire) == acting.script.gone.load(Acquire) + 1);
 }
 
-/// The runtime goes on when a host has stopped it, for whoever is in it.
+/// The runtime goes on when a host has stopped it, for the threads in managed code.
 pub fn stopping_while_tasks_are_out(library: &Library, version: &str) {
     let held = Arc::new((
         AtomicBool::new(false),
@@ -181,7 +182,7 @@ pub fn the_first_of_two_hosts_is_told(library: &Library, version: &str) {
     assert!(untold.lines().is_empty());
 }
 
-/// Where the runtime runs already, nobody is told any more.
+/// Where the runtime runs already, a host gets no more notifications.
 pub fn a_late_host_is_not_told(library: &Library, version: &str) {
     let host = library.host(version);
     start(&host);

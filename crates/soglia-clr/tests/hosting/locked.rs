@@ -1,4 +1,5 @@
-//! A host that keeps one lock for all that it does: what it is told takes that lock, and it aborts tasks while it holds it.
+//! A host with one lock for all that it does. Its notifications take that lock, and it aborts tasks
+//! while it holds the lock.
 
 use std::{
     ffi::c_void,
@@ -36,7 +37,7 @@ use crate::{
 
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// What was told on threads that are none of the host's tasks.
+/// The notifications on threads that have no task of the host.
 static ON_OTHERS: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 static ACTIONS: AtomicUsize = AtomicUsize::new(0);
 static TASKS: AtomicUsize = AtomicUsize::new(0);
@@ -231,7 +232,8 @@ fn current(tasks: &ICLRTaskManager) -> ICLRTask2 {
 
 const TIMES: usize = 5;
 
-/// The task catches each of its aborts but the last, and sleeps again. The host holds its lock all the time.
+/// The task catches each of its aborts except the last, and sleeps again. The host holds its lock
+/// all the time.
 pub fn aborts_under_a_lock(library: &Library, version: &str) {
     let host = library.host(version);
     let tasks = manager::<ICLRTaskManager>(&control(&host)).unwrap();
@@ -256,7 +258,8 @@ pub fn aborts_under_a_lock(library: &Library, version: &str) {
         wait_for(|| place.lock().unwrap().is_some());
         let task = place.lock().unwrap().take().unwrap().0;
         let tasks_before = TASKS.load(SeqCst);
-        // One abort that is asked for while another is on its way is the same. Between the two executions there is nothing to abort.
+        // An abort that is asked for while another is pending is the same abort. Between the two
+        // executions there is nothing to abort.
         while !victim.is_finished() {
             let guard = lock("Abort");
             // SAFETY: places for the answers, or none.
@@ -279,7 +282,7 @@ pub fn aborts_under_a_lock(library: &Library, version: &str) {
         let (stubborn, wait) = victim.join().unwrap();
         assert_eq!(stubborn, Ok(TIMES as i32 - 1));
         assert_eq!(wait, Err(COR_E_THREADABORTED));
-        // The threads that the engine has made for that are none of the host's tasks.
+        // The threads that the engine has made for that have no task of the host.
         assert_eq!(TASKS.load(SeqCst), tasks_before);
     });
     assert_eq!(*ON_OTHERS.lock().unwrap(), Vec::<&str>::new());

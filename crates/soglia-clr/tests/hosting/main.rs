@@ -1,8 +1,8 @@
-//! The hosting API as a host sees it: a library to load by the name of `libmscoree.so`, and pointers.
+//! The hosting API as a host sees it: pointers, and a library with the name `libmscoree.so`.
 //!
-//! A process has one runtime, so every case is a process: this file is its own `main`, and with a case as first argument it plays
-//! that host. Cases run on every runtime, 8 or later, of the .NET root that the tests are given (`SOGLIA_TEST_DOTNET_ROOT`,
-//! or what is found as hosts find it).
+//! A process has one runtime, so every case is a process. This file is its own `main`: with a case
+//! as first argument it plays that host. Cases run on every runtime, 8 or later, of the .NET root
+//! that `SOGLIA_TEST_DOTNET_ROOT` names or that hosts find.
 
 #![allow(unsafe_code, reason = "a host calls through vtables")]
 

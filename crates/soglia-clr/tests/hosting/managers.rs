@@ -235,7 +235,7 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
             events.RegisterActionOnEvent(Event_MDAFired, action),
             E_NOTIMPL
         );
-        // Without an engine in this process, nobody would tell.
+        // Without an engine in this process, there would be no notification.
         assert_eq!(
             events.RegisterActionOnEvent(Event_ClrDisabled, action),
             HOST_E_INVALIDOPERATION
@@ -337,7 +337,8 @@ pub fn a_task_is_a_thread(library: &Library, version: &str) {
         assert_eq!(own2.EndPreventAsyncAbort(), S_OK);
         assert_eq!(own2.EndPreventAsyncAbort(), E_UNEXPECTED);
 
-        // The fixtures are invariant only by their own configuration, so the culture may be there or not.
+        // The fixtures are invariant only by their own configuration, so the culture may exist or
+        // not.
         let english = tasks.SetLocale(0x409);
         if english == S_OK {
             assert_eq!(call(&host, "CultureId", ""), Ok(0x409));

@@ -38,7 +38,7 @@ fn told_by(
     (answer, scheduler.told(methods))
 }
 
-/// The first number of what was told.
+/// The first number of the notification.
 fn number(told: &str) -> u32 {
     told.split(' ').nth(1).unwrap().parse().unwrap()
 }
@@ -50,7 +50,7 @@ pub fn a_host_sleeps(library: &Library, version: &str) {
     assert_eq!(sleep("0"), (YES, vec!["Sleep 0 2".to_owned()]));
     assert_eq!(sleep("1"), (YES, vec!["Sleep 1 2".to_owned()]));
     assert_eq!(sleep("span 2"), (YES, vec!["Sleep 2 2".to_owned()]));
-    // Nobody is asked to sleep for a time that there is not.
+    // The host is not asked to sleep for a time that does not exist.
     assert_eq!(sleep("-2"), (threw(OUT_OF_RANGE), vec![]));
     // The host has slept as long as it says.
     scheduler.answers("Sleep", S_OK);
@@ -61,7 +61,7 @@ pub fn a_host_sleeps(library: &Library, version: &str) {
         scheduler.answers("Sleep", answer);
         assert_eq!(sleep("1"), (YES, vec!["Sleep 1 2".to_owned()]));
     }
-    // Nobody has interrupted it: it sleeps for what is left, and then no more.
+    // Nothing has interrupted it: it sleeps for what is left, and then no more.
     scheduler.answers_in_turn("Sleep", &[HOST_E_INTERRUPTED, HOST_E_INTERRUPTED, S_OK]);
     let minus_one = "Sleep -1 2".to_owned();
     assert_eq!(sleep("-1"), (YES, vec![minus_one; 3]));
@@ -115,7 +115,7 @@ pub fn a_host_joins(library: &Library, version: &str) {
         scheduler.answers("Join", answer);
         assert_eq!(join("1"), (NO, vec!["Join 1 6".to_owned()]));
     }
-    // Interrupted by nobody: it waits for what is left.
+    // Nothing has interrupted it: it waits for what is left.
     scheduler.answers("Join", HOST_E_INTERRUPTED);
     let (answer, told) = join("20");
     assert_eq!((answer, told[0].as_str()), (NO, "Join 20 6"));
@@ -140,7 +140,7 @@ pub fn a_host_wakes(library: &Library, version: &str) {
     // The host has not woken it, and is not asked to sleep after that.
     scheduler.answers("Alert", E_NOTIMPL);
     assert_eq!(told("InterruptOnce", "-1"), (YES, alert()));
-    // Neither the one nor the other: .NET does it. The thread may have ended then before the host could be told.
+    // Neither of them: .NET does it. The thread may have ended before the host could be notified.
     scheduler.answers("Sleep", E_NOTIMPL);
     assert_eq!(told("Interrupt", "-1").0, interrupted);
 }
@@ -234,7 +234,7 @@ pub fn a_host_hears_of_regions(library: &Library, version: &str) {
     assert_eq!(regions(), (NO, all[..1].to_vec()));
 }
 
-/// Nobody waits for ever, and nobody goes missing.
+/// No thread waits for ever, and no thread is lost.
 pub fn a_host_has_many_threads(library: &Library, version: &str) {
     let host = library.host(version);
     let scheduler = schedules(&host);
@@ -243,7 +243,8 @@ pub fn a_host_has_many_threads(library: &Library, version: &str) {
     assert!(told.len() > 1000, "{}", told.len());
 }
 
-/// No method that the runtime gives no occasion for is called, and a thread that the host gives no task is left alone.
+/// A method without an occasion in the runtime is never called, and a thread without a task of the
+/// host is left alone.
 pub fn a_host_without_tasks_is_left_alone(library: &Library, version: &str) {
     let host = library.host(version);
     let scheduler = schedules(&host);

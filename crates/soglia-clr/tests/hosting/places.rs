@@ -13,8 +13,8 @@ use crate::{
     script::{Acting, Told, symbol},
 };
 
-/// Checks what a host is asked and told of functions, by name: their names are those of that
-/// moment. `wanted`: all, or all but the first.
+/// Checks the questions and notifications about functions, which have their names of that moment.
+/// `wanted`: the host wants notifications of all, or of all except the first.
 fn check(library: &Library, version: &str, case: &str, wanted: bool) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let lines = told.clone();

@@ -1,4 +1,4 @@
-//! Whole programs under a host that is told of everything and agrees: they do what they do.
+//! Whole programs under a host that gets all notifications and agrees: they behave as without it.
 
 use std::{
     env,
@@ -35,7 +35,7 @@ pub fn run_a_program(library: &Library, version: &str) {
     );
     let (names, values) = ([wide("APP_CONTEXT_BASE_DIRECTORY")], [wide(&base)]);
     let (names, values) = ([names[0].as_ptr()], [values[0].as_ptr()]);
-    // SAFETY: as many texts as are told.
+    // SAFETY: the count is that of the texts, and all of them live until the call returns.
     let set =
         unsafe { domain.SetPropertiesForDefaultAppDomain(1, names.as_ptr(), values.as_ptr()) };
     assert_eq!(set, S_OK);
@@ -96,7 +96,7 @@ fn run(library: &Library, version: &str, program: &Path, arguments: &str, told: 
     command.output().unwrap()
 }
 
-/// Runs it twice, once with a host that is told. The same exit code, and the same output.
+/// Runs it twice, once with a host that gets notifications. Exit code and output are the same.
 fn same(library: &Library, version: &str, program: &str, arguments: &[&str]) {
     let folder = folder(library, program);
     let file = folder.join(format!("{program}.dll"));

@@ -32,7 +32,8 @@ use crate::{
 /// More than a host could forget to count.
 const TOO_OFTEN: usize = 9;
 
-/// Asks for an object, releases it too often, and uses it after that: it has its interfaces still, of which the caller gets one.
+/// Asks for an object, releases it too often and uses it again. Its interfaces still hold it, and
+/// the caller gets one of them.
 fn released_too_often<T: Interface>(
     ask: impl Fn(*const GUID, *mut *mut c_void) -> HRESULT,
     what: &str,
@@ -183,7 +184,8 @@ pub fn ended_threads_leave_nothing(library: &Library, version: &str) {
         acting.script.counts_clr_tasks.store(counts, Relaxed);
         // What the recording keeps of threads has its limit by then, and so have other tables.
         let mut before = after(4000);
-        // .NET takes and gives back larger pieces now and then. What each thread leaves is in every round.
+        // .NET takes and returns larger pieces now and then. What each thread leaves is in every
+        // round.
         let flat = (0..5).any(|_| {
             let now = after(MORE);
             now < std::mem::replace(&mut before, now) + MORE * 32
@@ -192,7 +194,8 @@ pub fn ended_threads_leave_nothing(library: &Library, version: &str) {
     }
 }
 
-/// A task is there as long as its thread, whatever the host releases, and after that for as long as it is counted.
+/// A task lives as long as its thread, whatever the host releases, and after that for as long as it
+/// is counted.
 pub fn tasks_live_while_counted(library: &Library, version: &str) {
     let acting = Acting::agreeing(library, version);
     acting.get("Call", "plain");

@@ -53,7 +53,7 @@ pub fn a_method_is_called(library: &Library, version: &str) {
         call_in(&host, "./hosted.dll", "Soglia.Hosted.Entry", "Length", "ab"),
         Ok(2)
     );
-    // Another thread of the host's, which the runtime has never seen.
+    // Another thread, which the host has started and the runtime has never seen.
     let shared = host::Shared(host.clone());
     let thread = std::thread::spawn(move || {
         let shared = shared;

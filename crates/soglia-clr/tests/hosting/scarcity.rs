@@ -1,4 +1,5 @@
-//! Memory that runs out for the engine (`scarce.c`): never the end of the process, where a host can be answered.
+//! Memory that runs out for the engine (`scarce.c`). The process does not end where a host can get
+//! an error.
 
 use std::{
     ffi::{CStr, c_long, c_void},
@@ -34,7 +35,8 @@ fn value(name: &CStr) -> i64 {
     unsafe { &*symbol::<AtomicI64>(name) }.load(Acquire)
 }
 
-/// Does `body` while the engine's allocations from `first` to `last` fail. Answers how many did besides.
+/// Does `body` while the engine's allocations from `first` to `last` fail. Returns how many
+/// succeeded beside them.
 fn scarce<T>(first: c_long, last: c_long, body: impl FnOnce() -> T) -> (T, i64) {
     // SAFETY: functions with these arguments.
     unsafe {
@@ -48,7 +50,8 @@ fn scarce<T>(first: c_long, last: c_long, body: impl FnOnce() -> T) -> (T, i64) 
     }
 }
 
-/// Without memory, `ask` answers `E_OUTOFMEMORY`; and if any allocation fails, or all from any on, it answers that or what it always does.
+/// Without memory, `ask` returns `E_OUTOFMEMORY`. If one allocation fails, or all from one on, it
+/// returns that or what it always does.
 #[track_caller]
 fn sweep(what: &str, mut ask: impl FnMut() -> HRESULT) {
     assert_eq!(ask(), S_OK, "{what}");
@@ -148,7 +151,8 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
     assert_eq!(acting.get("Call", "plain"), 2);
 }
 
-/// Starting, calling, and what is told on the way. Each process starts once, so one allocation, or all from there on, is what a case has.
+/// Starting, calling, and the notifications on the way. Each process starts once, so a case has one
+/// allocation that fails, or all from there on.
 pub fn scarce_while_running(library: &Library, version: &str) {
     let host = library.host(version);
     let script = script::script(|_, _| S_OK);

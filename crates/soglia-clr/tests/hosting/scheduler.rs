@@ -1,5 +1,5 @@
-//! A host that schedules its tasks: it sleeps, waits and wakes itself, and writes down what it is asked for. Each method can be given another
-//! answer, and does nothing then.
+//! A host that schedules its tasks. It sleeps, waits and wakes itself, and writes down what it is
+//! asked for. A method that was given another answer returns that and does nothing else.
 
 use std::{
     cell::OnceCell,
@@ -295,7 +295,7 @@ impl IHostTask_Impl for Task_Impl {
     }
     unsafe fn Join(&self, milliseconds: u32, option: u32) -> HRESULT {
         asked!(self.1, "Join"; "{} {option}", milliseconds.cast_signed());
-        // Whoever waits can be woken: short turns will do.
+        // A thread that waits can be woken, so it waits in short turns.
         let begun = Instant::now();
         loop {
             if self.0.ended.wait(1, false) {

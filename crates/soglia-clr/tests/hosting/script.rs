@@ -1,4 +1,4 @@
-//! A host that is told of crossings, writes them down, and answers as its script says.
+//! A host that is notified of crossings, writes them down, and answers as its script says.
 
 use std::{
     cell::OnceCell,
@@ -31,7 +31,7 @@ use windows_core::{ComObject, Interface, implement};
 
 use crate::api::{Library, call_in, start};
 
-/// What a host can be told.
+/// What a host can be notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     GetTask,
@@ -46,13 +46,13 @@ pub enum Told {
 
 type Answer = dyn Fn(&Script, Told) -> HRESULT + Send + Sync;
 
-/// What was told, and how to answer.
+/// The notifications so far, and how to answer them.
 pub struct Script {
     told: Mutex<Vec<(i32, Told)>>,
     answer: Box<Answer>,
     /// Threads get tasks.
     pub gives: AtomicBool,
-    /// Functions are to be told of.
+    /// The host wants notifications of functions.
     pub needs: AtomicBool,
     /// Nothing is written down.
     pub deaf: AtomicBool,
@@ -85,7 +85,7 @@ impl Script {
         (self.answer)(self, told)
     }
 
-    /// Targets of `Leave` that were told since the last time that something was taken, all threads'.
+    /// Targets of the `Leave` notifications of all threads since something was last taken.
     pub fn targets(&self) -> Vec<usize> {
         let told = self.told.lock().unwrap();
         let targets = told.iter().filter_map(|(_, told)| match told {
@@ -95,7 +95,8 @@ impl Script {
         targets.collect()
     }
 
-    /// What was told since the last time: in one line for each thread, in the order in which they first came.
+    /// The notifications since the last time: one line for each thread, in the order of their first
+    /// ones.
     pub fn lines(&self) -> Vec<String> {
         let told = std::mem::take(&mut *self.told.lock().unwrap());
         let mut threads = Vec::new();
@@ -125,7 +126,7 @@ impl Script {
         self.clr_tasks.lock().unwrap()[&thread()]
     }
 
-    /// Crossings that were told: Leave, Enter, ReverseEnter, ReverseLeave.
+    /// Crossings so far: Leave, Enter, ReverseEnter, ReverseLeave.
     pub fn counted(&self) -> [usize; 4] {
         self.counts.each_ref().map(|count| count.load(Acquire))
     }
@@ -319,7 +320,8 @@ pub struct Acting {
     folder: PathBuf,
 }
 
-// SAFETY: objects of the library under test may be used on any thread, and so may what the loader gives.
+// SAFETY: the hosting API allows its objects to be used on any thread, and what the loader returns
+// belongs to the process. Both live until the process ends.
 unsafe impl Send for Acting {}
 // SAFETY: as above.
 unsafe impl Sync for Acting {}
@@ -372,7 +374,7 @@ impl Acting {
         acting
     }
 
-    /// Loads a native library of the fixtures: whoever asks for its name from now on gets this one.
+    /// Loads a native library of the fixtures. From now on its name leads to this one.
     pub fn load(&self, name: &str) -> *mut c_void {
         let path = CString::new(self.file(name)).unwrap();
         // SAFETY: a C string; a library of ours.
@@ -408,7 +410,7 @@ impl Acting {
 
     /// What managed code wanted to have read.
     pub fn text(&self) -> String {
-        // SAFETY: zero-terminated, and nobody writes it at the moment.
+        // SAFETY: the text is zero-terminated, and managed code has returned, so nothing writes it.
         let text = unsafe { CStr::from_ptr(self.variable(c"acting_text")) };
         text.to_str().unwrap().to_owned()
     }

@@ -1,4 +1,5 @@
-//! soglia's own task manager, as a host uses it: by itself, with another one behind it, and under load.
+//! The engine's own task manager, as a host uses it: by itself, with another one behind it, and
+//! under load.
 
 use std::{ffi::c_void, ptr::null_mut, sync::atomic::Ordering::Relaxed};
 
@@ -129,7 +130,7 @@ pub fn a_bound_is_what_its_header_says(library: &Library, _version: &str) {
             );
         }
     }
-    // Every thread has a task, and every function is told.
+    // Every thread has a task, and every function gives notifications.
     let (mut task, mut needs) = (null_mut(), BOOL(0));
     // SAFETY: places for the answers.
     unsafe {
@@ -153,7 +154,8 @@ pub fn a_dead_threads_slot_comes_back(library: &Library, _version: &str) {
     }
     let own = manager(library, 1, INFINITE, None);
     let mut thread = 0;
-    // SAFETY: a function of the type asked for; the manager lives as long as the thread, which is joined.
+    // SAFETY: the function has the type that `CreateTask` asks for. The manager lives until the
+    // thread is joined.
     unsafe {
         let started = libc::pthread_create(&raw mut thread, std::ptr::null(), die, own.as_raw());
         assert_eq!(started, 0);
@@ -231,7 +233,7 @@ pub fn a_bound_passes_on_what_it_is_told(library: &Library, version: &str) {
         assert_eq!(acting.get("Threads", "nothing 3"), 0);
     }
     acting.script.deaf.store(false, Relaxed);
-    // Nobody has lost the slot over that.
+    // No thread has lost the slot by that.
     assert_eq!(acting.get("Threads", "callback 10"), 110);
     let figures = figures(&bound);
     assert_eq!(
@@ -309,7 +311,7 @@ fn looks(library: &Library, version: &str, inner: Option<&IHostTaskManager>) {
     };
     assert_eq!((answer, code), (S_OK, 0));
     assert_eq!(figures(&bound).TimedOut, 0);
-    // A host may ask for it by itself; nobody waits now, and there is nobody behind.
+    // A host may ask for it by itself. No thread waits now, and no manager is behind.
     // SAFETY: no pointers.
     let switched = unsafe { bound.SwitchToTask(0) };
     assert_eq!(switched, if inner.is_some() { S_OK } else { E_NOTIMPL });

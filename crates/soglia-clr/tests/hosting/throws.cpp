@@ -17,7 +17,8 @@ extern "C" {
 
 // The method that throws: its name, or nothing.
 EXPORT char throws_in[64];
-// What it throws: 0 a standard exception, 1 a number, 2 one with a long text, 3 a pointer, and so by turns; 4: it ends the thread instead.
+// What it throws: 0 a standard exception, 1 a number, 2 one with a long text, 3 a pointer, and then
+// 0 again. 4 ends the thread instead.
 EXPORT std::atomic<int> throws_what;
 // How often.
 EXPORT std::atomic<int> throws_count;

@@ -1,4 +1,4 @@
-//! A host that gives the managers which are only told things, and writes down what they are told.
+//! A host with the managers that only get notifications, which writes these down.
 
 use std::{
     collections::HashSet,
@@ -29,7 +29,7 @@ pub enum Told {
     Blocking,
 }
 
-/// What was told, by whom, and what the host is to answer.
+/// The notifications, with their thread, and what the host is to answer.
 pub struct Watch {
     told: Mutex<Vec<(Told, ThreadId)>>,
     answer: HRESULT,
@@ -69,7 +69,7 @@ impl Watch {
             .len()
     }
 
-    /// What was told since the last time.
+    /// The notifications since the last time.
     pub fn take(&self) -> Vec<Told> {
         let told = std::mem::take(&mut *self.told.lock().unwrap());
         told.into_iter().map(|(told, _)| told).collect()
@@ -119,7 +119,7 @@ impl IHostGCManager_Impl for GcManager_Impl {
     }
 }
 
-/// Says what it is told at once: the process may be about to end.
+/// Prints each notification at once: the process may be about to end.
 #[implement(IHostPolicyManager)]
 struct PolicyManager;
 

@@ -25,7 +25,8 @@ pub fn methods_are_called(stage: &Stage) {
     assert_eq!(call("Length", "città \u{1f600}"), 8);
     assert_eq!(call("Hidden", "private"), 7);
     assert_eq!(call("Dependency", "abc"), 6);
-    // Nobody wants to be told of anything, so there is no engine in the runtime, and nothing in the environment.
+    // The host asks for no notifications, so the runtime has no engine, and the environment no
+    // variables of it.
     assert_eq!(call("Variable", "CORECLR_ENABLE_PROFILING"), -1);
     thread::scope(|scope| {
         for length in 0..8 {

@@ -1,4 +1,4 @@
-//! Being told of crossings, and acting on them.
+//! Notifications of crossings, and acting on them.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -118,7 +118,7 @@ pub fn the_six_steps_are_told(stage: &Stage) {
     let (host, heard) = hearing(stage);
     run(stage, &host);
     assert_eq!(heard.told(), SIX);
-    // Functions that nobody wants to be told of are not told, and work.
+    // Functions for which the host wants no notifications give none, and work.
     assert_eq!(
         host.call(stage.fixture("guest.dll"), PLUGIN, "Work", "1")
             .unwrap(),
@@ -193,7 +193,8 @@ pub fn results_are_refused(stage: &Stage) {
 pub fn callbacks_are_refused(stage: &Stage) {
     let (host, heard) = hearing(stage);
     *heard.reverse_enter.lock().unwrap() = Some(HResult::NOT_SUPPORTED);
-    // A way in from native code, outside of any call of managed code: nobody can be told but by zeros.
+    // Native code calls in, outside of any call of managed code. Zeros are the only way to report
+    // the denial.
     // SAFETY: its signature.
     let add: extern "C" fn(i32, i32) -> i32 = unsafe {
         host.function(stage.fixture("guest.dll"), PLUGIN, "Add")
@@ -360,7 +361,8 @@ pub fn slots_bound_managed_code(stage: &Stage) {
     assert_eq!(calls.load(SeqCst), 8 * 20 + 1);
     assert_eq!(slots.waiting(), 0);
     assert_eq!(slots.figures().timed_out, 0);
-    // The threads end, for good a little after Join is back; this one may hold a slot, as it was in managed code last.
+    // The threads end completely a little after Join returns. This one may hold a slot, since it
+    // was last in managed code.
     let patience = Instant::now() + Duration::from_secs(20);
     while slots.free() == 0 {
         assert!(Instant::now() < patience, "{slots:?}");

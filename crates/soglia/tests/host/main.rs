@@ -1,8 +1,8 @@
 //! Hosts in Rust, as others write them: with `soglia::host` alone, in processes of their own.
 //!
-//! A process has one runtime, so every case is a process: this file is its own `main`, and with a case as first argument it plays
-//! that host. Cases run on every runtime, 8 or later, of the .NET root that the tests are given (`SOGLIA_TEST_DOTNET_ROOT`, or what
-//! hosts find), examples on its newest.
+//! A process has one runtime, so every case is a process. This file is its own `main`: with a case
+//! as first argument it plays that host. Cases run on every runtime, 8 or later, of the .NET root
+//! that `SOGLIA_TEST_DOTNET_ROOT` names or that hosts find. Examples run on its newest.
 
 #![allow(unsafe_code, reason = "functions of another language")]
 

@@ -221,7 +221,7 @@ pub fn the_end_is_told(stage: &Stage) {
     told_of_the_end(stage).exit(0);
 }
 
-/// What nobody catches ends the process, or only its thread, from .NET 10 on.
+/// An unhandled exception ends the process, or only its thread, from .NET 10 on.
 pub fn a_host_survives(stage: &Stage) {
     let (major, _) = stage.version.split_once('.').unwrap();
     let host = stage.builder().survive_unhandled_exceptions().start();

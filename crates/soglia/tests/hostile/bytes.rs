@@ -82,7 +82,7 @@ fn a_file_that_is_cut_while_it_is_read() {
             .spawn()
             .unwrap();
         let mut stdout = child.stdout.take().unwrap();
-        // It has begun, and cannot get on while nobody reads.
+        // It has begun, and cannot get on while its output is not read.
         stdout.read_exact(&mut [0; 1]).unwrap();
         thread::sleep(Duration::from_millis(50));
         File::options()
@@ -101,7 +101,7 @@ fn a_file_that_is_cut_while_it_is_read() {
             file.display()
         );
         assert_eq!(errors, expected, "{args:?}");
-        // What is told is whole lines, of what was there.
+        // The output has whole lines, of what the file had.
         assert_eq!(rest.last(), Some(&b'\n'));
     }
 }

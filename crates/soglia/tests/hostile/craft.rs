@@ -92,7 +92,8 @@ impl Craft {
         })
     }
 
-    /// The file, of a process that is gone, with events or without. It may be longer than its blocks, and claim more.
+    /// The file of a process that has ended, with events or without. It may be longer than its
+    /// blocks, and claim more.
     pub fn write(&self, path: &Path, level: Level, blocks: Option<u64>) -> PathBuf {
         let options = Options {
             level,
@@ -107,7 +108,7 @@ impl Craft {
         put(&mut header, 20, u32::MAX);
         put(&mut header, 28, claimed);
         put(&mut header, 176, claimed);
-        // A process records; which one is nobody's business.
+        // The number of some process.
         put(&mut header, 152, 1);
         put(&mut header, 156, u32::MAX);
         file.set_len(0).unwrap();

@@ -213,7 +213,7 @@ impl Terminal {
             )
         };
         assert_eq!(opened, 0);
-        // SAFETY: both were just opened and belong to nobody else.
+        // SAFETY: openpty has just opened both, and nothing else in this process knows them.
         let (master, slave) =
             unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
         let mut command = self_command("shell");

@@ -125,8 +125,8 @@ fn count(args: &[OsString]) -> i32 {
     count
 }
 
-/// The leader of a session, with job control for one job: the tool in the foreground. When the job stops, it waits for
-/// a line and continues it.
+/// The leader of a session, with job control for one job: the tool in the foreground. When the job
+/// stops, it waits for a line and continues the job.
 fn shell(args: &[OsString]) -> i32 {
     // A shell in the background of its own job may write, and take the terminal back.
     crate::processes::ignore(libc::SIGTTOU);

@@ -67,7 +67,8 @@ pub fn ctrl_z_stops_both_and_continuing_resumes_both() {
 }
 
 pub fn a_stop_sent_to_the_tool_stops_both() {
-    // A group of its own, because in a group whose leaders are all outside the session nobody stops.
+    // A group of its own: in a group whose leaders are all outside of the session, no process
+    // stops.
     let mut running = Running::start(
         self_command("launch")
             .arg(this())

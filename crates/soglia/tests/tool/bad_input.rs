@@ -1,4 +1,5 @@
-//! What cannot work is refused before anything is started: with one line that names what it is about and a way out.
+//! What cannot work ends before anything is started, with one line that names the problem and a way
+//! out.
 
 use std::fs;
 
@@ -217,7 +218,7 @@ fn another_profiler() {
          takes only one: `unset CORECLR_ENABLE_PROFILING` to record this program"
     );
     assert_eq!(refusal(&mut command), message);
-    // Named, but not switched on, it is in nobody's way, and stays what the program sees.
+    // Named but not enabled, it does no harm, and the program still sees it.
     command.env("CORECLR_ENABLE_PROFILING", "0");
     assert_eq!(text(&command.output().unwrap().stdout), "Hello\n");
     let mut command = space.run("", "hello.dll", "");
@@ -251,7 +252,7 @@ fn a_missing_engine() {
     );
 }
 
-/// What the command line itself does not allow is said as other tools say it: with the option, and where help is.
+/// Errors of the command line look as those of other tools do: with the option, and where help is.
 #[test]
 fn options_that_are_none() {
     let space = Space::new();

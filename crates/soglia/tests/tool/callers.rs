@@ -210,8 +210,8 @@ fn other_programs_are_called_alike() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the compiler is told for the sake of stacks is nothing that the program or its children
-/// see, and what the user says stays.
+/// The program and its children do not see what the engine sets for the compiler, and they keep
+/// what the user has set.
 #[test]
 fn the_environment_stays_the_programs_own() {
     for source in ["transitions", "woven"] {

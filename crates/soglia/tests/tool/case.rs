@@ -23,9 +23,8 @@ pub struct Case {
     pub args: &'static str,
     /// Major versions of .NET that it is true for.
     pub on: (u64, u64),
-    /// Crossings by task: `[COUNT] [KIND] [together]: PATTERN`, separated by `;`. Of the kinds, `any` is
-    /// whichever the runtime picks. The tasks of a kind that are taken
-    /// `together` are one.
+    /// Crossings by task: `[COUNT] [KIND] [together]: PATTERN`, separated by `;`. The kind `any` is
+    /// the one that the runtime picks. The tasks of a kind that are taken `together` are one.
     pub tasks: &'static str,
     pub ends: Ends,
     /// Own calls that stay open.
@@ -34,9 +33,9 @@ pub struct Case {
     pub abandoned: u64,
     /// Whether crossings come after the runtime has announced its shutdown.
     pub late: bool,
-    /// Calls that native code counts and that are told without the entry point's name.
+    /// Calls that native code counts and that are recorded without the entry point's name.
     pub nameless: &'static [(&'static str, u64)],
-    /// Callbacks that are told minus those that native code counts.
+    /// Recorded callbacks minus those that native code counts.
     pub callbacks: i64,
 }
 
@@ -61,7 +60,7 @@ fn ends(status: ExitStatus) -> Ends {
         .map_or_else(|| Signal(status.signal().unwrap()), Exit)
 }
 
-/// Runs the cases that are for this runtime; tells of all that fail.
+/// Runs the cases that are for this runtime, and reports all that fail.
 pub fn verify_all(cases: &[Case]) {
     let major = setup().major;
     let applies = |case: &&Case| case.on.0 <= major && major <= case.on.1;
@@ -268,7 +267,7 @@ fn compare_oracle(case: &Case, space: &Space, report: &Report) {
     }
     assert_eq!(
         told, counted,
-        "calls that are told, and that native code counted"
+        "calls that are recorded, and that native code counted"
     );
     let callbacks: u64 = oracle.values().map(|(_, callbacks)| callbacks).sum();
     let told: u64 = report
@@ -280,6 +279,6 @@ fn compare_oracle(case: &Case, space: &Space, report: &Report) {
     let difference = i64::try_from(told).unwrap() - i64::try_from(callbacks).unwrap();
     assert_eq!(
         difference, case.callbacks,
-        "{told} callbacks are told, {callbacks} counted"
+        "{told} callbacks are recorded, {callbacks} counted"
     );
 }

@@ -126,7 +126,7 @@ fn output_that_depends_on_precompiled_code_varies_by_itself() {
     }
 }
 
-/// A call that fails before it leaves is counted by wrappers alone; the text says so, as the JSON does.
+/// Only wrappers count a call that fails before it leaves. The text says so, as the JSON does.
 #[test]
 fn failed_calls_are_no_calls_that_both_saw() {
     let space = Space::new();

@@ -1,11 +1,12 @@
-//! What a recording must satisfy, written down a second time: patterns of crossings, nesting, and sums. Nothing here uses
-//! soglia's own state machine.
+//! What a recording must satisfy, written down a second time: patterns of crossings, nesting, and
+//! sums. Nothing here uses the state machine of soglia-core.
 
 use std::collections::BTreeMap;
 
 use crate::support::{Line, Open, Report, Target};
 
-/// The crossings of the fixtures' own functions; calls through function pointers have no name and are theirs too.
+/// The crossings of the fixtures' own functions. Calls through function pointers have no name and
+/// are theirs too.
 pub fn is_own(line: &Line) -> bool {
     let assembly = line.assembly.as_deref();
     let nameless = line.method.is_none() && line.entry.is_none();
@@ -44,7 +45,8 @@ pub fn open_word(row: &Open) -> String {
     }
 }
 
-/// Whether words follow a pattern: words, and `3 x [...]` or `* x [...]` for at least once, nested at will.
+/// Whether words follow a pattern: words, and `3 x [...]` or `* x [...]` for at least once, nested
+/// as needed.
 pub fn follows(pattern: &str, words: &[String]) -> bool {
     let spaced = pattern.replace('[', " [ ").replace(']', " ] ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
@@ -136,7 +138,7 @@ pub fn add_up(lines: &[Line]) -> Sums {
     let mut sums = Sums::default();
     let mut stacks: BTreeMap<u32, Vec<(Key, u64)>> = BTreeMap::new();
     let mut latest: BTreeMap<u32, u64> = BTreeMap::new();
-    // A refused call is told, and is no crossing.
+    // A denied call is recorded, and is no crossing.
     for line in lines.iter().filter(|line| line.outcome != "refused") {
         let stack = stacks.entry(line.task).or_default();
         let number = [

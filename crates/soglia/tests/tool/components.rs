@@ -33,7 +33,7 @@ fn what_hostfxr_gives_pointers_to_has_its_own_name() {
                 "Soglia.Components.Entry.Second",
             ],
         ),
-        // The runtime tells of the type of the delegates alone.
+        // The runtime gives only the type of the delegates.
         ("--source transitions", &[]),
     ] {
         let output = space

@@ -1,4 +1,5 @@
-//! Deadlines: calls that take too long are told while they last and afterwards, with what can be known of them, and no others are.
+//! Deadlines: calls that take too long are reported while they last and afterwards, with what is
+//! known about them. Other calls are not.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -340,7 +341,8 @@ fn deadlines_come_from_a_file_too() {
     let space = Space::new();
     let file = "[[deadline]]\ntarget = \"semantics!wait_*\"\nafter = \"50ms\"\n\n[[deadline]]\ntarget = \"semantics!x\"\nafter = \"1ms\"\naction = \"kill\"\n";
     std::fs::write(space.path("policy.toml"), file).unwrap();
-    // By itself it does not ask for wrappers; and what has a deadline is watched, whatever else is skipped.
+    // A deadline alone does not ask for wrappers. A call with a deadline is watched, whatever else
+    // is skipped.
     for options in [
         "--source transitions --policy policy.toml",
         "--policy policy.toml --deadline semantics!x=1h",

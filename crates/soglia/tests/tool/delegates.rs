@@ -1,5 +1,5 @@
-//! Delegates that become function pointers and function pointers that become delegates, in every way: both sources tell the same, which
-//! is what the oracle counts, and the program notices nothing.
+//! Delegates that become function pointers and function pointers that become delegates, in every
+//! way. Both sources record what the oracle counts, and the program notices nothing.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +36,8 @@ fn run(source: &str) -> (Told, Space) {
     (told(&space), space)
 }
 
-/// Calls through delegates on native functions that are in fields of structs which native code has written: before .NET 9, wrappers do not see
-/// those.
+/// Calls through delegates on native functions that are in fields of structs which native code has
+/// written. Before .NET 9, wrappers do not see those.
 fn in_fields() -> u64 {
     u64::from(setup().major == 8)
 }
@@ -81,7 +81,8 @@ fn wrappers_tell_what_the_oracle_counts() {
     // Native code calls `add_one` itself twice, as the callback that it was given.
     let native = oracle["add_one"].0 + oracle["fail_with"].0 - 2;
     assert_eq!(by_delegate + in_fields(), native, "calls by delegates");
-    // Those two are callbacks to the oracle, and one callback was called by managed code, which the oracle does not see.
+    // The oracle counts those two as callbacks. Managed code called one callback, which the oracle
+    // does not see.
     let told: u64 = of("reverse").map(|(_, calls)| calls).sum();
     assert_eq!(told, callbacks - 2 + 1, "callbacks");
 }

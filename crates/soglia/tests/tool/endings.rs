@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::support::{Live, Report, Space, random, signal, until};
 
-/// Native code counts a call when it begins, and soglia when managed code is about to make it. So at any moment each
-/// thread may have told one call more than was counted, and never one less.
+/// Native code counts a call when it begins, and soglia when managed code is about to make it. So
+/// at any moment each thread may have recorded one call more than was counted, and never one less.
 fn nothing_is_lost(report: &Report, space: &Space, threads: u64, when: &str) {
     for (entry, (calls, callbacks)) in space.oracle() {
         let told = report.calls(&entry);
@@ -111,7 +111,8 @@ fn a_program_that_is_killed_in_native_code_has_an_open_call() {
                 .map(|row| row.target.as_str())
                 .collect();
             assert_eq!(open, ["semantics!hang"], "{ended}");
-            // A call that never returns has its caller too; its place is found when it has returned.
+            // A call that never returns has its caller too. Its place is found when it has
+            // returned.
             let row = report
                 .targets
                 .iter()
@@ -200,7 +201,7 @@ fn a_program_outlives_its_soglia() {
     let report = until("the end of the program", || {
         Some(recording.report()).filter(|r| r.ended != "running")
     });
-    // Nobody saw the exit code; the program itself has written it down.
+    // The tool did not see the exit code. The program itself has recorded it.
     assert_eq!(
         (report.ended.as_str(), report.exit_code, report.signal),
         ("exit", Some(0), None)

@@ -1,4 +1,5 @@
-//! Programs whose end their soglia does not see: it is killed together with them, or it is not their starter.
+//! Programs whose end the tool does not see: it is killed together with them, or has not started
+//! them.
 
 use crate::support::{Live, Space, bare_command, fixture, signal, text, until};
 
@@ -48,7 +49,8 @@ fn a_program_that_is_killed_together_with_its_soglia() {
             let report: crate::support::Report = serde_json::from_value(json.clone()).unwrap();
             assert_eq!((report.exit_code, report.signal), (None, None));
             assert!(report.duration_at_least);
-            // A sign of life is never older than the time between two, but who signs may have waited for the processor.
+            // A sign of life is never older than the time between two, but its writer may have
+            // waited for the processor.
             assert!(
                 report.duration_ns > WHILE / 2,
                 "{} of {seen}",
@@ -92,7 +94,8 @@ fn a_program_that_is_killed_together_with_its_soglia() {
     }
 }
 
-/// A followed child and a script's child have no soglia as a parent: they write down themselves how they exit.
+/// The tool is not the parent of a followed child and of a script's child: they record their own
+/// exit.
 #[test]
 fn exit_codes_that_nobody_waits_for() {
     let space = Space::new();
@@ -111,7 +114,7 @@ fn exit_codes_that_nobody_waits_for() {
     let report = space.recording(&of_child).report();
     assert_eq!((&*report.ended, report.exit_code), ("exit", Some(3)));
     assert!(!report.duration_at_least);
-    // It has nobody who signs for it, and does that itself.
+    // No tool signs for it, so it signs itself.
     let header = std::fs::read(space.path(&of_child)).unwrap();
     assert_ne!(header[200..216], [0; 16]);
 

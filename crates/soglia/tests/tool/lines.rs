@@ -35,7 +35,8 @@ fn traces_have_the_same_frames_files_and_lines() {
     assert!(under.status.success(), "{}", text(&under.stderr));
     same(lines(&under.stdout), &expected);
 
-    // The CLR puts no P/Invoke into the code of its callers there, so that some frames of P/Invokes are others.
+    // There, the CLR puts no P/Invoke into the code of its callers, so some frames of P/Invokes
+    // differ.
     let options = "--quiet --source transitions -o b.soglia";
     let under = space.run(options, "lines.dll", "").output().unwrap();
     let of_files = |lines: Vec<String>| -> Vec<String> {

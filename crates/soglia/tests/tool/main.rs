@@ -1,8 +1,8 @@
-//! The tool on a real runtime: fixtures are recorded, and what soglia tells of them is compared with what is documented,
-//! with what native code counted itself, and with the same program without soglia.
+//! The tool on a real runtime: fixtures are recorded. What soglia reports is compared with what is
+//! documented, with what native code counted itself, and with the same program without soglia.
 //!
-//! One test program for all topics, so that the fixtures and the engine are built once and tests run side by side. Every
-//! CLR is in a process of its own.
+//! There is one test program for all topics, so that the fixtures and the engine are built once and
+//! tests run side by side. Every CLR is in a process of its own.
 
 mod bad_input;
 mod bad_recordings;

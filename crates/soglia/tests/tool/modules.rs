@@ -1,4 +1,5 @@
-//! Modules that are no files, come in several versions, go away, or are made at run time, under `--source woven`.
+//! Modules without a file, in several versions, that go away or are made at run time, with
+//! `--source woven`.
 
 use crate::support::{Space, text};
 

@@ -1,5 +1,4 @@
-//! What somebody sees who uses soglia for the first time and gets something wrong: each message names the
-//! thing and the way out.
+//! What a newcomer sees who gets something wrong: each message names the thing and the way out.
 
 use std::fs;
 use std::process::Command;

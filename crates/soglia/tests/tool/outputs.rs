@@ -1,6 +1,7 @@
 //! Texts that people read, as files: what `--help` says, and an account of the six steps.
 //!
-//! `SOGLIA_BLESS=1 cargo test -p soglia --test tool outputs` writes them anew; read them before you commit them.
+//! `SOGLIA_BLESS=1 cargo test -p soglia --test tool outputs` writes them. Read the difference
+//! before you commit it.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! What passes between the program and its world is as without soglia: environment, children, input, output, signals.
+//! What passes between the program and its environment is as without soglia: variables, children,
+//! input, output, signals.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -99,7 +100,7 @@ fn with_follow_each_child_has_a_recording() {
     assert_eq!(names[1], format!("a.soglia.{}", second.pid));
     assert_eq!((first.calls("plain"), second.calls("plain")), (0, 1));
     assert_eq!((first.ended.as_str(), first.exit_code), ("exit", Some(0)));
-    // Nobody saw its end who could have written it down: it did that itself.
+    // The tool did not see its end, so the program has recorded it itself.
     assert_eq!((second.ended.as_str(), second.exit_code), ("exit", Some(0)));
     assert!(!second.duration_at_least);
     crate::check::agree(&second, &child.events());
@@ -289,7 +290,7 @@ fn signals_to_soglia_reach_the_program() {
     }
 }
 
-/// As the text of the account has it that `soglia run` prints, a report of the same file says it again.
+/// The text of the report that `soglia run` prints is what a report of the same file says.
 #[test]
 fn the_account_after_a_run_is_the_report() {
     let space = Space::new();

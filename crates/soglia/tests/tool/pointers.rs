@@ -2,7 +2,8 @@
 
 use crate::support::{Space, text};
 
-/// Shapes that .NET 8 cannot call: they fail before native code is reached, which woven tells and native code does not count.
+/// Shapes that .NET 8 cannot call. They fail before native code is reached: wrappers record them,
+/// and native code does not count them.
 const MAY_FAIL: &str = "generic-value";
 
 #[test]

@@ -283,6 +283,6 @@ fn the_recording_names_program_and_runtime() {
     let versions = setup().root.versions_of(soglia::dotnet::CORE_FRAMEWORK);
     assert!(
         versions.iter().any(|known| known.to_string() == version),
-        "{version} is none of {versions:?}"
+        "{version} is not among {versions:?}"
     );
 }

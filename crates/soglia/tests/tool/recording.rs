@@ -1,4 +1,4 @@
-//! A recording, and what the tool tells of it.
+//! A recording, and what the tool reports of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

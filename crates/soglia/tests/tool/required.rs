@@ -1,4 +1,5 @@
-//! What must hold: no managed code runs without the policy, the slots or the deadline that was asked for.
+//! Requirements: no managed code runs without the policy, the slots or the deadline that was asked
+//! for.
 
 use std::process::Output;
 

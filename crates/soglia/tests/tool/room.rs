@@ -1,4 +1,4 @@
-//! The file that a program records into: its room, what others do to it, and what is put in its place.
+//! The file that a program records into: its room, what others do to it, and what takes its place.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

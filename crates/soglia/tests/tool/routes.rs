@@ -1,4 +1,5 @@
-//! Ways to a function that a policy denies: `docs/policy-reach.md` says which are refused, open or absent.
+//! Ways to a function that a policy denies. `docs/policy-reach.md` says which are denied, open or
+//! absent.
 
 use std::collections::BTreeMap;
 

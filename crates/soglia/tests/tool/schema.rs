@@ -137,7 +137,8 @@ fn an_account_under_a_bound_fits() {
     }
 }
 
-/// Every object is closed, every field is required and described, so that an output with a field more, or less, fails.
+/// Every object is closed, and every field is required and described. So an output with a field
+/// more, or less, fails.
 #[test]
 fn an_account_under_a_policy_fits() {
     let (report, event) = (schema(REPORT), schema(EVENTS));

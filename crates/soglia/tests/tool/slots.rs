@@ -1,4 +1,5 @@
-//! `--slots`: how many tasks run managed code at a time, that nobody waits for ever, and who is told when it takes too long.
+//! `--slots`: how many threads run managed code at a time, that no thread waits for ever, and which
+//! threads are reported when it takes too long.
 
 use serde_json::Value;
 
@@ -24,7 +25,8 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value}"))
 }
 
-/// Sixty-four threads, each with calls that call back up to four deep, and that give way in the middle of managed code.
+/// Sixty-four threads, each with calls that call back up to four deep and that give way in the
+/// middle of managed code.
 #[test]
 fn many_threads_share_few_slots() {
     for slots in [1, 2, 4] {
@@ -115,7 +117,8 @@ fn programs_notice_nothing() {
         ("sqlitedemo.dll", "500"),
         ("sixsteps.dll", ""),
     ] {
-        // Whose traces have a frame of the runtime's more, where a function is looked for before it is called.
+        // Their stack traces have one more frame of the runtime, where a function is looked up
+        // before it is called.
         let plain = |line: &&str| !line.starts_with("at ");
         let lines = |output: &[u8]| {
             text(output)

@@ -2,7 +2,8 @@
 
 use crate::support::{Report, Space, text};
 
-/// Runs a case of `semantics` with these options and variables; answers with its report and with what the tool said.
+/// Runs a case of `semantics` with these options and variables. Returns its report and the output
+/// of the tool.
 fn run(options: &str, case: &str, variables: &[(&str, &str)]) -> (Report, String) {
     let space = Space::new();
     let mut command = space.run(&format!("{options} -o a.soglia"), "semantics.dll", case);
@@ -52,7 +53,7 @@ fn where_wrappers_cannot_be_the_runtime_tells() {
     let (_, told) = run("--source auto", "plain", HOT_RELOAD);
     let lines = told.lines().filter(|line| line.contains(&because));
     assert_eq!(lines.count(), 1, "{told}");
-    // Who asks for wrappers, as policies and counting do, is told before anything starts.
+    // Options that need wrappers, such as policies and counting, fail before anything starts.
     for options in ["--source woven", "--deny nothing", "--counts"] {
         let space = Space::new();
         let mut command = space.run(
@@ -93,7 +94,7 @@ fn the_frameworks_own_are_watched_when_asked_for() {
     }
 }
 
-/// That nothing of something was seen, and that nobody looked, are not the same.
+/// That nothing was seen and that nothing was looked for are not the same.
 #[test]
 fn what_was_not_watched_is_said() {
     let said = |options: &str, what: &str| run(options, "plain", &[]).1.contains(what);

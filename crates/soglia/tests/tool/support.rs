@@ -1,4 +1,5 @@
-//! What all tests share: a .NET root, the engine, a folder with the fixtures, and ways to run things.
+//! What all tests share: a .NET root, the engine, a folder with the fixtures, and ways to run
+//! programs.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -99,7 +100,8 @@ impl Space {
         command
     }
 
-    /// A fixture as somebody starts it who does not know soglia. A root without `dotnet` has no other starter than ours.
+    /// A fixture as it is started without soglia. A root without `dotnet` has no other starter than
+    /// the tool's.
     pub fn bare(&self, program: &str, args: &str) -> Command {
         let (file, before) = bare_command();
         let mut command = self.command(file);
@@ -256,7 +258,7 @@ impl Drop for Live {
     }
 }
 
-/// Sends a signal, by its name without SIG. That the process is gone already is for the caller to find out.
+/// Sends a signal, by its name without SIG. The caller finds out if the process has ended already.
 pub fn signal(pid: u32, name: &str) {
     let _ = Command::new("/bin/sh")
         .args(["-c", &format!("kill -{name} {pid}")])

@@ -84,7 +84,8 @@ fn the_finalizer_closes_what_another_thread_has_opened() {
     assert_eq!(finalizer.os_thread, thread("handle_close"));
 }
 
-/// Far more threads than tasks: some tasks stand for several threads, one after the other, and nothing is lost.
+/// Far more threads than tasks: some tasks stand for several threads, one after the other. Nothing
+/// is lost.
 #[test]
 fn three_thousand_threads_fit_into_fewer_tasks() {
     const THREADS: u64 = 3000;

@@ -1,5 +1,6 @@
-//! Programs that were trimmed: their System.Private.CoreLib lacks what they do not use. There is no trimmer here, so members of a copy of it are
-//! renamed, which is the same to those who look for them by name.
+//! Programs that were trimmed: their System.Private.CoreLib lacks what they do not use. There is no
+//! trimmer here, so members of a copy of CoreLib are renamed. Code that looks for them by name
+//! cannot tell the difference.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +10,8 @@ use crate::support::{Space, setup, text};
 
 const CORELIB: &str = "System.Private.CoreLib.dll";
 
-/// A .NET root like the one of the tests, whose CoreLib has other names in the place of these. The runtime looks for the core library beside its own file.
+/// A .NET root like the one of the tests, whose CoreLib has other names in the place of these. The
+/// runtime looks for the core library beside its own file.
 fn root_without(names: &[&str]) -> tempfile::TempDir {
     let made = tempfile::tempdir().unwrap();
     copy(&setup().root.path, made.path(), names);
@@ -57,7 +59,8 @@ fn rename(bytes: &mut [u8], name: &str) {
     }
 }
 
-/// Members of CoreLib that the engine looks for in every program, and what the report says where they are missing.
+/// Members of CoreLib that the engine looks for in every program, and what the report says where
+/// they are missing.
 const MEMBERS: &[(&[&str], &[&str])] = &[
     (&[], &[]),
     // There are other ways.
@@ -125,7 +128,8 @@ fn delegates_are_watched_in_trimmed_programs() {
 
 #[test]
 fn what_cannot_be_watched_without_is_named() {
-    // The methods that marshal delegates are asked for by the runtime itself, so they are renamed where no delegate is marshalled.
+    // The runtime itself asks for the methods that marshal delegates, so they are renamed where no
+    // delegate is marshalled.
     let names = [
         "GetFunctionPointerForDelegate",
         "GetFunctionPointerForDelegateInternal",

@@ -1,4 +1,4 @@
-//! `--slots`, with tasks that look again and again for what others do: those get on, and the bound holds.
+//! `--slots`, with tasks that poll for what others do: the others get on, and the bound holds.
 
 use crate::slots::program_under;
 

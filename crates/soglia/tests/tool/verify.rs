@@ -66,8 +66,8 @@ fn programs_that_are_watched_agree() {
 /// Cases of `semantics` that have something of which `woven` says that it does not see it.
 const NOT_ALL_WATCHED: &[&str] = &["dynamicmethod", "emit"];
 
-/// These never end, want something from outside, end otherwise each time, fall as deep as wrappers leave them stack, or print what is
-/// woven around.
+/// These never end, need something from outside, end differently each time, fall as deep as
+/// wrappers leave stack, or print what is woven around.
 const NOT_HERE: &[&str] = &[
     "hang",
     "spin",
@@ -95,7 +95,8 @@ fn every_case_agrees_on_what_is_watched() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What a program writes comes out once, as without soglia; its exit code is in the verdict, not that of the tool.
+/// The output of a program appears once, as without soglia. Its exit code is in the verdict, and is
+/// not that of the tool.
 #[test]
 fn the_output_of_one_run_is_passed_on() {
     for (args, exit) in [("seterror", 0), ("exitcode 3", 3)] {
@@ -152,7 +153,7 @@ fn every_run_gets_the_same_input() {
     assert!(output.stdout == lines.as_bytes());
 }
 
-/// An input that nobody closes keeps nobody waiting who does not read it.
+/// An input that stays open does not hold up a program that does not read it.
 #[test]
 fn an_input_that_is_not_read_is_not_waited_for() {
     let space = Space::new();
@@ -166,7 +167,8 @@ fn an_input_that_is_not_read_is_not_waited_for() {
     drop(input);
 }
 
-/// A script that starts another fixture under `woven` than under `transitions`: what is not the same is found.
+/// A script that starts another fixture with `woven` than with `transitions`: the difference is
+/// found.
 #[test]
 fn differences_are_found() {
     let space = Space::new();

@@ -1,19 +1,21 @@
-//! The same programs under `--source woven`: they behave as without soglia, and what woven claims to see is all there.
+//! The same programs with `--source woven`: they behave as without soglia, and the recording is
+//! complete.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::support::{Space, text};
 
-/// Native calls of these cases go by ways that are not woven around (assemblies and methods made at run time), or are known by another
-/// name (delegates on native functions). Entry points and how many calls of each are not seen.
+/// Native calls of these cases go ways that are not woven around (assemblies and methods made at
+/// run time), or have another name (delegates on native functions). Entry points, and how many
+/// calls of each are not seen.
 const UNSEEN: &[(&str, &str, u64)] = &[
     ("getdelegate", "plain", 2),
     ("dynamicmethod", "plain", 1),
     ("emit", "emitted", 1),
 ];
 
-/// Callbacks that the oracle and the recording count differently: how many more are in the recording.
+/// Callbacks that the oracle and the recording count differently: how many more the recording has.
 const CALLBACKS: &[(&str, i64)] = &[
     // Managed code calls managed code by an unmanaged pointer.
     ("uco-calli", 1),
@@ -23,7 +25,8 @@ const CALLBACKS: &[(&str, i64)] = &[
     ("suppressgc-callback", -1),
 ];
 
-/// These want something, never end, may crash a bare runtime (`tlsdestructor`), or print what is woven (`pinvokes`).
+/// These need something, never end, may crash a bare runtime (`tlsdestructor`), or print what is
+/// woven (`pinvokes`).
 const NOT_HERE: &[&str] = &[
     "pinvokes",
     "tlsdestructor",

@@ -2,8 +2,8 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use crate::support::{Space, setup, text};
 use super::common::{bare, printed, under};
+use crate::support::{Space, setup, text};
 
 #[test]
 fn a_denied_call_throws_what_programmers_expect() {

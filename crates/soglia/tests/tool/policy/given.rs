@@ -2,9 +2,8 @@
 
 use std::fs;
 
-
-use crate::support::{Space, bare_command, fixture, text};
 use super::common::{bare, printed, under};
+use crate::support::{Space, bare_command, fixture, text};
 
 #[test]
 fn a_file_says_more() {

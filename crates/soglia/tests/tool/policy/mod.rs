@@ -1,4 +1,5 @@
-//! Policies: what a refused call throws, what is called instead, what is only counted, and that all else stays as it was.
+//! Policies: what a denied call throws, what is called instead, what is only counted, and that
+//! everything else stays as it was.
 
 mod common;
 mod denied;

@@ -2,9 +2,8 @@
 
 use std::fs;
 
-
-use crate::support::{Space, fixture, text};
 use super::common::{bare, printed, under};
+use crate::support::{Space, fixture, text};
 
 #[test]
 fn another_function_is_called_instead() {

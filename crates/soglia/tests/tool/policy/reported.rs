@@ -4,8 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde_json::{Value, json};
 
-use crate::support::{Space, text};
 use super::common::{bare, printed, under};
+use crate::support::{Space, text};
 
 /// Calls, refused calls, and where they went instead.
 fn of_target(report: &Value, entry: &str) -> (u64, u64, Option<String>) {
@@ -82,7 +82,7 @@ fn refused_calls_are_counted_and_told() {
         assert_eq!(of_target(&report, "plain"), expected, "{policy}, {args}");
         assert_eq!(report["policy"]["audit"], policy.contains("--audit"));
         assert_eq!(report["faults"], json!([]), "{policy}, {args}");
-        // Whoever made the first call is known, also if it never happened.
+        // The first caller is known even where the call was never made.
         let rows = report["targets"].as_array().unwrap();
         let row = rows.iter().find(|row| row["entry"] == "plain").unwrap();
         let callers = row["first_caller"].to_string();
