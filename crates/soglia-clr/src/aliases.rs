@@ -1,7 +1,8 @@
-//! All names of a native function: of the object that it lies in, and of the symbols that lead to it.
+//! All names of a native function: those of its object, and of the symbols that lead to it.
 //!
-//! A function has as many names as its object's dynamic symbols give it (`system` and `__libc_system`), and an object those of its
-//! file, of what symbolic links lead to, and the one that it gives itself. A policy that is about one of them is about the function.
+//! A function has as many names as its object's dynamic symbols give it (`system` and
+//! `__libc_system`). An object has the names of its file, of symbolic links to it, and its own
+//! (`DT_SONAME`). A policy that names one of them applies to the function.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -10,21 +11,21 @@ use std::{
     path::Path,
 };
 
-/// The names of what lies at an address.
+/// The names of the function at an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
-    /// Of the object: paths, and the names of the files.
+    /// The names of the object: paths, and the names of files.
     pub libraries: Vec<String>,
-    /// Of the function that the address is in. One without a name has "".
+    /// The names of the function. A function without a name has "".
     pub entries: Vec<String>,
 }
 
 impl Aliases {
-    /// As people would say it.
+    /// One name, as people would write it.
     pub fn shown(&self) -> String {
         let file = self.libraries.iter().find(|name| !name.contains('/'));
         let file = file.map_or("?", String::as_str);
-        // Of several names the one without underscores is that which programs use.
+        // Of several names, programs use the one without underscores.
         let mut entries: Vec<&String> = self.entries.iter().collect();
         entries.sort_by_key(|name| (name.starts_with('_'), name.len()));
         match entries.first().map(|name| name.as_str()) {
@@ -67,10 +68,11 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// The names of what lies at an address. `None`: no object is there. Takes the loader's lock.
+/// The names of the function at an address. `None`: no object is there. Takes the loader's lock.
 pub fn at(address: usize) -> Option<Aliases> {
     let mut extra = std::ptr::null_mut();
-    // SAFETY: any address may be asked about; pointers to locals, and with this flag the last one is a link map's.
+    // SAFETY: `dladdr1` accepts any address. The pointers are to locals, and with this flag the
+    // last one receives a link map.
     let map = unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();
         let address = std::ptr::without_provenance(address);
@@ -80,7 +82,8 @@ pub fn at(address: usize) -> Option<Aliases> {
         }
         &*extra.cast::<LinkMap>()
     };
-    // SAFETY: a string of the loader's, for as long as the object is loaded.
+    // SAFETY: the loader's string ends with a zero and stays while the object is loaded. It is
+    // copied at once.
     let name = unsafe { CStr::from_ptr(map.name) }.to_owned();
     let _held = Held::of(&name);
     let path = match name.to_bytes() {
@@ -115,7 +118,7 @@ impl Aliases {
     }
 }
 
-/// An object that is not unloaded meanwhile.
+/// A loaded object that cannot be unloaded while this exists.
 struct Held(*mut c_void);
 
 impl Held {
@@ -124,7 +127,7 @@ impl Held {
             b"" => std::ptr::null(),
             _ => name.as_ptr(),
         };
-        // SAFETY: NOLOAD gives a handle to what is loaded already, or null.
+        // SAFETY: with NOLOAD the loader returns a handle to a loaded object, or null.
         Self(unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_NOLOAD) })
     }
 }
@@ -132,13 +135,13 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if !self.0.is_null() {
-            // SAFETY: our own handle.
+            // SAFETY: this value owns the handle, and closes it once.
             unsafe { libc::dlclose(self.0) };
         }
     }
 }
 
-/// An object's dynamic symbols, where they lie in memory.
+/// An object's dynamic symbols, in memory.
 struct Tables {
     symbols: *const libc::Elf64_Sym,
     count: usize,
@@ -151,7 +154,8 @@ impl Tables {
     fn of(map: &LinkMap) -> Option<Self> {
         let (mut symbols, mut strings, mut size, mut soname) = (0, 0, 0, None);
         let (mut hash, mut gnu) = (0, 0);
-        // The loader adds the base where it can write; the kernel's own object stays as it is.
+        // The loader adds the base to the addresses that it can write. The kernel's own object has
+        // them without it.
         let place = |value: usize| {
             if value < map.base {
                 value + map.base
@@ -164,7 +168,7 @@ impl Tables {
             return None;
         }
         loop {
-            // SAFETY: the object's dynamic section, which ends with a null entry.
+            // SAFETY: the object is held, and its dynamic section ends with a null entry.
             let Dynamic { tag, value } = unsafe { entry.read() };
             match tag {
                 DT_NULL => break,
@@ -181,7 +185,7 @@ impl Tables {
         if symbols == 0 || strings == 0 {
             return None;
         }
-        // SAFETY: the object's own hash tables, where its dynamic section says.
+        // SAFETY: the object is held, and its dynamic section gives the address of its hash table.
         let count = unsafe {
             match (hash, gnu) {
                 (0, 0) => return None,
@@ -200,16 +204,16 @@ impl Tables {
 
     fn text(&self, at: usize) -> Option<String> {
         let room = self.size.checked_sub(at)?;
-        // SAFETY: within the object's table of strings.
+        // SAFETY: the offset and the length are within the object's table of strings.
         let bytes = unsafe { std::slice::from_raw_parts(self.strings.add(at), room) };
         let text = CStr::from_bytes_until_nul(bytes).ok()?;
         Some(text.to_string_lossy().into_owned())
     }
 
-    /// The names of all symbols that the address is in, or that lead to it.
+    /// Adds the names of all symbols that contain the address, or that lead to it.
     fn names_of(&self, address: usize, base: usize, object: &CStr, into: &mut Vec<String>) {
         for number in 1..self.count {
-            // SAFETY: there are so many symbols.
+            // SAFETY: the hash table says that there are so many symbols, and the object is held.
             let symbol = unsafe { &*self.symbols.add(number) };
             let (kind, value) = (symbol.st_info & 0xf, symbol.st_value as usize);
             if symbol.st_shndx == 0 || value == 0 {
@@ -218,9 +222,9 @@ impl Tables {
             let start = base.wrapping_add(value);
             let size = (symbol.st_size as usize).max(1);
             let is_here = match kind {
-                // Nothing, an object, a function: entries may be marked as any.
+                // No type, an object, a function: an entry point may have any of these types.
                 0..=2 => (start..start.saturating_add(size)).contains(&address),
-                // What the loader chooses among several is known to the loader.
+                // An indirect function: the loader knows which implementation it has chosen.
                 10 => self.chosen(object, symbol.st_name as usize) == Some(address),
                 _ => false,
             };
@@ -240,19 +244,20 @@ impl Tables {
         if held.0.is_null() {
             return None;
         }
-        // SAFETY: a handle, a zero-terminated name.
+        // SAFETY: the handle is open, and the name ends with a zero.
         let found = unsafe { libc::dlsym(held.0, name.as_ptr()) };
         (!found.is_null()).then(|| found.expose_provenance())
     }
 }
 
-/// How many symbols there are: the last one of the last chain is the last of all.
+/// How many symbols an object has: the last one of the last chain is the last of all.
 ///
 /// # Safety
-/// A GNU hash table of a loaded object lies there.
+/// At `at` is the GNU hash table of a loaded object.
 unsafe fn symbols_by_gnu_hash(at: usize) -> usize {
     let words = std::ptr::with_exposed_provenance::<u32>(at);
-    // SAFETY: by the contract; the header, the filter in words of 8 bytes, the buckets, then the chains.
+    // SAFETY: the caller promises a hash table. It has a header, a filter in words of 8 bytes, the
+    // buckets, then the chains.
     unsafe {
         let (buckets, first, filter) = (words.read(), words.add(1).read(), words.add(2).read());
         let bucket = words.add(4 + 2 * filter as usize);
@@ -288,14 +293,14 @@ mod tests {
             );
         }
         assert_eq!(system.shown(), "libc.so.6!system");
-        // Past its first instruction it is the same function.
+        // An address behind its first instruction is in the same function.
         let within = at((libc::system as *const c_void).expose_provenance() + 4).unwrap();
         assert_eq!(within, system);
     }
 
     #[test]
     fn what_the_loader_chooses_has_its_name() {
-        // SAFETY: looks up a name among what is loaded.
+        // SAFETY: looks up a name in the loaded objects; the name ends with a zero.
         let chosen = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"memcpy".as_ptr()) };
         let memcpy = of(chosen);
         assert!(

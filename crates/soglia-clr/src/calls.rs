@@ -1,4 +1,4 @@
-//! The calls that are watched, by the number that hooks hand over.
+//! The calls that the engine watches, by the numbers that hooks pass.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -7,38 +7,39 @@ use soglia_core::trace::log::TargetNames;
 
 use crate::{clerk, engine};
 
-/// A call that was woven around.
+/// A call that has a wrapper or a trampoline.
 pub struct Call {
-    /// Who is called.
+    /// The names of its target.
     pub names: TargetNames,
-    /// The P/Invoke that its wrapper calls, if it has one.
+    /// The P/Invoke that its wrapper calls, if there is one.
     native: OnceLock<(ModuleId, MdToken)>,
 }
 
-/// By id. Never shrinks: code that holds an id may run at any time.
+/// By number. Never shrinks, since code with a number in it may run at any time.
 static CALLS: RwLock<Vec<Arc<Call>>> = RwLock::new(Vec::new());
 
-/// The call with this id. Not for the hot path.
+/// The call with this number. Not for the hot path.
 pub fn call(id: i64) -> Option<Arc<Call>> {
     let calls = CALLS.read().unwrap_or_else(PoisonError::into_inner);
     calls.get(usize::try_from(id).ok()?).cloned()
 }
 
-/// The wrapper of this call calls that P/Invoke.
+/// Notes the P/Invoke that the wrapper of a call calls.
 pub fn calls_native(id: u32, module: ModuleId, native: MdToken) {
     if let Some(call) = call(id.into()) {
         let _ = call.native.set((module, native));
     }
 }
 
-/// The CLR's number of the P/Invoke that a wrapper calls, which must be running. In preemptive mode.
+/// The CLR's number of the P/Invoke that a wrapper calls. The wrapper must be running, in
+/// preemptive mode.
 pub fn function_of(id: i64) -> Option<FunctionId> {
     let (module, native) = *call(id)?.native.get()?;
     let engine = engine::get()?;
-    // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
+    // The CLR does not answer a thread that runs a wrapper, so the clerk asks.
     let function = clerk::ask(move || {
         let mut function = FunctionId::NULL;
-        // SAFETY: a method of a module that is in use, a pointer to a local.
+        // SAFETY: the module is in use, since its wrapper is running. The pointer is to a local.
         let answer = unsafe {
             engine
                 .info
@@ -49,7 +50,7 @@ pub fn function_of(id: i64) -> Option<FunctionId> {
     function.flatten()
 }
 
-/// A new call: one that is woven around, or that trampolines tell of.
+/// Adds a call that has a wrapper or a trampoline. Returns its number.
 pub fn add(names: TargetNames) -> u32 {
     let call = Call {
         names,

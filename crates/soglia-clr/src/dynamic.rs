@@ -1,8 +1,9 @@
-//! Assemblies and methods that the program makes at run time (`System.Reflection.Emit`): nothing is woven in there, but it is told
-//! what crosses unseen.
+//! Assemblies and methods that the program makes at run time (`System.Reflection.Emit`). The engine
+//! weaves nothing in them, and records what crosses there unseen.
 //!
-//! The CLR tells of a type that was made when its methods are what they will be: a P/Invoke whose import is taken away then brings
-//! the process down. Types that are added to such an assembly are never found. Of a `DynamicMethod` there are no metadata at all.
+//! The CLR reports a type made at run time when its methods are final. Removing the import of a
+//! P/Invoke then crashes the process, and types that are added to such an assembly are never found.
+//! A `DynamicMethod` has no metadata at all.
 
 use std::{
     collections::HashMap,
@@ -26,12 +27,12 @@ use crate::{
     names::describe_method,
 };
 
-/// There are such modules. Most programs have none, and load thousands of classes.
+/// Whether there are such modules. Most programs have none, and load thousands of classes.
 static ANY: AtomicBool = AtomicBool::new(false);
 
 static MODULES: Mutex<Option<HashMap<ModuleId, Made>>> = Mutex::new(None);
 
-/// What is known of a module that is being made.
+/// A module that is being made.
 struct Made {
     assembly: String,
     /// Methods up to this row were looked at.
@@ -40,7 +41,7 @@ struct Made {
 
 const FUNCTION_POINTER: &str = "[function pointer]";
 
-/// A module without anything in it was made.
+/// Notes an empty module that the program has made.
 pub fn module_made(module: ModuleId, assembly: String) {
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
     let made = Made { assembly, seen: 0 };
@@ -48,7 +49,7 @@ pub fn module_made(module: ModuleId, assembly: String) {
     ANY.store(true, Relaxed);
 }
 
-/// A module is about to be unloaded.
+/// Forgets a module that is about to be unloaded.
 pub fn module_unloaded(module: ModuleId) {
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(modules) = modules.as_mut() {
@@ -56,13 +57,13 @@ pub fn module_unloaded(module: ModuleId) {
     }
 }
 
-/// A class was loaded: tells what its module has by now that is not seen.
+/// Records what the module of a class that was loaded has by now that is not watched.
 pub fn class_loaded(engine: &Engine, class: ClassId) {
     if !ANY.load(Relaxed) {
         return;
     }
     let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
-    // SAFETY: a class that the CLR has just told, pointers to locals.
+    // SAFETY: the CLR has just named this class, and the pointers are to locals.
     let answer = unsafe {
         engine
             .info
@@ -71,7 +72,7 @@ pub fn class_loaded(engine: &Engine, class: ClassId) {
     if answer.is_err() {
         return;
     }
-    // The CLR is asked without the lock: it takes locks of its own.
+    // The CLR takes locks of its own, so it is asked while this lock is not held.
     let of = |modules: &mut Option<HashMap<ModuleId, Made>>| {
         let made = modules.as_mut()?.get(&module)?;
         Some((made.assembly.clone(), made.seen))
@@ -116,14 +117,14 @@ pub fn class_loaded(engine: &Engine, class: ClassId) {
     }
 }
 
-/// A method without metadata is about to be compiled, with this code: a `DynamicMethod`, or a stub of the CLR's. Which of its calls by
-/// function pointer are native cannot be told.
+/// Records a method without metadata that the CLR is about to compile: a `DynamicMethod`, or a stub
+/// of the CLR. Which of its calls by function pointer are native cannot be determined.
 pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
     if !body::code_calls_by_pointer(code) {
         return;
     }
     let name = name_of(engine, function).unwrap_or_default();
-    // Stubs are the CLR's part of calls that are known otherwise.
+    // Stubs are the CLR's part of calls that are known by other means.
     if is_stub(&name) {
         return;
     }
@@ -137,17 +138,18 @@ pub fn method_made(engine: &Engine, function: FunctionId, code: &[u8]) {
     });
 }
 
-/// Whether this is what the CLR calls a stub of its own.
+/// Whether the CLR gives this name to its stubs.
 pub fn is_stub(name: &str) -> bool {
     name.starts_with("IL_STUB")
 }
 
-/// The name of a function without metadata, which is on some stack now or about to be compiled.
+/// The name of a function without metadata, which is on a stack now or is about to be compiled.
 pub fn name_of(engine: &Engine, function: FunctionId) -> Option<String> {
     let info = engine.info.cast::<ICorProfilerInfo8>().ok()?;
     let (mut module, mut signature, mut size) = (ModuleId::NULL, std::ptr::null(), 0);
     string(|buffer, room, needed| {
-        // SAFETY: a function that the CLR has just told to have no metadata, a buffer of that size, pointers to locals.
+        // SAFETY: the CLR has just reported that the function has no metadata. The buffer is as
+        // large as said, and the pointers are to locals.
         let answer = unsafe {
             info.GetDynamicFunctionInfo(
                 function,

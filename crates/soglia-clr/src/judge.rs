@@ -1,10 +1,11 @@
-//! Judges what calls lead to, under a policy that refuses: not how it is spelled, but which function of which object it is.
+//! Judges what calls lead to, under a policy that denies calls: by the function and the object that
+//! a call reaches, whatever name it uses.
 //!
-//! P/Invokes are judged when they are linked ([`crate::source::link`]). Function pointers are judged at their first call on a
-//! task, and when a delegate is made of one.
+//! The engine judges a P/Invoke when it is linked ([`crate::source::link`]). It judges a function
+//! pointer at its first call on a task, and when the program makes a delegate of it.
 //!
-//! Each refusal has a number, which is an HRESULT that only soglia uses.
-//! `Marshal.ThrowExceptionForHR` throws the policy's exception for it.
+//! Each denial has a number, an HRESULT that only soglia uses. `Marshal.ThrowExceptionForHR` throws
+//! the policy's exception for it.
 
 use std::{
     collections::HashMap,
@@ -20,30 +21,32 @@ use crate::{
     policy::Rules,
 };
 
-/// Numbers of refusals begin so, as failures of a customer's own facility do.
+/// The upper half of all numbers of denials. It marks a failure of a facility that customers
+/// define.
 pub const MARK: i32 = 0xA0DE_0000_u32.cast_signed();
-/// The bits that tell them.
+/// The bits of the upper half.
 pub const MASK: i32 = 0xFFFF_0000_u32.cast_signed();
-/// Not a refusal: a wrapper catches what is thrown for it.
+/// No denial: a wrapper catches the exception for this number.
 pub const NOT_LINKED: i32 = MARK | !MASK;
-/// Messages may name what a program makes up: those beyond are all told as the last one.
+/// The most numbers. Messages can contain names that a program invents, so their number has no
+/// limit: those beyond this share the last one.
 const MOST: usize = 0x8000;
 
-/// What `Marshal.ThrowExceptionForHR` asks with, and where it finds the answer.
+/// The words that `Marshal.ThrowExceptionForHR` passes, and in which it gets the answer.
 #[repr(C)]
 pub struct Thrown {
-    /// The number; then which of [`Exception::ALL`] it is.
+    /// In: the number. Out: an index into [`Exception::ALL`].
     pub exception: isize,
-    /// The message: UTF-16, and a zero.
+    /// Out: the message in UTF-16, with a terminating zero.
     pub message: *const u16,
-    /// The process ends with it.
+    /// Out: not 0 if the process ends with it.
     pub fatal: isize,
 }
 
-/// The native function that a pointer of ours stands for.
+/// Finds the native function behind one of the engine's trampolines.
 static NATIVE: OnceLock<fn(usize) -> usize> = OnceLock::new();
 
-/// Has pointers of ours seen through. To be called before any is judged.
+/// Sets the function that sees through trampolines. To be called before any pointer is judged.
 pub fn see_through(native: fn(usize) -> usize) {
     let _ = NATIVE.set(native);
 }
@@ -53,11 +56,11 @@ static REFUSALS: Mutex<Option<Refusals>> = Mutex::new(None);
 #[derive(Default)]
 struct Refusals {
     by_message: HashMap<String, i32>,
-    /// Never freed: managed code copies the messages when it likes.
+    /// Never freed, since managed code may copy the messages at any time.
     all: Vec<(Exception, &'static [u16])>,
 }
 
-/// The number of a refusal.
+/// The number of a denial.
 pub fn number(refusal: Denial) -> i32 {
     let mut refusals = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
     let refusals = refusals.get_or_insert_default();
@@ -74,9 +77,9 @@ pub fn number(refusal: Denial) -> i32 {
     number
 }
 
-/// What is to be thrown for a number. Called in preemptive mode; what it returns means nothing.
+/// Tells what to throw for a number. CoreLib calls this in preemptive mode and ignores its result.
 pub extern "C" fn thrown(words: *mut Thrown) -> isize {
-    // SAFETY: the caller's own words, which no other code knows.
+    // SAFETY: the caller passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     let number = words.exception as i32;
     (words.exception, words.message, words.fatal) = (0, [0].as_ptr(), 0);
@@ -94,19 +97,21 @@ pub extern "C" fn thrown(words: *mut Thrown) -> isize {
     0
 }
 
-/// Nothing is refused; what would be is counted.
+/// Whether the policy only counts what it would deny.
 pub fn audits() -> bool {
     engine::get().is_some_and(|engine| engine.rules.audits())
 }
 
-/// Why a function pointer may not be called or made a delegate of: the number, or 0. `how`: what is done with it. `internal`: by
-/// the framework, whose own functions are free to it.
+/// Why a function pointer may not be called, or made a delegate of: the number of the denial, or 0.
+///
+/// `how` says what the program does with it. `internal`: the framework does it, which may use its
+/// own functions.
 pub fn pointer(pointer: usize, how: &str, internal: bool) -> i32 {
     let Some(engine) = engine::get().filter(|engine| engine.rules.judges()) else {
         return 0;
     };
     let native = NATIVE.get().copied().unwrap_or(|pointer| pointer);
-    // Managed code has no object, and neither has what the program writes into memory.
+    // Managed code lies in no object, and neither does code that the program writes into memory.
     let Some(found) = aliases::at(native(pointer)) else {
         return 0;
     };
@@ -123,7 +128,7 @@ fn is_of_runtime(found: &Aliases) -> bool {
     folder.is_some() && found.libraries.iter().any(|name| of(name) == folder)
 }
 
-/// How code that was made at run time is refused to call native functions: the number, if it is.
+/// The number of the denial of native calls by code made at run time, if the policy denies them.
 pub fn dynamic(rules: &Rules) -> Option<i32> {
     rules.refuses_dynamic().map(number)
 }

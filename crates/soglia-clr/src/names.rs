@@ -1,4 +1,4 @@
-//! The names of functions, frames and stacks: the cold path.
+//! The names of functions, from the metadata. Cold.
 
 use std::{
     ffi::OsStr,
@@ -14,7 +14,7 @@ use crate::{
     objects,
 };
 
-/// Libraries that are the runtime's own, wherever they are called from.
+/// Libraries that belong to the runtime, whatever calls them.
 const RUNTIME_LIBRARIES: [&str; 8] = [
     "QCall",
     "libSystem.Native",
@@ -27,26 +27,27 @@ const RUNTIME_LIBRARIES: [&str; 8] = [
 ];
 
 impl Engine {
-    /// The module of a function that the CLR told; `None` for those that were made at run time.
+    /// The module of a function that the CLR has named. `None`: the function was made at run time.
     pub fn module_of(&self, function: FunctionId) -> Option<ModuleId> {
         self.method_of(function).map(|(module, _)| module)
     }
 
-    /// The module of a function that the CLR told, and its token there; `None` for those that were made at run time.
+    /// The module of a function that the CLR has named, and its token. `None`: the function was
+    /// made at run time.
     pub fn method_of(&self, function: FunctionId) -> Option<(ModuleId, MdToken)> {
         let mut module = ModuleId::NULL;
         let mut token = MdToken::default();
         let nothing = std::ptr::null_mut();
-        // SAFETY: pointers to locals; the function is one that the CLR told.
+        // SAFETY: the CLR has named this function, and the pointers are to locals.
         let answer = unsafe {
             self.info
                 .GetFunctionInfo(function, nothing, &raw mut module, &raw mut token)
         };
-        // Of methods without metadata, the CLR may tell the module that they belong to.
+        // For a method without metadata, the CLR may return the module that it belongs to.
         (answer.is_ok() && token.row() != 0).then_some((module, token))
     }
 
-    /// The names of a function that the CLR told.
+    /// The names of a function that the CLR has named.
     pub fn describe(&self, function: FunctionId, side: Side) -> TargetNames {
         let assembly = self.module_of(function).and_then(|m| self.assembly(m));
         match Scope::of_function(&self.info, function) {
@@ -61,7 +62,8 @@ impl Engine {
         let mut assembly = AssemblyId::NULL;
         let nothing = std::ptr::null_mut();
         let path = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, pointers to locals, null where nothing is asked.
+            // SAFETY: the buffer is as large as said. The pointers are to locals, or null, which
+            // asks for nothing.
             let answer = unsafe {
                 info.GetModuleInfo(module, nothing, size, needed, buffer, &raw mut assembly)
             };
@@ -73,7 +75,8 @@ impl Engine {
     /// The simple name of an assembly.
     pub fn assembly_name(&self, assembly: AssemblyId) -> Option<String> {
         string(|buffer, size, needed| {
-            // SAFETY: an assembly that the CLR has told, a buffer of that size, null where nothing is asked.
+            // SAFETY: the CLR has named this assembly, and the buffer is as large as said. Null
+            // pointers ask for nothing.
             let answer = unsafe {
                 self.info.GetAssemblyInfo(
                     assembly,
@@ -89,7 +92,8 @@ impl Engine {
     }
 }
 
-/// What the metadata say of a method. `assembly`: the name of its assembly and the path of its module.
+/// The names that the metadata give a method. `assembly` is the name of its assembly and the path
+/// of its module.
 pub fn describe_method(
     scope: &Scope,
     token: MdToken,
@@ -112,7 +116,7 @@ pub fn describe_method(
     names
 }
 
-/// Whatever a module calls by function pointer. `path`: where the module lies.
+/// The names of everything that a module calls by function pointer. `path` is the module's.
 pub fn function_pointer(assembly: &str, path: &Path) -> TargetNames {
     TargetNames {
         side: Side::Unmanaged as u32,
@@ -122,7 +126,7 @@ pub fn function_pointer(assembly: &str, path: &Path) -> TargetNames {
     }
 }
 
-/// The library and the entry point that calls end up in, as far as they are named.
+/// The library and the entry point that calls reach, as far as they have names.
 pub fn called(names: &TargetNames) -> Option<(String, String)> {
     let (library, entry) = (names.library.clone()?, names.entry.clone()?);
     Some(match names.redirected_to.as_deref() {
@@ -134,7 +138,7 @@ pub fn called(names: &TargetNames) -> Option<(String, String)> {
     })
 }
 
-/// A function pointer, or a number that nobody knows.
+/// The names of a function pointer, or of a function that the CLR does not know.
 pub fn nameless(function: FunctionId, side: Side) -> TargetNames {
     let method = (!function.is_null()).then(|| "[unknown function]".to_owned());
     TargetNames {
@@ -144,7 +148,7 @@ pub fn nameless(function: FunctionId, side: Side) -> TargetNames {
     }
 }
 
-/// Whether a target is the runtime's own. `module`: where the module lies that declares it.
+/// Whether a target belongs to the runtime. `module` is the path of the module that declares it.
 pub fn is_runtime_internal(names: &TargetNames, module: &Path) -> bool {
     let runtimes_own =
         |library: &str| RUNTIME_LIBRARIES.contains(&library.strip_suffix(".so").unwrap_or(library));
@@ -162,14 +166,16 @@ pub fn is_of_framework(assembly: &str, module: &Path) -> bool {
     if assembly == "System.Private.CoreLib" {
         return true;
     }
-    // ROOT/shared/FRAMEWORK/VERSION: every shared framework of the same root is the runtime's own.
+    // ROOT/shared/FRAMEWORK/VERSION: every shared framework of the same root belongs to the
+    // runtime.
     let shared = |folder: &Path| {
         let shared = folder.parent()?.parent()?;
         (shared.file_name() == Some(OsStr::new("shared"))).then(|| shared.to_owned())
     };
     match objects::runtime_folder().and_then(|folder| shared(&folder)) {
         Some(of_runtime) => module.parent().and_then(shared) == Some(of_runtime),
-        // Self-contained programs keep framework and program in one folder, or in one file: the name must tell.
+        // A self-contained program has framework and program in one folder or file, so only the
+        // name says which module belongs to the framework.
         None => {
             let family = ["System.", "Microsoft.Win32.", "Microsoft.AspNetCore."];
             family.iter().any(|family| assembly.starts_with(family))

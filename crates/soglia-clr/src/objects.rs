@@ -1,8 +1,8 @@
-//! Loaded objects: where the native function of a P/Invoke lies, what lies where a pointer points
-//! to, and for how long that holds.
+//! Loaded objects: where the native function of a P/Invoke lies, what a pointer points to, and for
+//! how long that holds.
 //!
-//! The CLR has found the entry point, so it is asked; where it does not tell, names are looked for
-//! among what is loaded. Nothing new is ever loaded.
+//! The CLR has found the entry point, so the engine asks the CLR. Where the CLR does not say, the
+//! engine looks for the names in the loaded objects. It never loads anything.
 
 use std::{
     ffi::{CStr, CString, c_int, c_void},
@@ -20,19 +20,19 @@ pub use inside::{has, inside};
 /// A native function in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Of its first instruction.
+    /// The address of its first instruction.
     pub address: u64,
-    /// The object that it lies in.
+    /// The file of the object that it is in.
     pub file: String,
-    /// From where that is loaded, as the file's own addresses are.
+    /// The offset from the object's base, which is an address in the file's own terms.
     pub offset: u64,
-    /// The symbol at that address, which may have another name than the one that was asked for.
+    /// The symbol at that address. Its name can differ from the one that was asked for.
     pub symbol: Option<String>,
     /// The build id of the object.
     pub build: Option<String>,
 }
 
-/// The folder of `libcoreclr.so`; `None` for programs that have the runtime inside.
+/// The folder of `libcoreclr.so`. `None` for programs that contain the runtime.
 pub fn runtime_folder() -> Option<PathBuf> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
@@ -44,10 +44,10 @@ pub fn runtime_folder() -> Option<PathBuf> {
     FOLDER.get_or_init(find).clone()
 }
 
-/// The paths of all loaded objects but the executable.
+/// The paths of all loaded objects except the executable.
 pub fn loaded() -> Vec<PathBuf> {
     unsafe extern "C" fn take(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
-        // SAFETY: the caller below passes a vector; the loader passes a valid record whose name is
+        // SAFETY: the caller below passes a vector. The loader passes a valid record, whose name is
         // a string or null.
         unsafe {
             let name = (*info).dlpi_name;
@@ -64,8 +64,8 @@ pub fn loaded() -> Vec<PathBuf> {
     paths
 }
 
-/// Whether a loaded object is what the runtime finds for this library: it tries the name as it is,
-/// with `lib` before and `.so` behind.
+/// Whether the runtime finds a loaded object for this library. The runtime tries the name as it is,
+/// with `lib` before it, and with `.so` after it.
 fn fits(path: &Path, library: &str) -> bool {
     let Some(file) = path.file_name().and_then(|f| f.to_str()) else {
         return false;
@@ -82,24 +82,25 @@ fn fits(path: &Path, library: &str) -> bool {
     file == wanted || bare(file) == bare(wanted)
 }
 
-/// What the CLR's own record of a P/Invoke says of where it leads.
+/// What the CLR's record of a P/Invoke says about where it leads.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Linked {
-    /// There.
+    /// To this function.
     At(Place),
     /// Nowhere yet.
     NotYet,
-    /// It cannot be read: this version has another one.
+    /// The record cannot be read: this version of the CLR has another one.
     Unknown,
 }
 
-/// Words of that record that are looked at.
+/// How many words of that record are looked at.
 const RECORD: usize = 8;
 
-/// Where a P/Invoke leads that the CLR has linked. Its record of the method, which is what a
-/// function's number points to, has the names of the entry point and of the library, as they are in
-/// the metadata, and behind them the address, or where the address is. Before it is linked, that
-/// leads to a stub, which is in no loaded object.
+/// Where a P/Invoke leads that the CLR has linked.
+///
+/// A function's number points to the CLR's record of the method. The record has the names of the
+/// entry point and of the library, as in the metadata, and then the address, or a pointer to it.
+/// Before the P/Invoke is linked, that is the address of a stub, which is in no loaded object.
 pub fn linked(record: usize, library: &str, entry: &str) -> Linked {
     let mut words = [0; RECORD];
     let there = peek(record, &mut words);
@@ -118,7 +119,7 @@ pub fn linked(record: usize, library: &str, entry: &str) -> Linked {
         .map_or(Linked::NotYet, Linked::At)
 }
 
-/// Whether this text lies at an address.
+/// Whether this text is at an address.
 fn reads(address: usize, text: &str) -> bool {
     let mut bytes = vec![0; text.len() + 1];
     peek(address, &mut bytes) == bytes.len()
@@ -127,7 +128,7 @@ fn reads(address: usize, text: &str) -> bool {
             .is_some_and(|there| there == text.as_bytes())
 }
 
-/// Reads numbers that may not be there. Answers how many are.
+/// Reads numbers from memory that may not be mapped. Returns how many could be read.
 pub fn peek<T: Copy>(from: usize, into: &mut [T]) -> usize {
     let here = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
@@ -137,16 +138,17 @@ pub fn peek<T: Copy>(from: usize, into: &mut [T]) -> usize {
         iov_base: std::ptr::without_provenance_mut(from),
         iov_len: here.iov_len,
     };
-    // SAFETY: reads into our own words; what is not mapped over there is an error, no fault.
+    // SAFETY: the kernel writes into `into`, which is as long as said. It answers with an error
+    // where `from` is not mapped.
     let bytes = unsafe {
         libc::process_vm_readv(libc::getpid(), &raw const here, 1, &raw const there, 1, 0)
     };
     usize::try_from(bytes).unwrap_or(0) / size_of::<T>()
 }
 
-/// Where the entry point of a library lies, as far as that can be told from names alone: in the
-/// only object of the library's name that exports it, or, if there is none (a resolver gave
-/// another), in the only loaded object that does.
+/// Where the entry point of a library lies, judged by names alone: in the only object of the
+/// library's name that exports it. If there is none, because a resolver gave another library, in
+/// the only loaded object that exports it.
 pub fn find(library: &str, entry: &str) -> Option<Place> {
     let (named, others) = candidates(library, entry);
     let fitting = if named.is_empty() { others } else { named };
@@ -178,8 +180,8 @@ fn candidates(library: &str, entry: &str) -> (Vec<usize>, Vec<usize>) {
 /// The address of a symbol that this object itself defines.
 pub fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    // SAFETY: NOLOAD gives a handle to what is loaded already, or null; nothing runs but the
-    // loader.
+    // SAFETY: with NOLOAD the loader returns a handle to a loaded object, or null, and runs no code
+    // of the object.
     let (address, place) = unsafe {
         let handle = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
         if handle.is_null() {
@@ -189,7 +191,7 @@ pub fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
         libc::dlclose(handle);
         (address, object_at(address))
     };
-    // dlsym also searches what the object depends on.
+    // `dlsym` also searches the objects that this one depends on.
     let (file, _) = place?;
     (!address.is_null() && Path::new(&file).file_name() == path.file_name())
         .then_some(address as usize)
@@ -197,8 +199,8 @@ pub fn exported(path: &Path, symbol: &CStr) -> Option<usize> {
 
 /// The object and the symbol at an address.
 pub fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
-    // SAFETY: dladdr takes any address; the strings that it gives belong to the loader and are
-    // copied at once.
+    // SAFETY: `dladdr` accepts any address. The strings that it returns belong to the loader and
+    // are copied at once.
     unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();
         if libc::dladdr(address, &raw mut info) == 0 || info.dli_fname.is_null() {
@@ -210,8 +212,8 @@ pub fn object_at(address: *mut c_void) -> Option<(String, Option<String>)> {
     }
 }
 
-/// The native function at an address; `None`: the address is in no loaded object. Of several names
-/// of it, `wanted` is preferred.
+/// The native function at an address. `None`: the address is in no loaded object. If the function
+/// has several names, `wanted` is preferred.
 pub fn place(address: u64, wanted: Option<&str>) -> Option<Place> {
     let found = inside(address, wanted)?;
     Some(Place {
@@ -223,8 +225,8 @@ pub fn place(address: u64, wanted: Option<&str>) -> Option<Place> {
     })
 }
 
-/// The same for what a pointer points to. Code of ours and code that the runtime made for itself is
-/// in no file.
+/// The native function that a pointer points to. `None` also for code that the engine or the
+/// runtime has made, which is in no file.
 pub fn at(address: u64) -> Option<Place> {
     static OURS: OnceLock<Option<PathBuf>> = OnceLock::new();
     let ours = || inside(at as *const () as u64, None).map(|found| found.file);
@@ -236,7 +238,7 @@ pub fn at(address: u64) -> Option<Place> {
 mod tests {
     use super::*;
 
-    /// A record of a P/Invoke as the CLR has it, which says that it leads there.
+    /// A record of a P/Invoke as the CLR has it, which leads to `word`.
     fn record(before: usize, names: [&CStr; 2], word: usize) -> Vec<usize> {
         let mut words = vec![0x8a00_0005_0107_0084; before];
         words.extend(names.map(|name| name.as_ptr() as usize));

@@ -1,7 +1,9 @@
-//! What a policy makes of the calls that are woven around: decided once per method, when its module is loaded.
+//! Applies a policy to the calls of a module: the engine decides once for each method, when the
+//! module is loaded.
 //!
-//! Calls that are refused always have a body that throws; calls of a limited number pass a *gate* first, a hook in preemptive
-//! mode. In an audit every refusal is a gate that lets everybody pass and counts. Other calls cost what they cost without a policy.
+//! A method whose calls are denied gets a body that throws. Calls of a limited number pass a *gate*
+//! first, a hook in preemptive mode. In an audit, each denial is a gate that lets every call pass
+//! and counts it. All other calls cost what they cost without a policy.
 
 use std::{
     env,
@@ -20,59 +22,60 @@ use crate::aliases::Aliases;
 #[derive(Debug)]
 pub struct Rules {
     policy: Policy,
-    /// Of the rule of the same index. Never goes away, since gates in code use it.
+    /// The calls that the rule of the same index still allows. Never freed, since gates in code use
+    /// it.
     left: &'static [AtomicU64],
-    /// A function that the rule of the same index is about was found.
+    /// Whether a function was found that the rule of the same index applies to.
     apply: Vec<AtomicBool>,
-    /// Watched, whatever is to be skipped.
+    /// Targets that are watched even if the policy skips them.
     kept: Vec<Glob>,
 }
 
-/// What becomes of the calls of one method.
+/// What a policy says about the calls of one method.
 #[derive(Debug, Default)]
 pub struct Ruling {
-    /// They are never made.
+    /// They are never made: this is thrown instead.
     pub refusal: Option<Throw>,
-    /// They are asked for first, and refused so if the gate says no.
+    /// They ask this gate first, and throw this if it says no.
     pub gate: Option<(Gate, Throw)>,
-    /// They go elsewhere.
+    /// They lead to this function instead.
     pub redirect: Option<Destination>,
-    /// They are not recorded: only what they lead to is judged.
+    /// They are not recorded. The engine only judges what they lead to.
     pub unwatched: bool,
 }
 
 /// What is thrown instead of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Throw {
-    /// A type of System.Private.CoreLib with a constructor that takes a string.
+    /// A class of CoreLib with a constructor that takes a string.
     pub exception: &'static str,
-    /// If it is to be another one than the exception's own.
+    /// Its HRESULT, if that is not the class's own.
     pub hresult: Option<i32>,
-    /// What it says.
+    /// Its message.
     pub message: String,
-    /// The process ends instead, with that message.
+    /// Whether the process ends instead, with that message.
     pub fatal: bool,
 }
 
-/// Where calls are asked for.
+/// Decides whether a call may be made.
 #[derive(Debug)]
 pub struct Gate {
     left: &'static AtomicU64,
-    /// Everybody passes.
+    /// Whether it only counts.
     audit: bool,
 }
 
-/// A gate, and the call that stands at it: what code holds the address of.
+/// A gate, and the call in front of which it stands. Code holds its address.
 pub struct Asked {
     gate: Gate,
     id: i64,
 }
 
 impl Rules {
-    /// The policy in the environment; one without rules if there is none.
+    /// Reads the policy from the environment; without one, a policy without rules.
     ///
     /// # Errors
-    /// If what is there is no policy.
+    /// If the variable holds no policy.
     pub fn of_environment(variable: &str) -> Result<Self, DecodeError> {
         let policy = match env::var(variable) {
             Ok(text) => Policy::decode(&text)?,
@@ -99,60 +102,61 @@ impl Rules {
         }
     }
 
-    /// Has these targets watched, even if the policy would skip them.
+    /// Has these targets watched, even if the policy skips them.
     pub fn keep(&mut self, targets: impl IntoIterator<Item = Glob>) {
         self.kept.extend(targets);
     }
 
-    /// There is no rule.
+    /// Whether there is no rule.
     pub const fn is_empty(&self) -> bool {
         self.policy.is_empty()
     }
 
-    /// Some calls are refused always, so that what is called has to be known.
+    /// Whether some calls are always denied, so that the engine must know what is called.
     pub fn judges(&self) -> bool {
         self.policy.judges()
     }
 
-    /// Some calls are refused: no P/Invoke may be reached but by its wrapper.
+    /// Whether some calls are denied, so that only its wrapper may reach a P/Invoke.
     pub fn guards(&self) -> bool {
         self.policy.guards()
     }
 
-    /// Nothing is refused; what would be is counted.
+    /// Whether it only counts what it would deny.
     pub const fn audits(&self) -> bool {
         self.policy.audit
     }
 
-    /// A refused call ends the process.
+    /// Whether a denied call ends the process.
     pub const fn is_fatal(&self) -> bool {
         self.policy.fatal
     }
 
-    /// How a call is refused that leads to a function with these names, if it is. `call` is what was called, for people.
+    /// How a call is denied that leads to a function with these names, if it is. `call` describes
+    /// the call for people.
     pub fn of_called(&self, found: &Aliases, call: &str) -> Option<policy::Denial> {
         self.policy
             .of_called(&found.libraries, &found.entries, call)
     }
 
-    /// How a call is refused of which it is not known what it leads to.
+    /// How a call is denied whose callee is unknown.
     pub fn of_unknown(&self, call: &str) -> policy::Denial {
         self.policy.of_unknown(call)
     }
 
-    /// How native calls of code that was made at run time are refused, if they are.
+    /// How native calls of code made at run time are denied, if they are.
     pub fn refuses_dynamic(&self) -> Option<policy::Denial> {
         let refuses = self.judges() && !self.policy.audit && !self.policy.allow_dynamic;
         let call = "a native call of code that was made at run time (--allow-dynamic allows it)";
         refuses.then(|| self.policy.of_unknown(call))
     }
 
-    /// Where a rule does not hold, the process must end. An audit lets everything pass anyway.
+    /// Whether the process must end where a rule does not hold. An audit never denies a call.
     pub const fn must_hold(&self) -> bool {
         !self.is_empty() && !self.policy.audit
     }
 
-    /// For the report; `None` if there is no rule.
+    /// The policy for the recording. `None`: there is no rule.
     pub fn in_force(&self) -> Option<PolicyInForce> {
         (!self.is_empty()).then(|| PolicyInForce {
             audit: self.policy.audit,
@@ -161,7 +165,7 @@ impl Rules {
         })
     }
 
-    /// The rules that are about this target and were about none before, by index.
+    /// The indexes of the rules that apply to this target and applied to none before.
     pub fn newly_apply(&self, names: &TargetNames) -> Vec<u32> {
         let (Some(library), Some(entry)) = (&names.library, &names.entry) else {
             return Vec::new();
@@ -171,7 +175,7 @@ impl Rules {
         new.map(|rule| rule as u32).collect()
     }
 
-    /// What becomes of the calls of this target; `None`: they are not watched.
+    /// What the policy says about the calls of this target. `None`: they are not watched.
     pub fn of(&self, names: &TargetNames) -> Option<Ruling> {
         let (Some(library), Some(entry)) = (&names.library, &names.entry) else {
             return Some(Ruling::default());
@@ -186,7 +190,7 @@ impl Rules {
         let is_kept = || self.kept.iter().any(|glob| glob.matches(library, entry));
         match self.policy.of(library, entry) {
             Verdict::Skip if is_kept() => Some(Ruling::default()),
-            // However it is spelled, it may lead to what is refused.
+            // Whatever its name, it may lead to a function that is denied.
             Verdict::Skip => self.judges().then(|| Ruling {
                 unwatched: true,
                 ..Ruling::default()
@@ -212,13 +216,14 @@ impl Rules {
 static NONE_LEFT: AtomicU64 = AtomicU64::new(0);
 
 impl Gate {
-    /// Takes a call from those that are left, if there is one.
+    /// Uses up one of the calls that are left. Returns whether there was one.
     fn pass(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
         self.left.fetch_update(Relaxed, Relaxed, less).is_ok()
     }
 
-    /// For code that asks for calls of this id: never goes away, because the code may run at any time.
+    /// The gate for the call of this number. Never freed, since code with its address may run at
+    /// any time.
     pub fn before(self, id: u32) -> &'static Asked {
         Box::leak(Box::new(Asked {
             gate: self,
@@ -228,14 +233,14 @@ impl Gate {
 }
 
 impl Asked {
-    /// As hooks take it.
+    /// The address, as hooks pass it.
     pub fn address(&'static self) -> i64 {
         std::ptr::from_ref(self) as i64
     }
 
-    /// The one that code has handed over.
+    /// The gate at an address that code has passed.
     pub fn at(address: i64) -> &'static Self {
-        // SAFETY: wrappers pass what `address` gave, of something that was leaked.
+        // SAFETY: wrappers pass an address that `address` returned, of a value that was leaked.
         unsafe { &*(address as *const Self) }
     }
 
@@ -244,12 +249,12 @@ impl Asked {
         self.id
     }
 
-    /// Takes a call from those that are left, if there is one.
+    /// Uses up one of the calls that are left. Returns whether there was one.
     pub fn passes(&self) -> bool {
         self.gate.pass()
     }
 
-    /// Every call is made, whatever is left.
+    /// Whether every call is made, even if none is left.
     pub const fn audits(&self) -> bool {
         self.gate.audit
     }
@@ -267,14 +272,14 @@ pub const fn class_of(exception: Exception) -> &'static str {
     }
 }
 
-/// What the CLR is made to throw.
+/// What the CLR throws for a denial.
 fn thrown(refusal: &policy::Denial, fatal: bool) -> Throw {
     let hresult = match (refusal.exception, refusal.by) {
         (Exception::InvalidOperation, _) | (Exception::Com, Kind::MaxCalls) => {
             Some(HOST_E_INVALIDOPERATION.0)
         }
         (Exception::Com, _) => Some(E_ACCESSDENIED.0),
-        // Their own say it: for the first, E_ACCESSDENIED.
+        // Each class has an HRESULT of its own; that of the first is E_ACCESSDENIED.
         (
             Exception::UnauthorizedAccess
             | Exception::EntryPointNotFound
@@ -297,7 +302,7 @@ mod tests {
 
     use super::*;
 
-    /// As the hook answers, which counts as well.
+    /// The answer of the hook, which counts the call as well.
     fn ask(asked: i64) -> i32 {
         let asked = Asked::at(asked);
         i32::from(!asked.passes() && !asked.audits())

@@ -1,10 +1,10 @@
-//! From a call to its target: who is called, and where that lies.
+//! Finds the target of a call: its names and the place of its native function.
 //!
-//! A target is a name and a native function. What has the same names need not be the same function:
-//! an assembly may be loaded twice, with resolvers that give it different libraries; and an address
-//! may come to lie in another object ([`objects::epoch`]). So a declaration is bound to a target
-//! each by itself, by what the runtime has linked for it, and is looked at again when objects were
-//! unloaded since. What is equal in a report is put together there.
+//! Calls with the same names need not reach the same function. A program can load an assembly
+//! twice, with resolvers that give each a different library. An address can come to lie in another
+//! object ([`objects::epoch`]). So the engine binds each declaration to a target by itself, by what
+//! the runtime has linked for it. It looks again when objects were unloaded since. Reports merge
+//! targets that are equal.
 
 use std::{path::Path, sync::Arc};
 
@@ -23,33 +23,32 @@ use crate::{
     objects::{self, Epoch, Linked, Place},
 };
 
-/// Declarations of the same names that have targets of their own, before it is known where they
-/// lead. What comes later, such as the assemblies of a program that loads them for ever, shares one
-/// for its first calls, which is said to lie nowhere.
+/// The most declarations of the same names that have targets of their own before it is known where
+/// they lead. Later ones share one target without a place for their first calls: a program may load
+/// such assemblies for ever.
 const MOST_ALIKE: u32 = 64;
 
-/// Calls of one declaration that are begun before the first of them has been linked are not that
-/// many.
+/// The most calls of one declaration that begin before the first of them was linked.
 const MOST_TRIES: u8 = 16;
 
 impl Engine {
-    /// The target with these names, wherever it lies; written down at its first crossing.
+    /// The target with these names, wherever it lies. Records it at its first crossing.
     pub fn target_named(&self, names: &TargetNames) -> Found {
         let mut tables = self.targets.lock();
         tables.target(self.recording, names, Which::Only, None)
     }
 
-    /// The target that a function of the CLR's is, found and written down at its first crossing.
+    /// The target of a function of the CLR. Finds and records it at its first crossing.
     ///
-    /// `trusted`: the CLR may be asked about it. If not, the function gets no name unless a loaded
-    /// module is found to have it.
+    /// `trusted`: the CLR may be asked about the function. If not, the function gets a name only if
+    /// a loaded module has it.
     pub fn target(&self, function: FunctionId, side: Side, trusted: bool) -> Found {
         let declared = Declared::Function(function, side);
         let now = objects::epoch();
         if let Some(found) = self.bound(declared, now) {
             return found;
         }
-        // The CLR is asked without the lock: it takes locks of its own.
+        // The CLR takes locks of its own, so it is asked while this lock is not held.
         let known = !function.is_null()
             && function.0.is_multiple_of(4)
             && (trusted || self.modules.knows(&self.info, function));
@@ -81,7 +80,7 @@ impl Engine {
         }
     }
 
-    /// The target of what is woven around with this id, written down at its first call.
+    /// The target of the wrapper with this number. Records it at its first call.
     pub fn target_of(&self, id: i64) -> Option<Found> {
         let declared = Declared::Woven(id);
         let now = objects::epoch();
@@ -95,7 +94,7 @@ impl Engine {
         let call = calls::call(id)?;
         let names = &call.names;
         let has_place = called(names).is_some();
-        // Where a host is told, the wrapper has had it linked already.
+        // A wrapper that notifies a host has had the P/Invoke linked already.
         let place = has_place.then(|| self.notifies.then(|| self.find(declared, names)));
         let place = place.flatten().flatten();
         let mut tables = self.targets.lock();
@@ -127,13 +126,13 @@ impl Engine {
         Some(Found { stays, ..found })
     }
 
-    /// The target that a function pointer points to, written down at its first call. `internal`:
-    /// the call is one of the runtime's own.
+    /// The target of a function pointer. Records it at its first call. `internal`: the runtime
+    /// makes the call.
     pub fn target_at(&self, pointer: u64, internal: bool) -> Found {
         let now = objects::epoch();
         let key = (pointer, internal);
         if let Some(bound) = self.targets.lock().by_pointer.get(&key) {
-            // Where no object was, one may be now.
+            // Where there was no object, there may be one now.
             let holds = bound.place.is_some() || bound.seen.loads == now.loads;
             if bound.holds(now) && holds {
                 return Found::old(bound.target);
@@ -184,8 +183,8 @@ impl Engine {
         found
     }
 
-    /// What a declaration is bound to, if it was called before. Another object may lie where it
-    /// leads by now: then it is another target.
+    /// The target that a declaration was bound to at an earlier call. `None` where another object
+    /// may be in that place by now.
     fn bound(&self, declared: Declared, now: Epoch) -> Option<Found> {
         let bound = self.targets.lock().bound.get(&declared).cloned()?;
         let Some(place) = bound.place.as_ref().filter(|_| !bound.holds(now)) else {
@@ -194,7 +193,7 @@ impl Engine {
                 ..Found::old(bound.target)
             });
         };
-        // Without the lock: the loader has its own.
+        // The loader takes a lock of its own, so it is asked while this one is not held.
         let there = objects::place(place.address, place.symbol.as_deref());
         let mut tables = self.targets.lock();
         if bound.is_still(there.as_ref()) {
@@ -225,8 +224,8 @@ impl Engine {
         }
     }
 
-    /// Looks where a target lies that has returned, and writes that down; nothing to do where that
-    /// is known, or was looked for.
+    /// Finds and records where a target lies that has returned. Does nothing where that is known,
+    /// or was looked for before.
     pub fn place(&self, target: u32) {
         let (declared, names) = {
             let mut tables = self.targets.lock();
@@ -237,7 +236,7 @@ impl Engine {
             }
         };
         let now = objects::epoch();
-        // Without the lock: the loader has its own.
+        // The loader takes a lock of its own, so it is asked while this one is not held.
         let Some(place) = self.find(declared, &names) else {
             return;
         };
@@ -246,7 +245,7 @@ impl Engine {
         tables.bind(declared, target, Some(place), now);
     }
 
-    /// Looks where a declaration leads that was called before. Answers its target from now on.
+    /// Looks again where a declaration leads. Returns its target from now on.
     fn try_again(&self, declared: Declared, found: Found, now: Epoch) -> Found {
         let Some(names) = self.names_of(found.number) else {
             return found;
@@ -275,8 +274,8 @@ impl Engine {
         found
     }
 
-    /// Where the native function lies that is woven around with this id, and that the runtime has
-    /// linked; 0: that is not known.
+    /// The address of the linked native function of the wrapper with this number; 0 if it is
+    /// unknown.
     pub fn address_of(&self, id: i64, names: &TargetNames) -> usize {
         let place = self.find(Declared::Woven(id), names);
         place.map_or(0, |place| place.address as usize)
@@ -287,7 +286,7 @@ impl Engine {
         self.targets.lock().names_of(target)
     }
 
-    /// A module is going: the numbers of its functions mean nothing from now on.
+    /// Forgets the numbers of functions, because a module is being unloaded.
     pub fn forget_functions(&self) {
         let mut tables = self.targets.lock();
         let is_woven = |declared: &Declared| matches!(declared, Declared::Woven(_));
@@ -298,7 +297,8 @@ impl Engine {
     }
 }
 
-/// Where a P/Invoke leads that the runtime has just linked; 0 if that cannot be found out. In preemptive mode.
+/// The address of a P/Invoke that the runtime has just linked; 0 if that cannot be found out. In
+/// preemptive mode.
 pub fn linked(id: i64) -> usize {
     boundary::fence(0, || match (engine::get(), call(id)) {
         (Some(engine), Some(call)) => engine.address_of(id, &call.names),

@@ -1,7 +1,7 @@
-//! Types where they are defined: what a signature names, followed into other loaded modules.
+//! Finds the definitions of the types that a signature names, also in other loaded modules.
 //!
-//! Only metadata are asked, never the CLR's type loader: nothing is loaded by a question. What lies in an assembly that is not
-//! loaded yet is not known.
+//! Asks only metadata and never the CLR's type loader, so that asking loads nothing. Types of
+//! assemblies that are not loaded yet are unknown.
 
 use soglia_abi::{
     ids::{MdToken, ModuleId},
@@ -25,25 +25,25 @@ use crate::{
 /// A type, in the module that defines it.
 #[derive(Clone)]
 pub struct Type {
-    /// That module's metadata.
+    /// The metadata of that module.
     pub import: IMetaDataImport,
-    /// A TypeDef.
+    /// Its TypeDef.
     pub token: MdToken,
 }
 
-/// Structs within structs that are followed.
+/// The most levels of structs within structs that are followed.
 const DEEPEST: u32 = 32;
-/// What could be larger is not passed on the stack by anybody.
+/// The largest size in bytes that is accepted. Programs pass nothing larger on the stack.
 const MOST_STACK: usize = 16 << 10;
 
-/// Bytes of a pointer, and what every argument on the stack is rounded up to.
+/// Bytes of a pointer. Each argument on the stack is rounded up to it.
 const WORD: usize = 8;
-/// Registers for integers and for floating-point numbers.
+/// The registers that pass integers, and floating-point numbers.
 const INTEGERS: usize = 6;
 const FLOATS: usize = 8;
 
 impl Type {
-    /// The type that a token of a module stands for: a TypeDef, or a TypeRef that leads to a loaded module.
+    /// The type of a token: a TypeDef, or a TypeRef that leads to a loaded module.
     pub fn of(engine: &Engine, import: &IMetaDataImport, token: MdToken) -> Option<Self> {
         match token.table() {
             0x02 => Some(Self {
@@ -58,17 +58,18 @@ impl Type {
     fn of_reference(engine: &Engine, import: &IMetaDataImport, token: MdToken) -> Option<Self> {
         let (scope, name) = type_ref(import, token)?;
         match scope.table() {
-            // Nested: in the type that this leads to.
+            // A nested type: the scope is the type around it.
             0x01 => {
                 let outer = Self::of_reference(engine, import, scope)?;
                 find(&outer.import, &name, outer.token)
             }
-            // This module, or another of the same assembly, which there is no more.
+            // The scope is this module, or another module of its assembly, which .NET no longer
+            // has.
             0x00 | 0x1A => find(import, &name, MdToken(0)),
             0x23 => {
                 let wanted = assembly_ref(import, scope)?;
                 let named = loaded(engine, &wanted);
-                // Most of what is said to be in the framework's assemblies is there only by name.
+                // Most types of the framework's facade assemblies are forwarded to CoreLib.
                 let corelib = (wanted != CORELIB).then(|| loaded(engine, CORELIB));
                 named
                     .into_iter()
@@ -83,7 +84,8 @@ impl Type {
         let mut base = MdToken::default();
         let nothing = std::ptr::null_mut();
         let name = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, a pointer to a local, null where nothing is asked.
+            // SAFETY: the buffer is as large as said. The pointers are to a local, or null, which
+            // asks for nothing.
             let answer = unsafe {
                 self.import.GetTypeDefProps(
                     self.token,
@@ -116,11 +118,11 @@ impl Type {
         }
     }
 
-    /// Instance fields: their types, and how they are said to be marshalled.
+    /// The instance fields: their types, and their marshalling, if it is given.
     pub fn fields(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         const STATIC: u32 = 0x10;
         let fields = enumerated(&self.import, |handle, into, room, count| {
-            // SAFETY: the pointers that `enumerated` passes are good.
+            // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says.
             unsafe {
                 self.import
                     .EnumFields(handle, self.token, into, room, count)
@@ -129,7 +131,8 @@ impl Type {
         let field = |token: MdToken| {
             let (mut flags, mut blob, mut size) = (0, std::ptr::null(), 0);
             let nothing: *mut u8 = std::ptr::null_mut();
-            // SAFETY: a field of this module, pointers to locals, null where nothing is asked.
+            // SAFETY: the field is of this module. The pointers are to locals, or null, which asks
+            // for nothing.
             let answer = unsafe {
                 self.import.GetFieldProps(
                     token,
@@ -148,19 +151,21 @@ impl Type {
             if answer.is_err() || flags & STATIC != 0 {
                 return None;
             }
-            // SAFETY: the metadata are that long there, now.
+            // SAFETY: the CLR has just given this address and size of its metadata, which stay in
+            // place while nothing is added to them.
             let blob = unsafe { bytes(blob, size) };
-            // The first byte says that it is a field.
+            // The first byte marks the signature as a field's.
             let field = blob.get(1..)?.to_vec();
             Some((field, marshalling(&self.import, token)))
         };
         fields.into_iter().filter_map(field).collect()
     }
 
-    /// The size that the metadata demand, if they do.
+    /// The size that the metadata demand; 0 if they demand none.
     fn demanded_size(&self) -> usize {
         let (mut pack, mut count, mut size) = (0, 0, 0);
-        // SAFETY: a type of this module, pointers to locals, no room for offsets.
+        // SAFETY: the type is of this module, and the pointers are to locals. There is no room for
+        // offsets, which the null pointer says.
         let answer = unsafe {
             self.import.GetClassLayout(
                 self.token,
@@ -174,7 +179,7 @@ impl Type {
         if answer.is_ok() { size as usize } else { 0 }
     }
 
-    /// Bytes that a value takes in native memory, at most. `None`: unknown, or more than anybody passes.
+    /// The most bytes that a value takes in native memory. `None`: unknown, or beyond the limit.
     fn native_size(&self, engine: &Engine, depth: u32) -> Option<usize> {
         let depth = depth.checked_sub(1)?;
         if self.base_name()? == "System.Enum" {
@@ -198,7 +203,8 @@ impl Type {
 
 const CORELIB: &str = "System.Private.CoreLib";
 
-/// Elements of an array or a string that lies within a struct, by the bytes that say how it is marshalled.
+/// The number of elements of an array or a string inside a struct, from the bytes of its
+/// marshalling.
 fn inline_array(marshalling: &[u8]) -> Option<usize> {
     const BY_VALUE_STRING: u8 = 0x17;
     const BY_VALUE_ARRAY: u8 = 0x1E;
@@ -210,25 +216,26 @@ fn inline_array(marshalling: &[u8]) -> Option<usize> {
     }
 }
 
-/// Bytes that a value of this type takes, at most, rounded up to a word.
+/// The most bytes that a value of this type takes, rounded up to a word.
 fn size_of(engine: &Engine, import: &IMetaDataImport, of: &[u8], depth: u32) -> Option<usize> {
     let (kind, rest) = sig::strip(of)?;
     match kind {
-        // A variant, where objects are marshalled at all.
+        // A VARIANT, where objects are marshalled at all.
         sig::OBJECT => Some(3 * WORD),
         sig::VALUE_TYPE => {
             let token = sig::type_token(rest)?;
             let size = Type::of(engine, import, token)?.native_size(engine, depth)?;
             Some(size.next_multiple_of(WORD))
         }
-        // An instance of a generic type: a struct's size depends on what it is made with.
+        // The size of a generic struct depends on its type arguments.
         sig::INSTANCE if rest.first() == Some(&sig::VALUE_TYPE) => None,
         sig::TYPE_VARIABLE | sig::METHOD_VARIABLE | sig::TYPED_REFERENCE => None,
         _ => Some(WORD),
     }
 }
 
-/// Bytes of arguments that a call of this signature passes on the stack, at most. `None`: that cannot be told.
+/// The most bytes of arguments that a call of this signature passes on the stack. `None`: that
+/// cannot be determined.
 pub fn stack_of(engine: &Engine, import: &IMetaDataImport, signature: &MethodSig) -> Option<usize> {
     let (mut integers, mut floats, mut structs, mut scalars) = (0_usize, 0_usize, 0_usize, 0_usize);
     for param in signature.params() {
@@ -242,14 +249,15 @@ pub fn stack_of(engine: &Engine, import: &IMetaDataImport, signature: &MethodSig
             | sig::INSTANCE
             | sig::TYPED_REFERENCE => {
                 let size = size_of(engine, import, param, DEEPEST)?;
-                // A struct of one word is an integer or a float, who knows: both then. A vector wants to begin at a multiple of 16.
+                // A struct of one word is passed as an integer or as a float, so both are assumed.
+                // A vector is aligned to 16 bytes.
                 structs = structs.checked_add(size + WORD)?;
             }
             _ => integers += 1,
         }
     }
     let all = if structs == 0 {
-        // The address of what is returned takes a register.
+        // The address of the result takes a register.
         WORD * ((integers + 1).saturating_sub(INTEGERS) + floats.saturating_sub(FLOATS))
     } else {
         structs.checked_add(WORD * scalars)?
@@ -257,7 +265,7 @@ pub fn stack_of(engine: &Engine, import: &IMetaDataImport, signature: &MethodSig
     Some(all.next_multiple_of(16)).filter(|size| *size <= MOST_STACK)
 }
 
-/// Whether the result goes into memory of the caller's: a struct of more than two words.
+/// Whether the result goes into the caller's memory: a struct of more than two words does.
 pub fn returns_in_memory(engine: &Engine, import: &IMetaDataImport, of: &MethodSig) -> bool {
     let is_struct = sig::strip(of.ret()).is_some_and(|(kind, _)| kind == sig::VALUE_TYPE);
     is_struct && size_of(engine, import, of.ret(), DEEPEST).is_none_or(|size| size > 2 * WORD)
@@ -266,7 +274,7 @@ pub fn returns_in_memory(engine: &Engine, import: &IMetaDataImport, of: &MethodS
 fn type_ref(import: &IMetaDataImport, token: MdToken) -> Option<(MdToken, String)> {
     let mut scope = MdToken::default();
     let name = string(|buffer, size, needed| {
-        // SAFETY: a buffer of that size, a pointer to a local.
+        // SAFETY: the buffer is as large as said, and the pointers are to locals.
         let answer = unsafe { import.GetTypeRefProps(token, &raw mut scope, buffer, size, needed) };
         answer.is_ok()
     })?;
@@ -277,7 +285,7 @@ fn assembly_ref(import: &IMetaDataImport, token: MdToken) -> Option<String> {
     let import = import.cast::<IMetaDataAssemblyImport>().ok()?;
     let nothing: *mut u8 = std::ptr::null_mut();
     string(|buffer, size, needed| {
-        // SAFETY: a buffer of that size, null where nothing is asked.
+        // SAFETY: the buffer is as large as said. Null pointers ask for nothing.
         let answer = unsafe {
             import.GetAssemblyRefProps(
                 token,
@@ -298,7 +306,8 @@ fn assembly_ref(import: &IMetaDataImport, token: MdToken) -> Option<String> {
 
 fn find(import: &IMetaDataImport, name: &str, outer: MdToken) -> Option<Type> {
     let (name, mut token) = (wide(name), MdToken::default());
-    // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.
+    // SAFETY: the name ends with a zero, and the pointer is to a local. The nil token means that no
+    // type encloses it.
     let answer = unsafe { import.FindTypeDefByName(name.as_ptr(), outer, &raw mut token) };
     answer.is_ok().then(|| Type {
         import: import.clone(),
@@ -306,7 +315,7 @@ fn find(import: &IMetaDataImport, name: &str, outer: MdToken) -> Option<Type> {
     })
 }
 
-/// The metadata of all loaded modules of assemblies with this name.
+/// The metadata of all loaded modules of assemblies of this name.
 fn loaded(engine: &Engine, name: &str) -> Vec<IMetaDataImport> {
     let modules = modules(engine).unwrap_or_default();
     let named = modules
@@ -317,10 +326,10 @@ fn loaded(engine: &Engine, name: &str) -> Vec<IMetaDataImport> {
         .collect()
 }
 
-/// The metadata of a module, to read.
+/// The metadata of a module, for reading.
 pub fn metadata_of(engine: &Engine, module: ModuleId) -> Option<IMetaDataImport> {
     let (mut scope, iid) = (std::ptr::null_mut(), &IMetaDataImport::IID);
-    // SAFETY: a loaded module, a pointer to a local.
+    // SAFETY: the module is loaded, and the pointer is to a local.
     let answer = unsafe {
         engine
             .info
@@ -329,24 +338,24 @@ pub fn metadata_of(engine: &Engine, module: ModuleId) -> Option<IMetaDataImport>
     if answer.is_err() || scope.is_null() {
         return None;
     }
-    // SAFETY: on success the CLR gives a reference of its own to the interface that was asked for.
+    // SAFETY: on success the CLR returns a counted reference to the interface that was asked for.
     Some(unsafe { IMetaDataImport::from_raw(scope) })
 }
 
 fn modules(engine: &Engine) -> Option<Vec<ModuleId>> {
     let info = engine.info.cast::<ICorProfilerInfo3>().ok()?;
     let mut all = std::ptr::null_mut();
-    // SAFETY: a pointer to a local.
+    // SAFETY: the pointer is to a local.
     let answer = unsafe { info.EnumModules(&raw mut all) };
     if answer.is_err() || all.is_null() {
         return None;
     }
-    // SAFETY: on success the CLR gives a reference of its own to an enumerator.
+    // SAFETY: on success the CLR returns a counted reference to an enumerator.
     let all = unsafe { ICorProfilerModuleEnum::from_raw(all) };
     let mut modules = Vec::new();
     loop {
         let (mut some, mut count) = ([ModuleId::NULL; 64], 0);
-        // SAFETY: room for that many, a pointer to a local.
+        // SAFETY: the buffer has room for that many, and the pointer is to a local.
         let answer = unsafe { all.Next(64, some.as_mut_ptr(), &raw mut count) };
         modules.extend(some.iter().take(count as usize));
         if answer.is_err() || count < 64 {

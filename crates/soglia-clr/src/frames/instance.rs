@@ -1,20 +1,20 @@
-//! What the type variables of a generic method stand for, in the code that is compiled.
+//! What the type variables of a generic method stand for, in the code that is being compiled.
 
 use soglia_abi::ids::{ClassId, FunctionId, MdToken, ModuleId};
 use soglia_il::leads;
 
 use crate::{engine::Engine, metadata::Scope};
 
-/// Type arguments that are looked at.
+/// The most type arguments that are looked at.
 const MOST: usize = 8;
 
-/// Whether the type variables of a method and its type, of which there are some, all stand for
-/// numbers and strings.
+/// Whether the type variables of a method and its class, of which there is at least one, all stand
+/// for numbers and strings.
 pub(super) fn is_plain(engine: &Engine, function: FunctionId) -> bool {
     let mut class = ClassId::NULL;
     let (mut arguments, mut count) = ([ClassId::NULL; MOST], 0);
-    // SAFETY: a function that the CLR has just told, room for so many, pointers to locals, null
-    // where nothing is asked.
+    // SAFETY: the CLR has just named this function. The buffer has room for so many, and the other
+    // pointers are to locals, or null, which asks for nothing.
     let answer = unsafe {
         engine.info2.GetFunctionInfo2(
             function,
@@ -27,7 +27,7 @@ pub(super) fn is_plain(engine: &Engine, function: FunctionId) -> bool {
             arguments.as_mut_ptr(),
         )
     };
-    // Where methods of several types share their code, no type is told.
+    // Where methods of several types share code, the CLR names no type.
     let of_method = count as usize;
     if answer.is_err() || class.is_null() || of_method > MOST {
         return false;
@@ -54,7 +54,8 @@ fn type_def(engine: &Engine, class: ClassId) -> Option<(ModuleId, MdToken, Vec<C
     let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
     let (mut parent, mut count) = (ClassId::NULL, 0);
     let mut arguments = [ClassId::NULL; MOST];
-    // SAFETY: a type that the CLR has just told, room for so many, pointers to locals.
+    // SAFETY: the CLR has just named this type. The buffer has room for so many, and the other
+    // pointers are to locals.
     let answer = unsafe {
         engine.info2.GetClassIDInfo2(
             class,

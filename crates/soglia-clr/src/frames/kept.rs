@@ -1,4 +1,4 @@
-//! Which methods keep a frame of their own, and which marshal for another one.
+//! Which methods keep a frame of their own, and which only marshal for the P/Invoke inside them.
 
 use std::collections::HashSet;
 
@@ -12,8 +12,10 @@ use super::{
 };
 use crate::{engine::Engine, metadata::before::Before};
 
-/// Whether a method may be compiled into another one: no stack has to show it, or it is a wrapper.
-/// Where the other one has no metadata, the wrapper's frame is what tells that it is there.
+/// Whether a method may be inlined into another one: no stack has to show it, or it is a wrapper.
+///
+/// A wrapper is not inlined into a method without metadata. There its frame is the only sign that
+/// the method is on the stack.
 pub fn may_be_inlined(engine: &Engine, function: FunctionId, into: FunctionId) -> bool {
     let Some((module, method)) = engine.method_of(function) else {
         return true;
@@ -30,15 +32,15 @@ pub fn may_be_inlined(engine: &Engine, function: FunctionId, into: FunctionId) -
     }
 }
 
-/// Whether code that was compiled in advance may lack frames that stacks have to show. `inlinees`:
-/// the rows of the methods that it has compiled into itself; `None`: there is no telling.
+/// Whether precompiled code may lack frames that stacks have to show. `inlinees` returns the rows
+/// of the methods that are inlined into it, or `None` if that cannot be found out.
 pub fn folds<'a>(
     engine: &Engine,
     module: ModuleId,
     method: MdToken,
     inlinees: impl FnOnce() -> Option<&'a [u32]>,
 ) -> bool {
-    // What has another method compiled into itself calls it, and leads where that one does.
+    // A method calls what is inlined into it, so it leads wherever that leads.
     if known((module, method.row())) == Known::Elsewhere || !leads(engine, (module, method.row())) {
         return false;
     }
@@ -58,8 +60,8 @@ fn leads(engine: &Engine, place: Place) -> bool {
     }
     let mut search = Search::new(engine, None);
     let found = search.from(place);
-    // What was seen on the way leads nowhere if this one does not. Otherwise only this one is known
-    // to lead there.
+    // If this method leads nowhere, neither do those that the search has seen. If it leads
+    // somewhere, the search shows that for this one only.
     let all = if found {
         HashSet::from([place])
     } else {
@@ -71,8 +73,8 @@ fn leads(engine: &Engine, place: Place) -> bool {
     found
 }
 
-/// Whether a method marshals for the P/Invoke inside it that the generator of `LibraryImport` has
-/// made, and is no caller of it.
+/// Whether a method only marshals for the P/Invoke inside it, which the generator of
+/// `LibraryImport` has made, so that stacks do not show it as a caller.
 pub fn marshals(engine: &Engine, module: ModuleId, method: MdToken) -> bool {
     const INNER: &str = "g____PInvoke|";
     let inner = || {

@@ -1,4 +1,4 @@
-//! The methods of the program: whose they are, their code, and what is known of each.
+//! The methods of the program: their modules, their code, and whether they lead to native calls.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,37 +13,37 @@ use windows_core::Interface;
 
 use crate::{engine::Engine, metadata::Scope};
 
-/// The table that a token is of.
+/// The bits of a token that name its table.
 pub(super) const TABLE: u32 = 0xFF00_0000;
 pub(super) const METHOD_DEF: u32 = 0x0600_0000;
 
-/// A method of a module, by row.
+/// A method, by its module and row.
 pub(super) type Place = (ModuleId, u32);
 
-/// Modules of the program, and all that were woven.
+/// Modules of the program, and all modules that were woven.
 static MODULES: RwLock<Option<HashMap<ModuleId, Arc<Module>>>> = RwLock::new(None);
 
-/// What is known of a module.
+/// A module.
 #[derive(Default)]
 struct Module {
-    /// It is the program's, not the framework's.
+    /// Whether it is the program's, and not the framework's.
     of_program: bool,
     ours: Ours,
     /// By row, whether a method may be on the stack of a call.
     known: Mutex<HashMap<u32, bool>>,
 }
 
-/// Methods of a module that are none of the program's.
+/// Methods of a module that are not the program's own.
 #[derive(Clone, Debug, Default)]
 pub struct Ours {
     /// Rows of the P/Invokes that are wrappers now.
     pub wrappers: HashSet<u32>,
-    /// From this row on, methods are new; 0: none is.
+    /// The row of the first method that was added; 0 if there is none.
     pub first: u32,
 }
 
 impl Ours {
-    /// None of the program's from this row on.
+    /// All methods from this row on.
     pub fn from(first: u32) -> Self {
         Self {
             first,
@@ -56,7 +56,7 @@ impl Ours {
     }
 }
 
-/// A module was loaded. `of_program`: it does not come with the framework.
+/// Notes a module that was loaded. `of_program`: it does not come with the framework.
 pub fn module_loaded(module: ModuleId, of_program: bool, ours: Ours) {
     let module_of = Module {
         of_program,
@@ -69,7 +69,7 @@ pub fn module_loaded(module: ModuleId, of_program: bool, ours: Ours) {
         .insert(module, Arc::new(module_of));
 }
 
-/// A module is about to be unloaded.
+/// Forgets a module that is about to be unloaded.
 pub fn module_unloaded(module: ModuleId) {
     let mut modules = MODULES.write().unwrap_or_else(PoisonError::into_inner);
     modules.get_or_insert_default().remove(&module);
@@ -80,23 +80,23 @@ fn get(module: ModuleId) -> Option<Arc<Module>> {
     modules.as_ref()?.get(&module).cloned()
 }
 
-/// Whether a method is a wrapper of ours, or was put in by us.
+/// Whether a method is a wrapper, or was added.
 pub fn is_ours(module: ModuleId, method: MdToken) -> bool {
     get(module).is_some_and(|of| of.ours.has(method.row()))
 }
 
-/// What is known of a method.
+/// What is known about a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It leads to calls of native code, or may.
+    /// It leads to native calls, or may.
     Leads,
-    /// It leads nowhere.
+    /// It leads to no native call.
     Nowhere,
     /// Nothing yet.
     Unknown,
-    /// It is a wrapper, or one of those that were put in.
+    /// It is a wrapper, or was added.
     Ours,
-    /// It is in no module of the program.
+    /// Its module is not the program's.
     Elsewhere,
 }
 
@@ -119,7 +119,7 @@ pub(super) fn of_program() -> Vec<ModuleId> {
     of_program.map(|(module, _)| *module).collect()
 }
 
-/// Keeps whether a method leads to calls of native code.
+/// Keeps whether a method leads to native calls.
 pub(super) fn keep((module, row): Place, leads: bool) {
     if let Some(of) = get(module) {
         of.keep(row, leads);
@@ -141,7 +141,7 @@ impl Module {
 /// The code of a method as it is now.
 pub(super) fn body(engine: &Engine, module: ModuleId, method: MdToken) -> Option<&'static [u8]> {
     let (mut body, mut size) = (std::ptr::null(), 0);
-    // SAFETY: a method of a module that is in use, pointers to locals.
+    // SAFETY: the module of the method is in use, and the pointers are to locals.
     let answer = unsafe {
         engine
             .info
@@ -150,8 +150,8 @@ pub(super) fn body(engine: &Engine, module: ModuleId, method: MdToken) -> Option
     if answer.is_err() || body.is_null() {
         return None;
     }
-    // SAFETY: it lies in the module's image or in memory that the CLR frees with the module, whose
-    // method is in use until this returns.
+    // SAFETY: the code lies in the module's image, or in memory that the CLR frees with the module.
+    // The module stays until this returns, since a method of it is in use.
     Some(unsafe { std::slice::from_raw_parts(body, size as usize) })
 }
 

@@ -1,23 +1,23 @@
-//! Which methods keep a frame of their own, and which frames are ours.
+//! Which methods keep a frame of their own, and which frames belong to wrappers.
 //!
-//! The CLR's stack walker shows frames, and a method that was compiled into another one has none.
-//! For the stacks of calls to be those of the program, no method of the program may be compiled
-//! into another one if it may be on the stack of such a call. [`may_be_inlined`] answers the CLR
-//! about each candidate, [`folds`] says the same of code that was compiled in advance.
+//! The CLR's stack walker shows frames, and an inlined method has none. To show the program's
+//! stacks, the engine must keep a method from being inlined if it may be on the stack of a native
+//! call. [`may_be_inlined`] answers the CLR's question about each candidate. [`folds`] answers it
+//! for precompiled code.
 //!
-//! A method may be on the stack of a call if its code leads there: its instructions are followed,
-//! through the methods of the program, to a P/Invoke, or to where there is no telling (a virtual
-//! call, a delegate, a method of the framework that may call back). What leads nowhere stays free
-//! to be inlined, as accessors and arithmetic must be. Answers are kept.
+//! A method may be on the stack of a native call if its code leads to one. The engine follows its
+//! instructions through the methods of the program, to a P/Invoke, or to a call whose callee it
+//! cannot determine: a virtual call, a delegate, a method of the framework that may call back.
+//! Methods that lead to no native call can still be inlined, which accessors and arithmetic depend
+//! on. The engine keeps the answers.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`kept`] | answers the CLR |
-//! | [`reach`] | follows code to calls of native code |
-//! | [`leads`] | where a body leads, in bytes |
-//! | [`references`] | what a reference in a body names |
-//! | [`instance`] | what type variables stand for |
-//! | [`methods`] | the methods of the program, and what is known of each |
+//! | [`reach`] | follows code to native calls |
+//! | [`references`] | resolves the references in a body |
+//! | [`instance`] | finds what type variables stand for |
+//! | [`methods`] | holds the methods of the program, and what is known about each |
 
 mod instance;
 mod kept;

@@ -1,4 +1,4 @@
-//! Where the code of a method leads: to a call of native code, or nowhere.
+//! Where the code of a method leads: to a native call, or nowhere.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,7 +26,7 @@ use crate::{
     metadata::before::{Before, enumerated, wide},
 };
 
-/// A search that has seen so many methods gives up: they may lead anywhere.
+/// The most methods that a search looks at. Beyond them it assumes a native call.
 const MOST_METHODS: usize = 500;
 
 const TYPE_REF: u32 = 0x0100_0000;
@@ -36,33 +36,33 @@ const MEMBER_REF: u32 = 0x0A00_0000;
 const TYPE_SPEC: u32 = 0x1B00_0000;
 const METHOD_SPEC: u32 = 0x2B00_0000;
 
-/// A search for calls, through the methods that can be told to be called.
+/// A search for native calls, through the methods whose callees can be determined.
 pub(super) struct Search<'e> {
     engine: &'e Engine,
     scopes: HashMap<ModuleId, Option<IMetaDataImport2>>,
-    /// What was looked at.
+    /// Methods that were looked at.
     pub(super) seen: HashSet<Place>,
-    /// To be looked at.
+    /// Methods that are still to be looked at.
     open: Vec<Place>,
-    /// The type variables of this method and its type stand for numbers and strings.
+    /// A method whose type variables, and those of its class, stand for numbers and strings.
     closed: Option<Place>,
 }
 
-/// Where something leads.
+/// Where an instruction or a method leads.
 enum To {
-    /// Nowhere.
+    /// To no native call.
     Nowhere,
-    /// To native code, or nobody can tell.
+    /// To a native call, or to a callee that cannot be determined.
     Out,
     /// To these methods of the program.
     Methods(Vec<Place>),
 }
 
-/// The code that is looked at.
+/// The code that is being looked at.
 struct Code<'i> {
     module: ModuleId,
     import: &'i IMetaDataImport2,
-    /// Its type variables stand for numbers and strings.
+    /// Whether its type variables stand for numbers and strings.
     closed: bool,
 }
 
@@ -77,13 +77,13 @@ impl<'e> Search<'e> {
         }
     }
 
-    /// Whether a method leads to a call of native code, or may.
+    /// Whether a method leads to a native call, or may.
     pub(super) fn from(&mut self, method: Place) -> bool {
         self.open.push(method);
         self.run()
     }
 
-    /// Whether the calls do that are the last thing that a method does.
+    /// The same for the calls that are the last thing a method does.
     pub(super) fn do_last_calls(&mut self, module: ModuleId, method: MdToken) -> bool {
         self.add_last_calls(module, method).is_none() || self.run()
     }
@@ -137,7 +137,7 @@ impl<'e> Search<'e> {
         scope.or_insert_with(|| import_of(engine, module)).clone()
     }
 
-    /// Where a method leads. `None`: there is no telling.
+    /// Where a method leads. `None`: that cannot be determined.
     fn look(&mut self, (module, row): Place, closed: bool) -> Option<To> {
         let import = self.import(module)?;
         let method = MdToken(METHOD_DEF | row);
@@ -147,7 +147,7 @@ impl<'e> Search<'e> {
             return Some(To::Out);
         }
         if before.impl_flags & miCodeTypeMask == miRuntime {
-            // Of a delegate: to make one is not to call it.
+            // The constructor of a delegate does not call it.
             return Some(if is_constructor { To::Nowhere } else { To::Out });
         }
         let code = Code {
@@ -191,7 +191,7 @@ impl<'e> Search<'e> {
             METHOD_DEF => Some(direct(code.module, code.import, token, is_virtual)),
             METHOD_SPEC => {
                 let (mut of, mut blob, mut size) = (MdToken(0), std::ptr::null(), 0);
-                // SAFETY: a token of this module's code, pointers to locals.
+                // SAFETY: the token is from this module's code, and the pointers are to locals.
                 let answer = unsafe {
                     code.import
                         .GetMethodSpecProps(token, &raw mut of, &raw mut blob, &raw mut size)
@@ -211,7 +211,7 @@ impl<'e> Search<'e> {
         let (of, arguments) = match parent.0 & TABLE {
             TYPE_SPEC => match type_spec(import, parent)? {
                 TypeSpec::Instance(of, arguments) => (of, arguments),
-                // Its methods are the CLR's.
+                // The methods of arrays are the CLR's own.
                 TypeSpec::Array => return Some(To::Nowhere),
                 TypeSpec::Variable => return None,
             },
@@ -221,7 +221,8 @@ impl<'e> Search<'e> {
             TYPE_DEF => {
                 let mut method = MdToken(0);
                 let (wide, size) = ([&name[..], &[0]].concat(), signature.len() as u32);
-                // SAFETY: a zero-terminated name, a signature of that size, a pointer to a local.
+                // SAFETY: the name ends with a zero, the signature is as long as said, and the
+                // pointer is to a local.
                 let answer = unsafe {
                     import.FindMethod(of, wide.as_ptr(), signature.as_ptr(), size, &raw mut method)
                 };
@@ -246,7 +247,7 @@ impl<'e> Search<'e> {
         }
     }
 
-    /// A method of another module of the program: all that have these names.
+    /// Where a method of another module of the program leads: to all methods of these names.
     fn elsewhere(&self, class: &str, name: &str, is_virtual: bool) -> Option<To> {
         let mut methods = Vec::new();
         for module in methods::of_program() {
@@ -256,7 +257,8 @@ impl<'e> Search<'e> {
             };
             let name = wide(name);
             let named = enumerated(&import, |handle, into, room, count| {
-                // SAFETY: a zero-terminated name; the pointers that `enumerated` passes are good.
+                // SAFETY: the name ends with a zero. `enumerated` passes a valid handle, and a
+                // buffer of the size that it says.
                 unsafe {
                     import.EnumMethodsWithName(handle, class, name.as_ptr(), into, room, count)
                 }
@@ -288,7 +290,7 @@ fn direct(module: ModuleId, import: &IMetaDataImport2, method: MdToken, is_virtu
     To::Methods(vec![(module, method.row())])
 }
 
-/// Where the use of a static field leads: to what initialises its type.
+/// Where the use of a static field leads: to the initialiser of its class.
 fn field(code: &Code, token: MdToken) -> To {
     let class = match token.0 & TABLE {
         FIELD_DEF => field_class(code.import, token),
@@ -303,8 +305,8 @@ fn field(code: &Code, token: MdToken) -> To {
     };
     match class {
         None => To::Out,
-        // What initialises types of other modules calls nothing that this program would look for
-        // here.
+        // A class of another module: its initialiser calls nothing that a stack of this program
+        // would show here.
         Some(class) if class.0 & TABLE != TYPE_DEF => To::Nowhere,
         Some(class) => match initialiser(code.import, class, false) {
             Some(row) => To::Methods(vec![(code.module, row)]),
@@ -313,13 +315,13 @@ fn field(code: &Code, token: MdToken) -> To {
     }
 }
 
-/// The row of what initialises a type. `by_methods`: only if calls of methods have that run.
+/// The row of the initialiser of a class. `by_methods`: only if calls of methods run it.
 fn initialiser(import: &IMetaDataImport, class: MdToken, by_methods: bool) -> Option<u32> {
     if by_methods && type_flags(import, class) & tdBeforeFieldInit != 0 {
         return None;
     }
     let (name, mut method) = (wide(".cctor"), MdToken(0));
-    // SAFETY: a zero-terminated name, no signature, a pointer to a local.
+    // SAFETY: the name ends with a zero, there is no signature, and the pointer is to a local.
     let answer =
         unsafe { import.FindMethod(class, name.as_ptr(), std::ptr::null(), 0, &raw mut method) };
     answer.is_ok().then(|| method.row())

@@ -1,4 +1,4 @@
-//! What the code of a module refers to: types, methods and fields by reference.
+//! Resolves the references in a module's code: types, methods, fields.
 
 use soglia_abi::{ids::MdToken, profiler::metadata::IMetaDataImport};
 use soglia_il::sig::TypeSpec;
@@ -11,7 +11,7 @@ const TABLE: u32 = 0xFF00_0000;
 pub(super) fn type_flags(import: &IMetaDataImport, class: MdToken) -> u32 {
     let mut flags = 0;
     let nothing = std::ptr::null_mut();
-    // SAFETY: pointer to a local, null where nothing is asked.
+    // SAFETY: the pointers are to a local, or null, which asks for nothing.
     let _ = unsafe {
         import.GetTypeDefProps(
             class,
@@ -28,7 +28,7 @@ pub(super) fn type_flags(import: &IMetaDataImport, class: MdToken) -> u32 {
 pub(super) fn field_class(import: &IMetaDataImport, field: MdToken) -> Option<MdToken> {
     let mut class = MdToken(0);
     let nothing: *mut u32 = std::ptr::null_mut();
-    // SAFETY: pointer to a local, null where nothing is asked.
+    // SAFETY: the pointers are to a local, or null, which asks for nothing.
     let answer = unsafe {
         import.GetFieldProps(
             field,
@@ -47,7 +47,8 @@ pub(super) fn field_class(import: &IMetaDataImport, field: MdToken) -> Option<Md
     answer.is_ok().then_some(class)
 }
 
-/// Of what type a reference is to a member, the member's name without a zero, and its signature.
+/// The type that a reference to a member names, the member's name without a terminating zero, and
+/// its signature.
 pub(super) fn member_ref(
     import: &IMetaDataImport,
     token: MdToken,
@@ -55,7 +56,7 @@ pub(super) fn member_ref(
     let (mut parent, mut length) = (MdToken(0), 0);
     let (mut blob, mut size) = (std::ptr::null(), 0);
     let mut name = vec![0_u16; 1024];
-    // SAFETY: a buffer of that size, pointers to locals.
+    // SAFETY: the buffer is as large as said, and the pointers are to locals.
     let answer = unsafe {
         import.GetMemberRefProps(
             token,
@@ -68,29 +69,31 @@ pub(super) fn member_ref(
         )
     };
     cut(&mut name);
-    // SAFETY: the metadata are that long there, now.
+    // SAFETY: the CLR has just given this address and size of its metadata, which stay in place
+    // while nothing is added to them.
     answer
         .is_ok()
         .then(|| (parent, name, unsafe { bytes(blob, size) }))
 }
 
-/// What a TypeSpec stands for, if it is one of these.
+/// The meaning of a TypeSpec, if it is one of these.
 pub(super) fn type_spec(import: &IMetaDataImport, token: MdToken) -> Option<TypeSpec> {
     let (mut blob, mut size) = (std::ptr::null(), 0);
-    // SAFETY: pointers to locals.
+    // SAFETY: the CLR checks the token, and the pointers are to locals.
     let answer = unsafe { import.GetTypeSpecFromToken(token, &raw mut blob, &raw mut size) };
     if answer.is_err() {
         return None;
     }
-    // SAFETY: the metadata are that long there, now.
+    // SAFETY: the CLR has just given this address and size of its metadata, which stay in place
+    // while nothing is added to them.
     TypeSpec::parse(&unsafe { bytes(blob, size) })
 }
 
-/// `Namespace.Type`, nested types as reflection writes them.
+/// `Namespace.Type`, with nested types as reflection writes them.
 pub(super) fn type_ref(import: &IMetaDataImport, token: MdToken, depth: u32) -> Option<String> {
     let (mut scope, mut length) = (MdToken(0), 0);
     let mut name = vec![0_u16; 1024];
-    // SAFETY: a buffer of that size, pointers to locals.
+    // SAFETY: the buffer is as large as said, and the pointers are to locals.
     let answer = unsafe {
         import.GetTypeRefProps(
             token,
@@ -111,12 +114,13 @@ pub(super) fn type_ref(import: &IMetaDataImport, token: MdToken, depth: u32) -> 
     Some(name)
 }
 
-/// A type of this module by its name, nested types as reflection writes them.
+/// A type of this module by its name, with nested types as reflection writes them.
 pub(super) fn type_def(import: &IMetaDataImport, class: &str) -> Option<MdToken> {
     let mut token = MdToken(0);
     for name in class.split('+') {
         let (name, outer) = (wide(name), token);
-        // SAFETY: a zero-terminated name, a pointer to a local; nil stands for no enclosing type.
+        // SAFETY: the name ends with a zero, and the pointer is to a local. The nil token means
+        // that no type encloses it.
         let answer = unsafe { import.FindTypeDefByName(name.as_ptr(), outer, &raw mut token) };
         if answer.is_err() {
             return None;

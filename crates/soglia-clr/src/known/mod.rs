@@ -1,10 +1,10 @@
-//! Tables of the engine: what it has found out so far.
+//! What the engine has found out so far.
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`modules`] | modules that are loaded |
+//! | [`modules`] | the modules that are loaded |
 //! | [`names`] | the numbers of texts, frames and stacks |
-//! | [`targets`] | who was called, and what is bound to each target |
+//! | [`targets`] | the targets that were called, and what is bound to each |
 
 pub mod modules;
 pub mod names;

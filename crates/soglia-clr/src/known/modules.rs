@@ -1,8 +1,9 @@
-//! Modules that are loaded, and the functions by which their code can leave the runtime.
+//! The modules that are loaded, and the functions by which their code can leave the runtime.
 //!
-//! Some builds of .NET name a function that does not exist when a reverse stub calls its managed target
-//! (dotnet/runtime#120151), and die if they are asked about it. [`Modules::knows`] asks the other way round: it goes
-//! through the functions that do exist. Only numbers that first come in the place where that defect strikes are checked so.
+//! Some builds of .NET name a function that does not exist when a reverse stub calls its managed
+//! target (dotnet/runtime#120151), and crash if they are asked about it. [`Modules::knows`] asks
+//! the other way round: it goes through the functions that do exist. The engine checks only numbers
+//! that it first sees in the place where that defect occurs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -16,9 +17,11 @@ use crate::metadata::Scope;
 /// All loaded modules.
 #[derive(Default)]
 pub struct Modules {
-    /// Held for moments only, and never while the CLR is asked: it tells of loaded modules with locks of its own held.
+    /// The CLR reports modules while it holds locks of its own, so this lock is never held while
+    /// the CLR is asked.
     list: Mutex<Vec<Module>>,
-    /// Read while modules are gone through, written by an unload: a module that is looked at stays until that is done.
+    /// Read while modules are asked about, and written by an unload, which so waits for the
+    /// answers.
     in_use: RwLock<()>,
 }
 
@@ -30,28 +33,29 @@ struct Module {
 }
 
 impl Modules {
-    /// A module is loaded.
+    /// Notes a module that was loaded.
     pub fn add(&self, id: ModuleId) {
         self.list().push(Module { id, ways_out: None });
     }
 
-    /// A module is about to be unloaded.
+    /// Forgets a module that is about to be unloaded.
     pub fn remove(&self, id: ModuleId) {
         let _none_in_use = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
         self.list().retain(|module| module.id != id);
     }
 
-    /// Whether some loaded module has this function and managed code can leave by it.
+    /// Whether some loaded module has this function, and managed code can leave the runtime by it.
     pub fn knows(&self, info: &ICorProfilerInfo, function: FunctionId) -> bool {
         let _in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
         let modules = self.list().clone();
-        // Latest first: callbacks are made by the program's own modules.
+        // Latest first, since the program's own modules make callbacks.
         modules.into_iter().rev().any(|module| {
             let id = module.id;
             let ways_out = module.ways_out.unwrap_or_else(|| self.read(info, id));
             ways_out.iter().any(|token| {
                 let mut found = FunctionId::NULL;
-                // SAFETY: a loaded module, one of its tokens, a pointer to a local.
+                // SAFETY: the module is loaded, since `in_use` delays its unload. The token is its
+                // own, and the pointer is to a local.
                 let answer = unsafe { info.GetFunctionFromToken(id, *token, &raw mut found) };
                 answer.is_ok() && found == function
             })

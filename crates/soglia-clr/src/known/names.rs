@@ -7,20 +7,20 @@ use std::{
 
 use soglia_abi::ids::FunctionId;
 
-/// What is known of stacks and their frames.
+/// The stacks and frames that are known.
 #[derive(Default)]
 pub struct Names(Mutex<Tables>);
 
 #[derive(Default)]
 pub struct Tables {
-    /// Of stack frames. Emptied when a module is unloaded: numbers may be given again.
+    /// Stack frames. Emptied when a module is unloaded, since the CLR may reuse numbers.
     pub frames: HashMap<FunctionId, Frame>,
     pub texts: HashMap<String, u32>,
     pub stacks: HashMap<Vec<u32>, u32>,
     pub slow: u32,
 }
 
-/// What stacks show of a function.
+/// What stacks show for a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// A run of native frames.
@@ -29,20 +29,20 @@ pub enum Frame {
     Method {
         /// The number of its name.
         text: u32,
-        /// Right above native code, it is that call's own marshalling.
+        /// Directly above native code, it is the marshalling of that call.
         marshals: bool,
     },
-    /// It is no method of the program: a wrapper, a stub, the P/Invoke that is called.
+    /// Nothing: a wrapper, a stub, or the P/Invoke that is called.
     Nothing,
 }
 
 impl Names {
-    /// A module is going: the numbers of its functions mean nothing from now on.
+    /// Forgets the numbers of functions, because a module is being unloaded.
     pub fn forget_frames(&self) {
         self.lock().frames.clear();
     }
 
-    /// For moments only.
+    /// The tables, locked. To be held only for a moment.
     pub fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

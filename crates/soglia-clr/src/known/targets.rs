@@ -20,11 +20,12 @@ use crate::objects::{Epoch, Place};
 pub struct Found {
     /// Its number.
     pub number: u32,
-    /// It was never called before, by any task.
+    /// Whether no task has called it before.
     pub new: bool,
-    /// The runtime does not know the function that it named.
+    /// Whether the runtime does not know the function that it named.
     pub unknown: bool,
-    /// Calls of the same declaration may be accounted there from now on, without asking again.
+    /// Whether calls of the same declaration may be counted there from now on, without asking
+    /// again.
     pub stays: bool,
 }
 
@@ -39,12 +40,13 @@ impl Found {
     }
 }
 
-/// What tells one target from another of the same names.
+/// Distinguishes targets of the same names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
-    /// There is but one.
+    /// There is only one.
     Only,
-    /// Of several declarations, that one: where it leads is not known when it is first called.
+    /// The target of one of several declarations, which was called before it was known where it
+    /// leads.
     Nth(u32),
     /// The native function.
     At {
@@ -69,10 +71,10 @@ impl Which {
 pub struct Bound {
     pub target: u32,
     pub place: Option<Place>,
-    /// When that was so.
+    /// When that was found.
     pub seen: Epoch,
-    /// So often it is looked where a declaration leads whose returns are not told, or that shares
-    /// its target.
+    /// How often the engine still looks where a declaration leads whose returns it does not see, or
+    /// that shares its target.
     pub tries: u8,
 }
 
@@ -82,7 +84,7 @@ impl Bound {
         self.seen.unloads == now.unloads
     }
 
-    /// Whether there lies what lay there.
+    /// Whether the same function is still there.
     pub fn is_still(&self, there: Option<&Place>) -> bool {
         match (&self.place, there) {
             (Some(place), Some(there)) => Which::at(place) == Which::at(there),
@@ -94,7 +96,7 @@ impl Bound {
 /// A declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Declared {
-    /// Woven around, with this id.
+    /// One that has a wrapper, with this number.
     Woven(i64),
     /// The CLR's function with this number.
     Function(FunctionId, Side),
@@ -107,24 +109,24 @@ pub struct Targets(Mutex<Tables>);
 #[derive(Default)]
 pub struct Tables {
     pub numbers: HashMap<(Arc<TargetNames>, Which), u32>,
-    /// From 1.
+    /// By number, from 1.
     pub names: Vec<Arc<TargetNames>>,
-    /// Declarations that were called. Functions are forgotten when a module is unloaded: their
-    /// numbers may be given again.
+    /// The declarations that were called. Functions are forgotten when a module is unloaded, since
+    /// the CLR may reuse their numbers.
     pub bound: HashMap<Declared, Bound>,
     /// How many declarations with the same names were called.
     pub alike: HashMap<Arc<TargetNames>, u32>,
     /// By pointer, and whether calls by it are the runtime's own. Forgotten when an object was
     /// unloaded.
     pub by_pointer: HashMap<(u64, bool), Bound>,
-    /// How many objects were unloaded when those were looked at.
+    /// How many objects had been unloaded when those were found.
     pub pointers_of: u64,
-    /// Declarations that have to be looked for when they have returned, by their targets.
+    /// Declarations whose functions are to be looked for when they return, by target.
     pub unplaced: HashMap<u32, Declared>,
 }
 
 impl Tables {
-    /// The target with these names, written down if it is new, with where it lies.
+    /// The target with these names. Records it, with its place, if it is new.
     pub fn target(
         &mut self,
         recording: &Recording,
@@ -165,7 +167,7 @@ impl Tables {
     }
 }
 
-/// Writes down where a target lies.
+/// Records where a target lies.
 pub fn write_down(recording: &Recording, target: u32, place: &Place) {
     recording.log(&Record::Address {
         target,
@@ -186,7 +188,7 @@ impl Tables {
 }
 
 impl Targets {
-    /// Held for moments only.
+    /// The tables, locked. To be held only for a moment.
     pub fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,9 @@
-//! What a module's metadata say before they are changed, in copies: pointers into metadata go stale when something is defined.
+//! What a module's metadata say before they are changed, in copies: a definition can move what
+//! pointers into metadata point to.
 
 use soglia_abi::{HRESULT, ids::MdToken, profiler::metadata::IMetaDataImport};
 
-/// A metadata call that failed.
+/// A call of a metadata interface that failed.
 #[derive(Debug)]
 pub struct Error {
     pub call: &'static str,
@@ -10,12 +11,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// Something is larger than a signature or a body can hold.
+    /// Something is too large for a signature or a body.
     pub const UNWRITABLE: Self = Self {
         call: "writing a signature or a body",
         code: soglia_abi::hresult::E_INVALIDARG,
     };
-    /// System.Private.CoreLib has no such method.
+    /// CoreLib lacks a method.
     pub const MISSING: Self = Self {
         call: "finding a method of System.Private.CoreLib",
         code: soglia_abi::hresult::COR_E_MISSINGMETHOD,
@@ -40,9 +41,9 @@ pub fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// A method as it was. Copies: pointers into metadata go stale when something is defined.
+/// A method as it was.
 pub struct Before {
-    /// Without a zero at its end.
+    /// Without a terminating zero.
     pub name: Vec<u16>,
     pub class: MdToken,
     pub flags: u32,
@@ -58,7 +59,7 @@ impl Before {
         let (mut signature, mut size) = (std::ptr::null(), 0);
         let mut name = vec![0_u16; 1024];
         let mut length = 0;
-        // SAFETY: a buffer of that size, pointers to locals.
+        // SAFETY: the buffer is as large as said, and the pointers are to locals.
         let code = unsafe {
             import.GetMethodProps(
                 token,
@@ -75,7 +76,7 @@ impl Before {
         };
         check("GetMethodProps", code)?;
         cut(&mut name);
-        // SAFETY: the metadata are that long there, now.
+        // SAFETY: the CLR has just given this address and size, and nothing was defined since.
         let signature = unsafe { bytes(signature, size) };
         Ok(Self {
             name,
@@ -88,11 +89,11 @@ impl Before {
     }
 }
 
-/// A name of so many units is cut. Compilers stay below.
+/// The most UTF-16 units of a name that is read whole. Compilers stay below.
 pub const LONGEST: usize = 1023;
 
 pub struct ImportMap {
-    /// Zero-terminated.
+    /// With a terminating zero.
     pub entry: Vec<u16>,
     pub library: MdToken,
     pub flags: u32,
@@ -102,7 +103,7 @@ impl ImportMap {
     pub fn of(import: &IMetaDataImport, token: MdToken) -> Result<Self, Error> {
         let mut entry = vec![0_u16; 1024];
         let (mut flags, mut length, mut library) = (0, 0, MdToken::default());
-        // SAFETY: a buffer of that size, pointers to locals.
+        // SAFETY: the buffer is as large as said, and the pointers are to locals.
         let code = unsafe {
             import.GetPinvokeMap(
                 token,
@@ -125,7 +126,7 @@ impl ImportMap {
 }
 
 pub struct Parameter {
-    /// Zero-terminated.
+    /// With a terminating zero.
     pub name: Vec<u16>,
     pub sequence: u32,
     pub flags: u32,
@@ -136,7 +137,8 @@ impl Parameter {
         let mut name = vec![0_u16; 1024];
         let (mut sequence, mut flags, mut length) = (0, 0, 0);
         let nothing: *mut u8 = std::ptr::null_mut();
-        // SAFETY: a buffer of that size, pointers to locals, null where nothing is asked.
+        // SAFETY: the buffer is as large as said. The pointers are to locals, or null, which asks
+        // for nothing.
         let code = unsafe {
             import.GetParamProps(
                 token,
@@ -170,27 +172,28 @@ pub fn cut(name: &mut Vec<u16>) {
     name.truncate(end);
 }
 
-/// A copy of metadata.
+/// Copies bytes of metadata.
 ///
 /// # Safety
-/// `from` is null or that long.
+/// `from` is null, or `size` bytes can be read there.
 pub unsafe fn bytes(from: *const u8, size: u32) -> Vec<u8> {
     if from.is_null() {
         return Vec::new();
     }
-    // SAFETY: by the contract.
+    // SAFETY: `from` is not null here, so the caller promises that many bytes.
     unsafe { std::slice::from_raw_parts(from, size as usize) }.to_vec()
 }
 
 pub fn marshalling(import: &IMetaDataImport, parameter: MdToken) -> Option<Vec<u8>> {
     let (mut native, mut size) = (std::ptr::null(), 0);
-    // SAFETY: a parameter of this module, pointers to locals.
+    // SAFETY: the parameter is of this module, and the pointers are to locals.
     let answer = unsafe { import.GetFieldMarshal(parameter, &raw mut native, &raw mut size) };
-    // SAFETY: the metadata are that long there, now.
+    // SAFETY: the CLR has just given this address and size, and nothing was defined since.
     answer.is_ok().then(|| unsafe { bytes(native, size) })
 }
 
-/// Goes through a metadata enumeration.
+/// All tokens of a metadata enumeration. `next` gets the handle, a buffer, its size, and where to
+/// put the count.
 pub fn enumerated(
     import: &IMetaDataImport,
     mut more: impl FnMut(*mut *mut std::ffi::c_void, *mut MdToken, u32, *mut u32) -> HRESULT,
@@ -206,46 +209,47 @@ pub fn enumerated(
         }
         all.extend_from_slice(&some[..count as usize]);
     }
-    // SAFETY: a handle that the calls above have made, or null.
+    // SAFETY: the calls above have made this handle, or it is null.
     unsafe { import.CloseEnum(handle) };
     all
 }
 
 pub fn parameters(import: &IMetaDataImport, method: MdToken) -> Vec<MdToken> {
     enumerated(import, |handle, into, room, count| {
-        // SAFETY: the pointers that `enumerated` passes are good.
+        // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says.
         unsafe { import.EnumParams(handle, method, into, room, count) }
     })
 }
 
 pub fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToken> {
     enumerated(import, |handle, into, room, count| {
-        // SAFETY: the pointers that `enumerated` passes are good; the nil type stands for all.
+        // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says. The
+        // nil type asks for all.
         unsafe { import.EnumCustomAttributes(handle, owner, MdToken(0), into, room, count) }
     })
 }
 
-/// Whether something has a custom attribute of this type.
+/// Whether something has a custom attribute of this class.
 pub fn has_attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> bool {
     attribute(import, owner, name).is_some()
 }
 
-/// The value of the custom attribute of this type that something has.
+/// The value of the custom attribute of this class that something has.
 pub fn attribute(import: &IMetaDataImport, owner: MdToken, name: &str) -> Option<Vec<u8>> {
     let (name, mut value, mut size) = (wide(name), std::ptr::null(), 0);
-    // SAFETY: a zero-terminated name, pointers to locals.
+    // SAFETY: the name ends with a zero, and the pointers are to locals.
     let answer = unsafe {
         import.GetCustomAttributeByName(owner, name.as_ptr(), &raw mut value, &raw mut size)
     };
-    // SAFETY: the metadata are that long there, now.
+    // SAFETY: the CLR has just given this address and size, and nothing was defined since.
     (answer == soglia_abi::hresult::S_OK).then(|| unsafe { bytes(value.cast(), size) })
 }
 
-/// The address of some body of this module.
+/// The address of some body in this module.
 pub fn some_rva(import: &IMetaDataImport) -> Option<u32> {
     (0x0600_0001..0x0700_0000)
         .map(MdToken)
-        // SAFETY: any token may be asked about.
+        // SAFETY: the CLR checks the token.
         .take_while(|token| unsafe { import.IsValidToken(*token) }.as_bool())
         .find_map(|token| {
             Before::of(import, token)

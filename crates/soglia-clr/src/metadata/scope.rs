@@ -1,4 +1,4 @@
-//! Reading names out of the CLR's metadata.
+//! Reads names from the CLR's metadata.
 
 use soglia_abi::{
     ids::{FunctionId, MdToken, MdTypeDef, ModuleId},
@@ -14,12 +14,12 @@ use windows_core::Interface;
 
 use super::before::has_attribute;
 
-/// What callbacks are marked with.
+/// The attribute that marks callbacks.
 pub const CALLBACK: &str = "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute";
 
-/// What the metadata says of a P/Invoke.
+/// What the metadata say about a P/Invoke.
 pub struct ImportNames {
-    /// The library as written in `DllImport`.
+    /// The library, as `DllImport` names it.
     pub library: String,
     /// The entry point.
     pub entry: String,
@@ -30,14 +30,15 @@ pub struct ImportNames {
 pub struct Method {
     /// Its token.
     pub token: MdToken,
-    /// On which side its layers run.
+    /// The side on which its layers run.
     pub side: Side,
 }
 
-/// The scope of a module, to read names from.
+/// The metadata of one module, to read names from.
 pub struct Scope(IMetaDataImport);
 
-/// Reads a string of a method that takes a buffer, its size and where to put the size that is needed.
+/// Reads a string by a function that takes a buffer, its size, and where to put the size that is
+/// needed.
 pub fn string(mut ask: impl FnMut(*mut u16, u32, *mut u32) -> bool) -> Option<String> {
     let mut buffer = vec![0_u16; 256];
     let mut needed = 0;
@@ -58,13 +59,14 @@ pub fn string(mut ask: impl FnMut(*mut u16, u32, *mut u32) -> bool) -> Option<St
 }
 
 impl Scope {
-    /// The scope that a function's token belongs to, and the token.
+    /// The scope of a function, and the function's token in it.
     ///
-    /// The CLR follows the number: call it with numbers that it has just told in earnest.
+    /// The CLR follows the number, so it must be one that the CLR has just passed for a real
+    /// function.
     pub fn of_function(info: &ICorProfilerInfo, function: FunctionId) -> Option<(Self, MdToken)> {
         let mut scope = std::ptr::null_mut();
         let mut token = MdToken::default();
-        // SAFETY: pointers to locals; the function is one that the CLR told.
+        // SAFETY: the CLR has named this function, and the pointers are to locals.
         let answer = unsafe {
             let iid = &IMetaDataImport::IID;
             info.GetTokenAndMetaDataFromFunction(function, iid, &raw mut scope, &raw mut token)
@@ -72,32 +74,35 @@ impl Scope {
         if answer.is_err() || scope.is_null() {
             return None;
         }
-        // SAFETY: on success the CLR gives a reference of its own to the interface that was asked for.
+        // SAFETY: on success the CLR returns a counted reference to the interface that was asked
+        // for.
         Some((Self(unsafe { IMetaDataImport::from_raw(scope) }), token))
     }
 
     /// The scope of a loaded module.
     pub fn of_module(info: &ICorProfilerInfo, module: ModuleId) -> Option<Self> {
         let mut scope = std::ptr::null_mut();
-        // SAFETY: pointer to a local; the module is loaded (its unload is told before it begins).
+        // SAFETY: the module is loaded, since the CLR announces an unload before it begins. The
+        // pointer is to a local.
         let answer =
             unsafe { info.GetModuleMetaData(module, 0, &IMetaDataImport::IID, &raw mut scope) };
         if answer.is_err() || scope.is_null() {
             return None;
         }
-        // SAFETY: as above.
+        // SAFETY: on success the CLR returns a counted reference to the interface that was asked
+        // for.
         Some(Self(unsafe { IMetaDataImport::from_raw(scope) }))
     }
 
-    /// The metadata themselves.
+    /// The metadata interface.
     pub fn itself(&self) -> &IMetaDataImport {
         &self.0
     }
 
-    /// `Namespace.Type.Method`, nested types as reflection writes them: `Outer+Inner`.
+    /// `Namespace.Type.Method`, with nested types as reflection writes them: `Outer+Inner`.
     pub fn method(&self, token: MdToken) -> Option<String> {
         let (name, class, ..) = self.method_props(token)?;
-        // Functions outside of all types belong to a pseudo-type of the module.
+        // Functions outside all classes belong to a pseudo-class of the module.
         let class = self.class(class).filter(|class| class != "<Module>");
         Some(class.map_or_else(|| name.clone(), |class| format!("{class}.{name}")))
     }
@@ -105,7 +110,8 @@ impl Scope {
     fn method_props(&self, token: MdToken) -> Option<(String, MdTypeDef, u32, u32)> {
         let (mut class, mut flags, mut impl_flags) = (MdTypeDef::default(), 0, 0);
         let name = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, pointers to locals, null where nothing is asked.
+            // SAFETY: the buffer is as large as said. The pointers are to locals, or null, which
+            // asks for nothing.
             let answer = unsafe {
                 self.0.GetMethodProps(
                     token,
@@ -125,11 +131,12 @@ impl Scope {
         Some((name, class, flags, impl_flags))
     }
 
-    /// `Namespace.Type`, nested types as reflection writes them.
+    /// `Namespace.Type`, with nested types as reflection writes them.
     pub fn class(&self, class: MdTypeDef) -> Option<String> {
         let nothing = std::ptr::null_mut();
         let name = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, pointers to locals, null where nothing is asked.
+            // SAFETY: the buffer is as large as said. The pointers are to locals, or null, which
+            // asks for nothing.
             unsafe {
                 self.0
                     .GetTypeDefProps(class, buffer, size, needed, nothing, nothing.cast())
@@ -137,7 +144,7 @@ impl Scope {
             .is_ok()
         })?;
         let mut outer = MdTypeDef::default();
-        // SAFETY: pointer to a local.
+        // SAFETY: the pointer is to a local.
         let nested = unsafe { self.0.GetNestedClassProps(class, &raw mut outer) }.is_ok();
         if nested && !outer.is_null() && outer != class {
             return Some(format!("{}+{name}", self.class(outer)?));
@@ -149,7 +156,8 @@ impl Scope {
     pub fn import(&self, token: MdToken) -> Option<ImportNames> {
         let mut library = Default::default();
         let entry = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size, pointer to a local, null where nothing is asked.
+            // SAFETY: the buffer is as large as said. The pointers are to a local, or null, which
+            // asks for nothing.
             let answer = unsafe {
                 self.0.GetPinvokeMap(
                     token,
@@ -163,7 +171,7 @@ impl Scope {
             answer.is_ok()
         })?;
         let library = string(|buffer, size, needed| {
-            // SAFETY: a buffer of that size.
+            // SAFETY: the buffer is as large as said.
             unsafe { self.0.GetModuleRefProps(library, buffer, size, needed) }.is_ok()
         })?;
         Some(ImportNames { library, entry })
@@ -181,13 +189,14 @@ impl Scope {
         has_attribute(&self.0, token, of_it)
     }
 
-    /// All P/Invokes but those into the CLR itself, and all static `UnmanagedCallersOnly` methods.
+    /// All P/Invokes except those into the CLR itself, and all static `UnmanagedCallersOnly`
+    /// methods.
     pub fn crossings(&self) -> Vec<Method> {
         let methods = self.methods();
         methods.filter_map(|token| self.crossing(token)).collect()
     }
 
-    /// A method as one of [`Self::crossings`], if it is.
+    /// The method as [`Self::crossings`] returns it, if it crosses.
     pub fn crossing(&self, token: MdToken) -> Option<Method> {
         let (_, _, flags, _) = self.method_props(token)?;
         let method = |side| Method { token, side };
@@ -202,12 +211,12 @@ impl Scope {
     /// Whether there are signatures of unmanaged calls by function pointer.
     pub fn calls_pointers(&self) -> bool {
         let tokens = (0x1100_0001..0x1200_0000).map(MdToken);
-        // SAFETY: any token may be asked about.
+        // SAFETY: the CLR checks the token.
         let mut tokens =
             tokens.take_while(|token| unsafe { self.0.IsValidToken(*token) }.as_bool());
         tokens.any(|token| {
             let (mut signature, mut size) = (std::ptr::null(), 0);
-            // SAFETY: a token of this scope, pointers to locals.
+            // SAFETY: `IsValidToken` accepted the token, and the pointers are to locals.
             let answer = unsafe {
                 self.0
                     .GetSigFromToken(token, &raw mut signature, &raw mut size)
@@ -215,19 +224,20 @@ impl Scope {
             if answer.is_err() || signature.is_null() || size == 0 {
                 return false;
             }
-            // SAFETY: the metadata have a byte there at least, now.
+            // SAFETY: the CLR has just given this address, with a size of at least one byte.
             is_unmanaged(unsafe { *signature })
         })
     }
 
-    /// All methods that there are now.
+    /// All methods that the module has now.
     pub fn methods(&self) -> impl Iterator<Item = MdToken> {
         let tokens = (0x0600_0001..0x0700_0000).map(MdToken);
-        // SAFETY: any token may be asked about.
+        // SAFETY: the CLR checks the token.
         tokens.take_while(|token| unsafe { self.0.IsValidToken(*token) }.as_bool())
     }
 
-    /// The tokens of all methods by which managed code can leave: P/Invokes and the `Invoke` of delegates.
+    /// The tokens of all methods by which managed code can leave the runtime: P/Invokes, and the
+    /// `Invoke` of delegates.
     pub fn ways_out(&self) -> Vec<MdToken> {
         self.methods()
             .filter(|token| {
