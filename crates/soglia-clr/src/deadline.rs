@@ -1,16 +1,17 @@
-//! Calls of native functions that take too long: a thread that finds them, and tells.
+//! Finds native calls that take too long, on a thread of its own, and reports them.
 //!
-//! It reads the open layers where tasks keep them anyway, and sleeps until one of those could be due. Tasks do nothing for it: no hook
-//! has an instruction more. A call's return is told exactly all the same, because returns of long calls are looked into already.
+//! The thread reads the open layers where tasks keep them, and sleeps until one of them can be due.
+//! Hooks do nothing for it and have no additional instruction. The engine still records the exact
+//! end of a reported call, since it looks into returns of long calls in any case.
 //!
 //! | what a report has | where it comes from |
 //! | --- | --- |
-//! | target, task, since when, what is nested in the call | the recording |
+//! | target, task, beginning, what is nested in the call | the recording |
 //! | managed stack | the CLR, which is suspended for that moment: [`stack`] |
 //! | what the thread is doing | the kernel: [`proc`] |
-//! | native frames | the thread's stack, where the kernel tells how far it reaches: [`native`] |
+//! | native frames | the thread's stack, from the stack pointer that the kernel gives: [`native`] |
 //!
-//! Arguments are in none of them: nobody records those.
+//! A report never has arguments, since the engine does not record them.
 
 mod dump;
 mod native;
@@ -42,8 +43,10 @@ use crate::{boundary, clerk, engine::Engine, stacks, threads};
 
 pub use stack::shut_down;
 
-/// Gets what becomes known of calls that miss their deadlines: [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`],
-/// of one call in that order. Called on a thread of ours, and for ends on the thread whose call it was, in preemptive mode.
+/// Gets what becomes known about calls that miss their deadlines: [`Record::Overdue`],
+/// [`Record::OverdueEnd`] and [`Record::OverdueAction`], in that order for each call.
+///
+/// Called on an engine thread, and for ends on the thread that made the call, in preemptive mode.
 pub type Sink = Box<dyn Fn(Record) + Send + Sync>;
 
 /// A call, by its task and the ticks when it began.
@@ -57,27 +60,29 @@ struct Watch {
 /// A call that was reported and is not known to have ended.
 #[derive(Default)]
 struct Reported {
-    /// A report is about to be told: what comes after it waits.
+    /// A report is about to be passed on, and what comes after it waits.
     telling: bool,
     end: Option<OverdueEnd>,
-    /// Ticks when it was first found to be gone, though nobody has told its end.
+    /// Ticks when the call was first found to be gone, while no end of it was noted.
     gone: Option<u64>,
 }
 
 static WATCH: OnceLock<Watch> = OnceLock::new();
 
-/// Before it is due, a call is not looked at; but those that were reported are, this often, in case nobody tells their end.
+/// How often calls that were reported are looked at, in case nothing notes their end. Other calls
+/// are not looked at before they are due.
 const LOOK_AFTER_REPORTED: Duration = Duration::from_secs(1);
-/// A call that shall be the end of the process, and must not be yet, is looked at this often.
+/// How often a call is looked at that must end the process, and is not allowed to yet.
 const HELD_BACK: Duration = Duration::from_millis(50);
-/// So many reports are told; of more, nobody could read the last ones.
+/// The most reports. Readers could not follow more.
 const MOST_REPORTS: u32 = 10_000;
-/// There is always some sleep.
+/// The shortest sleep.
 const LEAST_SLEEP: Duration = Duration::from_micros(200);
 
-/// Watches calls from now on. Once in a process; `false`: somebody does already, or there can be no thread for it.
+/// Watches calls from now on. `false`: they are watched already, or no thread could be made.
 ///
-/// Returns of tasks that exist already are told exactly only if calls as long as the shortest deadline are looked into anyway.
+/// For tasks that exist already, the ends of calls are exact only if calls as long as the shortest
+/// deadline are looked into anyway.
 pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, sink: Sink) -> bool {
     let watch = Watch {
         sink,
@@ -89,7 +94,8 @@ pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, sink: Sink) -> b
     let shortest = deadlines.iter().map(|d| d.after).min().unwrap_or_default();
     let recording = engine.recording;
     let ticks = recording.scale().ticks(nanoseconds(shortest));
-    // The rate of ticks is not known that well yet, and none that is reported must return unnoticed.
+    // The rate of ticks is not exactly known yet, and every reported call must be noticed when it
+    // returns.
     recording.note_from(ticks - ticks / 8);
     let texts = deadlines.iter().map(|d| d.text.clone()).collect();
     recording.log(&Record::Deadlines(texts));
@@ -114,7 +120,8 @@ pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, sink: Sink) -> b
         })
 }
 
-/// A native call has ended. Cold: for returns that are looked into, and calls that end by an exception.
+/// Notes the end of a native call. Cold: for returns that are looked into, and calls that end by an
+/// exception.
 pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
     let Some(watch) = WATCH.get() else {
         return;
@@ -138,9 +145,10 @@ pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
     (watch.sink)(Record::OverdueEnd(end));
 }
 
-/// Why the process must not be ended now because of a call of this task, if so.
+/// Why a call of this task must not end the process now. `None`: it may.
 ///
-/// A task in a critical region must not be aborted: the process goes on while it is in one. Regions are counted where somebody is told of crossings.
+/// A task in a critical region must not be aborted, so the process goes on while it is in one. The
+/// engine counts regions where a host is notified of crossings.
 fn holds_back(task: &'static TaskRecord) -> Option<&'static str> {
     let delays = threads::delays_abort(task.os_thread.load(Relaxed));
     delays.then_some("its thread is in a critical region (Thread.BeginCriticalRegion)")
@@ -156,9 +164,9 @@ impl Watch {
     }
 }
 
-/// What is known of a target that was found open.
+/// A target of open calls.
 struct OpenTarget {
-    /// Indices of the deadlines that its calls have.
+    /// Indices of the deadlines for its calls.
     deadlines: Vec<usize>,
     name: Option<String>,
     suppressed: bool,
@@ -166,33 +174,33 @@ struct OpenTarget {
 
 /// A call that has missed a deadline.
 struct Due {
-    /// Nanoseconds that it will have taken when it is reported again.
+    /// The duration in nanoseconds at which it is reported again.
     next: u64,
-    /// The process is to be ended as soon as nothing holds that back.
+    /// The process shall end as soon as nothing prevents it.
     kill: bool,
-    /// That something does was told.
+    /// It was recorded that something prevents it.
     held_back: bool,
 }
 
-/// The thread's own.
+/// What the watching thread keeps.
 struct Watcher {
     engine: &'static Engine,
     deadlines: Vec<Deadline>,
     shortest: Duration,
-    /// By deadline: a dump was tried.
+    /// For each deadline, whether a dump was tried.
     dumped: Vec<bool>,
     targets: HashMap<u32, OpenTarget>,
-    /// By call and index of the deadline, those that were missed.
+    /// The calls that have missed a deadline, by call and index of the deadline.
     due: HashMap<(CallKey, usize), Due>,
     temporary: PathBuf,
     reports: u32,
 }
 
 impl Watcher {
-    /// Looks at all open calls; answers how long nothing can become due.
+    /// Looks at all open calls. Returns for how long none can become due.
     fn look(&mut self, watch: &Watch) -> Duration {
         let scale = self.engine.recording.scale();
-        // A call that begins from now on.
+        // A call may begin right now.
         let mut sleep = self.shortest;
         let mut open = HashSet::new();
         for task in threads::live() {
@@ -210,7 +218,7 @@ impl Watcher {
         sleep
     }
 
-    /// Looks at one open call; answers when it is to be looked at again.
+    /// Looks at one open call. Returns when to look at it again.
     fn look_at(
         &mut self,
         watch: &Watch,
@@ -251,7 +259,7 @@ impl Watcher {
         again
     }
 
-    /// Tells of those that were reported and are gone, though nobody has told how. `true`: some are left.
+    /// Reports the end of calls that are gone without a noted end. Returns whether some are left.
     fn look_after_reported(&self, watch: &Watch, scale: Scale, open: &HashSet<CallKey>) -> bool {
         let now = time::now();
         let mut all = watch.reported();
@@ -260,7 +268,7 @@ impl Watcher {
             if open.contains(call) || reported.telling {
                 return true;
             }
-            // Who returns has closed the layer, and will tell in a moment.
+            // A call that returns has closed its layer, and is about to note its end.
             let since = *reported.gone.get_or_insert(now);
             let stays = scale.ns(now.saturating_sub(since)) < nanoseconds(LOOK_AFTER_REPORTED);
             if !stays {
@@ -296,7 +304,7 @@ impl Watcher {
         })
     }
 
-    /// Tells that a call has missed a deadline. `false`: it is open no longer.
+    /// Reports that a call has missed a deadline. `false`: the call is no longer open.
     fn report(
         &mut self,
         watch: &Watch,
@@ -326,7 +334,7 @@ impl Watcher {
         let call = (task.number.load(Relaxed), open.since);
         {
             let mut all = watch.reported();
-            // What ends from here on finds that it was reported.
+            // A call that ends from here on finds that it was reported.
             if !recording.is_open(task, open) {
                 return false;
             }
@@ -347,7 +355,7 @@ impl Watcher {
             no_stack,
             native_ends: native.end,
         }));
-        // If the process is killed, this is how long it was seen alive.
+        // If the process is killed, this is the last time at which it was seen alive.
         recording.keep_time();
         let mut all = watch.reported();
         let Some(reported) = all.get_mut(&call) else {
@@ -369,7 +377,7 @@ impl Watcher {
         open: &OpenCall,
         os_thread: u32,
     ) -> Result<u32, String> {
-        // The runtime would wait for such a call, and everybody for the runtime.
+        // The runtime would wait for such a call, and all threads for the runtime.
         if let Some(name) = self.suppressed() {
             return Err(format!(
                 "{name} is called without a GC transition, and the runtime cannot be suspended meanwhile"
@@ -385,7 +393,7 @@ impl Watcher {
         }
     }
 
-    /// Some target that is open now, and is called without a GC transition.
+    /// A target that is open now and is called without a GC transition, if there is one.
     fn suppressed(&mut self) -> Option<String> {
         let innermost = |task| self.engine.recording.open_calls(task).pop();
         let open: Vec<OpenCall> = threads::live().into_iter().filter_map(innermost).collect();
@@ -397,7 +405,7 @@ impl Watcher {
         open.into_iter().find_map(suppressed)
     }
 
-    /// What is done once about a deadline.
+    /// Does what a deadline asks for once.
     fn act(&mut self, watch: &Watch, task: &'static TaskRecord, open: &OpenCall, deadline: usize) {
         if self.deadlines[deadline].action != Action::Dump || self.dumped[deadline] {
             return;
@@ -411,7 +419,7 @@ impl Watcher {
         self.record_action(watch, task, open, deadline, what);
     }
 
-    /// Ends the process, unless something holds that back, which is told the first time.
+    /// Ends the process, unless something prevents that, which is recorded the first time.
     fn kill(
         &self,
         watch: &Watch,
@@ -428,7 +436,8 @@ impl Watcher {
         }
         self.record_action(watch, task, open, deadline, Done::Killed);
         self.engine.recording.keep_time();
-        // SAFETY: no preconditions. The first process of a container is not killed by a signal of its own; it exits.
+        // SAFETY: the calls take plain numbers. The first process of a container ignores its own
+        // SIGKILL, so it exits.
         unsafe {
             libc::kill(libc::getpid(), libc::SIGKILL);
             libc::_exit(128 + libc::SIGKILL);

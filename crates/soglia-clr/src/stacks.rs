@@ -1,4 +1,4 @@
-//! Who called: the managed stack of the running thread, innermost frame first.
+//! Callers: the managed stack of the running thread, innermost frame first.
 
 mod entry;
 mod frame;
@@ -18,7 +18,7 @@ use walked::MOST_FRAMES;
 pub use hidden::forget;
 pub use walked::{HOW, MOST_WALKED, Walked, collect};
 
-/// The number of the running thread's stack; 0: there is none to be had.
+/// The number of the running thread's stack; 0: it cannot be found out.
 ///
 /// To be called inside a crossing's callback, where the CLR can walk the thread's own stack. Takes
 /// microseconds.
@@ -32,12 +32,13 @@ pub fn current(engine: &'static Engine) -> u32 {
             let entry = entry::of_compiled_code();
             keep(engine, entry, &walked, || true)
         }
-        // The clerk is never in a callback, and this thread is not either. Wrappers have frames.
+        // The CLR answers the clerk, which is never in a callback, and not this thread. Wrappers
+        // have frames.
         Source::Woven => clerk::ask(move || keep(engine, None, &walked, || true)).unwrap_or(0),
     }
 }
 
-/// The innermost managed function of the running thread; null if there is none to be had. To be
+/// The innermost managed function of the running thread; null if it cannot be found out. To be
 /// called as [`current`].
 pub fn innermost(engine: &'static Engine) -> FunctionId {
     let walked = walk(engine, 2).unwrap_or_default();
@@ -45,11 +46,11 @@ pub fn innermost(engine: &'static Engine) -> FunctionId {
     functions.find(|f| !f.is_null()).unwrap_or(FunctionId(0))
 }
 
-/// So many of the innermost frames of the running thread.
+/// The innermost frames of the running thread, `most` at most.
 fn walk(engine: &'static Engine, most: usize) -> Option<Vec<Walked>> {
     let mut walked: Vec<Walked> = Vec::with_capacity(most);
-    // SAFETY: the null thread is the current one; `collect` gets the vector that it expects. There
-    // is no seed context.
+    // SAFETY: the null thread is the current one, and `collect` gets the vector that it expects.
+    // There is no seed context.
     let answer = unsafe {
         engine.info2.DoStackSnapshot(
             ThreadId::NULL,
@@ -60,17 +61,18 @@ fn walk(engine: &'static Engine, most: usize) -> Option<Vec<Walked>> {
             0,
         )
     };
-    // When `collect` has enough, the walk is said to be aborted.
+    // When `collect` has enough frames, the CLR says that the walk was aborted.
     (answer.is_ok() || walked.len() == walked.capacity()).then_some(walked)
 }
 
-/// The number of the stack with these frames, innermost first, which must be on some stack now:
-/// `valid` is asked before the CLR is asked about each. 0: there is none.
+/// The number of the stack with these frames, innermost first; 0: there is none.
+///
+/// The frames must be on a stack now: this asks `valid` before it asks the CLR about each.
 pub fn keep_if(engine: &Engine, walked: &[Walked], valid: impl Fn() -> bool) -> u32 {
     keep(engine, None, walked, valid)
 }
 
-/// The same. `entry`: the frame of compiled code that has called native code, if that is known.
+/// The same. `entry`: the frame of compiled code that has called native code, if it is known.
 fn keep(
     engine: &Engine,
     entry: Option<Walked>,
@@ -105,8 +107,8 @@ fn keep(
 /// The text that stands for a run of native frames.
 const NATIVE: u32 = 0;
 
-/// A stack in the making. Who is called is native code: what stands between that and the innermost
-/// method of the program is left out.
+/// A stack that is being put together. It begins with the innermost method of the program: frames
+/// between that and the native function are left out.
 struct Stack<'e> {
     engine: &'e Engine,
     frames: Vec<u32>,

@@ -1,4 +1,4 @@
-//! A core dump of this process, by the program that the runtime brings for it.
+//! A core dump of this process, by the program that the runtime brings for that.
 
 use std::{
     fs,
@@ -9,9 +9,7 @@ use std::{
 
 use crate::objects;
 
-/// Writes a core dump to this file.
-///
-/// The process stands still meanwhile, as it does for any dump.
+/// Writes a core dump to this file. The process stands still meanwhile.
 ///
 /// # Errors
 /// Why there is none, for people.
@@ -22,7 +20,7 @@ pub fn write(file: &Path) -> Result<(), String> {
     if !createdump.is_file() {
         return Err(format!("there is no {}", createdump.display()));
     }
-    // The second time if it looked at us before it was allowed to.
+    // The first try fails if it looks at this process before it is allowed to.
     run(&createdump, file).or_else(|_| run(&createdump, file))
 }
 
@@ -30,7 +28,7 @@ fn run(createdump: &Path, file: &Path) -> Result<(), String> {
     let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", createdump.display());
     let mut child = Command::new(createdump)
         .arg("--name")
-        // It takes % for the start of something to be filled in.
+        // It replaces sequences that begin with %.
         .arg(file.to_string_lossy().replace('%', "%%"))
         .arg("--withheap")
         .arg(std::process::id().to_string())
@@ -39,12 +37,13 @@ fn run(createdump: &Path, file: &Path) -> Result<(), String> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(&error))?;
-    // Kernels with Yama let a process be traced by its ancestors only, and by whom it names. Others do not know this: no harm.
-    // SAFETY: no preconditions.
+    // Kernels with Yama allow only ancestors to trace a process, and the one that the process
+    // names. Other kernels answer with an error, which does no harm. SAFETY: the call takes plain
+    // numbers.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, child.id() as libc::c_ulong, 0, 0, 0) };
     let mut said = String::new();
     if let Some(mut stderr) = child.stderr.take() {
-        // What it says is wanted only if it fails, and is not always text.
+        // Its output is needed only if it fails, and is not always text.
         let mut bytes = Vec::new();
         let _ = stderr.read_to_end(&mut bytes);
         said = String::from_utf8_lossy(&bytes).into_owned();
@@ -53,7 +52,7 @@ fn run(createdump: &Path, file: &Path) -> Result<(), String> {
     let last = || said.lines().map(str::trim).rfind(|line| !line.is_empty());
     match status {
         Ok(status) if status.success() && file.is_file() => Ok(()),
-        // The program has waited for whatever child it had.
+        // The program has waited for all its children, and so for this one.
         Err(_) if file.is_file() => Ok(()),
         Ok(status) => Err(failed(
             &last().map_or_else(|| status.to_string(), Into::into),
@@ -64,7 +63,8 @@ fn run(createdump: &Path, file: &Path) -> Result<(), String> {
     }
 }
 
-/// A name for a dump that no file has yet: beside the recording if that has a name, else where temporary files go.
+/// A name for a dump that no file has yet: beside the recording if that has a name, and otherwise
+/// in the folder for temporary files.
 pub fn name(recording: &Path, temporary: &Path) -> PathBuf {
     let pid = std::process::id();
     let named = !recording.starts_with("/proc");

@@ -1,8 +1,10 @@
-//! The native frames of a thread that waits in native code, found without its noticing.
+//! The native frames of a thread that waits in native code. The thread does not notice.
 //!
-//! The kernel tells a waiting thread's stack pointer and next instruction; the loaded objects tell how to unwind from there. The other
-//! registers are not told, so frames end where one of them would be needed: seldom, as most code is unwound by its stack pointer. A
-//! thread on a CPU tells nothing, and nobody stops it: that would take a signal.
+//! The kernel gives a waiting thread's stack pointer and next instruction, and the loaded objects
+//! say how to unwind from there. The kernel does not give the other registers, so the frames end
+//! where one of them is needed. That is rare, since most code is unwound by its stack pointer. The
+//! kernel gives nothing about a thread on a CPU, and the engine does not stop it, since that would
+//! take a signal.
 
 use std::{
     collections::BTreeMap,
@@ -23,11 +25,11 @@ use soglia_core::mappings;
 
 use super::proc;
 
-/// Frames that are kept.
+/// The most frames that are kept.
 const MOST_FRAMES: usize = 64;
-/// So much of the stack is read.
+/// The most bytes of the stack that are read.
 const MOST_STACK: usize = 256 << 10;
-/// Tables for unwinding that are larger than this are not copied.
+/// The most bytes of unwinding tables that are copied.
 const MOST_TABLES: usize = 64 << 20;
 
 /// Native frames.
@@ -35,7 +37,7 @@ const MOST_TABLES: usize = 64 << 20;
 pub struct Frames {
     /// `object!function+0x10` or `object+0x1000`, innermost first.
     pub names: Vec<String>,
-    /// Why there are no more, if they do not reach to managed code.
+    /// Why they end, if they do not reach managed code.
     pub end: Option<String>,
 }
 
@@ -67,14 +69,14 @@ pub fn frames(os_thread: u32, doing: Option<&proc::Doing>) -> Frames {
     Walk::new(sp, stack).from(pc)
 }
 
-/// What there is of the stack from here on.
+/// The bytes of the stack from here on.
 fn read_stack(sp: u64) -> Vec<u8> {
     let mut stack = vec![0; MOST_STACK];
-    // By the file, which answers with an error where no memory is.
+    // By the file, which answers with an error where no memory is mapped.
     let mut have = 0;
     if let Ok(memory) = File::open("/proc/self/mem") {
         while have < stack.len() {
-            // A page at a time at its end, which may come before the buffer's.
+            // The stack may end before the buffer does, so the last pages are read one by one.
             let page = 4096 - (sp as usize + have) % 4096;
             let end = stack.len().min(have + page);
             match memory.read_at(&mut stack[have..end], sp + have as u64) {
@@ -92,10 +94,10 @@ type Bytes = Rc<[u8]>;
 /// A loaded object.
 struct Loaded {
     path: PathBuf,
-    /// What is to be added to addresses of its file.
+    /// The number to add to addresses of its file.
     base: u64,
     range: Range<u64>,
-    /// `.eh_frame_hdr` and `.eh_frame`: where they lie, and their bytes.
+    /// `.eh_frame_hdr` and `.eh_frame`: their addresses, and their bytes.
     tables: Option<[(Range<u64>, Bytes); 2]>,
 }
 
@@ -103,7 +105,7 @@ struct Walk {
     sp: u64,
     stack: Vec<u8>,
     unwinder: UnwinderX86_64<Bytes>,
-    /// Those that frames were found in, by where they begin.
+    /// The objects that frames were found in, by their first address.
     objects: BTreeMap<u64, Loaded>,
 }
 
@@ -120,13 +122,14 @@ impl Walk {
     fn from(mut self, pc: u64) -> Frames {
         let mut frames = Frames::default();
         let mut cache = CacheX86_64::new();
-        // Its frame pointer is not told. 0 leads nowhere, so what would need it ends there.
+        // The frame pointer is unknown. 0 leads nowhere, so frames that need it end there.
         let mut regs = UnwindRegsX86_64::new(pc, self.sp, 0);
         let mut at = FrameAddress::from_instruction_pointer(pc);
         loop {
             let address = at.address_for_lookup();
             if !self.knows(address) {
-                // Code that was generated or compiled ahead for the runtime is in no loaded object.
+                // Code that the runtime generated, or maps from its own images, is in no loaded
+                // object.
                 frames.end = (!is_executable(address)).then(|| "the stack leads nowhere".into());
                 return frames;
             }
@@ -146,7 +149,7 @@ impl Walk {
                 .unwind_frame(at, &mut regs, &mut cache, &mut read);
             match next.map(|next| next.and_then(FrameAddress::from_return_address)) {
                 Ok(Some(next)) => at = next,
-                // Where the thread began.
+                // The beginning of the thread.
                 Ok(None) => return frames,
                 Err(_) => {
                     let why = "from there on, registers would be needed that are not told";
@@ -157,7 +160,7 @@ impl Walk {
         }
     }
 
-    /// Makes the object known that this address lies in. `false`: it lies in none.
+    /// Loads what is needed of the object at this address. `false`: no object is there.
     fn knows(&mut self, address: u64) -> bool {
         if self.object(address).is_some() {
             return true;
@@ -202,7 +205,7 @@ impl Walk {
     }
 }
 
-/// The function of a file that this address of it lies in, and where that begins.
+/// The function of a file that contains this address, and where it begins.
 fn symbol(path: &Path, address: u64) -> Option<(String, u64)> {
     let data = ReadCache::new(File::open(path).ok()?);
     let file = ElfFile64::<Endianness, _>::parse(&data).ok()?;
@@ -211,7 +214,7 @@ fn symbol(path: &Path, address: u64) -> Option<(String, u64)> {
         .chain(file.dynamic_symbols())
         .filter(|symbol| symbol.is_definition() && symbol.kind() == SymbolKind::Text)
         .filter(|symbol| (symbol.address()..symbol.address() + symbol.size()).contains(&address))
-        // Of several names the global ones are those that people know.
+        // Of several names, people know the global one.
         .max_by_key(|symbol| (symbol.address(), symbol.is_global()))?;
     // Versions are not part of names.
     let name = best.name().ok()?.split('@').next()?.to_owned();
@@ -222,14 +225,16 @@ fn is_executable(address: u64) -> bool {
     mappings::at(address).is_some_and(|mapping| mapping.is_executable)
 }
 
-/// The loaded object at an address. Waits for no library that is being loaded, as `dladdr` would.
+/// The loaded object at an address. Unlike `dladdr`, never waits for a library that is being
+/// loaded.
 fn loaded_at(address: u64) -> Option<Loaded> {
     struct Wanted {
         address: u64,
         found: Option<Loaded>,
     }
     unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
-        // SAFETY: the caller below passes this; the loader passes a valid record, whose object stays until this returns.
+        // SAFETY: the caller below passes a `Wanted`. The loader passes a valid record, whose
+        // object stays until this returns.
         let (wanted, info) = unsafe { (&mut *into.cast::<Wanted>(), &*info) };
         wanted.found = Loaded::of(info, wanted.address);
         c_int::from(wanted.found.is_some())
@@ -238,17 +243,17 @@ fn loaded_at(address: u64) -> Option<Loaded> {
         address,
         found: None,
     };
-    // SAFETY: `look` gets what it expects, and does not unwind.
+    // SAFETY: `look` gets the `Wanted` that it expects, and does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut wanted).cast()) };
     wanted.found
 }
 
 impl Loaded {
-    /// An object, if this address lies in it.
+    /// The object of this record, if it contains the address.
     fn of(info: &libc::dl_phdr_info, address: u64) -> Option<Self> {
         let headers = match info.dlpi_phdr.is_null() {
             true => &[],
-            // SAFETY: the loader's own record has as many.
+            // SAFETY: the loader's record says how many headers there are.
             false => unsafe {
                 std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum))
             },
@@ -270,11 +275,11 @@ impl Loaded {
         let end = segments().map(|segment| range(segment).end).max()?;
         let name = match info.dlpi_name.is_null() {
             true => c"",
-            // SAFETY: a string of the loader's.
+            // SAFETY: the loader's string ends with a zero.
             false => unsafe { CStr::from_ptr(info.dlpi_name) },
         };
         let path = match name.to_bytes() {
-            // The program itself.
+            // The executable.
             b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
             name => PathBuf::from(OsStr::from_bytes(name)),
         };
@@ -284,13 +289,15 @@ impl Loaded {
             .and_then(|header| {
                 let header = range(header);
                 let whole = segments().map(range).find(|s| s.contains(&header.start))?;
-                // SAFETY: the object is loaded, and this lies in one of its segments, of those that the loader has mapped readable.
+                // SAFETY: the object is loaded, and the range is in one of its segments that the
+                // loader has mapped readable.
                 let bytes = |range: &Range<u64>| unsafe {
                     let size = (range.end - range.start) as usize;
                     std::slice::from_raw_parts(range.start as *const u8, size)
                 };
                 let in_header = bytes(&(header.start..header.end.min(whole.end)));
-                // Version 1; a signed distance of four bytes from here to the other table, as all linkers have it.
+                // Version 1, and a signed distance of four bytes from here to the other table, as
+                // all linkers write it.
                 let [1, 0x1b, _, _, a, b, c, d, ..] = *in_header else {
                     return None;
                 };
@@ -327,7 +334,7 @@ mod tests {
 
     #[inline(never)]
     extern "C" fn wait_here(told: &std::sync::mpsc::Sender<u32>, until: c_int) {
-        // SAFETY: no preconditions; room for one byte.
+        // SAFETY: the buffer has room for the one byte.
         unsafe {
             told.send(libc::gettid().cast_unsigned()).unwrap();
             libc::read(until, [0_u8].as_mut_ptr().cast(), 1);
@@ -338,24 +345,24 @@ mod tests {
     fn the_frames_of_a_thread_that_waits() {
         let (tell, told) = channel();
         let mut pipe = [0; 2];
-        // SAFETY: room for two.
+        // SAFETY: the array has room for two descriptors.
         assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
         let thread = std::thread::spawn(move || wait_here(&tell, pipe[0]));
         let os_thread = told.recv().unwrap();
         let frames = loop {
             let doing = proc::doing(os_thread);
             let frames = frames(os_thread, doing.as_ref());
-            // Until then it is on its way there.
+            // Until then the thread is on its way there.
             if frames.names.iter().any(|name| name.contains("read+")) {
                 break frames;
             }
             std::thread::yield_now();
         };
-        // SAFETY: our own pipe.
+        // SAFETY: the test owns the descriptor, and closes it once.
         unsafe { libc::close(pipe[1]) };
         thread.join().unwrap();
         let has = |what: &str| frames.names.iter().any(|name| name.contains(what));
-        // From the C library to the C library, by ways through this file.
+        // From the C library to the C library, through functions of this file.
         assert!(has("wait_here"), "{frames:?}");
         let last = frames.names.last().unwrap();
         assert!(last.starts_with("libc.so"), "{frames:?}");
@@ -367,7 +374,7 @@ mod tests {
         let stop = &AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                // SAFETY: no preconditions.
+                // SAFETY: the call takes nothing.
                 tell.send(unsafe { libc::gettid() }.cast_unsigned())
                     .unwrap();
                 while !stop.load(Relaxed) {}

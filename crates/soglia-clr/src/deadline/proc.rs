@@ -1,4 +1,4 @@
-//! What the kernel tells of a thread of this process. It is read, and the thread does not notice.
+//! What the kernel says about a thread of this process. The thread does not notice.
 
 use std::fs;
 
@@ -11,11 +11,11 @@ pub struct Doing {
     pub at: Option<(u64, u64)>,
 }
 
-/// What a thread is doing now; `None`: it is gone, or nobody is told.
+/// What a thread is doing now. `None`: it is gone, or the kernel does not say.
 pub fn doing(os_thread: u32) -> Option<Doing> {
     let read = |name: &str| fs::read_to_string(format!("/proc/self/task/{os_thread}/{name}"));
     let stat = read("stat").ok()?;
-    // A kernel without these files is one in which we know less.
+    // Some kernels lack these files; then less is known.
     let (syscall, wchan) = (read("syscall").ok(), read("wchan").ok());
     parse(
         &stat,
@@ -25,7 +25,7 @@ pub fn doing(os_thread: u32) -> Option<Doing> {
 }
 
 fn parse(stat: &str, syscall: &str, wchan: &str) -> Option<Doing> {
-    // The second field is the name in parentheses, and may itself hold spaces and parentheses.
+    // The second field is the name in parentheses, and may itself contain spaces and parentheses.
     let (_, after) = stat.rsplit_once(')')?;
     let state = match after.split_whitespace().next()? {
         "R" => "running",
@@ -39,12 +39,12 @@ fn parse(stat: &str, syscall: &str, wchan: &str) -> Option<Doing> {
     let words: Vec<&str> = syscall.split_whitespace().collect();
     let hex = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
     let at = match words[..] {
-        // A system call, six arguments, and where it came from.
+        // A system call, six arguments, and the stack pointer and instruction that it came from.
         [number, _, _, _, _, _, _, sp, pc] => {
             text = format!("{state} in system call {number}");
             hex(sp).zip(hex(pc))
         }
-        // None: it waits for a page, or was taken off the CPU.
+        // No system call: it waits for a page, or was taken off the CPU.
         ["-1", sp, pc] => hex(sp).zip(hex(pc)),
         _ => None,
     };
@@ -94,7 +94,7 @@ mod tests {
         let (number, told) = std::sync::mpsc::channel();
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let waiting = std::thread::spawn(move || {
-            // SAFETY: no preconditions.
+            // SAFETY: the call takes nothing.
             number
                 .send(unsafe { libc::gettid() }.cast_unsigned())
                 .unwrap();

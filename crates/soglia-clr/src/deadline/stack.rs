@@ -1,7 +1,8 @@
 //! The managed stack of another thread.
 //!
-//! On Linux the CLR walks the stack of another thread only while a profiler has it suspended: all managed code, for as long as that takes.
-//! That is done where a call is reported, and nowhere else. A thread that is in native code goes on meanwhile.
+//! On Linux the CLR walks the stack of another thread only while a profiler has it suspended: no
+//! managed code runs for that time. The engine does so only where it reports a call. A thread in
+//! native code goes on meanwhile.
 
 use std::{
     sync::{
@@ -28,19 +29,22 @@ use crate::{
     stacks::{HOW, MOST_WALKED, Walked, collect},
 };
 
-/// The runtime is suspended within moments, or something holds it up.
+/// How long to wait. The runtime is suspended within moments, unless something prevents it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// While the collector or somebody else has the runtime suspended, we cannot.
+/// How often to try. The engine cannot suspend the runtime while the collector or another profiler
+/// API has it suspended.
 const TRIES: u32 = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
-/// Stacks are being walked.
+/// How many stacks are being walked.
 static WALKING: AtomicU32 = AtomicU32::new(0);
 
 type Answer = Result<Vec<Walked>, &'static str>;
 
-/// What lies between who asks and who walks. No channel: to wait at one, a thread registers a destructor with the loader, whose lock may
-/// be held by the very call that is stuck, in a library's constructor.
+/// Carries questions and answers between the thread that asks and the one that walks.
+///
+/// A channel would not do: to wait at one, a thread registers a destructor with the loader. The
+/// stuck call may hold the loader's lock, in a library's constructor.
 static DESK: Mutex<Desk> = Mutex::new(Desk {
     asked: 0,
     answered: 0,
@@ -51,12 +55,12 @@ static ASKED: Condvar = Condvar::new();
 static ANSWERED: Condvar = Condvar::new();
 
 struct Desk {
-    /// Questions so far; there is a new one if they are more than the answers.
+    /// Questions so far. There is a new one if they are more than the answers.
     asked: u64,
     answered: u64,
-    /// Whose stack is asked for.
+    /// The thread whose stack is wanted.
     thread: u32,
-    /// The last answer; `None`: there is nobody to give one, or it was taken.
+    /// The last answer. `None`: no thread gives one, or it was taken.
     answer: Option<Answer>,
 }
 
@@ -64,7 +68,8 @@ fn desk() -> MutexGuard<'static, Desk> {
     DESK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the thread that walks stacks; `false`: it could not be made. Beforehand, because a new thread may have to wait for the loader, too.
+/// Makes the thread that walks stacks; `false`: it could not be made. It is made in advance, since
+/// a new thread may have to wait for the loader too.
 pub fn prepare(engine: &'static Engine) -> bool {
     clerk::thread("soglia-stacks", move || {
         let nothing_new = |desk: &mut Desk| desk.asked == desk.answered;
@@ -80,9 +85,10 @@ pub fn prepare(engine: &'static Engine) -> bool {
     })
 }
 
-/// The frames on the stack of a thread of the operating system's, innermost first.
+/// The frames on the stack of a thread of the operating system, innermost first.
 ///
-/// Answers within [`PATIENCE`], even if somebody keeps the runtime from being suspended: another thread of ours is who waits then.
+/// Returns within [`PATIENCE`], even if something keeps the runtime from being suspended: another
+/// engine thread waits for that.
 ///
 /// # Errors
 /// Why there is none, for people.
@@ -102,7 +108,8 @@ pub fn of_thread(os_thread: u32) -> Answer {
     desk.answer.take().unwrap_or(late)
 }
 
-/// The runtime has announced its shutdown: returns when no stack is walked any more, or after a while.
+/// The runtime has announced its shutdown. Returns when no stack is being walked any more, or after
+/// a while.
 pub fn shut_down() {
     for _ in 0..50 {
         if WALKING.load(SeqCst) == 0 {
@@ -127,12 +134,13 @@ fn walk(engine: &Engine, os_thread: u32) -> Answer {
     let interface = "the runtime has no means to do that";
     let info10: ICorProfilerInfo10 = engine.info.cast().map_err(|_| interface)?;
     let info4: ICorProfilerInfo4 = engine.info.cast().map_err(|_| interface)?;
-    // Nothing of ours may wait for a lock, nor allocate, while others are suspended.
+    // While other threads are suspended, this one must not wait for a lock, and so must not
+    // allocate.
     let mut walked: Vec<Walked> = Vec::with_capacity(MOST_WALKED);
     let _suspended = Suspended::by(info10)?;
     let thread = thread_of(engine, &info4, os_thread).ok_or("the thread is not a managed one")?;
-    // SAFETY: the thread stays, because the CLR holds the lock of its threads for whoever has it suspended; `collect` gets the vector that
-    // it expects. There is no seed context.
+    // SAFETY: the CLR holds the lock of its threads while it is suspended, so the thread stays.
+    // `collect` gets the vector that it expects. There is no seed context.
     let answer = unsafe {
         engine.info2.DoStackSnapshot(
             thread,
@@ -143,7 +151,7 @@ fn walk(engine: &Engine, os_thread: u32) -> Answer {
             0,
         )
     };
-    // When `collect` has enough, the walk is said to be aborted.
+    // When `collect` has enough frames, the CLR says that the walk was aborted.
     if answer.is_ok() || walked.len() == walked.capacity() {
         Ok(walked)
     } else {
@@ -157,7 +165,8 @@ struct Suspended(ICorProfilerInfo10);
 impl Suspended {
     fn by(info: ICorProfilerInfo10) -> Result<Self, &'static str> {
         for _ in 0..TRIES {
-            // SAFETY: this thread runs no managed code and is in no callback, and everybody who gets here resumes what was suspended.
+            // SAFETY: this thread runs no managed code and is in no callback. The value that is
+            // returned resumes the runtime.
             match unsafe { info.SuspendRuntime() } {
                 answer if answer.is_ok() => return Ok(Self(info)),
                 hresult::CORPROF_E_SUSPENSION_IN_PROGRESS => thread::sleep(BETWEEN_TRIES),
@@ -170,29 +179,30 @@ impl Suspended {
 
 impl Drop for Suspended {
     fn drop(&mut self) {
-        // SAFETY: suspended by us.
+        // SAFETY: this value has suspended the runtime.
         let _ = unsafe { self.0.ResumeRuntime() };
     }
 }
 
-/// The CLR's number of a thread of the operating system's.
+/// The CLR's number of a thread of the operating system.
 fn thread_of(engine: &Engine, info: &ICorProfilerInfo4, os_thread: u32) -> Option<ThreadId> {
     let mut threads = std::ptr::null_mut();
-    // SAFETY: pointer to a local.
+    // SAFETY: the pointer is to a local.
     let answer = unsafe { info.EnumThreads(&raw mut threads) };
     if answer.is_err() || threads.is_null() {
         return None;
     }
-    // SAFETY: on success the CLR gives a reference of its own to an enumerator.
+    // SAFETY: on success the CLR returns a counted reference to an enumerator.
     let threads = unsafe { ICorProfilerThreadEnum::from_raw(threads) };
     loop {
         let (mut thread, mut fetched, mut number) = (ThreadId::NULL, 0, 0);
-        // SAFETY: room for one, pointers to locals.
+        // SAFETY: the place has room for one, and the pointers are to locals.
         let next = unsafe { threads.Next(1, &raw mut thread, &raw mut fetched) };
         if next.is_err() || fetched == 0 {
             return None;
         }
-        // SAFETY: a thread that the CLR has just told, and that stays while it is suspended.
+        // SAFETY: the CLR has just named this thread, which stays while the runtime is suspended.
+        // The pointer is to a local.
         let known = unsafe { engine.info.GetThreadInfo(thread, &raw mut number) };
         if known.is_ok() && number == os_thread {
             return Some(thread);

@@ -1,5 +1,7 @@
-//! Which native functions the host wants to hear of: `CallNeedsHostHook`, asked once for each
-//! address that is called by pointer, and again when another function may lie there.
+//! Which native functions the host wants to be notified of.
+//!
+//! The engine asks `CallNeedsHostHook` once for each address that is called by pointer, and again
+//! when another function may be there.
 
 use std::sync::atomic::{
     AtomicU64, AtomicUsize,
@@ -13,23 +15,23 @@ use crate::{
     objects::{self, Epoch},
 };
 
-/// Addresses, with the answer in the top bit. A power of two.
+/// Addresses, with the answer in the top bit. The size is a power of two.
 const ROOM: usize = 4096;
-/// An address has 47 bits.
+/// The bit of the answer. An address has 47 bits.
 const WANTED: usize = 1 << 63;
-/// Places that are looked at. Where they are taken, the host is asked every time.
+/// How many places are looked at. Where all are taken, the engine asks the host at every call.
 const NEAR: usize = 8;
 
 static ASKED: [AtomicUsize; ROOM] = [const { AtomicUsize::new(0) }; ROOM];
-/// The answers are for what lay there when so many objects were loaded.
+/// How many objects had been loaded when the answers were given.
 static LOADS: AtomicU64 = AtomicU64::new(0);
-/// And so many unloaded.
+/// How many objects had been unloaded then.
 static UNLOADS: AtomicU64 = AtomicU64::new(0);
 
-/// Objects were loaded since: where some were unloaded before, forgets the answers.
+/// To be called when objects were loaded since. Forgets the answers if some were unloaded before.
 ///
-/// An answer that another thread puts in now is for a function that it is about to call, so that
-/// one stays.
+/// An answer that another thread adds meanwhile is for a function that it is about to call, so that
+/// answer may stay.
 #[cold]
 fn catch_up() {
     let Epoch { loads, unloads } = objects::epoch();
@@ -41,12 +43,13 @@ fn catch_up() {
     LOADS.store(loads, Release);
 }
 
-/// Whether the host wants to be told of calls of this function. No lock. In preemptive mode.
+/// Whether the host wants to be notified of calls of this function. Takes no lock. In preemptive
+/// mode.
 pub(super) fn wants(target: usize) -> bool {
     if LOADS.load(Acquire) != objects::loads() {
         catch_up();
     }
-    // Functions lie at multiples of 16 at best.
+    // Compilers align functions to 16 bytes at most.
     let start = (target >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (usize::BITS - ROOM.ilog2());
     for near in 0..NEAR {
         let place = &ASKED[(start + near) % ROOM];
@@ -57,7 +60,8 @@ pub(super) fn wants(target: usize) -> bool {
         if there == 0 {
             let wanted = ask(target);
             let known = if wanted { target | WANTED } else { target };
-            // If another thread was faster, it has asked too: then one of the two is forgotten.
+            // Another thread may be faster and use the place. The engine then forgets one of the
+            // answers.
             let _ = place.compare_exchange(0, known, Relaxed, Relaxed);
             return wanted;
         }
@@ -72,8 +76,8 @@ pub(super) fn ask(target: usize) -> bool {
         return false;
     };
     let mut needs = BOOL(0);
-    // SAFETY: a host's manager, which lives as long as the process; a place for the answer, which
-    // alone counts.
+    // SAFETY: the host's manager lives as long as the process, and the pointer is to a local. Only
+    // that result counts.
     let _ = heed(unsafe { manager.CallNeedsHostHook(target, &raw mut needs) });
     needs.as_bool()
 }

@@ -1,4 +1,4 @@
-//! The four crossings of which a host is notified.
+//! The four crossings that a host is notified of.
 
 use soglia_abi::{
     HRESULT,
@@ -9,21 +9,23 @@ use soglia_abi::{
 use super::thread;
 use crate::host::{failure::heed, managers, suspension, task};
 
-/// What the beginning of a crossing answers, for its end. Below 0: an HRESULT, and there will be no end.
+/// The result of the beginning of a crossing, which its end gets. Below 0 it is an HRESULT, and
+/// there will be no end.
 pub type Answer = i32;
-/// The host was told.
+/// The host was notified.
 pub const NOTIFIED: Answer = 0;
-/// It was not: the thread has no task of the host's.
+/// The host was not notified, because it gave the thread no task.
 pub const UNNOTIFIED: Answer = 1;
-/// It does not want to hear of this native function.
+/// The host does not want to be notified of this native function.
 pub const QUIET: Answer = 2;
 
-/// Whether somebody is told. The same for as long as the runtime runs.
+/// Whether a host is notified. The answer never changes while the runtime runs.
 pub fn on() -> bool {
     managers::task_manager().is_some()
 }
 
-/// Managed code is about to call the native function at `target`. In preemptive mode.
+/// Notifies the host that managed code is about to call the native function at `target`. In
+/// preemptive mode.
 #[inline]
 pub(super) fn leave(target: usize) -> Answer {
     let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
@@ -38,7 +40,7 @@ pub(super) fn leave(target: usize) -> Answer {
         return COR_E_THREADABORTED.0;
     }
     give_way(manager);
-    // SAFETY: a host's manager, which lives as long as the process.
+    // SAFETY: the host's manager lives as long as the process.
     let answer = heed(unsafe { manager.LeaveRuntime(target) });
     if answer.is_err() {
         return answer.0;
@@ -48,7 +50,8 @@ pub(super) fn leave(target: usize) -> Answer {
     NOTIFIED
 }
 
-/// The native function is back. Answers what shall be thrown, or a success. In preemptive mode.
+/// Notifies the host that the native function has returned. Returns what to throw, or a success. In
+/// preemptive mode.
 #[inline]
 pub(super) fn enter(answer: Answer) -> HRESULT {
     let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
@@ -58,23 +61,24 @@ pub(super) fn enter(answer: Answer) -> HRESULT {
         return S_OK;
     }
     let refused = thread.ended();
-    // SAFETY: as in `leave`.
+    // SAFETY: the host's manager lives as long as the process.
     let answer = heed(unsafe { manager.EnterRuntime() });
     into_managed(manager);
     if answer.is_err() { answer } else { refused }
 }
 
-/// The same where what is answered will be thrown: the task may have been aborted meanwhile.
+/// As [`enter`], where the result will be thrown: the task may have been aborted meanwhile.
 #[inline]
 pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
     match enter(answer) {
-        // A callback has met that abort already.
+        // A callback has already answered with that abort.
         S_OK | COR_E_THREADABORTED if answer == NOTIFIED && task::throws() => COR_E_THREADABORTED,
         other => other,
     }
 }
 
-/// Native code is about to call managed code. In preemptive mode, or on a thread that the runtime does not know yet.
+/// Notifies the host that native code is about to call managed code. In preemptive mode, or on a
+/// thread that the runtime does not know yet.
 #[inline]
 pub(super) fn reverse_enter() -> Answer {
     let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
@@ -84,7 +88,7 @@ pub(super) fn reverse_enter() -> Answer {
     let entered = task::enter_managed();
     let answer = match (has_task, &entered) {
         (_, Err(aborted)) => *aborted,
-        // SAFETY: as in `leave`.
+        // SAFETY: the host's manager lives as long as the process.
         (Ok(true), Ok(())) => heed(unsafe { manager.ReverseEnterRuntime() }),
         (Ok(false), Ok(())) => return UNNOTIFIED,
         (Err(why), Ok(())) => why,
@@ -96,7 +100,7 @@ pub(super) fn reverse_enter() -> Answer {
     if entered.is_ok() {
         task::leave_managed();
     }
-    // A success that refuses has no exception of its own.
+    // Only `S_OK` lets the callback run. Another success code has no exception of its own.
     let why = if answer.is_err() {
         answer
     } else {
@@ -106,22 +110,22 @@ pub(super) fn reverse_enter() -> Answer {
     why.0
 }
 
-/// Managed code is about to return to native code. In preemptive mode.
+/// Notifies the host that managed code is about to return to native code. In preemptive mode.
 #[inline]
 pub(super) fn reverse_leave(answer: Answer) {
     if answer == NOTIFIED
         && let Some(manager) = managers::task_manager()
     {
         give_way(manager);
-        // SAFETY: as in `leave`.
+        // SAFETY: the host's manager lives as long as the process.
         let _ = heed(unsafe { manager.ReverseLeaveRuntime() });
         task::runs_managed(false);
     }
-    // What was held back meanwhile may happen now.
+    // An abort that the managed code has delayed can happen now.
     task::leave_managed();
 }
 
-/// The host has let the thread into managed code.
+/// Notes that the host has let the thread into managed code.
 #[inline]
 fn into_managed(manager: &IHostTaskManager) {
     task::runs_managed(true);
@@ -129,11 +133,13 @@ fn into_managed(manager: &IHostTaskManager) {
     suspension::about_to_enter_managed();
 }
 
-/// Does what `ICLRTask::YieldTask` has asked for, if it has. For the host, the thread is in managed code.
+/// Switches to another task if `ICLRTask::YieldTask` has asked for that. For the host, the thread
+/// is in managed code.
 #[inline]
 fn give_way(manager: &IHostTaskManager) {
     if task::shall_yield() {
-        // SAFETY: as in `leave`. Whether another task has run does not matter.
+        // SAFETY: the host's manager lives as long as the process. Whether another task has run
+        // does not matter.
         let _ = heed(unsafe { manager.SwitchToTask(0) });
     }
 }

@@ -1,8 +1,9 @@
-//! What wrappers and trampolines call where somebody is told ([`super`]).
+//! The hooks that wrappers and trampolines call where a host is notified ([`super`]).
 //!
-//! All of them are called in preemptive mode, or on a thread that the runtime does not know yet, and keep errno. What the beginning
-//! of a call answers is handed to its end. Where the process is recorded too, the time stamps lie inside what the host does: its time is not the
-//! native function's.
+//! All are called in preemptive mode, or on a thread that the runtime does not know yet. All keep
+//! errno. The end of a call gets the result of its beginning. Where the process is recorded too,
+//! the engine reads the time between the notifications, so that the host's own time does not count
+//! as the native function's.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -25,17 +26,17 @@ use crate::{
     targets,
 };
 
-/// A native function has not been called yet, so nobody knows where it lies.
+/// The P/Invoke was not called yet, so its address is unknown.
 pub const UNLINKED: u8 = 0;
-/// The host does not want to be told of it: the wrapper just calls.
+/// The host does not want to be notified: the wrapper only makes the call.
 pub const UNWANTED: u8 = 1;
-/// The host is told.
+/// The host is notified.
 pub const WANTED: u8 = 2;
 
-/// Crossings are recorded as well.
+/// Whether crossings are recorded as well.
 static RECORDS: AtomicBool = AtomicBool::new(true);
 
-/// Crossings are told only: nobody reads a recording.
+/// Turns recording off, for a process whose recording nothing reads.
 pub fn only_notify() {
     RECORDS.store(false, Relaxed);
 }
@@ -45,25 +46,27 @@ fn records() -> bool {
     RECORDS.load(Relaxed)
 }
 
-/// A P/Invoke that is told of. Its wrapper holds the address.
+/// A P/Invoke that a host is notified of. Its wrapper holds the address.
 pub struct NotifiedImport {
-    /// One of the three above. The wrapper reads it without a call.
+    /// One of the three constants above. The wrapper reads it without a call.
     pub how: AtomicU8,
-    /// The host does not want to be told for as long as so many objects were loaded. The wrapper compares it with
-    /// [`objects::loads`], without a call.
+    /// The host wants no notifications while [`objects::loads`] has this value. The wrapper
+    /// compares the two without a call.
     pub unwanted_for: AtomicU64,
     id: i64,
     target: AtomicUsize,
-    /// How many objects were loaded when it was looked what lies at the target, and what that was.
+    /// How many objects had been loaded when the function at the target was looked up, and that
+    /// function.
     loads: AtomicU64,
     place: Mutex<Option<Place>>,
 }
 
-/// No number of objects: the C library never counts so far, and where its count is not known, [`objects::loads`] is greater.
+/// No number of loaded objects: the C library never counts so far. Where its count is unknown,
+/// [`objects::loads`] is greater.
 const NEVER: u64 = u64::MAX - 1;
 
 impl NotifiedImport {
-    /// The one with this id.
+    /// The import of the call with this number.
     #[inline(never)]
     pub fn new(id: u32) -> &'static Self {
         Box::leak(Box::new(Self {
@@ -76,7 +79,7 @@ impl NotifiedImport {
         }))
     }
 
-    /// Looks whether another function may lie at the target, and asks the host then. Answers how it wants that, as it is now.
+    /// Asks the host again if another function may be at the target. Returns the present answer.
     #[cold]
     fn catch_up(&self) -> u8 {
         let now = objects::epoch();
@@ -102,21 +105,22 @@ impl NotifiedImport {
         how
     }
 
-    /// What its wrapper hands to the hooks.
+    /// The address, as its wrapper passes it to the hooks.
     pub fn address(&'static self) -> i64 {
         std::ptr::from_ref(self).expose_provenance() as i64
     }
 }
 
-/// The import that a wrapper hands over.
+/// The import at an address that a wrapper passes.
 #[inline]
 fn import(address: i64) -> &'static NotifiedImport {
-    // SAFETY: wrappers hold the addresses of imports, which are never freed.
+    // SAFETY: wrappers pass the addresses of imports, which are never freed.
     unsafe { &*std::ptr::with_exposed_provenance::<NotifiedImport>(address as usize) }
 }
 
-/// The runtime has linked an import, or objects were loaded since the host said that it does not want to hear of it: finds where it lies, and
-/// asks the host if that is not known. Answers [`UNWANTED`] or [`WANTED`].
+/// The runtime has linked an import, or objects were loaded since the host wanted no notifications.
+/// Finds the import's address, and asks the host if its answer is unknown. Returns [`UNWANTED`] or
+/// [`WANTED`].
 pub extern "C" fn linked(of: i64) -> i32 {
     let import = import(of);
     if import.how.load(Acquire) == UNLINKED {
@@ -125,7 +129,7 @@ pub extern "C" fn linked(of: i64) -> i32 {
     import.catch_up().into()
 }
 
-/// Before a native call. Below 0: not to be made.
+/// Before a native call. A result below 0 says not to make the call.
 pub extern "C" fn leave(of: i64) -> Answer {
     let import = import(of);
     if import.loads.load(Relaxed) != objects::loads() && import.catch_up() == UNWANTED {
@@ -142,7 +146,7 @@ pub extern "C" fn leave(of: i64) -> Answer {
     answer
 }
 
-/// After it has returned. Below 0: an HRESULT to throw.
+/// After a native call has returned. A result below 0 is an HRESULT to throw.
 pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
     if records() && answer != QUIET {
         woven::outward_enter(import(of).id);
@@ -150,26 +154,26 @@ pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
     keeping_errno(|| crossings::enter_or_throw(answer).0)
 }
 
-/// After it has ended by an exception.
+/// After a native call has ended by an exception.
 pub extern "C" fn failed(of: i64, answer: Answer) {
     if records() && answer != QUIET {
         woven::enter_failed(import(of).id);
     }
-    // The exception that flies is the one that is thrown.
+    // The program gets that exception, whatever the host answers.
     let _ = keeping_errno(|| crossings::enter(answer));
 }
 
-/// What the exception says that this answer is thrown as.
+/// The message of the exception for this answer.
 pub extern "C" fn says(of: i64, answer: Answer) -> *const u16 {
     keeping_errno(|| says::of_import(import(of).id, answer))
 }
 
-/// The same of a function that is called by pointer.
+/// The same for a call by function pointer.
 pub extern "C" fn pointer_says(_id: i64, pointer: usize, answer: Answer) -> *const u16 {
     keeping_errno(|| says::of_pointer(pointer, answer))
 }
 
-/// Before a call of what a pointer points to.
+/// Before a call of the function that a pointer points to.
 #[inline]
 fn leave_if_wanted(target: usize) -> Answer {
     keeping_errno(|| match asked::wants(target) {
@@ -178,7 +182,7 @@ fn leave_if_wanted(target: usize) -> Answer {
     })
 }
 
-/// Before a call by function pointer. Below 0: not to be made.
+/// Before a call by function pointer. A result below 0 says not to make the call.
 pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
     let refusal = keeping_errno(|| woven::refusal_of_pointer(id, pointer));
     if refusal != 0 {
@@ -191,7 +195,7 @@ pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
     answer
 }
 
-/// After it has returned. Below 0: an HRESULT to throw.
+/// After a call by function pointer has returned. A result below 0 is an HRESULT to throw.
 pub extern "C" fn enter_pointer(id: i64, pointer: usize, answer: Answer) -> i32 {
     if records() && answer != QUIET {
         woven::enter_pointer_preemptive(id, pointer);
@@ -199,7 +203,7 @@ pub extern "C" fn enter_pointer(id: i64, pointer: usize, answer: Answer) -> i32 
     keeping_errno(|| crossings::enter_or_throw(answer).0)
 }
 
-/// After it has ended by an exception.
+/// After a call by function pointer has ended by an exception.
 pub extern "C" fn pointer_failed(id: i64, pointer: usize, answer: Answer) {
     if records() && answer != QUIET {
         woven::enter_pointer_failed(id, pointer);
@@ -207,7 +211,8 @@ pub extern "C" fn pointer_failed(id: i64, pointer: usize, answer: Answer) {
     let _ = keeping_errno(|| crossings::enter(answer));
 }
 
-/// Native code calls a method that is for it alone. Below 0: not to be run.
+/// When native code calls a method that only native code may call. A result below 0 says not to run
+/// the method.
 pub extern "C" fn reverse_enter(id: i64) -> Answer {
     let answer = keeping_errno(crossings::reverse_enter);
     if records() && answer >= 0 {
@@ -216,7 +221,7 @@ pub extern "C" fn reverse_enter(id: i64) -> Answer {
     answer
 }
 
-/// Before it returns, or is left by an exception.
+/// Before that method returns, or is left by an exception.
 pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
     if records() {
         woven::callback_leave(id);
@@ -224,7 +229,7 @@ pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
     keeping_errno(|| crossings::reverse_leave(answer));
 }
 
-/// A delegate calls a native function. Below 0: not to be made.
+/// When a delegate calls a native function. A result below 0 says not to make the call.
 pub fn outward_leave(id: i64, function: usize) -> Answer {
     let answer = leave_if_wanted(function);
     if records() && (answer == NOTIFIED || answer == UNNOTIFIED) {
@@ -233,7 +238,7 @@ pub fn outward_leave(id: i64, function: usize) -> Answer {
     answer
 }
 
-/// The native function has returned. Nothing can be thrown there.
+/// When that native function has returned. Nothing can be thrown there.
 pub fn outward_enter(id: i64, answer: Answer) {
     if records() && answer != QUIET {
         woven::outward_enter(id);
@@ -241,7 +246,7 @@ pub fn outward_enter(id: i64, answer: Answer) {
     let _ = keeping_errno(|| crossings::enter(answer));
 }
 
-/// Whether crossings are told at all, for what is made before that is known.
+/// Whether a host is notified, for code that is made before that is known.
 #[inline]
 pub fn on() -> bool {
     engine::get().is_some_and(|engine| engine.notifies)

@@ -1,27 +1,32 @@
-//! Crossings that somebody is told of who may act on them: the `IHostTaskManager` of a host.
+//! Notifies a host of crossings, which its `IHostTaskManager` may then act on.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`hooks`] | what wrappers and trampolines call, in preemptive mode |
+//! | [`hooks`] | the hooks that wrappers and trampolines call, in preemptive mode |
 //! | [`thread`] | the host's task of the running thread |
-//! | [`asked`] | which native functions the host wants to hear of |
-//! | [`says`] | what the exception says that a refused crossing throws |
-//! | [`occasions`] | what else threads do of which a host is told |
+//! | [`asked`] | which native functions the host wants to be notified of |
+//! | [`says`] | the message of the exception for a crossing that the host denied |
+//! | [`occasions`] | what else threads do that a host is notified of |
 //! | [`crossings`] | the four crossings |
 //!
-//! Whoever is told may block, in each of the four: the thread is in preemptive mode, or not yet in the runtime, so the
-//! collector does not wait for it.
+//! The host may block in each of the four. The thread is in preemptive mode, or not yet in the
+//! runtime, so the collector does not wait for it.
 //!
-//! | what fails | comes of it |
+//! | what fails | what happens |
 //! | --- | --- |
-//! | `LeaveRuntime` | the native function is not called, the HRESULT is thrown where it would have been; no `EnterRuntime` |
-//! | the same, where a delegate calls a native function | the function is not called and has returned 0: nothing can be thrown there |
-//! | `EnterRuntime` | the HRESULT is thrown instead of the result |
-//! | `ReverseEnterRuntime`, with anything but `S_OK` | the managed method is not run, native code gets zeros. The managed call that had led to it throws the HRESULT when it is back. No `ReverseLeaveRuntime` |
-//! | `ReverseLeaveRuntime` | nothing: there is no one left to tell |
-//! | nothing, but the task was aborted ([`abort`]) | as if `LeaveRuntime` or `EnterRuntime` had answered `COR_E_THREADABORTED`, but no `LeaveRuntime` is told; callbacks as if they were refused |
+//! | `LeaveRuntime` | the native function is not called, the caller gets an exception for the HRESULT, and there is no `EnterRuntime` |
+//! | `LeaveRuntime`, where a delegate calls a native function | the function is not called and seems to return 0, since nothing can be thrown there |
+//! | `EnterRuntime` | the caller gets an exception for the HRESULT instead of the result |
+//! | `ReverseEnterRuntime`, with anything except `S_OK` | see below |
+//! | `ReverseLeaveRuntime` | nothing |
+//! | nothing, but the task was aborted ([`crate::host::task`]) | see below |
 //!
-//! Of refused callbacks that is as near as one comes to what .NET Framework did, which threw through the native frames: on Linux, that ends the process.
+//! If `ReverseEnterRuntime` fails, the managed method does not run, native code gets zeros, and
+//! there is no `ReverseLeaveRuntime`. The managed call that led to it throws the HRESULT when it is
+//! back. .NET Framework threw through the native frames instead; on Linux that ends the process.
+//!
+//! An aborted task gets an exception as if `LeaveRuntime` or `EnterRuntime` had answered
+//! `COR_E_THREADABORTED`, without a call of `LeaveRuntime`. Its callbacks do not run.
 
 mod asked;
 mod crossings;

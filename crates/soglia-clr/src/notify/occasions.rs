@@ -1,7 +1,9 @@
-//! What a thread does besides crossing, of which its host is told: it sleeps, waits for another one, changes its culture.
+//! What a thread does besides crossing that its host is notified of: it sleeps, waits for another
+//! thread, changes its culture.
 //!
-//! Some methods of System.Private.CoreLib ask here first ([`crate::weave`]), in preemptive mode: the host may block. A host that does
-//! not want to do a thing itself leaves it to .NET by answering anything but what its document calls success, for instance `E_NOTIMPL`.
+//! Some methods of CoreLib ask here first ([`crate::weave`]), in preemptive mode, so that the host
+//! may block. A host leaves the work to .NET by any answer that its document does not call a
+//! success, for instance `E_NOTIMPL`.
 
 use std::{
     mem::offset_of,
@@ -35,70 +37,72 @@ use crate::{
     slots,
 };
 
-/// What is asked, and where the asker finds the answer. Only what the question needs is filled in.
+/// The words of a question, in which CoreLib also finds the answer. A question fills only the
+/// fields that it needs.
 #[repr(C)]
 pub struct Words {
-    /// The CLR's number of the thread that it is about.
+    /// The CLR's number of the thread that the question is about.
     thread: usize,
-    /// Milliseconds, a priority, an LCID.
+    /// Milliseconds, a priority, or an LCID.
     value: isize,
-    /// When a wait that is asked about once more was to end, in nanoseconds of this process; 0 the first time.
+    /// When a wait that is asked about again was to end, in nanoseconds of this process; 0 the
+    /// first time.
     until: u64,
-    /// What is to be done now.
+    /// What CoreLib shall do now.
     verdict: isize,
 }
 
 impl Words {
-    /// Bytes, and where the fields are among them.
+    /// The size in bytes, and the offsets of the fields.
     pub const SIZE: i32 = size_of::<Self>() as i32;
     pub const THREAD: i32 = offset_of!(Self, thread) as i32;
     pub const VALUE: i32 = offset_of!(Self, value) as i32;
     pub const UNTIL: i32 = offset_of!(Self, until) as i32;
     pub const VERDICT: i32 = offset_of!(Self, verdict) as i32;
 
-    /// What is left of a wait.
+    /// The rest of a wait, in milliseconds.
     fn left(&self) -> isize {
         let left = self.until.saturating_sub(now()).div_ceil(1_000_000);
         if left > 0 { left as isize } else { OVER }
     }
 }
 
-/// The verdicts: .NET does it itself, as it always does.
+/// A verdict: .NET does the work itself, as without a host.
 const OWN: isize = 0;
-/// The host has done it.
+/// A verdict: the host has done it.
 const DONE: isize = 1;
-/// The other result: the time was over.
+/// A verdict: the host has done it, and the time was over.
 pub const NOT_DONE: isize = 2;
-/// .NET looks whether the thread was interrupted, and if not asks once more.
+/// A verdict: .NET checks whether the thread was interrupted, and asks again if not.
 pub const LOOK: isize = 3;
 
-/// A wait was interrupted when its time was over. No time that .NET asks for.
+/// Marks a wait that was interrupted when its time was over. .NET never asks for this time.
 const OVER: isize = isize::MIN;
 
-/// .NET counts from 0 to 4 what the host has from -2 to 2.
+/// .NET counts priorities from 0 to 4, the hosting API from -2 to 2.
 const NORMAL: isize = 2;
 const HIGHEST: isize = 4;
 
-/// The host, and what is known of the running thread.
+/// The host, and the running thread.
 fn here() -> Option<(&'static IHostTaskManager, &'static Thread)> {
     Some((managers::task_manager()?, thread::current()?))
 }
 
-/// The same of a thread that has a task.
+/// The same, if the thread has a task.
 fn task() -> Option<(&'static IHostTaskManager, &'static Known)> {
     let (manager, thread) = here()?;
     Some((manager, thread.known()?))
 }
 
-/// The thread that it is about, if it has a task.
+/// The thread that the question is about, if it has a task.
 fn other(words: &Words) -> Option<Arc<Known>> {
-    // It may be the running one, which may not have asked for its task yet.
+    // That may be the running thread, which may not have asked for its task yet.
     let _ = task();
     thread::known(words.thread)
 }
 
-/// A wait of the running thread that lasts that long, or for ever: has the host `wait`, and answers what is to be done. `value` becomes
-/// what is left of the time.
+/// Has the host do a wait of the running thread, of so many milliseconds or without limit. Returns
+/// the verdict. `value` becomes the rest of the time.
 fn waiting(
     words: &mut Words,
     own: &Known,
@@ -114,7 +118,7 @@ fn waiting(
     if time < INFINITE.cast_signed() {
         return OWN;
     }
-    // The host may not have woken it, and it must not sleep over that.
+    // The host may not have woken the thread, which must not sleep over an interrupt.
     if own.interrupted.swap(false, Acquire) {
         return LOOK;
     }
@@ -134,23 +138,23 @@ fn waiting(
     LOOK
 }
 
-/// Nanoseconds, from a time on that does not matter.
+/// Nanoseconds since some fixed time.
 fn now() -> u64 {
     static FROM: OnceLock<Instant> = OnceLock::new();
     let gone = FROM.get_or_init(Instant::now).elapsed().as_nanos();
-    // More than 500 years.
+    // Enough for more than 500 years.
     gone as u64 + 1
 }
 
 /// `Thread.Sleep`: the host's `Sleep`.
 pub extern "C" fn sleep(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which nobody else knows.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {
         let Some((manager, own)) = task() else {
             return OWN;
         };
-        // SAFETY: a host's manager, which lives as long as the process.
+        // SAFETY: the host's manager lives as long as the process.
         let wait = |time| unsafe { manager.Sleep(time, WAIT_ALERTABLE) };
         waiting(words, own, wait, |answer| match answer {
             S_OK => DONE,
@@ -160,13 +164,16 @@ pub extern "C" fn sleep(words: *mut Words) -> isize {
     0
 }
 
-/// A host waits for another thread so many milliseconds at a time: there are some that wait for the wrong one.
+/// The longest time in milliseconds that a host waits for another thread in one go. Some hosts wait
+/// for the wrong thread.
 const SLICE: u32 = 100;
 
-/// `Thread.Join`: the host's `Join` of that thread's task, if it has one. When the host has waited, .NET looks itself, for hosts are known
-/// that keep `GetCurrentThread()`, which is another thread to whoever waits for it, or that answer `S_OK` to everything.
+/// `Thread.Join`: the host's `Join` of that thread's task, if it has one.
+///
+/// When the host has waited, .NET checks itself. Some hosts keep `GetCurrentThread()`, which means
+/// another thread to the one that waits, and some answer `S_OK` to everything.
 pub extern "C" fn join(words: *mut Words) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {
         if words.value == 0 {
@@ -180,7 +187,7 @@ pub extern "C" fn join(words: *mut Words) -> isize {
         let wait = |time: u32| {
             let began = now();
             asked = time.min(SLICE);
-            // SAFETY: a live task.
+            // SAFETY: `other` keeps the task alive.
             let answer = unsafe { other.task().Join(asked, option) };
             waited = (now() - began).div_ceil(1_000_000);
             answer
@@ -193,7 +200,7 @@ pub extern "C" fn join(words: *mut Words) -> isize {
         if verdict != NOT_DONE || time >= 0 && time.cast_unsigned() <= asked {
             return verdict;
         }
-        // The time is not over. Whoever did not even wait shall not be asked on and on.
+        // The time is not over. A host that did not even wait is not asked again.
         match (waited < u64::from(asked), time < 0) {
             (true, true) => OWN,
             (true, false) => NOT_DONE,
@@ -210,10 +217,10 @@ pub extern "C" fn join(words: *mut Words) -> isize {
 
 /// `Thread.Yield`, to which spinning leads: the host's `SwitchToTask`.
 pub extern "C" fn switch(words: *mut Words) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {
-        // SAFETY: a host's manager, which lives as long as the process.
+        // SAFETY: the host's manager lives as long as the process.
         match task().map(|(manager, _)| heed(unsafe { manager.SwitchToTask(0) })) {
             Some(S_OK) => DONE,
             _ => OWN,
@@ -222,26 +229,27 @@ pub extern "C" fn switch(words: *mut Words) -> isize {
     0
 }
 
-/// The running thread has nothing to do but to look for what others do: who waits for its slot gets it. Told where somebody waits.
+/// Gives the running thread's slot to a task that waits for it. CoreLib calls this where a thread
+/// only looks at what others do, and a task waits.
 pub extern "C" fn give_way(_: *mut Words) -> isize {
     keeping_errno(slots::give_way);
     0
 }
 
-/// `Thread.Sleep`, which .NET has done.
+/// Notes a `Thread.Sleep` that .NET has done.
 pub extern "C" fn slept(_: *mut Words) -> isize {
     keeping_errno(slots::slept);
     0
 }
 
-/// `Thread.Interrupt` of that thread, which the CLR knows of already: its task's `Alert`.
+/// `Thread.Interrupt` of a thread, which the CLR already knows of: the `Alert` of its task.
 pub extern "C" fn interrupt(words: *mut Words) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &*words };
     keeping_errno(|| {
-        // Of what our own threads do, the host hears when they have done it: `interrupted`.
+        // An engine thread notifies the host after the interrupt, by `interrupted`.
         if !clerk::is_own_thread() {
-            // It may be the running one, which may not have asked for its task yet.
+            // That may be the running thread, which may not have asked for its task yet.
             let _ = task();
             interrupted(words.thread);
         }
@@ -254,23 +262,24 @@ pub fn number() -> usize {
     thread::number().unwrap_or(0)
 }
 
-/// Whether the thread with this number of the CLR's sleeps or waits by its host.
+/// Whether the thread with this CLR number sleeps or waits in a method of its host.
 pub fn waits(number: usize) -> bool {
     thread::known(number).is_some_and(|of| of.waits.load(Acquire))
 }
 
-/// The thread with this number of the CLR's has been interrupted: its task's `Alert`.
+/// The thread with this CLR number was interrupted: the `Alert` of its task.
 pub fn interrupted(number: usize) {
     if let Some(other) = thread::known(number) {
         other.interrupted.store(true, Release);
-        // SAFETY: a live task. If it cannot be woken, it looks before it sleeps again.
+        // SAFETY: `other` keeps the task alive. A thread that cannot be woken checks before it
+        // sleeps again.
         let _ = heed(unsafe { other.task().Alert() });
     }
 }
 
-/// A thread that .NET has made begins, with that priority: the host gives its task.
+/// A thread that .NET has made begins, with this priority: the host gives its task.
 pub extern "C" fn begin(words: *mut Words) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &*words };
     keeping_errno(|| {
         if let Some((_, own)) = task()
@@ -286,17 +295,17 @@ fn set_priority_of(of: &Known, value: isize) -> isize {
     if !(0..=HIGHEST).contains(&value) {
         return OWN;
     }
-    // SAFETY: a live task.
+    // SAFETY: `of` keeps the task alive.
     match heed(unsafe { of.task().SetPriority((value - NORMAL) as i32) }) {
-        // .NET's own is what reading it gives, and nothing more.
+        // .NET's own priority is only what reading it returns.
         S_OK | E_NOTIMPL => OWN,
         _ => DONE,
     }
 }
 
-/// `Thread.Priority` is set: its task's `SetPriority`.
+/// `Thread.Priority` is set: the `SetPriority` of its task.
 pub extern "C" fn set_priority(words: *mut Words) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| match other(words) {
         Some(of) => set_priority_of(&of, words.value),
@@ -305,17 +314,18 @@ pub extern "C" fn set_priority(words: *mut Words) -> isize {
     0
 }
 
-/// `Thread.Priority` is read: its task's `GetPriority`.
+/// `Thread.Priority` is read: the `GetPriority` of its task.
 pub extern "C" fn priority(words: *mut Words) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {
-        // A thread reads its own as it begins, which is to be .NET's still: it does not get its task by that.
+        // A thread reads its own priority as it begins, and expects .NET's. Reading it gets no
+        // task.
         let Some(of) = thread::known(words.thread) else {
             return OWN;
         };
         let mut priority = THREAD_PRIORITY_ERROR_RETURN;
-        // SAFETY: a live task, a place for the answer.
+        // SAFETY: `of` keeps the task alive, and the pointer is to a local.
         let answer = heed(unsafe { of.task().GetPriority(&raw mut priority) });
         if answer != S_OK || priority == THREAD_PRIORITY_ERROR_RETURN {
             return OWN;
@@ -327,21 +337,22 @@ pub extern "C" fn priority(words: *mut Words) -> isize {
     0
 }
 
-/// `CurrentCulture` is set.
+/// `CurrentCulture` is set: the host's `SetLocale`.
 pub extern "C" fn culture(words: *mut Words) -> isize {
-    // SAFETY: a host's manager, which lives as long as the process.
+    // SAFETY: the host's manager lives as long as the process.
     culture_set(words, |manager, lcid| unsafe { manager.SetLocale(lcid) })
 }
 
-/// `CurrentUICulture` is set.
+/// `CurrentUICulture` is set: the host's `SetUILocale`.
 pub extern "C" fn ui_culture(words: *mut Words) -> isize {
-    // SAFETY: as above.
+    // SAFETY: the host's manager lives as long as the process.
     culture_set(words, |manager, lcid| unsafe { manager.SetUILocale(lcid) })
 }
 
-/// The verdict is an HRESULT to throw, or a success: a host that does not go along with cultures answers `E_NOTIMPL`, and is no hindrance.
+/// Notifies the host of a culture. The verdict is an HRESULT to throw, or a success. `E_NOTIMPL`
+/// counts as a success: such a host does not follow cultures.
 fn culture_set(words: *mut Words, tell: impl FnOnce(&IHostTaskManager, u32) -> HRESULT) -> isize {
-    // SAFETY: as in `sleep`.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.verdict = keeping_errno(|| {
         let Some((manager, thread)) = here() else {
@@ -359,7 +370,7 @@ fn culture_set(words: *mut Words, tell: impl FnOnce(&IHostTaskManager, u32) -> H
     0
 }
 
-/// Runs what the host wishes, of which it is not told itself.
+/// Runs what the host itself wishes, without notifying it.
 pub fn by_host<T>(wish: impl FnOnce() -> T) -> T {
     let Some((_, thread)) = here() else {
         return wish();
@@ -370,11 +381,11 @@ pub fn by_host<T>(wish: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// `Thread.BeginThreadAffinity`. Every one is told: the host counts.
+/// `Thread.BeginThreadAffinity`. The host is notified of each, since it counts them.
 pub extern "C" fn begin_affinity(_: *mut Words) -> isize {
     keeping_errno(|| {
         if let Some((manager, _)) = task() {
-            // SAFETY: a host's manager, which lives as long as the process.
+            // SAFETY: the host's manager lives as long as the process.
             let _ = heed(unsafe { manager.BeginThreadAffinity() });
         }
     });
@@ -385,21 +396,21 @@ pub extern "C" fn begin_affinity(_: *mut Words) -> isize {
 pub extern "C" fn end_affinity(_: *mut Words) -> isize {
     keeping_errno(|| {
         if let Some((manager, _)) = task() {
-            // SAFETY: a host's manager, which lives as long as the process.
+            // SAFETY: the host's manager lives as long as the process.
             let _ = heed(unsafe { manager.EndThreadAffinity() });
         }
     });
     0
 }
 
-/// `Thread.BeginCriticalRegion`: in the outermost one the thread must not be aborted.
+/// `Thread.BeginCriticalRegion`. The host must not abort the thread inside the outermost region.
 pub extern "C" fn begin_region(_: *mut Words) -> isize {
     keeping_errno(|| {
         let Some((manager, thread)) = here() else {
             return;
         };
         if thread.regions.fetch_add(1, Relaxed) == 0 && thread.known().is_some() {
-            // SAFETY: a host's manager, which lives as long as the process.
+            // SAFETY: the host's manager lives as long as the process.
             let answer = heed(unsafe { manager.BeginDelayAbort() });
             thread.delay_abort(answer.is_ok());
         }
@@ -407,7 +418,7 @@ pub extern "C" fn begin_region(_: *mut Words) -> isize {
     0
 }
 
-/// `Thread.EndCriticalRegion`. One that ends nothing counts for nothing.
+/// `Thread.EndCriticalRegion`. Does nothing if no region is open.
 pub extern "C" fn end_region(_: *mut Words) -> isize {
     keeping_errno(|| {
         let Some((manager, thread)) = here() else {
@@ -416,14 +427,15 @@ pub extern "C" fn end_region(_: *mut Words) -> isize {
         let one_less = |count: u32| count.checked_sub(1);
         let before = thread.regions.fetch_update(Relaxed, Relaxed, one_less);
         if before == Ok(1) && thread.delay_abort(false) {
-            // SAFETY: a host's manager, which lives as long as the process.
+            // SAFETY: the host's manager lives as long as the process.
             let _ = heed(unsafe { manager.EndDelayAbort() });
         }
     });
     0
 }
 
-/// Critical regions that the running thread is in, kept up for as long as it runs; none if nobody is told.
+/// How many critical regions the running thread is in, kept up to date while it runs. `None`: no
+/// host is notified.
 pub fn critical_regions() -> Option<Arc<AtomicU32>> {
     here().map(|(_, thread)| thread.regions.clone())
 }

@@ -1,4 +1,5 @@
-//! What the exception says that a refused crossing throws. .NET has no texts for most of what a host answers.
+//! The message of the exception for a crossing that the host denied. .NET has no messages for most
+//! HRESULTs of hosts.
 
 use std::{
     cell::RefCell,
@@ -11,8 +12,8 @@ use soglia_core::trace::log::TargetNames;
 
 use crate::{boundary::fence, calls, slots};
 
-/// What a refused P/Invoke throws: `LIBRARY!ENTRY` by its id. A zero-terminated text of 16 bits a character, which is there until the thread
-/// asks again; null if there is none.
+/// The message for a denied P/Invoke, which names it as `LIBRARY!ENTRY`: UTF-16 with a terminating
+/// zero, valid until the thread asks again. Null if there is none.
 pub fn of_import(id: i64, answer: i32) -> *const u16 {
     fence(null(), || {
         let call = calls::call(id);
@@ -23,7 +24,7 @@ pub fn of_import(id: i64, answer: i32) -> *const u16 {
     })
 }
 
-/// The same of a function that is called by pointer.
+/// The same for a call by function pointer.
 pub fn of_pointer(pointer: usize, answer: i32) -> *const u16 {
     fence(null(), || keep(&message(&symbol(pointer), answer)))
 }
@@ -47,9 +48,9 @@ fn named(names: Option<&TargetNames>) -> String {
     }
 }
 
-/// The symbol that begins there, or how far it is into its file.
+/// The symbol at an address, or the offset in its file.
 fn symbol(pointer: usize) -> String {
-    // SAFETY: zeroed is a valid Dl_info; any address may be asked about.
+    // SAFETY: a zeroed `Dl_info` is valid, and `dladdr` accepts any address.
     let info = unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();
         (libc::dladdr(std::ptr::without_provenance(pointer), &raw mut info) != 0).then_some(info)
@@ -61,7 +62,7 @@ fn symbol(pointer: usize) -> String {
         if text.is_null() {
             return None;
         }
-        // SAFETY: a text of the loader's.
+        // SAFETY: the loader's string ends with a zero, and is copied at once.
         Some(
             unsafe { CStr::from_ptr(text) }
                 .to_string_lossy()
@@ -86,7 +87,7 @@ fn message(target: &str, answer: i32) -> String {
     }
 }
 
-/// Name and text. `alone`: it is the bound on slots that has answered, and no host.
+/// The name and the meaning of an HRESULT. `alone`: the bound on slots has answered, and no host.
 fn meaning(answer: HRESULT, alone: bool) -> Option<(&'static str, &'static str)> {
     macro_rules! texts {
         ($($name:ident: $text:expr,)*) => {
@@ -139,7 +140,7 @@ mod tests {
             text(HRESULT(0x8A5C_0001_u32.cast_signed())),
             "the host refused libc!puts: 0x8A5C0001"
         );
-        // All that begin with HOST_E.
+        // All HRESULTs whose names begin with HOST_E.
         for code in 0x8013_1020_u32..=0x8013_102B {
             assert!(
                 meaning(HRESULT(code.cast_signed()), false).is_some(),

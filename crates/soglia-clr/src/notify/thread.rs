@@ -1,9 +1,12 @@
 //! The host's task of the running thread.
 //!
-//! A thread's first crossing asks the host for its task (`GetCurrentTask`) and pairs it with the CLR's (`IHostTask::SetCLRTask`, on the
-//! thread itself). A host that gives none is not told of the thread, and is asked again at its next crossing.
+//! At a thread's first crossing, the engine asks the host for its task (`GetCurrentTask`). On the
+//! same thread, it pairs that task with the CLR's (`IHostTask::SetCLRTask`). If the host gives no
+//! task, the engine notifies it of nothing that the thread does, and asks again at its next
+//! crossing.
 //!
-//! Threads with a task are listed by the CLR's number, for those that wait for them, wake them or want them to be more important ([`known`]).
+//! Threads with a task are listed by the CLR's number ([`known`]), for threads that wait for them,
+//! wake them or change their priority.
 
 use std::{
     cell::{Cell, OnceCell},
@@ -29,25 +32,27 @@ use crate::{
 
 thread_pointer!(local, "soglia_told", Thread);
 
-/// Called at a thread's end, once it has crossed.
+/// Runs at the end of a thread that has crossed.
 static AT_END: AtEnd = AtEnd::new();
 
-/// Threads whose tasks the host and the CLR have paired, by the CLR's number. Nobody calls the host while this is locked.
+/// Threads whose tasks the host and the CLR have paired, by the CLR's number. The engine never
+/// calls the host while this is locked.
 static KNOWN: Mutex<BTreeMap<usize, Arc<Known>>> = Mutex::new(BTreeMap::new());
 
-/// What of a thread other threads may use.
+/// The part of a thread that other threads may use.
 pub(super) struct Known {
-    /// What stands in for the host's, with a reference of ours.
+    /// The stand-in for the host's task, with a reference of its own.
     task: ManuallyDrop<IHostTask>,
-    /// `Thread.Interrupt` was called for it, or may have been before it was listed, and it has not looked since.
+    /// `Thread.Interrupt` was called for it, or may have been before it was listed, and it has not
+    /// checked since.
     pub(super) interrupted: AtomicBool,
-    /// It waits in a method of the host's, of which .NET does not know.
+    /// It waits in a method of the host, which .NET does not know.
     pub(super) waits: AtomicBool,
 }
 
-// SAFETY: a host's task may be called from any thread, as the hosting API has it; the rest synchronises itself.
+// SAFETY: the hosting API has a host's task called from any thread. The other fields are atomic.
 unsafe impl Send for Known {}
-// SAFETY: as above.
+// SAFETY: the hosting API has a host's task called from any thread. The other fields are atomic.
 unsafe impl Sync for Known {}
 
 impl Known {
@@ -59,14 +64,14 @@ impl Known {
 
 impl Drop for Known {
     fn drop(&mut self) {
-        // SAFETY: never used again.
+        // SAFETY: `drop` runs once, and nothing uses the field after it.
         let task = unsafe { ManuallyDrop::take(&mut self.task) };
-        // SAFETY: made by `stand_in`, and lent only.
+        // SAFETY: `stand_in` made the task, and this value alone holds this reference.
         unsafe { fenced::release(task) };
     }
 }
 
-/// The thread with this number of the CLR's, if it has a task and has not ended.
+/// The thread with this CLR number, if it has a task and has not ended.
 pub(super) fn known(id: usize) -> Option<Arc<Known>> {
     boundary::fence(None, || {
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,31 +79,33 @@ pub(super) fn known(id: usize) -> Option<Arc<Known>> {
     })
 }
 
-/// What is known of a thread. Only the thread itself uses it; a host that is being called may lead here again, so nothing is borrowed.
+/// A thread. Only the thread itself uses it. A host that is called may lead here again, so nothing
+/// stays borrowed during a call.
 pub(super) struct Thread {
-    /// The host has given a task.
+    /// Set once the host has given a task.
     known: OnceCell<Arc<Known>>,
-    /// It has its `ICLRTask`.
+    /// Whether the host's task has its `ICLRTask`.
     paired: Cell<bool>,
-    /// The CLR's number, once it is listed by that.
+    /// The CLR's number, once the thread is listed by it.
     id: Cell<usize>,
-    /// Native calls of which the host was told, and which are not back.
+    /// How many native calls are open that the host was notified of.
     outside: Cell<u32>,
-    /// Why a callback of the innermost of them was refused, or `S_OK`.
+    /// Why a callback of the innermost of them was denied, or `S_OK`.
     refused: Cell<HRESULT>,
-    /// The innermost one behind it of which a callback was refused, counted from the outermost; 0: there is none.
+    /// The next one further out with a denied callback, counted from the outermost; 0: there is
+    /// none.
     behind: Cell<u32>,
-    /// Why, and the next one behind that.
+    /// Why that one was denied, and those further out.
     pending: Cell<Vec<(HRESULT, u32)>>,
-    /// Critical regions that it is in.
+    /// How many critical regions it is in.
     pub(super) regions: Arc<AtomicU32>,
-    /// The host was told that it must not be aborted.
+    /// Whether the host was asked not to abort it.
     delays: Cell<bool>,
-    /// What it does now is the host's own wish, of which it need not be told.
+    /// Whether it now does what the host itself wishes, so that the host is not notified.
     pub(super) by_host: Cell<bool>,
 }
 
-/// Prepares the process: what happens at the end of threads.
+/// Prepares what happens at the end of threads.
 pub fn start() {
     AT_END.prepare(at_end);
 }
@@ -110,18 +117,19 @@ pub(super) fn current() -> Option<&'static Thread> {
     if thread.is_null() {
         return make();
     }
-    // SAFETY: set by `make` for this thread, and freed by `at_end` alone, when nothing of ours runs on it.
+    // SAFETY: `make` set it for this thread. Only `at_end` frees it, when no code of the engine
+    // runs on the thread any more.
     Some(unsafe { &*thread })
 }
 
 #[cold]
 fn make() -> Option<&'static Thread> {
-    // The host may hold locks for which such a thread would wait here.
+    // The host may hold locks that an engine thread would wait for here.
     if clerk::is_own_thread() {
         return None;
     }
     boundary::fence(None, || {
-        // Of an earlier thread with this number, which has died without its end.
+        // An earlier thread with this number may have died without its end.
         threads::delay_abort(tls::os_thread(), false);
         let thread = Box::into_raw(Box::new(Thread {
             known: OnceCell::new(),
@@ -137,33 +145,34 @@ fn make() -> Option<&'static Thread> {
         }));
         local::set(thread);
         AT_END.ask(thread);
-        // SAFETY: just made.
+        // SAFETY: it was just made for this thread, and only `at_end` frees it.
         Some(unsafe { &*thread })
     })
 }
 
-/// Runs at the end of every thread that has crossed, and once more if it crosses after that.
+/// Runs at the end of each thread that has crossed, and again if it crosses after that.
 unsafe extern "C" fn at_end(thread: *mut c_void) {
     boundary::fence((), || {
         local::set(null_mut());
-        // SAFETY: made by `make`, and nobody else has it.
+        // SAFETY: `make` made it with `Box`, and the C library passes it here once.
         let thread = unsafe { Box::from_raw(thread.cast::<Thread>()) };
         if let Some(known) = thread.known.get() {
             let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-            // The number may be another thread's already.
+            // The CLR may already have given the number to another thread.
             let id = thread.id.get();
             if all.get(&id).is_some_and(|there| Arc::ptr_eq(there, known)) {
                 all.remove(&id);
             }
         }
         thread.delay_abort(false);
-        // Releases the task, which is the host's code: nothing is locked any more.
+        // This releases the task, which runs the host's code, so nothing is locked here.
         drop(thread);
     });
 }
 
 impl Thread {
-    /// The thread enters a region that delays its abort, or leaves it. Whether it was in one.
+    /// Notes that the thread enters or leaves a region that delays its abort. Returns whether it
+    /// was in one.
     pub(super) fn delay_abort(&self, delays: bool) -> bool {
         let before = self.delays.replace(delays);
         if before != delays {
@@ -172,7 +181,7 @@ impl Thread {
         before
     }
 
-    /// A native call has begun of which the host was told.
+    /// Notes the beginning of a native call that the host was notified of.
     #[inline]
     pub(super) fn began(&self) {
         if self.refused.get() != S_OK {
@@ -181,7 +190,7 @@ impl Thread {
         self.outside.set(self.outside.get().wrapping_add(1));
     }
 
-    /// The innermost of them has ended. Answers why a callback of it was refused, or `S_OK`.
+    /// Notes the end of the innermost of them. Returns why a callback of it was denied, or `S_OK`.
     #[inline]
     pub(super) fn ended(&self) -> HRESULT {
         let refused = self.refused.replace(S_OK);
@@ -193,7 +202,8 @@ impl Thread {
         refused
     }
 
-    /// A callback was refused. If nobody below has called out, nobody is there to throw.
+    /// Notes that a callback was denied. Without an open native call there is no managed caller to
+    /// throw for.
     pub(super) fn was_refused(&self, why: HRESULT) {
         if self.outside.get() > 0 {
             self.refused.set(why);
@@ -221,10 +231,10 @@ impl Thread {
         });
     }
 
-    /// Whether the host knows this thread. Asks it, if it has given no task yet.
+    /// Whether the host knows this thread. Asks the host, if it has given no task yet.
     ///
     /// # Errors
-    /// What the host's `SetCLRTask` has answered.
+    /// The answer of the host's `SetCLRTask`, if that failed.
     #[inline]
     pub(super) fn has_task(&self) -> Result<bool, HRESULT> {
         if self.paired.get() {
@@ -234,7 +244,7 @@ impl Thread {
         }
     }
 
-    /// The same, where nobody minds what the host has answered; and what others know of the thread.
+    /// The part that other threads may use, whatever the host's `SetCLRTask` has answered.
     pub(super) fn known(&self) -> Option<&Known> {
         match self.has_task() {
             Ok(true) => self.known.get().map(|known| &**known),
@@ -242,7 +252,7 @@ impl Thread {
         }
     }
 
-    /// The host is called outside of the fence: it may end the thread.
+    /// Calls the host outside the fence, since it may end the thread.
     #[cold]
     fn ask(&self) -> Result<bool, HRESULT> {
         let Some(known) = self.known.get().or_else(|| self.task_of_host()) else {
@@ -254,11 +264,11 @@ impl Thread {
         }
         let of_clr = boundary::fence(null_mut(), task::of_clr);
         if of_clr.is_null() {
-            // The runtime is not up, or down again: the next crossing tries once more.
+            // The runtime has not started, or has ended. The next crossing tries again.
             return Ok(true);
         }
-        // Lent: it outlives its thread for a while, for hosts that do not count (`com`).
-        // SAFETY: both are live tasks.
+        // Lent: the task outlives its thread for a while, for hosts that do not count (`com`).
+        // SAFETY: both tasks are alive.
         heed(unsafe { known.task().SetCLRTask(of_clr) })
             .ok()
             .map_err(|e| e.code())?;
@@ -269,19 +279,21 @@ impl Thread {
 
     fn task_of_host(&self) -> Option<&Arc<Known>> {
         let mut task = null_mut();
-        // SAFETY: a host's manager, which lives as long as the process; a place for the answer. Only whether there is a task counts.
+        // SAFETY: the host's manager lives as long as the process, and the pointer is to a local.
+        // Only whether there is a task counts.
         let _ = heed(unsafe { managers::task_manager()?.GetCurrentTask(&raw mut task) });
         if task.is_null() {
             return None;
         }
         boundary::fence((), || {
             let known = Known {
-                // SAFETY: a task, with a reference for us, until the last of those who have this is gone.
+                // SAFETY: the host gave this task with a reference, which the last holder of this
+                // value releases.
                 task: ManuallyDrop::new(unsafe { fenced::stand_in(task) }),
                 interrupted: AtomicBool::new(true),
                 waits: AtomicBool::new(false),
             };
-            // If the host has led here again, that was faster, and this task is released.
+            // If the host led here again meanwhile, this task is released.
             let _ = self.known.set(Arc::new(known));
         });
         self.known.get()
@@ -294,16 +306,16 @@ impl Thread {
             let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
             let before = all.insert(id, known.clone());
             drop(all);
-            // It may be the last that holds its task: then its release is the host's code.
+            // This may be the last holder of its task, whose release runs the host's code.
             drop(before);
         });
     }
 }
 
-/// The CLR's number of the running thread, if it knows it.
+/// The CLR's number of the running thread, if the CLR knows the thread.
 pub(super) fn number() -> Option<usize> {
     let mut id = ThreadId::NULL;
-    // SAFETY: a pointer to a local. The CLR answers this anywhere.
+    // SAFETY: the pointer is to a local. The CLR answers this question on any thread.
     let answer = unsafe { engine::get()?.info.GetCurrentThreadID(&raw mut id) };
     answer.is_ok().then_some(id.0)
 }

@@ -1,10 +1,10 @@
-//! The hook that asks the policy for calls of a limited number.
+//! The hook that asks the policy before calls of a limited number.
 
 use super::woven;
 use crate::policy::Asked;
 
-/// Asks for a call, before it is made. Called by wrappers in preemptive mode; `asked` is the address of an [`Asked`].
-/// Answers 0 if the call may be made.
+/// Asks whether a call may be made; 0: it may. Wrappers call this in preemptive mode before the
+/// call. `asked` is the address of an [`Asked`].
 pub extern "C" fn ask(asked: i64) -> i32 {
     let asked = Asked::at(asked);
     if asked.passes() {

@@ -1,20 +1,21 @@
 //! Hooks that judge a P/Invoke when it is linked ([`crate::judge`]).
 //!
-//! A P/Invoke's wrapper has the runtime link it before its first call. On the way the runtime asks a method of CoreLib for the
-//! library ([`crate::weave`] has changed it), which asks here, in this order:
+//! A P/Invoke's wrapper has the runtime link it before its first call. On the way the runtime calls
+//! a method of CoreLib to get the library. [`crate::weave`] has changed that method, so that it
+//! asks here, in this order:
 //!
 //! ```text
 //!   wrapper      permit(import)             this thread may link this one
 //!                PrepareMethod(native)
 //!   CoreLib        LoadLibraryCallbackStub
-//!                    asked(words)           no permit, but a module of the program's: refused
+//!                    asked(words)           without a permit, a module of the program is denied
 //!                    finds the library as the runtime would
 //!                    found(words)           looks up the function in it, and judges
-//!   wrapper      judged(import)             from now on the wrapper passes by all this
+//!   wrapper      judged(import)             from now on the wrapper skips all this
 //! ```
 //!
-//! So the P/Invoke of a function that is refused is never linked, and one that was not judged yet cannot be called around its
-//! wrapper.
+//! So a P/Invoke whose function is denied is never linked. One that was not judged yet can only be
+//! called through its wrapper.
 
 use std::{
     cell::Cell,
@@ -40,13 +41,14 @@ use crate::{
 
 /// A P/Invoke that is judged when it is linked. Its wrapper holds the address.
 pub struct JudgedImport {
-    /// Not 0: the wrapper may call. It reads this without a call of ours.
+    /// Not 0: the wrapper may make the call. The wrapper reads it without a call.
     pub judged: AtomicU8,
-    /// What is called, once that is known.
+    /// The address that is called, once it is known.
     pub target: AtomicUsize,
-    /// Another way to call it was asked for by the policy: that is not judged.
+    /// The policy itself asked for this function, so it is not judged.
     trusted: bool,
-    /// It is called by its address and never linked, so that there is no way around its gate.
+    /// The wrapper calls the function by address and never links the P/Invoke, so that every call
+    /// passes the gate.
     hidden: bool,
     fine: AtomicBool,
     refusal: AtomicI32,
@@ -54,7 +56,7 @@ pub struct JudgedImport {
 }
 
 impl JudgedImport {
-    /// The one with this id.
+    /// The import of the call with this number.
     pub fn new(id: u32, trusted: bool, hidden: bool) -> &'static Self {
         Box::leak(Box::new(Self {
             judged: AtomicU8::new(0),
@@ -67,17 +69,17 @@ impl JudgedImport {
         }))
     }
 
-    /// What its wrapper hands to the hooks.
+    /// The address, as its wrapper passes it to the hooks.
     pub fn address(&'static self) -> i64 {
         std::ptr::from_ref(self).expose_provenance() as i64
     }
 
     fn at(address: i64) -> &'static Self {
-        // SAFETY: wrappers hold the addresses of imports, which are never freed.
+        // SAFETY: wrappers pass the addresses of imports, which are never freed.
         unsafe { &*std::ptr::with_exposed_provenance::<Self>(address as usize) }
     }
 
-    /// Judges it by what it leads to.
+    /// Judges it by the function that it leads to.
     fn judge(&self, engine: &Engine, target: usize) {
         self.target.store(target, Release);
         let refusal = if self.trusted {
@@ -93,17 +95,20 @@ impl JudgedImport {
 }
 
 thread_local! {
-    /// The import that this thread may link next, and whether the next question is our own.
+    /// The import that this thread may link next, and whether the engine itself asks the next
+    /// question.
     static PERMIT: Cell<(i64, bool)> = const { Cell::new((0, false)) };
 }
 
-/// The wrapper is about to have the runtime link an import. Called in preemptive mode; answers 0.
+/// Called when the wrapper is about to have the runtime link an import, in preemptive mode. Returns
+/// 0.
 pub extern "C" fn permit(of: i64) -> i32 {
     PERMIT.set((of, false));
     0
 }
 
-/// It is linked. Called in preemptive mode; answers 0 if it may be called, and else what to throw.
+/// Called when an import was linked, in preemptive mode. Returns 0 if it may be called, and
+/// otherwise what to throw.
 pub extern "C" fn judged(of: i64) -> i32 {
     PERMIT.set((0, false));
     let import = JudgedImport::at(of);
@@ -112,7 +117,8 @@ pub extern "C" fn judged(of: i64) -> i32 {
             return MARK;
         };
         let is_open = || !import.fine.load(Acquire) && import.refusal.load(Acquire) == 0;
-        // The runtime found it without a question, as it does where it has the library inside.
+        // The runtime found it without asking CoreLib, as it does for a library inside the
+        // executable.
         if is_open() {
             match targets::linked(import.id) {
                 0 => {
@@ -136,8 +142,8 @@ pub extern "C" fn judged(of: i64) -> i32 {
     })
 }
 
-/// It could not be linked: an exception was caught. Called in preemptive mode; answers 1 if that was meant, and 0 if the exception
-/// is to fly on.
+/// Called when an import could not be linked and the wrapper caught an exception, in preemptive
+/// mode. Returns 1 if the engine caused that exception, and 0 if the program shall get it.
 pub extern "C" fn caught(of: i64) -> i32 {
     let import = JudgedImport::at(of);
     if import.hidden && import.fine.load(Acquire) {
@@ -147,7 +153,8 @@ pub extern "C" fn caught(of: i64) -> i32 {
     0
 }
 
-/// It could not be linked: an exception flies. Called in preemptive mode.
+/// Called when an import could not be linked and an exception passes through the wrapper, in
+/// preemptive mode.
 pub extern "C" fn unlinked(of: i64) {
     PERMIT.set((0, false));
     let import = JudgedImport::at(of);
@@ -157,21 +164,23 @@ pub extern "C" fn unlinked(of: i64) {
     }
 }
 
-/// What CoreLib asks with when the runtime wants a library, and where it finds the answer.
+/// The words that CoreLib passes when the runtime wants a library, and in which it finds the
+/// answer.
 #[repr(C)]
 pub struct Link {
-    /// The module was made at run time; then: 0: go on without an answer of ours, 1: find the library, below 0: throw that.
+    /// In: not 0 if the module was made at run time. Out: 0 to go on as before, 1 to find the
+    /// library, below 0 to throw.
     pub verdict: isize,
-    /// The runtime's assembly.
+    /// In: the runtime's assembly.
     pub assembly: usize,
-    /// Of the library.
+    /// In: the handle of the library that was found.
     pub handle: usize,
     import: i64,
 }
 
-/// The runtime wants a library. Called in preemptive mode; what it returns means nothing.
+/// Called when the runtime wants a library, in preemptive mode. CoreLib ignores the result.
 pub extern "C" fn asked(words: *mut Link) -> isize {
-    // SAFETY: the caller's own words, which no other code knows.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     let is_dynamic = words.verdict != 0;
     words.verdict = 0;
@@ -203,9 +212,9 @@ pub extern "C" fn asked(words: *mut Link) -> isize {
     0
 }
 
-/// The library was found, or none. Called in preemptive mode; what it returns means nothing.
+/// Called when CoreLib has looked for the library, in preemptive mode. CoreLib ignores the result.
 pub extern "C" fn found(words: *mut Link) -> isize {
-    // SAFETY: the caller's own words, which no other code knows.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     PERMIT.set((0, false));
     let refused = boundary::fence(MARK, || {
@@ -215,7 +224,7 @@ pub extern "C" fn found(words: *mut Link) -> isize {
         let import = JudgedImport::at(words.import);
         let names = calls::call(import.id).and_then(|call| names::called(&call.names));
         let Some(target) = names.and_then(|(_, entry)| looked_up(words.handle, &entry)) else {
-            // The runtime says what is missing.
+            // The runtime reports what is missing.
             return 0;
         };
         import.judge(engine, target);
@@ -229,10 +238,10 @@ pub extern "C" fn found(words: *mut Link) -> isize {
     0
 }
 
-/// As the runtime looks it up.
+/// The address of an entry point, found as the runtime finds it.
 fn looked_up(handle: usize, entry: &str) -> Option<usize> {
     let entry = CString::new(entry).ok().filter(|_| handle != 0)?;
-    // SAFETY: a handle that managed code has just got from the loader, a zero-terminated name.
+    // SAFETY: managed code has just got this handle from the loader, and the name ends with a zero.
     let found = unsafe {
         let handle = std::ptr::with_exposed_provenance_mut(handle);
         libc::dlsym(handle, entry.as_ptr())
@@ -240,7 +249,7 @@ fn looked_up(handle: usize, entry: &str) -> Option<usize> {
     (!found.is_null()).then(|| found.expose_provenance())
 }
 
-/// Why an import may not be called: the number, or 0.
+/// Why an import may not be called: the number of the denial, or 0.
 fn refusal_of(engine: &Engine, id: i64, target: usize) -> i32 {
     let named = named(id);
     let refusal = match aliases::at(target) {
@@ -261,32 +270,33 @@ fn refusal_of(engine: &Engine, id: i64, target: usize) -> i32 {
     refusal.map_or(0, number)
 }
 
-/// As the program names it.
+/// The import as the program names it.
 fn named(id: i64) -> String {
     let names = calls::call(id).and_then(|call| names::called(&call.names));
     let (library, entry) = names.unwrap_or_default();
     format!("{library}!{entry}")
 }
 
-/// The CLR's numbers of assemblies and modules that have P/Invokes which only their wrappers may call.
+/// The CLR's numbers of modules and assemblies with P/Invokes that only their wrappers may call.
 static WOVEN: RwLock<Vec<(ModuleId, AssemblyId)>> = RwLock::new(Vec::new());
 
-/// A module has such P/Invokes.
+/// Notes a module with such P/Invokes.
 pub fn module_woven(module: ModuleId, assembly: AssemblyId) {
     let mut woven = WOVEN.write().unwrap_or_else(PoisonError::into_inner);
     woven.push((module, assembly));
 }
 
-/// A module is about to be unloaded.
+/// Forgets a module that is about to be unloaded.
 pub fn module_unloaded(module: ModuleId) {
     let mut woven = WOVEN.write().unwrap_or_else(PoisonError::into_inner);
     woven.retain(|(known, _)| *known != module);
 }
 
-/// Words of the runtime's record of an assembly that are looked at.
+/// How many words of the runtime's record of an assembly are looked at.
 const RECORD: usize = 8;
 
-/// Whether it is one of those. What managed code holds is the runtime's assembly itself, or a record that has it or its module in it.
+/// Whether it is one of those. Managed code holds the runtime's assembly itself, or a record that
+/// contains the assembly or its module.
 fn is_woven(assembly: usize) -> bool {
     let mut words = vec![0; RECORD];
     let there = objects::peek(assembly, &mut words);

@@ -1,4 +1,4 @@
-//! Where crossings come from.
+//! The sources of crossings: wrappers, and the CLR's own callbacks.
 
 pub mod gate;
 pub mod link;

@@ -1,4 +1,4 @@
-//! Returns that are looked into: the first of a target on a task, and slow ones.
+//! What happens once when a target returns for the first time on a task, and after slow calls.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use crate::{
 /// Targets that have returned, on any task.
 static RETURNED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// The first return of a forward target on this task, or a slow one.
+/// Records the first return of a native function on this task, or a slow call.
 #[cold]
 #[inline(never)]
 pub(super) fn look_into(task: &mut TaskWriter) {

@@ -1,4 +1,5 @@
-//! Crossings told by the CLR's own transition callbacks: complete, and some 70 ns each before we do anything.
+//! Crossings from the CLR's own transition callbacks. They are complete, and cost about 70 ns each
+//! before the engine does anything.
 //!
 //! | callback, reason | crossing |
 //! | --- | --- |
@@ -7,10 +8,10 @@
 //! | UnmanagedToManagedTransition, CALL | ReverseEnterRuntime |
 //! | ManagedToUnmanagedTransition, RETURN | ReverseLeaveRuntime |
 //!
-//! They come on the crossing thread, in preemptive mode, and their answer is ignored.
+//! The CLR makes them on the crossing thread, in preemptive mode, and ignores their results.
 //!
-//! When the time is taken: as the last thing before a call goes on and as the first when it has returned, so that our
-//! own work is not in the target's time.
+//! The engine reads the time last before a call goes on, and first when the call has returned. So
+//! its own work is not part of the target's time.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -90,10 +91,11 @@ fn close(crossing: Crossing, function: u64) {
     }
 }
 
-/// The first call of a function on this task, or the first since a module was unloaded, or since an object was loaded.
+/// The first call of a function on this task, or the first since a module was unloaded or an object
+/// was loaded.
 ///
-/// By now the CLR has found the native function, so this is where a target's place and its first caller are looked up:
-/// a call that never returns shall have them too.
+/// The CLR has found the native function by now, so the engine looks up the target's place and its
+/// first caller here. A call that never returns has them too.
 #[cold]
 #[inline(never)]
 fn first_call(task: &mut TaskWriter, function: u64, side: Side) -> u32 {
@@ -110,8 +112,8 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side) -> u32 {
         if engine.callers && function == 0 && side == Side::Unmanaged {
             return pointer_call(engine, task, era);
         }
-        // The defect of dotnet/runtime#120151 strikes where a reverse stub calls its target: first thing after a callback
-        // has begun. Everywhere else the CLR knows what it says.
+        // The defect of dotnet/runtime#120151 occurs where a reverse stub calls its target,
+        // directly after a callback has begun. Everywhere else the CLR passes valid functions.
         let suspect = task
             .top()
             .is_some_and(|top| top.side() == Side::Managed && top.inner == 0);
@@ -128,11 +130,12 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side) -> u32 {
     })
 }
 
-/// A call by function pointer, of which the CLR says nothing, under the name of the assembly that makes it. What is learned is not
-/// the number 0, so that every such call comes here: as slow as it is, it is for comparing sources only.
+/// A call by function pointer, about which the CLR says nothing, under the name of the calling
+/// assembly. The task learns nothing for the number 0, so every such call comes here. That is slow,
+/// and only for comparing sources.
 fn pointer_call(engine: &'static Engine, task: &mut TaskWriter, era: u64) -> u32 {
     let caller = stacks::innermost(engine);
-    // Unlike any function's number, which are multiples of four.
+    // Functions have numbers that are multiples of four, so this is no function's.
     let number = caller.0 as u64 | 2;
     if let Some(slot) = task.slot(number, Side::Unmanaged, era) {
         return slot;

@@ -1,4 +1,4 @@
-//! Where native code was called from compiled code, found by unwinding the native frames above.
+//! Finds where compiled code has called native code, by unwinding the native frames above.
 
 use std::ffi::c_void;
 
@@ -15,19 +15,19 @@ unsafe extern "C" {
     fn _Unwind_GetGR(context: *mut c_void, register: i32) -> usize;
 }
 
-/// The innermost frame of the running thread for which there are no unwinding tables: the compiler
-/// of the CLR leaves none.
+/// The innermost frame of the running thread without unwinding tables: the CLR's compiler writes
+/// none.
 pub(super) fn of_compiled_code() -> Option<Walked> {
     let mut last = Walked::default();
-    // SAFETY: `each` gets what it expects. Called by this thread, about its own stack.
+    // SAFETY: `each` gets the frame that it expects, and walks this thread's own stack.
     unsafe { _Unwind_Backtrace(each, (&raw mut last).cast()) };
     (last.ip != 0).then_some(last)
 }
 
-/// Keeps each frame: the last one is told before its tables are found missing.
+/// Keeps each frame. The unwinder passes the last one before it finds that its tables are missing.
 extern "C" fn each(context: *mut c_void, data: *mut c_void) -> i32 {
     const GO_ON: i32 = 0;
-    // SAFETY: the context of the call, and the frame that `of_compiled_code` has passed.
+    // SAFETY: the unwinder passes a valid context, and the frame that `of_compiled_code` gave it.
     unsafe {
         *data.cast::<Walked>() = Walked {
             ip: _Unwind_GetIP(context),

@@ -13,7 +13,7 @@ pub(super) fn frame(engine: &Engine, function: FunctionId) -> Frame {
         return *frame;
     }
     let Some((module, token)) = engine.method_of(function) else {
-        // Not kept: the number of one that is collected is given to the next.
+        // Not kept: the CLR reuses the number of a collected method.
         return made_at_run_time(engine, function);
     };
     let scope = Scope::of_module(&engine.info, module);
@@ -29,7 +29,7 @@ pub(super) fn frame(engine: &Engine, function: FunctionId) -> Frame {
     frame
 }
 
-/// A method without metadata: one that the program has made, or a stub of the CLR's.
+/// A method without metadata: one that the program has made, or a stub of the CLR.
 fn made_at_run_time(engine: &Engine, function: FunctionId) -> Frame {
     match dynamic::name_of(engine, function) {
         Some(name) if !dynamic::is_stub(&name) => Frame::Method {

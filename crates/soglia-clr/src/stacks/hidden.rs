@@ -1,17 +1,17 @@
-//! Frames that the CLR's stack walker does not tell: those of methods made at run time
+//! Frames that the CLR's stack walker leaves out: those of methods made at run time
 //! (`DynamicMethod`, `Expression.Compile`).
 //!
-//! It tells where the frames around them are. Where one does not lie right above the next, the
-//! frames between are unwound here. Code that the CLR's compiler makes for this system is unwound
-//! by its beginning, which pushes registers, takes room and, in most methods, sets `rbp`:
+//! The walker gives the frames around them. Where one frame does not lie directly above the next,
+//! the engine unwinds those between. It unwinds code of the CLR's compiler by how a method begins:
+//! it pushes registers, takes room and, in most methods, sets `rbp`:
 //!
-//! | `rbp` | the caller's frame | is returned to |
+//! | `rbp` | the caller's frame | the return address is at |
 //! | --- | --- | --- |
-//! | set, the first register that is pushed | `rbp` + 16 | what lies at `rbp` + 8 |
-//! | not set | stack pointer + room + what was pushed + 8 | what lies below that |
+//! | set, the first register that is pushed | `rbp` + 16 | `rbp` + 8 |
+//! | not set | stack pointer + room + what was pushed + 8 | the word below that |
 //!
-//! Nothing is believed: what is found is a frame only if the CLR knows a method without metadata
-//! there, and memory is read by the kernel.
+//! The engine trusts nothing of this: an address is a frame only if the CLR knows a method without
+//! metadata there, and the kernel reads the memory.
 
 use std::{
     collections::HashMap,
@@ -33,15 +33,15 @@ use super::{
 };
 use crate::engine::Engine;
 
-/// Frames in a row that are unwound.
+/// The most frames in a row that are unwound.
 const MOST: usize = 64;
-/// Bytes of a method's beginning that are read.
+/// How many bytes of a method's beginning are read.
 const BEGINNING: usize = 48;
-/// Compiled versions of a method that are looked at.
+/// The most compiled versions of a method that are looked at.
 const MOST_VERSIONS: usize = 16;
 
-/// The methods without metadata that are on the stack between a frame and the next one outward of
-/// which the walker has told; `None`: that is native.
+/// The methods without metadata on the stack between a frame and the next one outward that the
+/// walker has given. `None`: that one is native.
 pub fn between(engine: &Engine, inner: &Walked, outer: Option<&Walked>) -> Vec<FunctionId> {
     if inner.sp == 0 {
         return Vec::new();
@@ -56,18 +56,18 @@ pub fn between(engine: &Engine, inner: &Walked, outer: Option<&Walked>) -> Vec<F
     find().unwrap_or_default()
 }
 
-/// By return address, whether the method there sets `rbp`: most frames are found to lie next to
+/// By return address, whether the method there sets `rbp`. Most frames are found to lie next to
 /// each other by that, again and again.
 static SETS_RBP: Mutex<Option<HashMap<usize, bool>>> = Mutex::new(None);
 
-/// A module is going, and its code may make room for other code.
+/// Forgets them, since a module is being unloaded and other code may take its place.
 pub fn forget() {
     let mut known = SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner);
     *known = None;
 }
 
-/// The same, from the frame of compiled code that has called into native code, to the innermost
-/// frame of which the walker has told.
+/// The same from the frame of compiled code that has called native code, to the innermost frame
+/// that the walker has given.
 pub fn above(engine: &Engine, entry: &Walked, outer: Option<&Walked>) -> Vec<FunctionId> {
     let limit = outer.map_or(usize::MAX, |outer| outer.sp);
     let find = || {
@@ -96,7 +96,7 @@ impl Unwinder {
         })
     }
 
-    /// Those outward of a frame, up to where others begin, or to a stack pointer.
+    /// Those outward of a frame, up to the limit, a stack pointer, or to the first that is not one.
     fn from(&self, inner: Walked, limit: usize) -> Vec<FunctionId> {
         let (mut found, mut frame) = (Vec::new(), inner);
         for _ in 0..MOST {
@@ -119,7 +119,7 @@ impl Unwinder {
     fn made_at_run_time(&self, ip: usize) -> Option<FunctionId> {
         let (mut function, mut version) = (FunctionId::NULL, ReJITId::default());
         let ip = std::ptr::without_provenance(ip);
-        // SAFETY: any address may be asked about; pointers to locals.
+        // SAFETY: the CLR accepts any address, and the pointers are to locals.
         let answer = unsafe {
             self.info8
                 .GetFunctionFromIP3(ip, &raw mut function, &raw mut version)
@@ -128,7 +128,7 @@ impl Unwinder {
             return None;
         }
         let mut dynamic = BOOL::from(false);
-        // SAFETY: a function that the CLR has just told, a pointer to a local.
+        // SAFETY: the CLR has just named this function, and the pointer is to a local.
         let answer = unsafe { self.info8.IsFunctionDynamic(function, &raw mut dynamic) };
         (answer.is_ok() && dynamic.as_bool()).then_some(function)
     }
@@ -139,7 +139,7 @@ impl Unwinder {
         if let Some(known) = known(&mut SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner)) {
             return known;
         }
-        // The CLR is asked without the lock: it takes locks of its own.
+        // The CLR takes locks of its own, so it is asked while this lock is not held.
         let sets = self.beginning(frame).is_some_and(|begins| begins.sets_rbp);
         let mut map = SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner);
         map.get_or_insert_default().insert(frame.ip, sets);
@@ -151,7 +151,7 @@ impl Unwinder {
         Beginning::of(&code)
     }
 
-    /// The frame outward of one, whoever it is of.
+    /// The frame outward of one, of whatever method.
     fn caller(&self, frame: &Walked) -> Option<Walked> {
         let begins = self.beginning(frame)?;
         let (sp, fp) = if begins.sets_rbp {
@@ -159,7 +159,7 @@ impl Unwinder {
         } else {
             let sp = frame.sp.checked_add(begins.room)?;
             let pushed = begins.pushes.len() * 8;
-            // The last register that was pushed lies lowest.
+            // The register that was pushed last lies lowest.
             let rbp = begins.pushes.iter().rev().position(|reg| *reg == RBP);
             let fp = match rbp {
                 Some(place) => word(sp.checked_add(place * 8)?)?,
@@ -175,10 +175,11 @@ impl Unwinder {
         })
     }
 
-    /// Where the code begins that a frame is in.
+    /// Where the code of a frame begins.
     fn start(&self, frame: &Walked) -> Option<usize> {
         let (mut starts, mut count) = ([0_usize; MOST_VERSIONS], 0);
-        // SAFETY: a function that is on some stack now, room for so many, pointers to locals.
+        // SAFETY: the function is on a stack now. The buffer has room for so many, and the pointers
+        // are to locals.
         let answer = unsafe {
             self.info9.GetNativeCodeStartAddresses(
                 frame.function,
@@ -191,8 +192,8 @@ impl Unwinder {
         let starts = starts.get(..count as usize).filter(|_| answer.is_ok())?;
         let covers = |start: &&usize| {
             let (mut parts, mut count) = ([COR_PRF_CODE_INFO::default(); 2], 0);
-            // SAFETY: the start of code that the CLR has just told, room for so many, pointers to
-            // locals.
+            // SAFETY: the CLR has just given this start of code. The buffer has room for so many,
+            // and the pointers are to locals.
             let answer = unsafe {
                 self.info9
                     .GetCodeInfo4(**start, 2, &raw mut count, parts.as_mut_ptr())
@@ -208,7 +209,7 @@ fn word(at: usize) -> Option<usize> {
     read(at).map(usize::from_ne_bytes)
 }
 
-/// Bytes of this process, if there are any.
+/// Bytes of this process. `None`: no memory is mapped there.
 fn read<const N: usize>(at: usize) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let into = libc::iovec {
@@ -219,7 +220,8 @@ fn read<const N: usize>(at: usize) -> Option<[u8; N]> {
         iov_base: std::ptr::without_provenance_mut(at),
         iov_len: N,
     };
-    // SAFETY: one piece each, and room for it; where nothing is mapped, the kernel says so.
+    // SAFETY: there is one piece on each side, as long as said. The kernel answers with an error
+    // where nothing is mapped.
     let count = unsafe {
         libc::process_vm_readv(libc::getpid(), &raw const into, 1, &raw const from, 1, 0)
     };

@@ -1,4 +1,4 @@
-//! What the CLR's stack walker tells.
+//! What the CLR's stack walker gives.
 
 use std::ffi::c_void;
 
@@ -11,28 +11,28 @@ use windows_core::HRESULT;
 
 use crate::arch::{CONTEXT_FP, CONTEXT_SP};
 
-/// Frames that are kept of a stack.
+/// The most frames of a stack that are kept.
 pub const MOST_FRAMES: usize = 256;
-/// Frames that are walked for that: some are none of the program's.
+/// The most frames that are walked for that, since some are not the program's.
 pub const MOST_WALKED: usize = 3 * MOST_FRAMES;
-/// How the stack is walked: the registers are told.
+/// How the CLR walks: it passes registers.
 pub const HOW: u32 = COR_PRF_SNAPSHOT_REGISTER_CONTEXT;
 
-/// A frame of which the CLR's walker has told.
+/// A frame that the walker has given.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Walked {
-    /// Null: a run of native frames.
+    /// Its function. Null: a run of native frames.
     pub function: FunctionId,
-    /// Where it goes on.
+    /// The address at which it goes on.
     pub ip: usize,
-    /// Its stack pointer then; 0: not told.
+    /// Its stack pointer then; 0: unknown.
     pub sp: usize,
-    /// And `rbp`.
+    /// Its `rbp` then.
     pub fp: usize,
 }
 
-/// What [`walk`] and its like give `DoStackSnapshot`, with a vector of [`Walked`] that is not to
-/// grow.
+/// The function to pass to `DoStackSnapshot`, with a vector of [`Walked`] that has its full
+/// capacity: it must not grow.
 pub unsafe extern "system" fn collect(
     function: FunctionId,
     ip: usize,
@@ -41,9 +41,9 @@ pub unsafe extern "system" fn collect(
     context: *const u8,
     into: *mut c_void,
 ) -> HRESULT {
-    // SAFETY: whoever walks a stack with this passes such a vector.
+    // SAFETY: callers of `DoStackSnapshot` pass such a vector with this function.
     let walked = unsafe { &mut *into.cast::<Vec<Walked>>() };
-    // It was made for as many as are wanted, and does not grow.
+    // The vector has room for as many as are wanted, and does not grow.
     if walked.len() >= walked.capacity() {
         return hresult::S_FALSE;
     }

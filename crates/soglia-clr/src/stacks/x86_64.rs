@@ -8,14 +8,14 @@ pub(super) const RBP: u8 = 5;
 pub(super) struct Beginning {
     /// Registers, in the order in which they are pushed.
     pub(super) pushes: Vec<u8>,
-    /// Bytes that are taken from the stack besides.
+    /// Bytes of the stack that are taken besides.
     pub(super) room: usize,
-    /// `rbp` points to its own former value.
+    /// Whether `rbp` then points to its own saved value.
     pub(super) sets_rbp: bool,
 }
 
 impl Beginning {
-    /// `None`: this is no beginning that is understood.
+    /// `None`: the engine does not understand this beginning.
     pub(super) fn of(code: &[u8]) -> Option<Self> {
         let mut begins = Self::default();
         let mut rest = code;

@@ -1,17 +1,21 @@
-//! Native functions that return a failed HRESULT, for which the CLR throws: calls without `PreserveSig`.
+//! Native functions that return a failed HRESULT for which the CLR throws: calls without
+//! `PreserveSig`.
 //!
-//! Such a call has returned, and a call that fails before it leaves has not. Both end by an exception. What tells them apart is the one method of
-//! CoreLib that makes an exception of such an HRESULT ([`weave::hidden`](crate::weave)): it tells us, between the return and the exception.
+//! Such a call has returned, while a call that fails before it leaves has not. Both end by an
+//! exception. One method of CoreLib makes the exception for such an HRESULT
+//! ([`weave::hidden`](crate::weave)). It calls the engine between the return and the exception,
+//! which distinguishes the two.
 
 use std::{cell::RefCell, ffi::c_void};
 
 use crate::{boundary, threads};
 
-/// An open call: how deep it is, and since when.
+/// An open call: its depth, and when it began.
 type Open = (u32, u64);
 
 thread_local! {
-    /// Calls that have returned an HRESULT which is being thrown. Filters of exceptions run before that is over, and may make such calls too.
+    /// Calls that have returned an HRESULT which is being thrown. Exception filters run before that
+    /// is over, and may make such calls too.
     static THROWN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -26,12 +30,13 @@ fn with<T>(otherwise: T, body: impl FnOnce(&mut Vec<Open>) -> T) -> T {
     thrown.ok().flatten().unwrap_or(otherwise)
 }
 
-/// A native function has returned a failed HRESULT, and an exception is about to be made of it. Called in preemptive mode.
+/// Called when a native function has returned a failed HRESULT and CoreLib is about to make an
+/// exception of it. In preemptive mode.
 pub extern "C" fn hresult_thrown(_: *mut c_void) -> isize {
     boundary::fence((), || {
         if let Some(open) = innermost() {
             with((), |thrown| {
-                // Calls of the same depth, and deeper ones, were of others that are over.
+                // Calls of the same depth, and deeper ones, are over.
                 thrown.retain(|(depth, _)| *depth < open.0);
                 thrown.push(open);
             });
@@ -40,7 +45,8 @@ pub extern "C" fn hresult_thrown(_: *mut c_void) -> isize {
     0
 }
 
-/// Whether the innermost open call, which ends by an exception, has returned an HRESULT that is thrown.
+/// Whether the innermost open call, which ends by an exception, has returned an HRESULT that is
+/// being thrown.
 #[cold]
 pub(super) fn take() -> bool {
     boundary::fence(false, || {

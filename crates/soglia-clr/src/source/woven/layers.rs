@@ -23,12 +23,13 @@ use crate::{
     stacks, threads,
 };
 
-/// Call the slow twin.
+/// The wrapper shall call the slow twin.
 pub(super) const SLOW: i32 = 1;
-/// Nothing more to do.
+/// There is nothing more to do.
 pub(super) const DONE: i32 = 0;
 
-/// The number by which a task knows a woven call: unlike that of any function pointer, and aligned as functions are.
+/// The number by which a task knows a woven call. No function pointer has it, and it is aligned as
+/// functions are.
 #[inline(always)]
 pub(super) const fn function(id: i64) -> u64 {
     (id as u64) << 4
@@ -39,25 +40,26 @@ pub(super) const fn by_pointer(pointer: u64) -> u64 {
     pointer | 1 << 61
 }
 
-/// The number by which a task knows a function pointer that was refused.
+/// The number by which a task knows a function pointer that a policy denies.
 const fn by_refused_pointer(pointer: u64) -> u64 {
     pointer | 3 << 60
 }
 
-/// Whether calls are only counted. Wrappers are made for one or the other; this is for hooks that are called in both cases.
+/// Whether calls are only counted. Wrappers are made for one or the other; this is for hooks that
+/// are called in both cases.
 #[inline]
 pub(super) fn only_counts() -> bool {
     engine::get().is_some_and(Engine::counts)
 }
 
-/// Who is called, for what is done once.
+/// The callee, for what is done once.
 #[derive(Clone, Copy)]
 pub(super) enum Callee {
-    /// By the wrapper with this id.
+    /// The function that the wrapper with this number calls.
     Woven(i64),
-    /// By the wrapper with this id, what this pointer points to.
+    /// What this pointer points to, called by the wrapper with this number.
     Pointer(i64, u64),
-    /// The same, and it is refused.
+    /// The same, where a policy denies it.
     Refused(i64, u64),
 }
 
@@ -82,7 +84,7 @@ impl Callee {
     }
 }
 
-/// Opens a layer of the wrapper's own.
+/// Opens a layer, where the wrapper's own hook has all that it needs.
 #[inline(always)]
 pub(super) fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(task) = threads::existing() else {
@@ -109,7 +111,7 @@ pub(super) fn close(crossing: Crossing, function: u64) -> i32 {
     }
 }
 
-/// With events, or without the CPU's counter. Called last by hooks, which need no frame then.
+/// The same with events, or without the CPU's counter. Hooks call it last, and so need no frame.
 #[inline(always)]
 fn otherwise(crossing: Crossing, task: &mut TaskWriter, function: u64, slot: u32) -> i32 {
     match crossing {
@@ -130,7 +132,7 @@ extern "C" fn by_any_clock<const CROSSING: usize>(
     then(task.cross_at_once(Crossing::ALL[CROSSING - 1], who, time::now()))
 }
 
-/// The return of a call that found no room for a task finds none either.
+/// Closes a call that found no room for a task: there is no layer to close.
 #[cold]
 #[inline(never)]
 extern "C" fn without_task() -> i32 {
@@ -192,7 +194,8 @@ pub(super) fn recall() {
     }
 }
 
-/// The running thread's task, and where it accounts this call. In preemptive mode, or on a thread that the CLR does not know.
+/// The running thread's task, and its slot for this call. In preemptive mode, or on a thread that
+/// the CLR does not know.
 #[cold]
 pub(super) fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::current(crossing)?;
@@ -208,7 +211,7 @@ pub(super) fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut
     Some((task, slot))
 }
 
-/// The slot, if this was called before on this task.
+/// The slot, if this task has called it before.
 fn task_slot(task: &TaskWriter, side: Side, callee: Callee, epoch: Epoch) -> Option<u32> {
     if GENERATION.load(Relaxed) & SHUT_DOWN != 0 {
         return None;
@@ -221,7 +224,7 @@ fn task_slot(task: &TaskWriter, side: Side, callee: Callee, epoch: Epoch) -> Opt
     }
 }
 
-/// The first call of a target on this task, or one that the task has forgotten.
+/// The first call of a target on this task, or of one that the task has forgotten.
 fn first_call(
     engine: &'static Engine,
     task: &mut TaskWriter,

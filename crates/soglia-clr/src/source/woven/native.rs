@@ -1,5 +1,5 @@
-//! Hooks for native code of ours that stands between native code and a delegate (`crate::delegates`). It calls them in preemptive
-//! mode, or on a thread that the CLR does not know yet.
+//! Hooks for the engine's native code between native code and a delegate (`crate::delegates`). That
+//! code calls them in preemptive mode, or on a thread that the CLR does not know yet.
 
 use super::{
     layers::{SLOW, only_counts},
@@ -45,7 +45,7 @@ pub extern "C" fn outward_enter(id: i64) {
     }
 }
 
-/// A native call has ended by an exception before it left.
+/// Before a native call was made, it has ended by an exception.
 pub fn never_left(id: i64) {
     outward_leave(id);
     if !only_counts() {

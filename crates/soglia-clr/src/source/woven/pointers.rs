@@ -1,7 +1,7 @@
 //! Hooks around calls by function pointer (`calli`), in the same pairs as those of P/Invokes.
 //!
-//! What is called is known by the pointer: the layer has it for its function, and what lies there is looked up at the first call, and again
-//! when an object was loaded since.
+//! The pointer says what is called, and is the function of the layer. The engine looks up what is
+//! there at the first call, and again when an object was loaded since.
 
 use soglia_core::{
     crossing::{Crossing, Side},
@@ -16,7 +16,7 @@ use super::layers::{
 };
 use crate::{boundary, calls, engine::era, judge, threads};
 
-/// The running thread's task, and the slot of the pointer, if it was called before on this task.
+/// The running thread's task, and the slot of the pointer, if this task has called it before.
 #[inline(always)]
 fn known(function: u64) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::existing()?;
@@ -24,7 +24,7 @@ fn known(function: u64) -> Option<(&'static mut TaskWriter, u32)> {
     Some((task, slot))
 }
 
-/// Before a call by function pointer. Called by wrappers in cooperative mode.
+/// Before a call by function pointer. Wrappers call it in cooperative mode.
 pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
     let function = by_pointer(pointer as u64);
     known(function).map_or(SLOW, |(task, slot)| {
@@ -33,15 +33,16 @@ pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
     })
 }
 
-/// The same, where [`leave_pointer`] could not do it; returns 0. Called in preemptive mode.
+/// The same, where [`leave_pointer`] could not do it. Returns 0. Wrappers call it in preemptive
+/// mode.
 pub extern "C" fn leave_pointer_slow(id: i64, pointer: usize) -> i32 {
     let callee = Callee::Pointer(id, pointer as u64);
     open_slow(Crossing::LeaveRuntime, callee);
     DONE
 }
 
-/// As [`leave_pointer_slow`] or [`count_pointer_slow`], where a policy judges what is called: answers 0, or what to throw instead
-/// of the call. Called in preemptive mode.
+/// As [`leave_pointer_slow`] or [`count_pointer_slow`], where a policy judges what is called.
+/// Returns 0, or what to throw instead of the call. Wrappers call it in preemptive mode.
 pub extern "C" fn judge_pointer(id: i64, pointer: usize) -> i32 {
     let refusal = refusal_of_pointer(id, pointer);
     if refusal != 0 {
@@ -55,7 +56,8 @@ pub extern "C" fn judge_pointer(id: i64, pointer: usize) -> i32 {
     DONE
 }
 
-/// What to throw instead of a call by function pointer; 0: it may be made. Counts it, if it is refused.
+/// What to throw instead of a call by function pointer; 0: the call may be made. Counts a denied
+/// call.
 pub fn refusal_of_pointer(id: i64, pointer: usize) -> i32 {
     let refusal = boundary::fence(judge::MARK, || {
         let internal = calls::call(id).is_some_and(|call| call.names.runtime_internal);
@@ -65,11 +67,11 @@ pub fn refusal_of_pointer(id: i64, pointer: usize) -> i32 {
         return 0;
     }
     refuse_pointer(id, pointer);
-    // In an audit it is called.
+    // In an audit the call is made.
     if judge::audits() { 0 } else { refusal }
 }
 
-/// Counts a refused call, under a number of its own: the quick hook must not find it.
+/// Counts a denied call, under a number of its own, which the quick hook never looks for.
 fn refuse_pointer(id: i64, pointer: usize) {
     let callee = Callee::Refused(id, pointer as u64);
     if let Some((task, slot)) = called(Crossing::LeaveRuntime, callee) {
@@ -77,17 +79,17 @@ fn refuse_pointer(id: i64, pointer: usize) {
     }
 }
 
-/// When a call by function pointer has returned. Called in cooperative mode.
+/// When a call by function pointer has returned. Wrappers call it in cooperative mode.
 pub extern "C" fn enter_pointer(_id: i64, pointer: usize) -> i32 {
     close(Crossing::EnterRuntime, by_pointer(pointer as u64))
 }
 
-/// After [`enter_pointer`], where there is more to do. Called in preemptive mode.
+/// After [`enter_pointer`], where there is more to do. Wrappers call it in preemptive mode.
 pub extern "C" fn enter_pointer_slow(_id: i64, _pointer: usize) {
     recall();
 }
 
-/// When a call by function pointer has ended by an exception. Called in preemptive mode.
+/// When a call by function pointer has ended by an exception. Wrappers call it in preemptive mode.
 pub extern "C" fn enter_pointer_failed(_id: i64, pointer: usize) {
     fail(by_pointer(pointer as u64));
 }
@@ -110,12 +112,12 @@ pub fn enter_pointer_preemptive(id: i64, pointer: usize) {
     }
 }
 
-/// Before a call by function pointer that is only counted. Called in cooperative mode.
+/// Before a call by function pointer that is only counted. Wrappers call it in cooperative mode.
 pub extern "C" fn count_pointer(_id: i64, pointer: usize) -> i32 {
     known(by_pointer(pointer as u64)).map_or(SLOW, |(task, slot)| then(task.count(slot)))
 }
 
-/// The same, where [`count_pointer`] could not do it. Called in preemptive mode.
+/// The same, where [`count_pointer`] could not do it. Wrappers call it in preemptive mode.
 pub extern "C" fn count_pointer_slow(id: i64, pointer: usize) {
     let callee = Callee::Pointer(id, pointer as u64);
     count_one_slow(Crossing::LeaveRuntime, callee);
