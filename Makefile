@@ -13,7 +13,7 @@ DOCFLAGS := -D warnings -A rustdoc::private_intra_doc_links
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench book lint doc deny fixtures install clean distclean help
+.PHONY: build test demo bench picture book lint doc deny fixtures install clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	$(CARGO) build $(CARGOFLAGS) --release --workspace
@@ -31,6 +31,11 @@ demo: build ## records two small programs and shows what they did
 bench: build ## what a crossing costs, with and without soglia
 	root=$$(tools/dotnet-root) && echo "benchmarks run on the .NET in $$root" && \
 	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) bench $(CARGOFLAGS) -p soglia --bench crossings
+
+picture: ## draws docs/report-*.svg, the picture in README.md, from what soglia writes
+	$(CARGO) build $(CARGOFLAGS) --workspace
+	root=$$(tools/dotnet-root) && DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root SOGLIA_BLESS=1 \
+		$(CARGO) test $(CARGOFLAGS) -p soglia --test tool picture
 
 book: ## the documents as a book in target/book, with links checked; gets mdbook if there is none
 	tools/book $(TARGET)/book

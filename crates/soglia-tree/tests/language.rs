@@ -51,9 +51,6 @@ const OPEN: &[&str] = &[
     "crates/soglia-clr/Cargo.toml",
     "crates/soglia/benches/",
     "crates/soglia/src/host/",
-    "crates/soglia/src/model",
-    "crates/soglia/src/text",
-    "crates/soglia/src/verify",
     "crates/soglia/src/",
     // The output of fixtures and messages of the tool, which tests compare.
     "crates/soglia/tests/tool/turns.rs",

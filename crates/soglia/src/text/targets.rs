@@ -7,7 +7,7 @@ use soglia_core::plain::plain;
 use super::{
     place::Files,
     shown::Shown,
-    style::{DIM, HEAD, arrow},
+    style::{DIM, HEAD, WARN, arrow},
     words::{count, denied, plural, time, time_of},
 };
 use crate::model::{Model, TargetRow};
@@ -158,17 +158,20 @@ fn line(
             longest.unwrap_or_default()
         ));
     }
+    let mut ended = Vec::new();
     for (n, what) in [
         (row.abandoned, "abandoned"),
         (row.failed, "failed"),
         (row.refused, denied(model)),
     ] {
         if n > 0 {
-            notes.push(format!("{} {what}", count(n)));
+            ended.push(format!("{WARN}{} {what}{WARN:#}", count(n)));
         }
     }
+    let notes = notes.into_iter().map(|note| format!("{DIM}{note}{DIM:#}"));
+    let notes: Vec<String> = notes.chain(ended).collect();
     if !notes.is_empty() {
-        write!(out, "  {DIM}{}{DIM:#}", notes.join(", "))?;
+        write!(out, "  {}", notes.join(", "))?;
     }
     writeln!(out)
 }

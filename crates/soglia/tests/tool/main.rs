@@ -20,6 +20,7 @@ mod modules;
 mod newcomers;
 mod outputs;
 mod passing;
+mod picture;
 mod pointers;
 mod policy;
 mod programs;
