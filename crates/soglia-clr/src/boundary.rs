@@ -1,7 +1,8 @@
 //! The one fence between soglia and the CLR.
 //!
-//! A panic of ours must neither unwind into the CLR nor end a program that did nothing wrong. Cold code runs inside
-//! [`fence`]: a panic there ends the recording, not the program, and the report tells. The hot path has nothing that panics.
+//! A panic of the engine must neither unwind into the CLR nor end the program. Cold code runs
+//! inside [`fence`]: a panic there ends the recording, not the program, and the report says so. The
+//! hot path contains nothing that panics.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,24 +12,25 @@ use std::{
     },
 };
 
-/// Ends the recording, with this as its last remark.
+/// Ends the recording with a last remark.
 static END: OnceLock<fn(&str)> = OnceLock::new();
 
-/// There was a panic.
+/// Whether there was a panic.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// Has `end` called with a remark at each panic, on the thread that panics.
-/// Called at once if there was a panic before.
+/// Sets the function that is called with a remark at each panic, on the thread that panics. Calls
+/// it at once if there was a panic before.
 pub fn on_panic(end: fn(&str)) {
     if END.set(end).is_ok() && PANICKED.load(SeqCst) {
         end("a panic before the engine has started");
     }
 }
 
-/// Runs `body`; if it panics, answers `otherwise` and records no more.
+/// Runs `body`. If it panics, ends the recording and returns `otherwise`.
 pub fn fence<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     static QUIET: Once = Once::new();
-    // The program's stderr is its own. The hook is that of this library's copy of Rust's runtime alone.
+    // The program's standard error is its own. This hook belongs to the library's own copy of
+    // Rust's runtime.
     QUIET.call_once(|| {
         std::panic::set_hook(Box::new(|what| {
             PANICKED.store(true, SeqCst);
@@ -49,13 +51,13 @@ pub fn keeping_errno<T>(body: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The CLR saves `errno` around its own stubs, but not around every path that ends up here.
+/// The CLR saves `errno` around its own stubs, and not around every path that leads here.
 fn errno() -> i32 {
     // SAFETY: glibc's pointer to this thread's errno is always valid.
     unsafe { *libc::__errno_location() }
 }
 
 fn set_errno(value: i32) {
-    // SAFETY: as above.
+    // SAFETY: glibc's pointer to this thread's errno is always valid.
     unsafe { *libc::__errno_location() = value };
 }

@@ -1,7 +1,9 @@
-//! A thread of our own that asks the CLR what it does not answer on others.
+//! An engine thread that asks the CLR what it does not answer on other threads.
 //!
-//! Most of the profiling API may be used inside a callback, or on threads that run no managed code. Woven hooks are neither: there, the
-//! CLR refuses (`CORPROF_E_UNSUPPORTED_CALL_SEQUENCE`). So they have the clerk ask, and wait; in preemptive mode, which holds up nobody else.
+//! Most of the profiling API may be used inside a callback, or on threads that run no managed code.
+//! Hooks of wrappers are neither: the CLR answers them with
+//! `CORPROF_E_UNSUPPORTED_CALL_SEQUENCE`. So they have the clerk ask, and wait in preemptive mode,
+//! where no other thread waits for them.
 
 use std::{
     cell::Cell,
@@ -19,22 +21,24 @@ type Question = Box<dyn FnOnce() + Send>;
 /// `None`: the thread could not be made.
 static CLERK: OnceLock<Option<Sender<Question>>> = OnceLock::new();
 
-/// The recording in which the clerk signs that the process lives, while it waits for questions.
+/// The recording in which the clerk notes that the process lives, while it waits for questions.
 static SIGNED: OnceLock<&'static Recording> = OnceLock::new();
 
-/// Has the clerk sign that the process lives, for want of anybody else. To be called before there are questions.
+/// Has the clerk note that the process lives, where no tool does. To be called before there are
+/// questions.
 pub fn sign(recording: &'static Recording) {
     if SIGNED.set(recording).is_ok() {
         prepare();
     }
 }
 
-/// Has the thread made, for when there will be questions. It would be made with the first one.
+/// Makes the thread in advance. Otherwise the first question makes it.
 pub fn prepare() {
     CLERK.get_or_init(hire);
 }
 
-/// Runs `question` on the clerk's thread and waits for its answer. `None`: there is no clerk, or the question panicked.
+/// Runs `question` on the clerk's thread and waits for its answer. `None`: there is no clerk, or
+/// the question panicked.
 pub fn ask<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let clerk = CLERK.get_or_init(hire).as_ref()?;
     let reply = Arc::new(Reply::default());
@@ -44,9 +48,10 @@ pub fn ask<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> 
     reply.wait()
 }
 
-/// Where an answer is waited for. Not a channel: a thread that waits for those needs memory the first time, and ends the process if there is none.
+/// Carries an answer back. A channel would not do: to wait at one, a thread needs memory the first
+/// time, and ends the process if there is none.
 struct Reply<T> {
-    /// There will be no other answer than this.
+    /// Whether there will be no other answer than this.
     done: Mutex<(bool, Option<T>)>,
     told: Condvar,
 }
@@ -68,7 +73,7 @@ impl<T> Reply<T> {
     }
 }
 
-/// Goes with the question: when it is gone, answered or not, nobody needs to wait any more.
+/// Travels with the question. When it is dropped, answered or not, the wait ends.
 struct Promise<T>(Arc<Reply<T>>);
 
 impl<T> Promise<T> {
@@ -99,16 +104,18 @@ fn hire() -> Option<Sender<Question>> {
 }
 
 thread_local! {
-    /// The engine has made this thread.
+    /// Whether the engine has made this thread.
     static OWN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the engine has made the running thread: then it is no task, and a host does not hear of it.
+/// Whether the engine has made the running thread. Such a thread is no task, and the host is not
+/// notified of it.
 pub fn is_own_thread() -> bool {
     OWN.get()
 }
 
-/// The next question, or none yet: only the clerk that signs wakes up without one.
+/// The next question, or none yet: only a clerk that notes the life of the process wakes up without
+/// one.
 fn next(questions: &Receiver<Question>) -> Result<Option<Question>, RecvTimeoutError> {
     let Some(recording) = SIGNED.get() else {
         return Ok(Some(
@@ -124,18 +131,19 @@ fn next(questions: &Receiver<Question>) -> Result<Option<Question>, RecvTimeoutE
     }
 }
 
-/// Makes a thread of our own; `false`: it could not be made. What it does is not fenced.
+/// Makes an engine thread; `false`: it could not be made. Its work is not fenced.
 pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     thread_with(name, 256 << 10, work)
 }
 
-/// The same for work that calls the host or managed code, which need more of a stack. It is fenced.
+/// The same for work that calls the host or managed code, which needs a larger stack. Its work is
+/// fenced.
 pub fn thread_for_others(work: impl FnOnce() + Send + 'static) -> bool {
     thread_with("soglia", 2 << 20, || crate::boundary::fence((), work))
 }
 
 fn thread_with(name: &str, stack: usize, work: impl FnOnce() + Send + 'static) -> bool {
-    // A new thread has the signal mask of its maker, and the program's signals are none of its business.
+    // A new thread inherits the signal mask of its maker, and must not get the program's signals.
     let before = block_signals();
     let made = thread::Builder::new()
         .name(name.into())
@@ -149,7 +157,7 @@ fn thread_with(name: &str, stack: usize, work: impl FnOnce() + Send + 'static) -
 }
 
 fn block_signals() -> libc::sigset_t {
-    // SAFETY: both sets are valid for writing.
+    // SAFETY: both sets are locals, and any bytes are a valid set.
     unsafe {
         let (mut all, mut before) = std::mem::zeroed();
         libc::sigfillset(&raw mut all);
@@ -159,6 +167,6 @@ fn block_signals() -> libc::sigset_t {
 }
 
 fn restore_signals(before: &libc::sigset_t) {
-    // SAFETY: the set that was in force before.
+    // SAFETY: the set was returned by the call above, and the null pointer asks for nothing.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut()) };
 }

@@ -1,11 +1,14 @@
-//! Delegates that become native function pointers, and native function pointers that become delegates.
+//! Delegates that become native function pointers, and native function pointers that become
+//! delegates.
 //!
-//! CoreLib asks, at each such moment ([`crate::weave`]), which pointer to hand on: it is one of [`soglia_trampolines`], which tells of
-//! the calls through it. With the question comes the CLR's handle of the delegate's type; from it come the target's names and
-//! the bytes of its arguments, asked once per type.
+//! CoreLib asks at each such moment ([`crate::weave`]) which pointer to use. The answer is one of
+//! [`soglia_trampolines`], which calls hooks around the calls through it. CoreLib passes the CLR's
+//! handle of the delegate's type. From that the engine gets the target's names and the size of its
+//! arguments, once for each type.
 //!
-//! Identities hold, because every pointer goes through here: the pointer of a delegate turns back into that delegate, the delegate
-//! on a native function turns back into the pointer of that function.
+//! Pointers and delegates keep their identity, since every pointer passes here. The pointer of a
+//! delegate becomes that delegate again, and a delegate on a native function becomes the pointer of
+//! that function again.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -86,52 +89,56 @@ impl CallHooks for Outward {
     }
 }
 
-/// The CLR looks at the code of thunks itself, and must see in ours what it expects.
+/// Whether the CLR looks at the code of thunks itself, so that trampolines must look as it expects.
 static FACES: AtomicBool = AtomicBool::new(false);
 
-/// Whether the CLR makes delegates of pointers without asking us, from now on.
+/// Sets whether the CLR makes delegates of pointers without asking CoreLib.
 pub fn show_faces(shown: bool) {
     FACES.store(shown, Relaxed);
 }
 
-/// Targets by the CLR's handle of the delegate type. Emptied when a module is unloaded: handles may be given again.
+/// Targets by the CLR's handle of the delegate type. Emptied when a module is unloaded, since the
+/// CLR may reuse handles.
 static TYPES: RwLock<Option<Types>> = RwLock::new(None);
 type Types = HashMap<(usize, Side), Result<Callee, Why>>;
 
-/// Calls that were registered here: a type that is loaded again is the same call again.
+/// Calls that were added here. A type that is loaded again is the same call again.
 static CALLS: Mutex<Option<HashMap<TargetNames, i64>>> = Mutex::new(None);
 
-/// Thunks that native code was given as they are, because there could be no trampoline for them.
+/// Thunks that native code got as they are, because there could be no trampoline for them.
 static HANDED_ON: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
 
 /// Why there is no trampoline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Why {
-    /// The CLR says nothing of the type, or it is none that can be called.
+    /// The CLR says nothing about the type, or the type cannot be called.
     NoDelegate,
-    /// Nobody can tell how many bytes its arguments take.
+    /// The size of its arguments cannot be determined.
     Arguments(Arc<TargetNames>),
-    /// The type tells nothing: the runtime's host makes its delegates, and the method tells who is called.
+    /// The runtime's host makes the delegates of this type, and only the method says what is
+    /// called.
     Method,
 }
 
-/// What wrappers ask with, and where they find the answer.
+/// The words that CoreLib passes, and in which it finds the answer.
 #[repr(C)]
 pub struct Words {
-    /// The pointer that it would be without us; then the one to take.
+    /// In: the pointer that CoreLib would use. Out: the one to use.
     pointer: usize,
-    /// The CLR's handle of the delegate's type.
+    /// In: the CLR's handle of the delegate's type.
     class: usize,
-    /// Not 0, as an answer: the method of the delegate is wanted. Then the CLR's number of it.
+    /// Out, if not 0: the delegate's method is wanted. Then in: the CLR's number of that method.
     method: usize,
 }
 
-/// The type of the delegates that `load_assembly_and_get_function_pointer` makes where it is given no type.
+/// The type of the delegates that `load_assembly_and_get_function_pointer` makes where it gets no
+/// type.
 const ENTRY: &str = "Internal.Runtime.InteropServices.ComponentActivator+ComponentEntryPoint";
 
-/// The pointer to hand to native code for a delegate. Called in preemptive mode; what it returns means nothing.
+/// Chooses the pointer of a delegate for native code. CoreLib calls this in preemptive mode and
+/// ignores the result.
 pub extern "C" fn pointer_of(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which no other code knows.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     words.method = 0;
     let (pointer, class) = (words.pointer, words.class);
@@ -147,9 +154,10 @@ pub extern "C" fn pointer_of(words: *mut Words) -> isize {
     0
 }
 
-/// The same for a delegate whose method tells who is called. Called in preemptive mode; what it returns means nothing.
+/// The same for a delegate whose method says what is called. CoreLib calls this in preemptive mode
+/// and ignores the result.
 pub extern "C" fn pointer_of_method(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which no other code knows.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     let (pointer, class, method) = (words.pointer, words.class, words.method);
     words.pointer = boundary::fence(pointer, || {
@@ -170,13 +178,13 @@ fn trampoline_for(
     class: usize,
     target: impl FnOnce() -> Result<Callee, Why>,
 ) -> usize {
-    // A delegate on a native function that we watch: its pointer is that function's own.
+    // A delegate on a native function that is watched: its pointer is that of the function.
     if let Some(native) = TRAMPOLINES.outward(pointer) {
         return native;
     }
     let mut why = None;
     let made = TRAMPOLINES.reverse(pointer, owner(class), FACES.load(Relaxed), || {
-        // A delegate on a native function that we do not watch. Thunks are in no loaded object.
+        // A delegate on a native function that is not watched. Thunks are in no loaded object.
         if objects::has(pointer as u64) {
             why = Some(Why::NoDelegate);
             return None;
@@ -190,10 +198,10 @@ fn trampoline_for(
     })
 }
 
-/// The pointer to make a delegate of, where managed code has another; or in the place of the type, what to throw instead (below
-/// 0). Called in preemptive mode; what it returns means nothing.
+/// Chooses the pointer to make a delegate of, or puts in place of the type what to throw instead
+/// (below 0). CoreLib calls this in preemptive mode and ignores the result.
 pub extern "C" fn pointer_for(words: *mut Words) -> isize {
-    // SAFETY: the caller's own words, which no other code knows.
+    // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &mut *words };
     let (pointer, class) = (words.pointer, words.class);
     let refused = boundary::fence(judge::MARK, || refusal_for(pointer, class));
@@ -225,7 +233,7 @@ fn native_for(pointer: usize, class: usize) -> usize {
     if TRAMPOLINES.outward(pointer).is_some() {
         return pointer;
     }
-    // Thunks are in no loaded object: where one was, an object may lie by now.
+    // Thunks are in no loaded object. Where a thunk was, there may be an object by now.
     if !objects::has(pointer as u64) && stands_for_delegate(pointer) {
         return TRAMPOLINES.original(pointer);
     }
@@ -237,14 +245,14 @@ fn native_for(pointer: usize, class: usize) -> usize {
     }
 }
 
-/// The native function that a pointer stands for, if it is one of ours that stands for another.
+/// The native function behind a pointer, if the pointer is a trampoline for one.
 pub fn native(pointer: usize) -> usize {
     TRAMPOLINES.outward(pointer).unwrap_or(pointer)
 }
 
-/// Whether the CLR knows the delegate of a pointer: it is a thunk of the CLR's, or one of ours that stands for one.
+/// Whether the CLR knows the delegate of a pointer: a thunk of the CLR, or a trampoline for one.
 fn stands_for_delegate(pointer: usize) -> bool {
-    // A thunk may have come to managed code by another way, such as the runtime's own.
+    // Managed code may have got a thunk by another way, such as the runtime's own.
     if TRAMPOLINES.original(pointer) != pointer || TRAMPOLINES.has_thunk(pointer) {
         return true;
     }
@@ -254,21 +262,21 @@ fn stands_for_delegate(pointer: usize) -> bool {
         .is_some_and(|them| them.contains(&pointer))
 }
 
-/// A module is about to be unloaded.
+/// Forgets what a module that is being unloaded may have defined.
 pub fn module_unloaded() {
     *TYPES.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// A type handle is an address below 2^47, and good until the next unload.
+/// A type handle is an address below 2^47, and valid until the next unload.
 fn owner(class: usize) -> u64 {
     class as u64 ^ u64::from(GENERATION.load(Relaxed)) << 47
 }
 
-/// Says once what is not seen. Answers the pointer.
+/// Records once what is not watched. Returns the pointer.
 #[cold]
 fn unseen(pointer: usize, side: Side, why: Option<Why>) -> usize {
     let (names, because) = match why {
-        // What fails will be told by the CLR, what is native on both sides crosses nothing.
+        // The CLR reports the failure itself. A call that is native on both sides does not cross.
         Some(Why::NoDelegate | Why::Method) => return pointer,
         Some(Why::Arguments(names)) => (names, "the size of its arguments is not known"),
         None => (Arc::default(), "there is no room for more trampolines"),
@@ -292,7 +300,7 @@ fn unseen(pointer: usize, side: Side, why: Option<Why>) -> usize {
     pointer
 }
 
-/// What calls through delegates of this type are, on this side.
+/// What calls through delegates of this type lead to, on this side.
 fn target(class: usize, side: Side) -> Result<Callee, Why> {
     let key = (class, side);
     let known = TYPES.read().unwrap_or_else(PoisonError::into_inner);
@@ -301,7 +309,7 @@ fn target(class: usize, side: Side) -> Result<Callee, Why> {
     }
     drop(known);
     let engine = engine::get().ok_or(Why::NoDelegate)?;
-    // Wrappers run in no callback of the CLR's: the clerk may ask, they may not.
+    // The CLR does not answer a thread that runs CoreLib's method, so the clerk asks.
     let found = clerk::ask(move || describe(engine, ClassId(class), side, None));
     let found = found.unwrap_or(Err(Why::NoDelegate));
     let mut types = TYPES.write().unwrap_or_else(PoisonError::into_inner);
@@ -309,7 +317,7 @@ fn target(class: usize, side: Side) -> Result<Callee, Why> {
     found
 }
 
-/// `method`: who is called, if the type does not tell.
+/// `method`: what is called, if the type does not say.
 fn describe(
     engine: &Engine,
     class: ClassId,
@@ -319,7 +327,7 @@ fn describe(
     let (module, token) = type_def(&engine.info2, class).ok_or(Why::NoDelegate)?;
     let import = types::metadata_of(engine, module).ok_or(Why::NoDelegate)?;
     let (name, mut invoke) = (wide("Invoke"), MdToken::default());
-    // SAFETY: a zero-terminated name, any signature, a pointer to a local.
+    // SAFETY: the name ends with a zero, any signature fits, and the pointer is to a local.
     let answer =
         unsafe { import.FindMethod(token, name.as_ptr(), std::ptr::null(), 0, &raw mut invoke) };
     let (true, Some(scope)) = (
@@ -329,7 +337,8 @@ fn describe(
         return Err(Why::NoDelegate);
     };
     let names = describe_method(&scope, invoke, side, engine.assembly(module));
-    // Whoever acts on crossings shall not meet one half of those that the framework makes for itself.
+    // The framework makes some callbacks for itself. A host would be notified of one half of them
+    // only.
     if engine.notifies && engine.scope == Scope::User && names.runtime_internal {
         return Err(Why::NoDelegate);
     }
@@ -363,7 +372,8 @@ fn describe(
 fn type_def(info: &ICorProfilerInfo2, class: ClassId) -> Option<(ModuleId, MdToken)> {
     let (mut module, mut token) = (ModuleId::NULL, MdToken::default());
     let (mut parent, mut count) = (ClassId::NULL, 0);
-    // SAFETY: the handle of a type that somebody is using, pointers to locals, no room for type arguments.
+    // SAFETY: the type is in use, so its handle is valid. The pointers are to locals, and there is
+    // no room for type arguments.
     let answer = unsafe {
         info.GetClassIDInfo2(
             class,
@@ -375,6 +385,6 @@ fn type_def(info: &ICorProfilerInfo2, class: ClassId) -> Option<(ModuleId, MdTok
             std::ptr::null_mut(),
         )
     };
-    // Generic ones are refused by the CLR.
+    // The CLR rejects generic ones.
     (answer.is_ok() && !token.is_nil() && count == 0).then_some((module, token))
 }

@@ -23,11 +23,11 @@ use crate::{
 
 pub use soglia_core::trace::log::{Scope, Source};
 
-/// Of the whole process, for ever.
+/// The engine. There is one, for as long as the process.
 pub struct Engine {
-    /// Where it all goes.
+    /// The file that it writes.
     pub recording: &'static Recording,
-    /// The path by which it was opened.
+    /// The path by which that was opened.
     pub path: PathBuf,
     /// The CLR.
     pub info: ICorProfilerInfo,
@@ -35,49 +35,53 @@ pub struct Engine {
     pub info2: ICorProfilerInfo2,
     /// Frames and stacks by number.
     pub names: Names,
-    /// Who is called.
+    /// The targets that were called.
     pub targets: Targets,
-    /// Modules that are loaded.
+    /// The modules that are loaded.
     pub modules: Modules,
     /// Where crossings come from.
     pub source: Source,
-    /// Whose crossings.
+    /// Whose crossings are watched.
     pub scope: Scope,
     /// See [`crate::variables::CALLERS`].
     pub callers: bool,
-    /// What was told to be unwatched.
+    /// What was recorded as not watched.
     pub recorded_unwatched: Mutex<HashSet<Unwatched>>,
-    /// Which calls shall not be made as they are.
+    /// The policy.
     pub rules: Rules,
-    /// Somebody is told of crossings, and may act: wrappers are made for that.
+    /// Whether a host is notified of crossings, so that wrappers are made for that.
     pub notifies: bool,
-    /// Crossings are recorded or told: else nothing is woven.
+    /// Whether crossings are recorded, or a host is notified. If not, nothing is woven.
     pub watches: bool,
-    /// The recording was asked for: stacks are kept.
+    /// Whether a recording was asked for, so that stacks are kept.
     pub records: bool,
-    /// Major version of the runtime.
+    /// The major version of the runtime.
     pub major: u16,
 }
 
-// SAFETY: the CLR's information interfaces are documented as callable from any thread, and are never released.
+// SAFETY: the CLR documents its information interfaces as callable from any thread, and the engine
+// never releases them.
 unsafe impl Send for Engine {}
-// SAFETY: as above; everything else synchronises itself.
+// SAFETY: the CLR documents its information interfaces as callable from any thread. All other
+// fields are constant or have locks of their own.
 unsafe impl Sync for Engine {}
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
-/// Forward calls of at least this many ticks are slow.
+/// Native calls of at least this many ticks are slow.
 pub static SLOW_TICKS: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Goes up when a module is unloaded: its functions' numbers may be given again.
+/// Goes up when a module is unloaded, since the CLR may reuse the numbers of its functions.
 ///
-/// The top bit is set once the runtime has announced its shutdown. Tasks never take it over, so from then on no
-/// function is found in a task's table, and every opening crossing takes the path where it is counted as late.
+/// The top bit is set once the runtime has announced its shutdown. Tasks never take it over. So
+/// from then on no function is found in a task's table, and every crossing that opens a layer takes
+/// the path that counts it as late.
 pub static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// See [`GENERATION`].
+/// The top bit of [`GENERATION`].
 pub const SHUT_DOWN: u32 = 1 << 31;
 
-/// What a task's table of functions holds for: an address may come to mean another function when an object was loaded.
+/// The era of a task's table of functions: an address may come to mean another function when an
+/// object was loaded.
 #[inline(always)]
 pub fn era() -> u64 {
     u64::from(GENERATION.load(Relaxed)) | objects::loads() << 32
@@ -88,13 +92,13 @@ pub fn era_at(epoch: Epoch) -> u64 {
     u64::from(GENERATION.load(Relaxed) & !SHUT_DOWN) | epoch.loads << 32
 }
 
-/// Callbacks answer at once.
+/// Callbacks return at once.
 pub static FLOOR: AtomicBool = AtomicBool::new(false);
 
-/// Slow calls that are written down one by one; more are only counted.
+/// The most slow calls that are recorded one by one. More are only counted.
 const MOST_SLOW: u32 = 10_000;
 
-/// So many are told; a program that loads assemblies for ever must not fill the log.
+/// The most records of this kind. A program that loads assemblies for ever must not fill the log.
 const MOST_UNWATCHED: usize = 1000;
 
 /// The engine, once the CLR has started it.
@@ -114,9 +118,11 @@ impl Engine {
         self.recording.level() == writer::Level::Counts
     }
 
-    /// Writes down, once, that something crosses which the source does not see. Not for the hot path.
+    /// Records, once, something that crosses and that the source does not see. Not for the hot
+    /// path.
     ///
-    /// Its fields but the text say which targets, as narrowly as they can be named: `soglia verify` expects nothing of those.
+    /// Its fields except the text say which targets, as narrowly as possible: `soglia verify`
+    /// expects nothing of those.
     pub fn unwatched(&self, what: Unwatched) {
         let mut told = self
             .recorded_unwatched
@@ -149,7 +155,7 @@ impl Engine {
         number
     }
 
-    /// Whether one more slow call shall be written down; counts it as dropped if not.
+    /// Whether one more slow call may be recorded. Counts it as dropped if not.
     pub fn take_slow(&self) -> bool {
         let mut tables = self.names.lock();
         tables.slow += 1;

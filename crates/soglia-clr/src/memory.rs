@@ -1,11 +1,13 @@
-//! Memory for when there is none.
+//! A reserve for when the system has no more memory.
 //!
-//! Rust ends the process when an allocation fails, and this library is a guest in somebody's. So there is a reserve, a part of the library, that
-//! allocations of ours fall back to: enough for whatever a host asks, and for what must not stop half way. Who is asked for something new looks
-//! first whether there is memory at all ([`is_short`]), and answers `E_OUTOFMEMORY` if not.
+//! Rust ends the process when an allocation fails, and this library is a guest in a program. So the
+//! library contains a reserve, to which its allocations fall back. The reserve suffices for what a
+//! host asks, and for what must not stop half way. Functions that are asked for something new first
+//! check whether there is memory at all ([`is_short`]), and answer `E_OUTOFMEMORY` if not.
 //!
-//! What remains: when the reserve is used up too, the process ends; and so it does where the standard library itself wants memory past us, to
-//! make a thread, or to know one that others have made (`thread::current`, waiting for a channel), which is therefore not done on the program's threads.
+//! The process still ends when the reserve is used up too. It also ends where the standard library
+//! allocates past this module: to make a thread, or to know one that others have made
+//! (`thread::current`, waiting for a channel). The engine does neither on the program's threads.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -15,12 +17,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Bytes of the reserve. They cost addresses, and no memory until they are used.
+/// Bytes of the reserve. They take addresses, and no memory until they are used.
 const RESERVE: usize = 1 << 20;
-/// Bytes of which there is to be a piece, for memory not to be short.
+/// Memory is short if the system cannot give this many bytes.
 const ENOUGH: usize = 16 << 10;
 
-/// Pieces have sizes of powers of two, from this one up, and are aligned to that, or to [`ALIGNED`] if they are larger.
+/// The size of the smallest piece. Sizes are powers of two, from this one up. A piece is aligned to
+/// its size, or to [`ALIGNED`] if it is larger.
 const SMALLEST: usize = 16;
 const SIZES: usize = (RESERVE / SMALLEST).ilog2() as usize + 1;
 const ALIGNED: usize = 256;
@@ -36,17 +39,17 @@ struct Memory {
 #[repr(align(4096))]
 struct Reserve(UnsafeCell<[u8; RESERVE]>);
 
-// SAFETY: pieces are given out once, under a lock.
+// SAFETY: the lock around it gives each piece to one caller.
 unsafe impl Sync for Reserve {}
 
 struct Used {
-    /// From the beginning of the reserve.
+    /// Used bytes, from the beginning of the reserve.
     bytes: usize,
-    /// Pieces among them that are free, by size: each holds the address of the next. 0: none.
+    /// The free pieces among them, by size: each holds the address of the next. 0: there is none.
     free: [usize; SIZES],
 }
 
-/// Which of the sizes a piece has.
+/// The index of the size that a piece needs.
 fn size_of(layout: Layout) -> Option<usize> {
     let size = layout.size().max(layout.align()).max(SMALLEST);
     let fits = size <= RESERVE && layout.align() <= ALIGNED;
@@ -56,9 +59,9 @@ fn size_of(layout: Layout) -> Option<usize> {
 /// Whether the system has no memory to give.
 pub fn is_short() -> bool {
     let layout = Layout::new::<[u8; ENOUGH]>();
-    // SAFETY: of a size, and given back as it came.
+    // SAFETY: the size is not 0, and the piece is given back with the layout that it was made with.
     unsafe {
-        // A compiler may believe that allocations which nobody uses succeed.
+        // The compiler may assume that an unused allocation succeeds, and remove it.
         let piece = black_box(System.alloc(layout));
         if piece.is_null() {
             return true;
@@ -92,7 +95,7 @@ impl Memory {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.free[size] != 0 {
             let piece = with_exposed_provenance_mut::<usize>(used.free[size]);
-            // SAFETY: a free piece, which holds the next one's address.
+            // SAFETY: the piece is free, so it holds the address of the next one.
             used.free[size] = unsafe { piece.read() };
             return piece.cast();
         }
@@ -110,15 +113,16 @@ impl Memory {
         let Some(size) = size_of(layout) else { return };
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let next = std::mem::replace(&mut used.free[size], piece.expose_provenance());
-        // SAFETY: nobody uses the piece any more, and it is large enough and aligned.
+        // SAFETY: its owner has given the piece back. It is large enough and aligned.
         unsafe { piece.cast::<usize>().write(next) };
     }
 }
 
-// SAFETY: pieces are the system's, or of the reserve, where no two overlap as long as one is in use. Nothing unwinds.
+// SAFETY: pieces are the system's, or of the reserve, in which no two used ones overlap. Nothing
+// here unwinds.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: by the contract.
+        // SAFETY: the caller promises a layout whose size is not 0.
         let piece = unsafe { System.alloc(layout) };
         if piece.is_null() {
             return self.take(layout);
@@ -130,19 +134,22 @@ unsafe impl GlobalAlloc for Memory {
         if self.has(piece) {
             return self.put_back(piece, layout);
         }
-        // SAFETY: by the contract, and the system's.
+        // SAFETY: the piece is not of the reserve, so the system made it with this layout, as the
+        // caller promises.
         unsafe { System.dealloc(piece, layout) };
     }
 
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if !self.has(piece) {
-            // SAFETY: by the contract, and the system's.
+            // SAFETY: the piece is not of the reserve, so the system made it with this layout, as
+            // the caller promises. The new size is not 0.
             let larger = unsafe { System.realloc(piece, layout, size) };
             if !larger.is_null() {
                 return larger;
             }
         }
-        // SAFETY: by the contract: a size that is valid with this alignment; both pieces have the bytes that are copied.
+        // SAFETY: the caller promises a size that is valid with this alignment. Both pieces have
+        // the bytes that are copied, and do not overlap.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !new.is_null() {
@@ -170,12 +177,12 @@ mod tests {
                 let layout = layout(number * 7, 1 << (number % 7));
                 let piece = memory.take(layout);
                 assert!(memory.has(piece) && piece.addr().is_multiple_of(layout.align()));
-                // SAFETY: a piece of that size.
+                // SAFETY: the piece has that size.
                 unsafe { piece.write_bytes(number as u8, layout.size()) };
                 pieces.push((piece, layout, number as u8));
             }
             for (piece, layout, byte) in pieces {
-                // SAFETY: a piece of that size, written above; growing finds room in the system, as would anybody's.
+                // SAFETY: the piece has that size and was written above. Growing it may move it.
                 unsafe {
                     let bytes = std::slice::from_raw_parts(piece, layout.size());
                     assert!(bytes.iter().all(|there| *there == byte));

@@ -1,4 +1,4 @@
-//! The COM object that the CLR talks to, and its factory.
+//! The COM object that the CLR calls, and its factory.
 
 use std::{
     ffi::c_void,
@@ -31,10 +31,10 @@ use crate::{
     weave,
 };
 
-/// Behind `DllGetClassObject`.
+/// The body of `DllGetClassObject`.
 ///
 /// # Safety
-/// The pointers are valid, as COM asks for.
+/// The pointers are null or valid, as COM demands.
 pub unsafe fn class_object(
     class: *const GUID,
     interface: *const GUID,
@@ -44,7 +44,7 @@ pub unsafe fn class_object(
     if object.is_null() || class.is_null() || interface.is_null() {
         return hresult::E_POINTER;
     }
-    // SAFETY: not null, and valid by the contract.
+    // SAFETY: the pointers are not null here, so the caller promises that they are valid.
     unsafe {
         *object = std::ptr::null_mut();
         if *class != CLSID {
@@ -71,7 +71,7 @@ impl IClassFactory_Impl for Factory_Impl {
             }
             let floor = std::env::var_os(variables::FLOOR).is_some() && required::asked().is_none();
             FLOOR.store(floor, Relaxed);
-            // SAFETY: COM's caller passes a valid interface id and place for the answer.
+            // SAFETY: COM's caller passes a valid interface id, and a place for the answer.
             unsafe {
                 if floor {
                     let profiler: ICorProfilerCallback11 = ComObject::new(Floor).into_interface();
@@ -93,19 +93,20 @@ impl IClassFactory_Impl for Factory_Impl {
 /// # Safety
 /// `unknown` is the CLR's `ICorProfilerInfo*`, lent for the call.
 unsafe fn info(unknown: *mut c_void) -> Result<ICorProfilerInfo, HRESULT> {
-    // SAFETY: by the contract.
+    // SAFETY: the caller promises a live `ICorProfilerInfo`, which is borrowed and not released.
     let unknown =
         unsafe { windows_core::IUnknown::from_raw_borrowed(&unknown) }.ok_or(hresult::E_POINTER)?;
     unknown.cast::<ICorProfilerInfo>().map_err(|e| e.code())
 }
 
-/// Told everything, does nothing: what the CLR's callbacks cost without us.
+/// Gets all events and does nothing: the floor for benchmarks.
 #[implement(ICorProfilerCallback11)]
 struct Floor;
 
 impl ProfilerCallback for Floor {
     unsafe fn Initialize(&self, unknown: *mut c_void) -> HRESULT {
-        // SAFETY: the CLR's own pointer; the mask may be set here and only here.
+        // SAFETY: the CLR passes its own interface, and lets the mask be set inside `Initialize`
+        // only.
         unsafe { info(unknown).map_or_else(|e| e, |info| info.SetEventMask(EVENTS)) }
     }
 }
@@ -115,14 +116,14 @@ struct Profiler;
 
 impl ProfilerCallback for Profiler {
     unsafe fn Initialize(&self, unknown: *mut c_void) -> HRESULT {
-        // Asked first: the engine cleans the environment.
+        // Read first, since the engine removes the variables from the environment.
         let required = required::asked();
         let defect = Declined {
             answer: hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION,
             why: "of a defect of soglia, please report it".to_owned(),
         };
         let started = boundary::fence(Err(defect), || {
-            // SAFETY: the CLR's own pointer.
+            // SAFETY: the CLR passes its own interface, lent for this call.
             let info = unsafe { info(unknown) }?;
             start::start(&info).map(drop)
         });
@@ -190,7 +191,7 @@ impl ProfilerCallback for Profiler {
     ) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
             if let Some(engine) = engine::get().filter(|_| !code.is_null()) {
-                // SAFETY: code of that size, the CLR's for as long as this takes.
+                // SAFETY: the CLR passes code of that size, which stays during the callback.
                 let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
                 dynamic::method_made(engine, function, code);
             }
@@ -222,7 +223,7 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             let allowed = engine::get().is_none_or(|e| frames::may_be_inlined(e, callee, caller));
             if !may.is_null() {
-                // SAFETY: not null, and the CLR's to read when this returns.
+                // SAFETY: the pointer is not null, and the CLR reads the answer when this returns.
                 unsafe { *may = allowed.into() };
             }
             hresult::S_OK
@@ -237,7 +238,7 @@ impl ProfilerCallback for Profiler {
         boundary::fence(hresult::S_OK, || {
             let allowed = engine::get().is_none_or(|e| weave::may_use_precompiled(e, function));
             if !allowed && !use_it.is_null() {
-                // SAFETY: not null, and the CLR's to read when this returns.
+                // SAFETY: the pointer is not null, and the CLR reads the answer when this returns.
                 unsafe { *use_it = false.into() };
             }
             hresult::S_OK
@@ -247,7 +248,7 @@ impl ProfilerCallback for Profiler {
     unsafe fn ThreadNameChanged(&self, thread: ThreadId, length: u32, name: *const u16) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
             if let Some(os_thread) = os_thread(thread).filter(|_| !name.is_null()) {
-                // SAFETY: the name is that long, by the callback's contract.
+                // SAFETY: the CLR passes a name of that length, which stays during the callback.
                 let name = unsafe { std::slice::from_raw_parts(name, length as usize) };
                 let name = String::from_utf16_lossy(name);
                 threads::rename(os_thread, name.trim_end_matches('\0'));
@@ -277,7 +278,8 @@ impl ProfilerCallback for Profiler {
         _reason: COR_PRF_GC_REASON,
     ) -> HRESULT {
         if !collected.is_null() {
-            // SAFETY: not null, and so many, by the callback's contract.
+            // SAFETY: the pointer is not null, and the CLR passes that many values, which stay
+            // during the callback.
             suspension::collects(unsafe {
                 std::slice::from_raw_parts(collected, number.max(0) as usize)
             });
@@ -312,7 +314,7 @@ impl ProfilerCallback for Profiler {
 /// The operating system's number of a managed thread, once it has one.
 fn os_thread(thread: ThreadId) -> Option<u32> {
     let mut os_thread = 0;
-    // SAFETY: a live thread, as the CLR's callback names it, and a pointer to a local.
+    // SAFETY: the CLR's callback names this thread, so it is alive. The pointer is to a local.
     let answer = unsafe {
         engine::get()?
             .info

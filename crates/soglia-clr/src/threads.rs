@@ -1,7 +1,8 @@
 //! Which task the running thread is.
 //!
-//! A thread becomes a task at its first crossing and stays one to its very end: callbacks may come from the destructors of
-//! a thread's locals, after all managed code on it has ended. So nothing of a task is freed with its thread.
+//! A thread becomes a task at its first crossing, and stays one to its very end. The destructors of
+//! a thread's locals may still make callbacks after all managed code on it has ended. So nothing of
+//! a task is freed with its thread.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -31,13 +32,13 @@ use crate::{
 
 thread_pointer!(local, "soglia_task", TaskWriter);
 
-/// No thread becomes a task any more.
+/// No further thread becomes a task.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Called at a thread's end, once it has become a task.
+/// Runs at the end of a thread that has become a task.
 static AT_END: AtEnd = AtEnd::new();
 
-/// Tasks whose thread is gone or going, and names of threads that are no tasks yet.
+/// Tasks whose threads have ended or are ending, and names of threads that are no tasks yet.
 static THREADS: Mutex<Option<Threads>> = Mutex::new(None);
 
 #[derive(Default)]
@@ -50,11 +51,12 @@ struct Threads {
 /// A task without a running thread.
 struct Owned(*mut TaskWriter);
 
-// SAFETY: the thread that wrote the task has ended; whoever takes it out of the list owns it.
+// SAFETY: the thread that wrote the task has ended, and the thread that takes the task out of the
+// list owns it.
 unsafe impl Send for Owned {}
 
-/// Tasks that are made before ended ones are used again, so that a program that makes threads without end is recorded
-/// in bounded room.
+/// How many tasks are made before those of ended threads are used again. So a program that makes
+/// threads without end is recorded in bounded room.
 const MANY: u32 = 2048;
 
 fn with<T>(body: impl FnOnce(&mut Threads) -> T) -> T {
@@ -62,14 +64,14 @@ fn with<T>(body: impl FnOnce(&mut Threads) -> T) -> T {
     body(threads.get_or_insert_default())
 }
 
-/// Prepares the process: what happens at the end of threads, and in the child of a fork.
+/// Prepares what happens at the end of threads, and in the child of a fork.
 pub fn start() {
     AT_END.prepare(at_end);
-    // SAFETY: a handler without arguments, which only stores to our own variables.
+    // SAFETY: the handler takes no arguments, and only stores to variables of this library.
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
 }
 
-/// The child of a fork shares the mapping, and must not write its parent's account.
+/// The child of a fork shares the mapping, and must not write its parent's counters.
 unsafe extern "C" fn in_child() {
     STOPPED.store(true, Relaxed);
     local::set(std::ptr::null_mut());
@@ -78,25 +80,26 @@ unsafe extern "C" fn in_child() {
     }
 }
 
-/// Whether the recording has ended, or this is the child of a fork: there are no threads of ours then.
+/// Whether the recording has ended, or this is the child of a fork, which has no engine threads.
 pub fn have_stopped() -> bool {
     STOPPED.load(Relaxed)
 }
 
-/// Ends the recording: the running thread stops at once, no thread begins.
+/// Ends the recording: for the running thread at once, and no thread becomes a task.
 pub fn stop() {
     STOPPED.store(true, Relaxed);
     local::set(std::ptr::null_mut());
 }
 
-/// The running thread's task; made at its first crossing. `None`: it cannot be recorded.
+/// The running thread's task, made at its first crossing. `None`: the thread cannot be recorded.
 #[inline(always)]
 pub fn current(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     let task = local::get();
     if task.is_null() {
         return attach(crossing);
     }
-    // SAFETY: set by `attach` for this thread alone, never freed; callbacks do not nest on a thread.
+    // SAFETY: `attach` set it for this thread alone, and it is never freed. Callbacks do not nest
+    // on a thread, so there is no other reference.
     Some(unsafe { &mut *task })
 }
 
@@ -104,18 +107,21 @@ pub fn current(crossing: Crossing) -> Option<&'static mut TaskWriter> {
 #[inline(always)]
 pub fn existing() -> Option<&'static mut TaskWriter> {
     let task = local::get();
-    // SAFETY: as in `current`.
+    // SAFETY: `attach` set it for this thread alone, and it is never freed. Callbacks do not nest
+    // on a thread, so there is no other reference.
     (!task.is_null()).then(|| unsafe { &mut *task })
 }
 
-/// The running thread's task, for a return: if the call found no room for a task, its return finds none either.
+/// The running thread's task, for a return. If the call found no room for a task, its return must
+/// find none either.
 #[inline(always)]
 pub fn returning() -> Option<&'static mut TaskWriter> {
     let task = local::get();
     if task.is_null() {
         return without_task();
     }
-    // SAFETY: as in `current`.
+    // SAFETY: `attach` set it for this thread alone, and it is never freed. Callbacks do not nest
+    // on a thread, so there is no other reference.
     Some(unsafe { &mut *task })
 }
 
@@ -152,11 +158,12 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
             made().or_else(|| adopt(os_thread))
         };
         let Some(task) = task else {
-            // Once per crossing: without a task, this path is taken every time.
+            // A thread without a task gets here at each crossing, which is counted once.
             drop_crossing(engine);
             return None;
         };
-        // SAFETY: just made, or taken out of the list of ended tasks.
+        // SAFETY: the task was just made, or taken out of the list of ended ones, so this thread
+        // owns it.
         let writer = unsafe { &mut *task };
         introduce(writer.record(), os_thread, crossing);
         local::set(task);
@@ -166,34 +173,35 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     })
 }
 
-/// Takes over the task of a thread that is gone: when there are very many tasks, or no room for more.
+/// Takes over the task of a thread that has ended, where there are very many tasks or no room for
+/// another one.
 fn adopt(os_thread: u32) -> Option<*mut TaskWriter> {
     let gone = |task: &Owned| {
         // SAFETY: tasks are never freed.
         let old = unsafe { &*task.0 }.os_thread();
-        // A thread in its last moments may still cross.
+        // A thread that is ending may still cross.
         !fs::exists(format!("/proc/self/task/{old}")).unwrap_or(true)
     };
     let task = with(|threads| {
         let at = threads.ended.iter().position(gone)?;
         Some(threads.ended.swap_remove(at).0)
     })?;
-    // SAFETY: its thread is gone, and it is no longer in the list: ours.
+    // SAFETY: its thread has ended and it is no longer in the list, so this thread owns it.
     unsafe { &mut *task }.go_on(os_thread);
     Some(task)
 }
 
-/// Runs at the end of every thread that is a task.
+/// Runs at the end of each thread that is a task.
 unsafe extern "C" fn at_end(task: *mut c_void) {
-    // The last crossing may be yet to come, from another destructor: the task stays where it is.
+    // Another destructor may still cross, so the task stays where it is.
     if STOPPED.load(Relaxed) {
         return;
     }
     boundary::fence((), || {
         let task = task.cast::<TaskWriter>();
-        // SAFETY: set by `attach` for this thread, never freed.
+        // SAFETY: `attach` set it for this thread, and it is never freed.
         let writer = unsafe { &mut *task };
-        // Before its memory goes: to read it then would bring it back.
+        // Read before its memory is given back, since reading it later would bring the memory back.
         let os_thread = writer.os_thread();
         writer.end(time::now());
         with(|threads| {
@@ -203,7 +211,7 @@ unsafe extern "C" fn at_end(task: *mut c_void) {
     });
 }
 
-/// What the name of a thread of the runtime's says that it is; `None`: it runs what the program wants.
+/// The kind of a thread of the runtime, by its name. `None`: it runs the program's work.
 fn kind_of(comm: &str) -> Option<TaskKind> {
     match comm {
         ".NET Finalizer" => Some(TaskKind::Finalizer),
@@ -214,13 +222,13 @@ fn kind_of(comm: &str) -> Option<TaskKind> {
     }
 }
 
-/// Whether the calling thread is one of the runtime's own, for its finalizers, timers, and what else it has to do.
+/// Whether the calling thread is one of the runtime's own, for finalizers, timers and the like.
 pub fn is_of_the_runtime() -> bool {
     let comm = fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
     kind_of(comm.trim_end()).is_some_and(|kind| kind != TaskKind::Pool)
 }
 
-/// Writes down what a new task is called and what it is.
+/// Records the name and the kind of a new task.
 fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
     let comm = fs::read_to_string(format!("/proc/self/task/{os_thread}/comm")).unwrap_or_default();
     let comm = comm.trim_end();
@@ -238,7 +246,7 @@ fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
         threads.records.insert(os_thread, record);
         threads.named.remove(&os_thread)
     });
-    // A thread that nobody named carries the name of the process.
+    // A thread without a name of its own has the name of the process.
     let of_process = fs::read_to_string("/proc/self/comm").unwrap_or_default();
     let own = (comm != of_process.trim_end()).then(|| comm.to_owned());
     if let Some(name) = named.or(own) {
@@ -251,7 +259,7 @@ pub fn live() -> Vec<&'static TaskRecord> {
     with(|threads| threads.records.values().copied().collect())
 }
 
-/// A thread was given a name by managed code.
+/// Notes the name that managed code gave to a thread.
 pub fn rename(os_thread: u32, name: &str) {
     with(|threads| match threads.records.get(&os_thread) {
         Some(record) => record.rename(name),
@@ -261,7 +269,8 @@ pub fn rename(os_thread: u32, name: &str) {
     });
 }
 
-/// A managed thread is gone: its number may come to mean another one, of another name.
+/// Forgets the name of a managed thread that has ended, since its number may come to mean another
+/// thread.
 pub fn forget_name(os_thread: u32) {
     with(|threads| threads.named.remove(&os_thread));
 }
@@ -269,13 +278,14 @@ pub fn forget_name(os_thread: u32) {
 /// Threads that must not be aborted, by the operating system's number.
 static DELAYING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// Whether this thread, by the operating system's number, is in a region that delays its abort, to which the host has agreed.
+/// Whether this thread, by the operating system's number, is in a region that delays its abort, to
+/// which the host has agreed.
 pub fn delays_abort(os_thread: u32) -> bool {
     let delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
     delaying.contains(&os_thread)
 }
 
-/// A thread enters such a region, or leaves it.
+/// Notes that a thread enters or leaves such a region.
 pub fn delay_abort(os_thread: u32, delays: bool) {
     let mut delaying = DELAYING.lock().unwrap_or_else(PoisonError::into_inner);
     if delays {

@@ -8,7 +8,8 @@ use windows_core::Interface;
 
 use crate::objects;
 
-/// The version of the folder that a shared framework lies in, which is exact. `None` for a runtime that the program brought along.
+/// The version in the name of the runtime's folder, which is exact. `None` for a runtime that the
+/// program brought along.
 pub fn of_folder() -> Option<String> {
     let folder = objects::runtime_folder()?;
     let version = folder.file_name()?.to_str()?;
@@ -17,7 +18,8 @@ pub fn of_folder() -> Option<String> {
         .then(|| version.to_owned())
 }
 
-/// What a runtime is called. Those of .NET Core tell the version of their files: 4.700 is .NET Core 3, 4.6 are those before.
+/// The name of a runtime. .NET Core reports the version of its files: 4.700 is .NET Core 3, and 4.6
+/// are the versions before.
 pub fn name([major, minor, build]: [u16; 3], folder: Option<&str>) -> String {
     match (major, minor, folder) {
         (..5, _, Some(version)) => format!(".NET Core {version}"),
@@ -28,13 +30,13 @@ pub fn name([major, minor, build]: [u16; 3], folder: Option<&str>) -> String {
     }
 }
 
-/// Major, minor and build number of the runtime, as it tells them itself.
+/// Major, minor and build number of the runtime, as it reports them.
 pub fn of_runtime(info: &ICorProfilerInfo) -> Option<[u16; 3]> {
     let (mut kind, mut version) = (COR_PRF_CORE_CLR, [0; 3]);
     let [major, minor, build] = &mut version;
     let nothing = std::ptr::null_mut();
     let info = info.cast::<ICorProfilerInfo3>().ok()?;
-    // SAFETY: pointers to locals; null where nothing is asked.
+    // SAFETY: the pointers are to locals, or null, which asks for nothing.
     let answer = unsafe {
         info.GetRuntimeInformation(
             nothing,

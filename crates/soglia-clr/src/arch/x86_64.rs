@@ -2,9 +2,9 @@
 
 /// Defines a module with `get` and `set` for this thread's pointer of a type; null until it is set.
 ///
-/// Rust's own thread-locals are reached by a call of `__tls_get_addr` in a library, twice per
-/// crossing. These pointers are in the initial-exec model: two instructions. glibc keeps static
-/// room for libraries that are loaded late and use little of it.
+/// In a library, Rust's own thread-locals take a call of `__tls_get_addr`, twice per crossing.
+/// These pointers use the initial-exec model, which takes two instructions. glibc keeps static room
+/// for libraries that are loaded late and use little of it.
 macro_rules! thread_pointer {
     ($name:ident, $symbol:literal, $type:ty) => {
         mod $name {
@@ -55,20 +55,20 @@ macro_rules! thread_pointer {
 
 pub(crate) use thread_pointer;
 
-/// Where the stack is now.
+/// The stack pointer.
 #[inline(always)]
 pub fn stack_pointer() -> u64 {
     let here: u64;
-    // SAFETY: reads a register.
+    // SAFETY: copies a register.
     unsafe {
         std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
     }
     here
 }
 
-/// Where `rsp` is in a `CONTEXT` of the CLR's, which is laid out as on Windows.
+/// The offset of `rsp` in the CLR's `CONTEXT`, which has the layout of Windows.
 pub const CONTEXT_SP: usize = 0x98;
-/// Where `rbp` is there.
+/// The offset of `rbp` in it.
 pub const CONTEXT_FP: usize = 0xA0;
 /// The number of `rbp` in unwinding tables.
 pub const UNWIND_FP: i32 = 6;

@@ -1,11 +1,11 @@
-//! Until when a native address means what it meant: until an object is loaded after another one was
+//! How long a native address keeps its meaning: until an object is loaded after another one was
 //! unloaded.
 //!
-//! The C library counts the objects that it has loaded, and tells how many that are
-//! (`dl_iterate_phdr`), under a lock. The word that it counts in lies in `_rtld_global`, which its
-//! loader exports and describes nowhere: it is looked for there, once. Where it is found, the hot
-//! path reads that word and compares it with what it was. Where it is not, [`loads`] is never what
-//! it was, so that every call by an address takes the slow path, where [`epoch`] asks.
+//! The C library counts the objects that it has loaded, and returns the count from
+//! `dl_iterate_phdr`, under a lock. The counter itself is in `_rtld_global`, which the loader
+//! exports without describing it. The engine looks for it there, once. Where it is found, the hot
+//! path reads it and compares it with the value of before. Where it is not found, [`loads`] never
+//! equals that value, so every call by an address takes the slow path, where [`epoch`] asks.
 
 use std::{
     ffi::{c_int, c_void},
@@ -22,31 +22,30 @@ use std::{
 pub struct Epoch {
     /// Each is counted before any of its addresses can be called.
     pub loads: u64,
-    /// An address that was in an object while so many were unloaded is in the same object as long
-    /// as there are no more.
+    /// An address keeps its object as long as this number stays the same.
     pub unloads: u64,
 }
 
-/// What [`loads`] answers where the word is not known.
+/// What [`loads`] reads where the counter was not found.
 static UNKNOWN: AtomicU64 = AtomicU64::new(u64::MAX);
 static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new((&raw const UNKNOWN).cast_mut());
 
-/// Words that may be it, from the first look on; and what they all held then.
+/// Words that may be the counter, and the value that they all had at the first look.
 static MAY_BE: Mutex<(Vec<usize>, u64)> = Mutex::new((Vec::new(), 0));
 
 /// How many objects were loaded so far, without a call; `u64::MAX` where only [`epoch`] knows.
 #[inline(always)]
 pub fn loads() -> u64 {
-    // SAFETY: a word of ours, or one of the loader's, which stays for as long as the process.
+    // SAFETY: points to `UNKNOWN`, or to a word of the loader, which stays as long as the process.
     unsafe { (*WORD.load(Relaxed)).load(Relaxed) }
 }
 
-/// Where [`loads`] reads: code that is made now may read there too.
+/// The address that [`loads`] reads. Generated code may read it too.
 pub fn word() -> *const AtomicU64 {
     WORD.load(Relaxed)
 }
 
-/// Looks for the word.
+/// Looks for the counter.
 pub fn prepare() {
     let Some(words) = rtld_global() else { return };
     let now = told();
@@ -69,9 +68,10 @@ pub fn prepare() {
     *may_be = (fits, now.loads);
 }
 
-/// How many objects were loaded and unloaded so far. Waits for no object that is being loaded: the
-/// lock that it takes is not held while constructors run. To be asked before it is looked where an
-/// address lies.
+/// How many objects were loaded and unloaded so far.
+///
+/// Never waits for an object that is being loaded: the lock that it takes is not held while
+/// constructors run. To be asked before the object of an address is looked for.
 pub fn epoch() -> Epoch {
     let before = loads();
     let now = told();
@@ -79,14 +79,14 @@ pub fn epoch() -> Epoch {
     if before == u64::MAX {
         narrow(now.loads);
     } else if !(before..=after).contains(&now.loads) {
-        // It is another word after all.
+        // The word was not the counter.
         WORD.store((&raw const UNKNOWN).cast_mut(), Relaxed);
     }
     now
 }
 
-/// Leaves those words that count along; the only one that is left at another count than the first
-/// is the one.
+/// Keeps the words that equal the count. The only one that is left at another count than the first
+/// is the counter.
 fn narrow(now: u64) {
     let mut may_be = MAY_BE.lock().unwrap_or_else(PoisonError::into_inner);
     let (fits, first) = &mut *may_be;
@@ -101,8 +101,8 @@ fn narrow(now: u64) {
     }
 }
 
-/// In all known versions, the word follows two or three recursive locks: each of five words, of
-/// which the third is its kind, and the last two are for locks of another kind.
+/// Whether the word follows two or three recursive locks, as in all known versions. A lock has five
+/// words: the third is its kind, and other kinds use the last two.
 fn is_behind_locks(words: &[AtomicU64], at: usize) -> bool {
     const RECURSIVE: u32 = 1;
     let word = |before: usize| at.checked_sub(before).map(|at| words[at].load(Relaxed));
@@ -115,12 +115,12 @@ fn is_behind_locks(words: &[AtomicU64], at: usize) -> bool {
 
 /// The words of the loader's state.
 fn rtld_global() -> Option<&'static [AtomicU64]> {
-    /// For `dladdr1`: the symbol itself.
+    /// For `dladdr1`: asks for the symbol itself.
     const RTLD_DL_SYMENT: c_int = 1;
     type Dladdr1 =
         unsafe extern "C" fn(*const c_void, *mut libc::Dl_info, *mut *mut c_void, c_int) -> c_int;
-    // SAFETY: both names are looked up among what is loaded. The second, where it is there, is a
-    // function of the C library of that type.
+    // SAFETY: looks up both names in the loaded objects. The second, if it is there, is a function
+    // of the C library of that type.
     unsafe {
         let state = libc::dlsym(libc::RTLD_DEFAULT, c"_rtld_global".as_ptr());
         let dladdr1 = libc::dlsym(libc::RTLD_DEFAULT, c"dladdr1".as_ptr());
@@ -135,16 +135,17 @@ fn rtld_global() -> Option<&'static [AtomicU64]> {
         if found == 0 || symbol.is_null() || info.dli_saddr != state {
             return None;
         }
-        // Its symbol says how large it is. The loader writes whole words, and it is never unmapped.
+        // The symbol gives its size. The loader writes whole words, and the memory is never
+        // unmapped.
         let size = (*symbol).st_size as usize / size_of::<u64>();
         Some(std::slice::from_raw_parts(state.cast(), size))
     }
 }
 
-/// What the C library tells.
+/// The counts, as the C library returns them.
 fn told() -> Epoch {
     unsafe extern "C" fn take(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
-        // SAFETY: the caller below passes an epoch; the loader passes a record that has the counts.
+        // SAFETY: the caller below passes an epoch, and the loader a record with the counts.
         unsafe {
             *into.cast::<Epoch>() = Epoch {
                 loads: (*info).dlpi_adds,
@@ -154,7 +155,7 @@ fn told() -> Epoch {
         1
     }
     let mut now = Epoch::default();
-    // SAFETY: `take` gets what it expects, and does not unwind.
+    // SAFETY: `take` gets the epoch that it expects, and does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(take), (&raw mut now).cast()) };
     now
 }
@@ -165,7 +166,7 @@ mod tests {
 
     /// Some library that this process does not need.
     fn load_and_unload() {
-        // SAFETY: a library of the C library's own, without a constructor that does anything.
+        // SAFETY: the library belongs to the C library, and its constructor does nothing.
         unsafe {
             let library = libc::dlopen(c"libanl.so.1".as_ptr(), libc::RTLD_NOW);
             assert!(!library.is_null());
@@ -196,7 +197,7 @@ mod tests {
                 .filter(|at| words[*at].load(Relaxed) == now)
                 .collect()
         };
-        // Other tests load as well: only looks that no other test has disturbed count.
+        // Other tests load objects too, so only undisturbed looks count.
         let mut fits: Vec<usize> = (0..words.len()).collect();
         let mut looks = 0;
         while looks < 5 {

@@ -1,8 +1,7 @@
-//! What lies at an address: the loaded object, and the function in it, as its own tables in memory
-//! say.
+//! The loaded object at an address, and the function in it, from the object's tables in memory.
 //!
-//! `dladdr` tells that too, but takes the lock that is held while constructors of a library run:
-//! who waits for it inside of a call may wait for a thread that waits for that call.
+//! `dladdr` gives them too, but takes the lock that is held while constructors of a library run. A
+//! call that waits for it may wait for a thread that waits for that call.
 
 use std::{
     ffi::{CStr, OsStr, c_int, c_void},
@@ -16,9 +15,9 @@ use std::{
 /// Where an address lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inside {
-    /// The object's file, as the loader has it.
+    /// The object's file, as the loader names it.
     pub file: PathBuf,
-    /// The address as the file has it: from where the object is loaded.
+    /// The address in the file's own terms: the offset from the object's base.
     pub offset: u64,
     /// The exported function that begins there.
     pub symbol: Option<String>,
@@ -26,7 +25,7 @@ pub struct Inside {
     pub build: Option<String>,
 }
 
-/// Where an address lies, if that is in a loaded object. Of several names of the function there it
+/// Where an address lies, if it is in a loaded object. Of several names of the function there,
 /// prefers `wanted`.
 pub fn inside(address: u64, wanted: Option<&str>) -> Option<Inside> {
     look_at(address, |object| object.inside(address, wanted))
@@ -37,7 +36,7 @@ pub fn has(address: u64) -> bool {
     look_at(address, |_| Some(())).is_some()
 }
 
-/// What `f` finds in the object in which an address lies.
+/// What `f` finds in the object that contains the address.
 fn look_at<T, F: Fn(&Object) -> Option<T>>(address: u64, f: F) -> Option<T> {
     struct Look<T, F> {
         address: u64,
@@ -49,7 +48,7 @@ fn look_at<T, F: Fn(&Object) -> Option<T>>(address: u64, f: F) -> Option<T> {
         _: usize,
         into: *mut c_void,
     ) -> c_int {
-        // SAFETY: the caller below passes this; the loader passes a valid record, whose object
+        // SAFETY: the caller below passes a `Look`. The loader passes a valid record, whose object
         // stays until this returns.
         let (look, info) = unsafe { (&mut *into.cast::<Look<T, F>>(), &*info) };
         let object = Object { info };
@@ -92,7 +91,7 @@ impl Object<'_> {
     fn headers(&self) -> &[libc::Elf64_Phdr] {
         match self.info.dlpi_phdr.is_null() {
             true => &[],
-            // SAFETY: the loader's own record has as many.
+            // SAFETY: the loader's record says how many headers there are.
             false => unsafe {
                 slice::from_raw_parts(self.info.dlpi_phdr, usize::from(self.info.dlpi_phnum))
             },
@@ -104,21 +103,21 @@ impl Object<'_> {
         start..start.saturating_add(header.p_memsz)
     }
 
-    /// The segments that are loaded, and whether they can be read.
+    /// The loaded segments, and whether they can be read.
     fn segments(&self) -> impl Iterator<Item = (Range<u64>, bool)> {
         let loaded = self.headers().iter().filter(|h| h.p_type == libc::PT_LOAD);
         loaded.map(|header| (self.range(header), header.p_flags & libc::PF_R != 0))
     }
 
-    /// Values from there on, as many as are wanted and lie in a segment that can be read.
+    /// The values from this address on, at most `most`, as far as they are in a readable segment.
     fn values<T>(&self, from: u64, most: usize) -> &[T] {
         let mut segments = self.segments();
         let there = segments.find(|(range, readable)| range.contains(&from) && *readable);
         match there {
             Some((range, _)) if from.is_multiple_of(align_of::<T>() as u64) => {
                 let room = (range.end - from) as usize / size_of::<T>();
-                // SAFETY: so many lie in the segment, which the loader has mapped to be read. All
-                // types that this is used with are numbers or made of numbers.
+                // SAFETY: so many are in the segment, which the loader has mapped readable. All
+                // types that this is used with are numbers or consist of numbers.
                 unsafe { slice::from_raw_parts(from as *const T, room.min(most)) }
             }
             _ => &[],
@@ -137,7 +136,7 @@ impl Object<'_> {
         Some(entries.find(|entry| entry.tag == tag)?.value)
     }
 
-    /// An address of the dynamic section. The loader of glibc adds the base to it in place, others
+    /// An address in the dynamic section. The loader of glibc adds the base to it in place, others
     /// do not.
     fn address(&self, tag: u64) -> Option<u64> {
         let value = self.dynamic(tag)?;
@@ -197,7 +196,7 @@ impl Object<'_> {
             let name = CStr::from_bytes_until_nul(name).ok()?.to_str().ok()?;
             (!name.is_empty()).then_some(name)
         });
-        // Of several names, the plain ones are those that people know.
+        // Of several names, people know the plain one.
         let rank = |name: &str| (wanted != Some(name), name.starts_with('_'));
         names.min_by_key(|name| rank(name)).map(str::to_owned)
     }
@@ -231,11 +230,11 @@ impl Object<'_> {
     fn inside(&self, address: u64, wanted: Option<&str>) -> Option<Inside> {
         let name = match self.info.dlpi_name.is_null() {
             true => c"",
-            // SAFETY: a string of the loader's.
+            // SAFETY: the loader's string ends with a zero.
             false => unsafe { CStr::from_ptr(self.info.dlpi_name) },
         };
         let file = match name.to_bytes() {
-            // The program itself.
+            // The executable.
             b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
             name => PathBuf::from(OsStr::from_bytes(name)),
         };
@@ -266,7 +265,7 @@ mod tests {
 
     #[test]
     fn of_several_names_the_wanted_one_is_given() {
-        // SAFETY: a name that is looked up among what is loaded.
+        // SAFETY: looks up a name in the loaded objects; the name ends with a zero.
         let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"system".as_ptr()) } as u64;
         for wanted in [None, Some("system")] {
             let found = inside(address, wanted).unwrap();
@@ -295,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_vdso_is_an_object_as_well() {
-        // SAFETY: takes a number.
+        // SAFETY: the call takes a number.
         let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) };
         if vdso != 0 {
             let found = inside(vdso, None).unwrap();

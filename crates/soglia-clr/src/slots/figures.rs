@@ -1,4 +1,4 @@
-//! How tasks come to their slots: for hosts that ask, and in the recording.
+//! How long tasks wait for slots: figures for hosts that ask, and for the recording.
 
 use std::sync::{
     Arc, OnceLock,
@@ -11,13 +11,13 @@ use soglia_core::{admission::Bound, trace::log::Record};
 use super::table::{Slots, all};
 use crate::engine;
 
-/// Those whose figures go into the recording.
+/// The slots whose figures go into the recording.
 static KEPT: OnceLock<(Bound, Arc<Slots>)> = OnceLock::new();
 
-/// So many waits make the figures worth to be written down once more.
+/// After this many waits the figures are recorded again.
 static DUE: AtomicU64 = AtomicU64::new(1);
 
-/// Figures as hosts see them.
+/// The figures, as hosts get them.
 pub fn of(slots: &Slots) -> SogliaSlotFigures {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let figures = slots.figures();
@@ -35,12 +35,13 @@ pub fn of(slots: &Slots) -> SogliaSlotFigures {
     }
 }
 
-/// The figures of these slots shall be in the recording.
+/// Has the figures of these slots recorded.
 pub fn keep(bound: Bound, slots: &Arc<Slots>) {
     let _ = KEPT.set((bound, slots.clone()));
 }
 
-/// Writes them down if there were twice as many waits as the last time, so that a process that is killed leaves some.
+/// Records the figures if there were twice as many waits as the last time, so that a process that
+/// is killed leaves some.
 #[inline]
 pub fn look() {
     if let Some((_, slots)) = KEPT.get()
@@ -62,7 +63,7 @@ fn again() {
     }
 }
 
-/// Writes them down, if there are any.
+/// Records the figures, if there are any.
 pub fn write_down() {
     if let (Some((bound, slots)), Some(engine)) = (KEPT.get(), engine::get()) {
         engine
@@ -71,7 +72,7 @@ pub fn write_down() {
     }
 }
 
-/// The runtime shuts down: what still runs is not to wait for what never comes back.
+/// The runtime shuts down: tasks that still run must not wait for slots that never come back.
 pub fn shut_down() {
     for slots in all() {
         slots.lift();

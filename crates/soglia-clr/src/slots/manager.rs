@@ -1,7 +1,8 @@
 //! The task manager that gives out slots.
 //!
-//! It is an `IHostTaskManager` like a host's. A host may make one and give it out, with its own behind it; `soglia run --slots` puts one in front of
-//! whatever there is. What one is asked that has nothing to do with slots, it passes on.
+//! It is an `IHostTaskManager` like a host's. A host can make one and pass it to the runtime, with
+//! its own behind it. `soglia run --slots` puts one in front of the host's, if there is one. It
+//! passes on every call that has nothing to do with slots.
 
 use std::{
     ffi::c_void,
@@ -41,7 +42,8 @@ use crate::{
     },
 };
 
-/// Puts a bound in front of the host's task manager, or where it would be, for the whole process. Before the runtime starts.
+/// Puts a bound in front of the host's task manager, or in its place, for the whole process. To be
+/// called before the runtime starts.
 pub fn put_in_front(bound: Bound) {
     let inner = managers::task_manager().cloned();
     ALONE.store(inner.is_none(), Relaxed);
@@ -55,13 +57,17 @@ pub fn put_in_front(bound: Bound) {
     managers::put_in_front(Object::counted(manager));
 }
 
-/// Makes a task manager for a host: at most `slots` tasks run managed code at a time, and one that needs a slot waits for at most so many
-/// milliseconds, or `INFINITE`. What has nothing to do with slots is passed on to the manager behind it, if one is given.
+/// Makes a task manager for a host.
 ///
-/// `E_INVALIDARG` for no slots or more than 65,535, `E_POINTER` for null.
+/// At most `slots` tasks run managed code at a time. A task waits for a slot for at most so many
+/// milliseconds, or without limit for `INFINITE`. The manager passes on calls that have nothing to
+/// do with slots to the one behind it, if `inner` is not null.
+///
+/// Answers `E_INVALIDARG` for no slots or more than 65,535, and `E_POINTER` for null.
 ///
 /// # Safety
-/// `inner` is null, or a live `IHostTaskManager` that may be called from any thread; `manager` is null or valid.
+/// `inner` is null, or a live `IHostTaskManager` that may be called from any thread. `manager` is
+/// null or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SogliaCreateTaskManager(
     slots: u32,
@@ -73,14 +79,15 @@ pub unsafe extern "system" fn SogliaCreateTaskManager(
         if manager.is_null() {
             return E_POINTER;
         }
-        // SAFETY: not null, and valid by the contract.
+        // SAFETY: the pointer is not null here, so the caller promises that it is valid.
         unsafe { *manager = null_mut() };
         let Some(slots) = u16::try_from(slots).ok().and_then(NonZeroU16::new) else {
             return E_INVALIDARG;
         };
         let limit = (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()));
         let inner = (!inner.is_null()).then(|| {
-            // SAFETY: alive, by the contract, and not released: the reference that it is copied with is ours.
+            // SAFETY: the caller promises a live object. The manager keeps a counted copy, and the
+            // caller's reference is not released.
             unsafe {
                 let lent = stand_in::<IHostTaskManager>(inner);
                 std::mem::forget(lent.clone());
@@ -92,13 +99,13 @@ pub unsafe extern "system" fn SogliaCreateTaskManager(
             inner,
             is_kept: false,
         });
-        // SAFETY: as above.
+        // SAFETY: the pointer is not null here, so the caller promises that it is valid.
         unsafe { *manager = made.into_raw() };
         S_OK
     })
 }
 
-/// What a host answers for a refusal.
+/// The HRESULT for a refusal.
 fn answer(result: Result<(), Refusal>) -> HRESULT {
     match result {
         Ok(()) => S_OK,
@@ -116,7 +123,7 @@ class!(
     IHostTaskManager_Vtbl,
     fn part(this: &Manager_Impl, id: &GUID) -> Option<*mut c_void> {
         let part = (*id == ISogliaSlots::IID).then(|| {
-            // SAFETY: alive, and with a reference for the part.
+            // SAFETY: `give` returns this live object, with a reference for this value.
             let whole = unsafe { IHostTaskManager::from_raw(this.give()) };
             Object::counted(View {
                 whole,
@@ -129,9 +136,9 @@ class!(
 
 struct Manager {
     slots: Arc<Slots>,
-    /// Called outside of the fence: a host may end the thread.
+    /// Called outside the fence, since a host may end the thread.
     inner: Option<IHostTaskManager>,
-    /// Its figures go into the recording.
+    /// Whether the runtime uses it for good.
     is_kept: bool,
 }
 
@@ -147,8 +154,8 @@ impl Manager {
         })
     }
 
-    /// Hands the calling thread's slot to the first task that waits for one.
-    /// Returns whether a task waited.
+    /// Gives the calling thread's slot to the first task that waits for one. Returns whether a task
+    /// waited.
     fn gives_way(&self) -> bool {
         let mut gave = false;
         let _ = self.own(|slots, task| {
@@ -164,7 +171,7 @@ impl Manager {
     }
 }
 
-/// The first that is not `S_OK`.
+/// The first of the two that is not `S_OK`.
 fn first(one: HRESULT, other: HRESULT) -> HRESULT {
     if one == S_OK { other } else { one }
 }
@@ -189,20 +196,21 @@ class!(
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        // Of a manager in front it is the host's own, which is there for good.
+        // The manager behind one in front is the host's own, which stays for ever.
         if let Some(inner) = self.inner.take().filter(|_| !self.is_kept) {
-            // SAFETY: made by `stand_in` for this manager.
+            // SAFETY: `stand_in` made it for this manager, which releases it once.
             unsafe { release(inner) };
         }
     }
 }
 
-/// The runtime goes on calling this manager of a host's, if it is one of these: it stays, whatever the host releases.
+/// Keeps a host's manager that the runtime goes on calling, if it is one of these, whatever the
+/// host releases.
 ///
 /// # Safety
-/// A live object.
+/// `manager` is a live object.
 pub unsafe fn keep(manager: *mut c_void) {
-    // SAFETY: by the contract.
+    // SAFETY: the caller promises a live object.
     if let Some(manager) = unsafe { Manager_Impl::of(manager) } {
         manager.keep();
     }
@@ -214,18 +222,18 @@ impl ISogliaSlots_Impl for View_Impl {
             if figures.is_null() {
                 return E_POINTER;
             }
-            // SAFETY: not null, and valid by COM's rules.
+            // SAFETY: the pointer is not null, and COM's caller promises that it is valid.
             unsafe { *figures = figures::of(&self.slots) };
             S_OK
         })
     }
 }
 
-// The manager behind lives as long as this one, and gets what this one was given.
+// The manager behind lives as long as this one, and gets the arguments that this one got.
 impl IHostTaskManager_Impl for Manager_Impl {
     unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
         if let Some(inner) = &self.inner {
-            // SAFETY: as above.
+            // SAFETY: the manager behind is alive, and gets the caller's own pointer.
             return unsafe { inner.GetCurrentTask(task) };
         }
         fence(soglia_abi::hresult::E_FAIL, || {
@@ -233,7 +241,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
                 return E_POINTER;
             }
             let own: IHostTask = ComObject::new(PlainTask).into_interface();
-            // SAFETY: not null, and valid by COM's rules.
+            // SAFETY: the pointer is not null, and COM's caller promises that it is valid.
             unsafe { *task = own.into_raw() };
             S_OK
         })
@@ -246,7 +254,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
         parameter: *mut c_void,
         task: *mut *mut c_void,
     ) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and gets the caller's own arguments.
         self.inner(E_NOTIMPL, |inner| unsafe {
             inner.CreateTask(stack, start, parameter, task)
         })
@@ -261,11 +269,11 @@ impl IHostTaskManager_Impl for Manager_Impl {
                 Ok(())
             });
         }
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes numbers.
         let slept = self.inner(E_NOTIMPL, |inner| unsafe {
             inner.Sleep(milliseconds, option)
         });
-        // Otherwise .NET sleeps now, and tells when it has (`slept`).
+        // Otherwise .NET sleeps now, and calls `slept` afterwards.
         if [S_OK, HOST_E_INTERRUPTED].contains(&slept) {
             let _ = self.own(|slots, task| {
                 slots.wake(task);
@@ -277,30 +285,30 @@ impl IHostTaskManager_Impl for Manager_Impl {
 
     unsafe fn SwitchToTask(&self, option: u32) -> HRESULT {
         let gave = self.gives_way();
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes a number.
         let inner = self.inner(E_NOTIMPL, |inner| unsafe { inner.SwitchToTask(option) });
         if gave { S_OK } else { inner }
     }
 
     unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes a number.
         self.inner(E_NOTIMPL, |inner| unsafe { inner.SetUILocale(lcid) })
     }
 
     unsafe fn SetLocale(&self, lcid: u32) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes a number.
         self.inner(E_NOTIMPL, |inner| unsafe { inner.SetLocale(lcid) })
     }
 
     unsafe fn CallNeedsHostHook(&self, target: usize, needs: *mut BOOL) -> HRESULT {
         if let Some(inner) = &self.inner {
-            // SAFETY: as above.
+            // SAFETY: the manager behind is alive, and gets the caller's own pointer.
             return unsafe { inner.CallNeedsHostHook(target, needs) };
         }
         if needs.is_null() {
             return E_POINTER;
         }
-        // SAFETY: not null, and valid by COM's rules.
+        // SAFETY: the pointer is not null, and COM's caller promises that it is valid.
         unsafe { *needs = true.into() };
         S_OK
     }
@@ -309,7 +317,8 @@ impl IHostTaskManager_Impl for Manager_Impl {
         let Some(inner) = &self.inner else {
             return self.own(Slots::leave);
         };
-        // A call that the manager behind refuses keeps its slot, and one that this refuses is not told there.
+        // A call that the manager behind denies keeps its slot. The one behind is not notified of a
+        // call that this one denies.
         let may = self.own(|_, task| match task.is_out() && !task.is_exempt() {
             true => Err(Refusal::NotOwner),
             false => Ok(()),
@@ -317,7 +326,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
         if may.is_err() {
             return may;
         }
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes a number.
         let answer = unsafe { inner.LeaveRuntime(target) };
         if answer.is_err() {
             return answer;
@@ -327,7 +336,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
 
     unsafe fn EnterRuntime(&self) -> HRESULT {
         let own = self.own(Slots::enter);
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         first(
             own,
             self.inner(S_OK, |inner| unsafe { inner.EnterRuntime() }),
@@ -335,7 +344,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         let inner = self.inner(S_OK, |inner| unsafe { inner.ReverseLeaveRuntime() });
         first(self.own(Slots::reverse_leave), inner)
     }
@@ -345,7 +354,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
         if own != S_OK {
             return own;
         }
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         let inner = self.inner(S_OK, |inner| unsafe { inner.ReverseEnterRuntime() });
         if inner != S_OK {
             let _ = self.own(Slots::reverse_leave);
@@ -354,7 +363,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn BeginDelayAbort(&self) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         self.region(
             |task| task.begin_delay_abort(),
             |inner| unsafe { inner.BeginDelayAbort() },
@@ -362,7 +371,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn EndDelayAbort(&self) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         self.region(
             |task| task.end_delay_abort(),
             |inner| unsafe { inner.EndDelayAbort() },
@@ -374,12 +383,12 @@ impl IHostTaskManager_Impl for Manager_Impl {
             task.begin_thread_affinity();
             Ok(())
         };
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         self.region(begin, |inner| unsafe { inner.BeginThreadAffinity() })
     }
 
     unsafe fn EndThreadAffinity(&self) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and the call takes nothing.
         self.region(
             |task| task.end_thread_affinity(),
             |inner| unsafe { inner.EndThreadAffinity() },
@@ -387,27 +396,28 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
 
     unsafe fn SetStackGuarantee(&self, guarantee: u32) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and gets the caller's own arguments.
         self.inner(E_NOTIMPL, |inner| unsafe {
             inner.SetStackGuarantee(guarantee)
         })
     }
 
     unsafe fn GetStackGuarantee(&self, guarantee: *mut u32) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and gets the caller's own arguments.
         self.inner(E_NOTIMPL, |inner| unsafe {
             inner.GetStackGuarantee(guarantee)
         })
     }
 
     unsafe fn SetCLRTaskManager(&self, manager: *mut c_void) -> HRESULT {
-        // SAFETY: as above.
+        // SAFETY: the manager behind is alive, and gets the caller's own pointer.
         self.inner(S_OK, |inner| unsafe { inner.SetCLRTaskManager(manager) })
     }
 }
 
 impl Manager {
-    /// A region that begins or ends here, and behind, unless that is unexpected.
+    /// Notes that a region begins or ends, here and in the manager behind, unless that is
+    /// unexpected.
     fn region(
         &self,
         own: impl FnOnce(&mut Holder) -> Result<(), Refusal>,

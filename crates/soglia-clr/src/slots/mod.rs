@@ -1,4 +1,5 @@
-//! soglia's own task manager: at most so many tasks run managed code at a time ([`soglia_core::admission`]).
+//! soglia's own task manager: a bounded number of tasks runs managed code at a time
+//! ([`soglia_core::admission`]).
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -6,7 +7,7 @@
 //! | [`plain_task`] | the task of a host, where there is no host |
 //! | [`table`] | all slots of the process |
 //! | [`tasks`] | which task of which manager the running thread is |
-//! | [`figures`] | how tasks come to their slots |
+//! | [`figures`] | how long tasks wait for slots |
 
 mod figures;
 mod manager;

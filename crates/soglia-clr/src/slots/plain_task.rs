@@ -9,7 +9,8 @@ use soglia_abi::{
 };
 use windows_core::implement;
 
-/// A task where there is no host behind to have one. It is the thread that runs, and nothing can be done to it.
+/// A task where no host behind has one. It stands for the thread that runs, and supports no
+/// operation.
 #[implement(IHostTask)]
 pub(super) struct PlainTask;
 

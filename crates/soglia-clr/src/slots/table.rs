@@ -9,16 +9,16 @@ use soglia_core::admission::{self, Bound, Doing, Thread};
 
 use crate::host::suspension;
 
-/// Slots, and who knows what threads do.
+/// Slots, with the function that finds out what threads do.
 pub type Slots = admission::Slots<fn(Thread) -> Doing>;
 
-/// Those of all managers that there are.
+/// The slots of all managers.
 static ALL: Mutex<Vec<Weak<Slots>>> = Mutex::new(Vec::new());
 
-/// The manager in front stands for itself: there is no host behind it.
+/// Whether the manager in front has no host behind it.
 pub static ALONE: AtomicBool = AtomicBool::new(false);
 
-/// Those that there are.
+/// The slots of all managers that still exist.
 pub fn all() -> Vec<Arc<Slots>> {
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     all.retain(|slots| slots.strong_count() > 0);
@@ -30,12 +30,12 @@ pub fn any() -> bool {
     !all().is_empty()
 }
 
-/// Whether tasks are soglia's own, so that there is nobody to pair them with the CLR's.
+/// Whether tasks are soglia's own, so that no host pairs them with the CLR's.
 pub fn alone() -> bool {
     ALONE.load(Relaxed)
 }
 
-/// Threads that wait for the collector sleep too, and will run managed code as soon as they are let.
+/// Threads that wait for the collector sleep too, and run managed code as soon as they may.
 fn look_at(thread: Thread) -> Doing {
     match admission::look_at(thread) {
         Doing::Sleeps(_) if suspension::is_on() => Doing::Runs,
@@ -43,7 +43,7 @@ fn look_at(thread: Thread) -> Doing {
     }
 }
 
-/// New ones.
+/// Makes slots.
 pub fn new_slots(bound: Bound) -> Arc<Slots> {
     let slots: Arc<Slots> = Arc::new(Slots::new(bound.slots, bound.limit, look_at));
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,11 +22,12 @@ impl Drop for Held {
 }
 
 thread_local! {
-    /// One, but for threads of several managers.
+    /// One, except for threads of several managers.
     static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Does something with the thread's task; `S_OK` on a thread in its last moments, which is not bound any more.
+/// Does something with the thread's task. `S_OK` on a thread that is ending, which is no longer
+/// bound.
 pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Holder) -> HRESULT) -> HRESULT {
     let done = HELD.try_with(|held| {
         let Ok(mut held) = held.try_borrow_mut() else {
@@ -41,9 +42,9 @@ pub fn with(slots: &Arc<Slots>, body: impl FnOnce(&mut Holder) -> HRESULT) -> HR
     done.unwrap_or(S_OK)
 }
 
-/// Does something with all tasks of the thread: one of each manager that has met it.
+/// Does something with all tasks of the thread, one for each manager that has seen it.
 pub fn all(mut body: impl FnMut(&Slots, &mut Holder)) {
-    // A thread in its last moments has none.
+    // A thread that is ending has none.
     let _ = HELD.try_with(|held| {
         if let Ok(mut held) = held.try_borrow_mut() {
             for Held { slots, task } in held.iter_mut() {
@@ -70,12 +71,13 @@ fn task() -> Holder {
     Holder::new(Thread::current())
 }
 
-/// The calling thread has nothing to do but to look for what others do: its slots go to those who wait.
+/// Gives the calling thread's slots to tasks that wait for them. The thread only looks at what
+/// others do.
 pub fn give_way() {
     fence((), || all(|slots, task| _ = slots.give_way(task)));
 }
 
-/// The calling thread has slept, by .NET.
+/// Notes that the calling thread has slept, by .NET.
 pub fn slept() {
     fence((), || all(Slots::wake));
 }

@@ -5,9 +5,9 @@ use windows_core::HRESULT;
 
 /// The engine takes no part in this process.
 pub struct Declined {
-    /// For the CLR.
+    /// The answer for the CLR.
     pub answer: HRESULT,
-    /// For people.
+    /// The reason for people.
     pub why: String,
 }
 

@@ -25,7 +25,7 @@ pub fn deadlines() -> Result<Vec<Deadline>, DecodeError> {
     }
 }
 
-/// Which file the recording is, if that is in the environment.
+/// Which file the recording is, if the environment says so.
 pub fn identity() -> Result<Option<Identity>, ClaimError> {
     match env::var(variables::IDENTITY) {
         Ok(text) => text.parse().map(Some),
@@ -34,7 +34,7 @@ pub fn identity() -> Result<Option<Identity>, ClaimError> {
     }
 }
 
-/// The bound on tasks in managed code that is in the environment.
+/// The bound on tasks in managed code, if the environment has one.
 pub fn bound() -> Result<Option<Bound>, String> {
     match env::var(variables::SLOTS) {
         Ok(text) => text.parse().map(Some).map_err(|e| format!("{text}: {e}")),
@@ -43,7 +43,7 @@ pub fn bound() -> Result<Option<Bound>, String> {
     }
 }
 
-/// Claims the recording at this path, or one of this process alone; answers with its path, too.
+/// Claims the recording at this path, or one of this process alone. Returns its path too.
 pub fn claim(
     path: &Path,
     identity: Option<&Identity>,

@@ -1,9 +1,9 @@
-//! Starting the engine, inside the CLR's `Initialize`.
+//! Starts the engine, inside the CLR's `Initialize`.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`environment`] | what the environment asks for |
-//! | [`source`] | which source crossings come from |
+//! | [`environment`] | reads what the environment asks for |
+//! | [`source`] | chooses the source of crossings |
 //! | [`declined`] | why the engine takes no part in a process |
 //! | this | starts everything else |
 
@@ -35,24 +35,24 @@ use environment::{bound, claim, command_line, deadlines, identity};
 pub use declined::Declined;
 pub use source::EVENTS;
 
-/// Transitions of older runtimes were never tried.
+/// The oldest runtime. Transitions of older ones were never tried.
 const OLDEST: u16 = 8;
 
-/// Ends the recording because of a panic of ours.
+/// Ends the recording after a panic of the engine.
 pub fn end_recording(panic: &str) {
     threads::stop();
     if let Some(engine) = engine::get() {
-        // Not by the log: the panic may have come from under its lock.
+        // Not through the log, whose lock the panicking thread may hold.
         let defect = "recording stopped early by a defect of soglia, please report it";
         engine.recording.note(&format!("{defect}: {panic}"));
     }
 }
 
-/// Claims the recording, chooses the source, and keeps the CLR's interfaces. To be called inside `Initialize`, where the
-/// CLR may be told which events it shall send.
+/// Claims the recording, chooses the source, and keeps the CLR's interfaces. To be called inside
+/// `Initialize`, where the events can be set.
 ///
 /// # Errors
-/// What the CLR shall be told, and why; it goes on without us then.
+/// The answer for the CLR, and the reason. The CLR then goes on without the engine.
 pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     objects::prepare();
     let asked_for = env::var_os(variables::RECORDING).map(PathBuf::from);
@@ -116,7 +116,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     })?;
     let notifies = notify::on();
     if let (true, Source::Transitions) = (notifies, source) {
-        // They can be watched, but not acted on.
+        // Runtime callbacks can be recorded, and cannot be acted on.
         let because = because.as_deref().unwrap_or("another source was asked for");
         let why = format!("crossings cannot be told: {because}");
         recording.note(&why);
@@ -166,10 +166,12 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     }
     if !follow {
         for name in variables::OF_THE_CLR.into_iter().chain(variables::OURS) {
-            // SAFETY: the runtime calls this while it starts, before any managed code and its threads. glibc's own lock
-            // covers other writers; what is left is a native host that reads its environment on another thread right now.
+            // SAFETY: the runtime calls this while it starts, before any managed code and its
+            // threads. The C library's lock covers other writers. What remains is a native host
+            // that reads its environment on another thread right now.
             unsafe { env::remove_var(name) };
-            // The CLR has copied the environment by now: managed code, and the programs that it starts, get the copy.
+            // The CLR has copied the environment by now. Managed code, and the programs that it
+            // starts, get the copy.
             tail_calls::forget(info, name);
         }
         tail_calls::start();
@@ -203,7 +205,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     Ok(engine)
 }
 
-/// Writes down which runtime this is.
+/// Records which runtime this is.
 fn record_runtime(engine: &Engine) {
     let version = version::of_folder().unwrap_or_else(|| {
         let told = version::of_runtime(&engine.info).unwrap_or_default();

@@ -15,18 +15,21 @@ use windows_core::{HRESULT, Interface};
 
 use crate::{engine::Source, host::suspension, slots};
 
-/// Inlining is off because a P/Invoke whose caller is inlined is compiled into the caller's caller and not told there.
+/// The events of runtime callbacks. Inlining is off, because the CLR makes no callbacks for a
+/// P/Invoke whose caller is inlined.
 pub const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
-/// What names need, beside: modules that go, threads that are named, stacks, and methods that have frames in these.
+/// The events that names need besides: unloads of modules, names of threads, stacks, and methods
+/// with frames in these.
 const FOR_NAMES: u32 = COR_PRF_MONITOR_MODULE_LOADS
     | COR_PRF_MONITOR_THREADS
     | COR_PRF_MONITOR_JIT_COMPILATION
     | COR_PRF_ENABLE_STACK_SNAPSHOT;
 
-/// Which precompiled methods may be used: those that hold what was woven around must not be. What is made at run time.
+/// The events that weaving needs: whether a precompiled method may be used, and what is made at run
+/// time.
 const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS;
 
-/// What the CLR shall tell for this source.
+/// The events that this source needs.
 const fn events_of(source: Source) -> u32 {
     match source {
         Source::Transitions => EVENTS | FOR_NAMES,
@@ -34,9 +37,9 @@ const fn events_of(source: Source) -> u32 {
     }
 }
 
-/// Tells the CLR what to tell for this source. To be called inside `Initialize`.
+/// Asks the CLR for the events of this source. To be called inside `Initialize`.
 pub fn set_events(info: &ICorProfilerInfo, source: Source) -> HRESULT {
-    // SAFETY: by the contract; both take numbers.
+    // SAFETY: the CLR lets the mask be set inside `Initialize`. Both functions take numbers.
     unsafe {
         match suspension::events(slots::any()) {
             (0, 0) => info.SetEventMask(events_of(source)),
@@ -48,9 +51,9 @@ pub fn set_events(info: &ICorProfilerInfo, source: Source) -> HRESULT {
     }
 }
 
-/// Why nothing can be woven in here, if that is known.
+/// Why nothing can be woven here, if that is known.
 pub fn cannot_weave() -> Option<String> {
-    // Hot reload adds to the metadata of modules as they were compiled, and so do we.
+    // Hot reload adds to the metadata of modules as they were compiled, and weaving adds too.
     let modifiable = env::var_os("DOTNET_MODIFIABLE_ASSEMBLIES")?;
     modifiable.eq_ignore_ascii_case("debug").then(|| {
         "DOTNET_MODIFIABLE_ASSEMBLIES=debug lets hot reload change modules, which wrappers would disturb"
@@ -58,10 +61,10 @@ pub fn cannot_weave() -> Option<String> {
     })
 }
 
-/// The source to record from, accepted by the CLR, and why it is not the wanted one.
+/// The source to record from, which the CLR accepts, and why it is not the wanted one.
 ///
 /// # Errors
-/// What the CLR answered to the only source that was left.
+/// The CLR's answer to the only source that was left.
 pub fn choose(
     wanted: &str,
     cannot_weave: Option<String>,
@@ -115,7 +118,7 @@ mod tests {
         let (source, because) = chosen.unwrap();
         assert_eq!((source, told), (Transitions, vec![Woven, Transitions]));
         assert!(because.unwrap().contains("event mask"));
-        // Who asks for one gets that one or nothing.
+        // A source that was named is used, or none.
         assert_eq!(
             choose("woven", why(), &[]),
             (Ok((Woven, None)), vec![Woven])
