@@ -6,7 +6,6 @@
 //!
 //! Everything but [`host`], [`assembly`] and [`dotnet`] is the tool's, and comes with the feature `cli`, which is on by default.
 
-pub mod assembly;
 #[cfg(feature = "cli")]
 pub mod doctor;
 #[cfg(feature = "cli")]
@@ -27,8 +26,10 @@ pub mod text;
 #[cfg(feature = "cli")]
 pub mod verify;
 
-/// Finding an installed .NET; in a crate of its own, because the engine does it too.
+/// Finding an installed .NET. It is a crate of its own, because the engine does it too.
 pub use soglia_dotnet as dotnet;
+/// What a PE file is.
+pub use soglia_dotnet::assembly;
 
 /// The programs of the docs are compiled.
 #[cfg(doctest)]

@@ -22,6 +22,8 @@ pub struct Ready<'a> {
     program: Program,
     args: &'a [OsString],
     root: Option<Root>,
+    /// A root that only this tool finds, for a program that starts .NET itself and would find none.
+    lent: Option<PathBuf>,
     engine: PathBuf,
 }
 
@@ -30,24 +32,25 @@ impl<'a> Ready<'a> {
     pub fn find(command: &'a [OsString]) -> anyhow::Result<Self> {
         let (given, args) = command.split_first().context("no program was given")?;
         let program = Program::inspect(given, &process_env)?;
-        let root = if program.needs_root() {
-            let search = Search::run(&process_env);
+        let tool = env::current_exe().context("cannot find the file of this tool")?;
+        let search = Search::run(&process_env).and_beside(&tool);
+        let (root, lent) = if program.needs_root() {
             let root = search.root()?;
             program.check_frameworks(root, &process_env)?;
-            Some(root.clone())
+            (Some(root.clone()), None)
         } else {
-            None
+            (None, search.lent().map(|root| root.path.clone()))
         };
         if let Some(conflict) = launch::conflicts(&process_env).into_iter().next() {
             anyhow::bail!("{conflict}");
         }
-        let tool = env::current_exe().context("cannot find the file of this tool")?;
         let engine = launch::find_engine(&tool, &process_env)?;
         launch::check_engine(&engine)?;
         Ok(Self {
             program,
             args,
             root,
+            lent,
             engine,
         })
     }
@@ -66,7 +69,11 @@ impl<'a> Ready<'a> {
 
     /// The program as it runs without soglia.
     pub fn launch_alone(&self) -> anyhow::Result<Launch> {
-        Ok(Launch::new(&self.program, self.root.as_ref(), self.args)?)
+        let launch = Launch::new(&self.program, self.root.as_ref(), self.args)?;
+        Ok(match &self.lent {
+            Some(root) => launch.env("DOTNET_ROOT", root),
+            None => launch,
+        })
     }
 
     /// The program under the engine, which records into this file, opened by this path.

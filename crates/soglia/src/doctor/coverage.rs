@@ -36,10 +36,11 @@ pub(super) fn general(env: Lookup<'_>) -> Finding {
     }
     Finding {
         level: Level::Ok,
-        title: "woven",
-        detail: "sees the calls and callbacks of the program and its libraries, not those of code made at run time"
-            .into(),
-        advice: "--framework sees the framework's own too, --corelib the core library's as well; `soglia verify PROGRAM` tells what is missing".into(),
+        ..Finding::warn(
+            "woven",
+            "records the calls and callbacks of the program and its libraries, but not those of code made at run time",
+            "--framework adds the framework's, --corelib also the core library's; `soglia verify PROGRAM` shows what is missing",
+        )
     }
 }
 

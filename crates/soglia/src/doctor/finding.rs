@@ -20,6 +20,8 @@ pub struct Finding {
     pub title: &'static str,
     /// What was found.
     pub detail: String,
+    /// More of it, one line each.
+    pub notes: Vec<String>,
     /// What to do; empty if nothing needs doing.
     pub advice: String,
 }
@@ -30,6 +32,7 @@ impl Finding {
             level: Level::Ok,
             title,
             detail: detail.into(),
+            notes: Vec::new(),
             advice: String::new(),
         }
     }
@@ -43,6 +46,7 @@ impl Finding {
             level: Level::Warn,
             title,
             detail: detail.into(),
+            notes: Vec::new(),
             advice: advice.into(),
         }
     }
@@ -56,11 +60,18 @@ impl Finding {
             level: Level::Fail,
             title,
             detail: detail.into(),
+            notes: Vec::new(),
             advice: advice.into(),
         }
     }
 
-    /// An error of ours: what is wrong, then after `; ` or `: ` what to do about it, in one message.
+    /// The finding with these notes.
+    pub(super) fn noting<T: Into<String>>(mut self, notes: impl IntoIterator<Item = T>) -> Self {
+        self.notes.extend(notes.into_iter().map(Into::into));
+        self
+    }
+
+    /// An error of soglia: what is wrong, then after `; ` or `: ` what to do about it, in one message.
     pub(super) fn error(title: &'static str, error: &dyn std::error::Error) -> Self {
         Self::fail(title, error.to_string(), "")
     }

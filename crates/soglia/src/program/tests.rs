@@ -4,6 +4,19 @@ use std::os::unix::fs::PermissionsExt;
 const CONFIG: &str =
     r#"{"runtimeOptions": {"framework": {"name": "Microsoft.NETCore.App", "version": "8.0.0"}}}"#;
 
+const HELLO: &[u8] = include_bytes!("../../../../fixtures/managed/hello/hello.dll");
+const PLUGIN: &[u8] = include_bytes!("../../../../fixtures/managed/semantics/plugin.dll");
+
+/// A PE file without a CLR header: a native program of Windows.
+fn native_exe() -> Vec<u8> {
+    let mut file = HELLO.to_vec();
+    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    // The fifteenth data directory of a 32-bit file: signature, COFF header, then the optional header.
+    let directory = number(0x3c) + 4 + 20 + 96 + 14 * 8;
+    file[directory..directory + 8].fill(0);
+    file
+}
+
 struct Directory(tempfile::TempDir);
 
 impl Directory {
@@ -19,11 +32,7 @@ impl Directory {
     }
 
     fn dll(&self, name: &str) -> PathBuf {
-        self.file(
-            name,
-            &assembly::tests::assembly(false, 0x14c, 1, 0x0600_0001, true),
-            0o644,
-        )
+        self.file(name, HELLO, 0o644)
     }
 }
 
@@ -140,19 +149,11 @@ fn files_that_nobody_can_start_are_refused() {
     );
     refused(&directory.dll("a.bin"), "rename it");
     refused(
-        &directory.file(
-            "n.dll",
-            &assembly::tests::assembly(true, 0x8664, 0, 0, false),
-            0o644,
-        ),
+        &directory.file("n.dll", &native_exe(), 0o644),
         "native Windows program",
     );
     refused(
-        &directory.file(
-            "l.dll",
-            &assembly::tests::assembly(false, 0x14c, 1, 0, true),
-            0o644,
-        ),
+        &directory.file("l.dll", PLUGIN, 0o644),
         "has no entry point",
     );
 }
@@ -160,11 +161,7 @@ fn files_that_nobody_can_start_are_refused() {
 #[test]
 fn a_windows_apphost_points_at_the_dll_beside_it() {
     let directory = Directory::new();
-    let exe = directory.file(
-        "a.exe",
-        &assembly::tests::assembly(true, 0x8664, 0, 0, false),
-        0o755,
-    );
+    let exe = directory.file("a.exe", &native_exe(), 0o755);
     directory.dll("a.dll");
     refused(&exe, "a.dll instead");
 }

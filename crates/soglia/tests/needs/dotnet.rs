@@ -25,6 +25,7 @@ pub fn the_command_can_be_the_program() -> Outcome {
     Ok(())
 }
 
+/// `run` says what to do, and `doctor` lists each place.
 pub fn no_dotnet_at_all() -> Outcome {
     let space = Space::new();
     let here = space.path("");
@@ -35,16 +36,32 @@ pub fn no_dotnet_at_all() -> Outcome {
     };
     let nowhere = soglia::dotnet::Search::run(&env).roots.is_empty();
     require(nowhere, "a .NET is installed where every program finds it")?;
-    let mut command = space.soglia("run");
-    command.arg(fixture("hello.dll"));
-    for name in ["DOTNET_ROOT", "HOME", "PATH"] {
-        command.env(name, env(name).unwrap());
-    }
-    let message = refusal(&mut command);
+    // Beside the tool that the tests build, `make demo` may have put a .NET.
+    let tool = space.copied_tool();
+    let command = |verb: &str| {
+        let mut command = space.command(&tool);
+        command.arg(verb).arg(fixture("hello.dll"));
+        for name in ["DOTNET_ROOT", "HOME", "PATH"] {
+            command.env(name, env(name).unwrap());
+        }
+        command
+    };
+    let message = refusal(&mut command("run"));
     let begin = "no .NET found by DOTNET_ROOT, PATH, /etc/dotnet or in the usual places: ";
     assert!(
         message.starts_with(begin) && message.contains("set DOTNET_ROOT"),
         "{message}"
     );
+    let output = command("doctor").output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for line in [
+        "FAIL  .NET             no .NET 8 or later; looked at\n",
+        "DOTNET_ROOT_X64: not set\n",
+        "bin/dotnet-root (beside soglia): absent\n",
+        "-> install .NET 8 or later (https://dotnet.microsoft.com/download), or set DOTNET_ROOT",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{SOGLIA, Space, bare_command, fixture, refusal, text};
+use crate::support::{SOGLIA, Space, bare_command, fixture, refusal, setup, text};
 
 #[test]
 fn a_misspelt_option_is_named_and_corrected() {
@@ -241,6 +241,35 @@ fn follow_without_a_file_reports_each_process_and_leaves_nothing() {
     assert_eq!(
         message,
         "--follow with --format csv needs -o FILE: a table holds the targets of one process"
+    );
+}
+
+/// `make demo` puts a link to the runtime that it has downloaded beside the tool.
+#[test]
+fn the_runtime_beside_the_tool_is_found() {
+    let space = Space::new();
+    let tool = space.copied_tool();
+    let link = tool.with_file_name("dotnet-root");
+    std::os::unix::fs::symlink(&setup().root.path, link).unwrap();
+    let elsewhere = |verb: &str| {
+        let mut command = space.command(&tool);
+        command
+            .env_remove("DOTNET_ROOT")
+            .env("HOME", space.path(""));
+        command.env("PATH", "/bin").arg(verb);
+        command
+    };
+    let output = elsewhere("run").arg(fixture("hello.dll")).output().unwrap();
+    assert_eq!(text(&output.stdout), "Hello\n", "{output:?}");
+    let output = elsewhere("doctor").output().unwrap();
+    let (said, root) = (
+        text(&output.stdout),
+        setup().root.path.display().to_string(),
+    );
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains(&format!(".NET             {root} (")),
+        "{said}"
     );
 }
 

@@ -93,6 +93,16 @@ impl Space {
         command
     }
 
+    /// A copy of the tool, with the engine beside it and nothing else.
+    pub fn copied_tool(&self) -> PathBuf {
+        let folder = self.path("bin");
+        fs::create_dir_all(&folder).unwrap();
+        let (tool, engine) = (folder.join("soglia"), folder.join("libsoglia.so"));
+        fs::copy(SOGLIA, &tool).unwrap();
+        fs::copy(PathBuf::from(SOGLIA).with_file_name("libsoglia.so"), engine).unwrap();
+        tool
+    }
+
     /// `soglia run OPTIONS FIXTURE ARGS`
     pub fn run(&self, options: &str, program: &str, args: &str) -> Command {
         let mut command = self.soglia(&format!("run {options}"));

@@ -1,4 +1,4 @@
-//! What a PE file is: a .NET assembly that can be started here, or why not.
+//! PE files: whether one is a .NET assembly that can be started here, and for which runtime it was made.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,10 @@ const OS_OVERRIDES: [u16; 6] = [
 ];
 
 /// Checks that `data`, the PE file at `path`, is an assembly that a 64-bit x86 CLR can start.
-pub(crate) fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<(), AssemblyError> {
+///
+/// # Errors
+/// [`AssemblyError`] says what it is instead.
+pub fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<(), AssemblyError> {
     let broken = |error: object::read::Error| AssemblyError::Broken {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -134,6 +137,34 @@ fn check_headers<'data, Pe: ImageNtHeaders, R: ReadRef<'data>>(
     Ok(())
 }
 
+/// The version of the metadata format in an assembly: `v4.0.30319` for what compilers write today.
+/// Returns `None` if `file` is not an assembly.
+pub fn metadata_version(file: &[u8]) -> Option<String> {
+    match object::FileKind::parse(file).ok()? {
+        object::FileKind::Pe32 => version_in(&PeFile::<ImageNtHeaders32>::parse(file).ok()?),
+        object::FileKind::Pe64 => version_in(&PeFile::<ImageNtHeaders64>::parse(file).ok()?),
+        _ => None,
+    }
+}
+
+/// Reads the metadata root, which ECMA-335 describes in II.24.2.1: signature, two numbers and a reserved
+/// word, the length of the version, the version.
+fn version_in<Pe: ImageNtHeaders>(file: &PeFile<'_, Pe>) -> Option<String> {
+    const SIGNATURE: u32 = 0x424a_5342;
+    let at = |address: u32| file.section_table().pe_data_at(file.data(), address);
+    let directory = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR)?;
+    let clr = at(directory.virtual_address.get(LE))?;
+    let clr = clr.read::<ImageCor20Header>(&mut 0).ok()?;
+    let root = at(clr.meta_data.virtual_address.get(LE))?;
+    let word = |at| root.read_at::<object::U32<object::LittleEndian>>(at).ok();
+    if word(0)?.get(LE) != SIGNATURE {
+        return None;
+    }
+    let text = root.get(16..)?.get(..word(12)?.get(LE) as usize)?;
+    let text = text.split(|byte| *byte == 0).next()?;
+    String::from_utf8(text.to_vec()).ok()
+}
+
 /// The machine without the mark of the operating system, if there is one.
 fn machine_of(raw: Machine) -> Machine {
     let known = [
@@ -150,17 +181,11 @@ fn machine_of(raw: Machine) -> Machine {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// The smallest PE file that has what [`check`] reads.
-    pub(crate) fn assembly(
-        plus: bool,
-        machine: u16,
-        flags: u32,
-        entry: u32,
-        clr_header: bool,
-    ) -> Vec<u8> {
+    fn assembly(plus: bool, machine: u16, flags: u32, entry: u32, clr_header: bool) -> Vec<u8> {
         let mut file = vec![0u8; 0x400];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, b"MZ");
@@ -234,6 +259,30 @@ pub(crate) mod tests {
         let whole = assembly(false, 0x14c, 1, MAIN, true);
         for length in 0..0x220 {
             assert_ne!(message(&whole[..length]), "fine", "{length} bytes");
+        }
+    }
+
+    const HELLO: &[u8] = include_bytes!("../../../fixtures/managed/hello/hello.dll");
+
+    #[test]
+    fn an_assembly_has_a_version_and_other_files_have_none() {
+        assert_eq!(metadata_version(HELLO).as_deref(), Some("v4.0.30319"));
+        for other in [&b""[..], b"\x7fELF", b"MZ"] {
+            assert_eq!(metadata_version(other), None);
+        }
+        for length in 0..HELLO.len() {
+            // Cut anywhere, it is an assembly or it is not, but never a panic.
+            let _ = metadata_version(&HELLO[..length]);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_not_a_panic() {
+        let mut file = HELLO.to_vec();
+        for at in 0..file.len().min(0x400) {
+            let before = std::mem::replace(&mut file[at], 0xff);
+            let _ = metadata_version(&file);
+            file[at] = before;
         }
     }
 }

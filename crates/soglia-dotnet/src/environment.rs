@@ -1,0 +1,26 @@
+//! Environment variables.
+
+use std::ffi::OsString;
+
+/// Reads an environment variable. Where the environment decides, it is a parameter, so that tests can
+/// bring their own.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment of this process, as a [`Lookup`].
+///
+/// A process that has more rights than its user, such as one that is set-user-ID, has no variables here:
+/// the user must not choose which libraries it loads.
+pub fn process_env(name: &str) -> Option<OsString> {
+    if has_more_rights() {
+        return None;
+    }
+    std::env::var_os(name)
+}
+
+/// Whether the kernel asks for secure execution, as it does for the loader's `LD_LIBRARY_PATH`.
+#[allow(unsafe_code, reason = "getauxval")]
+fn has_more_rights() -> bool {
+    // SAFETY: getauxval only reads the vector that the kernel gave this process, and every number is a
+    // valid argument; the answer is 0 for one that the vector lacks.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
