@@ -122,7 +122,7 @@ pub extern "C" fn judged(of: i64) -> i32 {
         if is_open() {
             match targets::linked(import.id) {
                 0 => {
-                    let call = format!("{}, which leads nobody knows where", named(import.id));
+                    let call = format!("{}, which leads to an unknown function", named(import.id));
                     let number = number(engine.rules.of_unknown(&call));
                     import.refusal.store(number, Release);
                 }

@@ -118,7 +118,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     if let (true, Source::Transitions) = (notifies, source) {
         // Runtime callbacks can be recorded, and cannot be acted on.
         let because = because.as_deref().unwrap_or("another source was asked for");
-        let why = format!("crossings cannot be told: {because}");
+        let why = format!("a host cannot be notified of crossings: {because}");
         recording.note(&why);
         return Err(Declined::because(why));
     }

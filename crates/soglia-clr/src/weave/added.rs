@@ -24,7 +24,7 @@ struct Added {
 /// The part that a method has in what was woven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// A method that was added, and is none of those below.
+    /// An added method without another part.
     Added,
     /// The P/Invoke inside the wrapper `of`.
     Inside { of: MdToken },
