@@ -35,6 +35,7 @@ use soglia_core::trace::writer;
 use windows_core::Interface;
 
 use crate::{
+    UNMET,
     api::{Library, answer_of, call, control, manager, start, version_of},
     host::{self, Gives},
 };
@@ -416,6 +417,11 @@ pub fn without_its_engine_a_host_is_not_started(library: &Library, version: &str
 }
 
 pub fn a_recorded_host_is_recorded(library: &Library, version: &str) {
+    // It enters the method of the engine's assembly, and crashes in its own code. 8.0.31 does not.
+    if version == "8.0.4" {
+        println!("{UNMET}a .NET 8 whose runtime callbacks do not crash in hosts (8.0.4 does)");
+        return;
+    }
     let (_recording, path) = writer::create_unnamed(&writer::Options::default()).unwrap();
     // SAFETY: this process has one thread.
     unsafe { env::set_var("SOGLIA_RECORDING", &path) };
