@@ -13,13 +13,13 @@ mod random;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     collections::HashMap,
-    io::{self, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed},
 };
 
+use libtest_mimic::Arguments;
 use random::Random;
 use soglia_core::{
     account::Totals,
@@ -33,6 +33,7 @@ use soglia_core::{
         writer::{Level, Options, Recording, create},
     },
 };
+use soglia_testing::needs::{Outcome, require, trial};
 
 /// 1: the kernel hands system calls of the thread to [`caught`].
 static WATCHED: AtomicU8 = AtomicU8::new(0);
@@ -210,14 +211,27 @@ fn work(live: &mut Live, crossings: u64) {
 }
 
 const DIRECTORY: &str = "SOGLIA_TEST_AT_ONCE";
+const UNWATCHED: &str = "this kernel has no Syscall User Dispatch (5.11 and later have it)";
 
-/// Not a test: what is watched.
-#[test]
-fn child() {
-    let Ok(directory) = std::env::var(DIRECTORY) else {
-        return;
-    };
-    let directory = Path::new(&directory);
+fn main() -> ExitCode {
+    if let Ok(directory) = std::env::var(DIRECTORY) {
+        child(Path::new(&directory));
+    }
+    let tests = vec![
+        trial(
+            "the_kernel_is_asked_for_nothing_at_once",
+            the_kernel_is_asked_for_nothing_at_once,
+        ),
+        trial(
+            "what_is_not_at_once_is_caught",
+            what_is_not_at_once_is_caught,
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+/// The process that is watched.
+fn child(directory: &Path) -> ! {
     // Full of events early, full of all early, never full; and without events.
     let runs = [
         ("small", Level::Events, 2 << 20),
@@ -239,7 +253,7 @@ fn child() {
         (path, level, recording)
     });
     // SAFETY: ends the process.
-    let exit = |code| unsafe { libc::_exit(code) };
+    let exit = |code| -> ! { unsafe { libc::_exit(code) } };
     if !watch() {
         exit(UNWATCHABLE);
     }
@@ -282,37 +296,25 @@ fn child() {
         eprintln!("{} allocations were made at once", ALLOCATED.load(Relaxed));
         exit(1);
     }
-    exit(WELL);
+    exit(WELL)
 }
 
-#[test]
-fn the_kernel_is_asked_for_nothing_at_once() {
+fn the_kernel_is_asked_for_nothing_at_once() -> Outcome {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--test-threads=1", "--nocapture"])
         .env(DIRECTORY, dir.path())
         .stdout(Stdio::piped())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(WELL) => {}
-        Some(UNWATCHABLE) => {
-            // Past the output that is captured.
-            let why = "this kernel has no Syscall User Dispatch (5.11 and later have it)";
-            writeln!(
-                io::stderr(),
-                "SKIPPED the_kernel_is_asked_for_nothing_at_once: {why}"
-            )
-            .unwrap();
-        }
-        code => panic!("{code:?}, signal {:?}: {said}", output.status.signal()),
-    }
+    let (code, signal) = (output.status.code(), output.status.signal());
+    require(code != Some(UNWATCHABLE), UNWATCHED)?;
+    assert_eq!((code, signal), (Some(WELL), None), "{said}");
+    Ok(())
 }
 
 /// What watches sees a system call and an allocation.
-#[test]
-fn what_is_not_at_once_is_caught() {
+fn what_is_not_at_once_is_caught() -> Outcome {
     // SAFETY: the child is this thread alone, and makes system calls and nothing else.
     let child = unsafe { libc::fork() };
     if child == 0 {
@@ -328,10 +330,10 @@ fn what_is_not_at_once_is_caught() {
     let mut status = 0;
     // SAFETY: `status` is valid for writing; the child is ours.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert!(
-        [CAUGHT, UNWATCHABLE].contains(&libc::WEXITSTATUS(status)),
-        "{status:#x}"
-    );
+    let code = libc::WEXITSTATUS(status);
+    require(code != UNWATCHABLE, UNWATCHED)?;
+    assert_eq!(code, CAUGHT, "{status:#x}");
     at_once(|| drop(std::hint::black_box(Box::new(1))));
     assert!(ALLOCATED.load(Relaxed) > 0);
+    Ok(())
 }

@@ -1,5 +1,5 @@
-//! Somebody else writes into the recording of a live process. The account goes wrong, the process
-//! does not.
+//! Another process writes into the recording of a live process. The recording goes wrong, the
+//! process does not.
 
 #![allow(unsafe_code, reason = "ends the process that records")]
 
@@ -11,11 +11,12 @@ use std::{
     io::Read,
     os::unix::{fs::FileExt, process::ExitStatusExt},
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use libtest_mimic::{Arguments, Trial};
 use random::Random;
 use soglia_core::{
     crossing::{Crossing, Side},
@@ -104,13 +105,21 @@ fn work(recording: &'static Recording, seed: u64, until: Instant) {
     }
 }
 
-/// Not a test: the process that records.
-#[test]
-fn child() {
-    let Ok(path) = std::env::var(RECORDING) else {
-        return;
-    };
-    let recording = Recording::claim(Path::new(&path)).unwrap();
+fn main() -> ExitCode {
+    if let Some(path) = std::env::var_os(RECORDING) {
+        child(Path::new(&path));
+    }
+    let name = "a_process_lives_whatever_is_written_into_its_recording";
+    let trial = Trial::test(name, || {
+        a_process_lives_whatever_is_written_into_its_recording();
+        Ok(())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+}
+
+/// The process that records.
+fn child(path: &Path) -> ! {
+    let recording = Recording::claim(path).unwrap();
     let recording: &'static Recording = Box::leak(Box::new(recording));
     println!("ready");
     let until = Instant::now() + LASTS;
@@ -120,10 +129,9 @@ fn child() {
         }
     });
     // SAFETY: ends the process.
-    unsafe { libc::_exit(WELL) };
+    unsafe { libc::_exit(WELL) }
 }
 
-#[test]
 fn a_process_lives_whatever_is_written_into_its_recording() {
     for level in [Level::Summary, Level::Events] {
         let dir = tempfile::tempdir().unwrap();
@@ -135,7 +143,6 @@ fn a_process_lives_whatever_is_written_into_its_recording() {
         };
         let file = create(&path, &options).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--test-threads=1", "--nocapture"])
             .env(RECORDING, &path)
             .stdout(Stdio::piped())
             .spawn()

@@ -12,10 +12,11 @@ use std::{
             process::ExitStatusExt,
         },
     },
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::Path,
+    process::{Command, ExitCode, Stdio},
 };
 
+use libtest_mimic::{Arguments, Trial};
 use soglia_core::{
     crossing::{Crossing, Side},
     task::Who,
@@ -45,7 +46,6 @@ fn options(max_bytes: u64) -> Options {
 /// Plays a scene in a process of its own, which must end well.
 fn play(scene: &str, path: &Path) {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--test-threads=1", "--nocapture"])
         .env(SCENE, scene)
         .env(PATH, path)
         .stdout(Stdio::null())
@@ -127,14 +127,40 @@ fn descriptors(path: &Path) -> Vec<i32> {
         .collect()
 }
 
-/// Not a test: what the processes do in which this file is run anew.
-#[test]
-fn child() {
-    let (Ok(scene), Ok(path)) = (std::env::var(SCENE), std::env::var(PATH)) else {
-        return;
-    };
-    let path = PathBuf::from(path);
-    let claim = || -> &'static Recording { Box::leak(Box::new(Recording::claim(&path).unwrap())) };
+fn main() -> ExitCode {
+    if let (Ok(scene), Some(path)) = (std::env::var(SCENE), std::env::var_os(PATH)) {
+        child(&scene, Path::new(&path));
+    }
+    let tests: [(&str, fn()); 4] = [
+        (
+            "the_account_stays_exact_and_says_why",
+            the_account_stays_exact_and_says_why,
+        ),
+        (
+            "recordings_are_as_large_as_limits_allow",
+            recordings_are_as_large_as_limits_allow,
+        ),
+        (
+            "recordings_are_for_their_owner",
+            recordings_are_for_their_owner,
+        ),
+        (
+            "nothing_is_written_into_what_was_put_in_its_place",
+            nothing_is_written_into_what_was_put_in_its_place,
+        ),
+    ];
+    let trials = tests.map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// What the process of a scene does.
+fn child(scene: &str, path: &Path) -> ! {
+    let claim = || -> &'static Recording { Box::leak(Box::new(Recording::claim(path).unwrap())) };
     let (kernel, scene) = scene.split_once(' ').unwrap();
     if kernel == "older" {
         older_kernel();
@@ -148,7 +174,7 @@ fn child() {
         "lost descriptor" => {
             let mut task = TaskWriter::new(claim(), 1, 0).unwrap();
             let other = File::create(path.with_extension("other")).unwrap();
-            for descriptor in descriptors(&path) {
+            for descriptor in descriptors(path) {
                 // SAFETY: the program may do that too.
                 unsafe { libc::dup2(other.as_raw_fd(), descriptor) };
             }
@@ -163,7 +189,7 @@ fn child() {
                 .header()
                 .reserved_blocks
                 .load(std::sync::atomic::Ordering::Relaxed);
-            let file = File::options().write(true).open(&path).unwrap();
+            let file = File::options().write(true).open(path).unwrap();
             file.set_len(u64::from(blocks) * BLOCK as u64).unwrap();
             call(&mut task, 500_000);
         }
@@ -193,10 +219,9 @@ fn child() {
         other => panic!("{other}"),
     }
     // SAFETY: ends the process.
-    unsafe { libc::_exit(WELL) };
+    unsafe { libc::_exit(WELL) }
 }
 
-#[test]
 fn the_account_stays_exact_and_says_why() {
     for kernel in ["newer", "older"] {
         for (scene, max_bytes, why) in [
@@ -243,7 +268,6 @@ fn the_account_stays_exact_and_says_why() {
     }
 }
 
-#[test]
 fn recordings_are_as_large_as_limits_allow() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("recording");
@@ -266,7 +290,6 @@ fn recordings_are_as_large_as_limits_allow() {
     assert!(reader.no_room(NoRoom::Small) > 0 && reader.no_room(NoRoom::Full) == 0);
 }
 
-#[test]
 fn recordings_are_for_their_owner() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("recording");
@@ -274,7 +297,6 @@ fn recordings_are_for_their_owner() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-#[test]
 fn nothing_is_written_into_what_was_put_in_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let [path, other, text] = ["recording", "other", "text"].map(|name| dir.path().join(name));

@@ -1,6 +1,20 @@
 //! A process that records is killed from outside, at random moments.
 
-use super::*;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use soglia_core::trace::ending::Ended;
+use soglia_core::trace::log::{Record, TargetNames};
+use soglia_core::trace::reader::Reader;
+use soglia_core::trace::task_writer::TaskWriter;
+use soglia_core::trace::writer::{Level, Options, Recording, conclude, create};
+
+use crate::steps::random::Random;
+use crate::steps::{Counters, Model, Steps, check_events, check_summary, record};
 
 const THREADS: usize = 3;
 
@@ -8,16 +22,18 @@ const ROUND: &str = "SOGLIA_TEST_KILL_ROUND";
 
 const DIRECTORY: &str = "SOGLIA_TEST_KILL_DIRECTORY";
 
-/// Not a test: what the killed process does, in which the test binary is run anew.
-#[test]
-fn child() {
-    let (Ok(round), Ok(directory)) = (std::env::var(ROUND), std::env::var(DIRECTORY)) else {
-        return;
-    };
+/// Plays the killed process, if this process is that.
+pub fn play() {
+    if let (Ok(round), Ok(directory)) = (std::env::var(ROUND), std::env::var(DIRECTORY)) {
+        child(&round, Path::new(&directory));
+    }
+}
+
+/// What the killed process does.
+fn child(round: &str, directory: &Path) {
     // SAFETY: plain system call. Were the test itself killed, this process would go on for ever.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     let round: u64 = round.parse().unwrap();
-    let directory = Path::new(&directory);
     let mut file = OpenOptions::new();
     let file = file.read(true).write(true).open(directory.join("counters"));
     let counters = Counters::map(&file.unwrap());
@@ -52,8 +68,7 @@ fn child() {
     });
 }
 
-#[test]
-fn a_killed_process_leaves_all_but_the_crossing_in_progress() {
+pub fn a_killed_process_leaves_all_but_the_crossing_in_progress() {
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let mut random = Random::new(seed);
     for round in 0..30 {
@@ -73,7 +88,6 @@ fn a_killed_process_leaves_all_but_the_crossing_in_progress() {
         };
         let file = create(&path, &options).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "killed::child", "--test-threads=1", "--quiet"])
             .env(ROUND, round.to_string())
             .env(DIRECTORY, dir.path())
             .stdout(Stdio::null())

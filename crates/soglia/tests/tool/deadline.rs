@@ -385,7 +385,7 @@ fn what_cannot_be_a_deadline_is_refused() {
     for (options, expected) in [
         (
             "--deadline|libc!read",
-            "invalid value 'libc!read' for '--deadline <GLOB=DURATION[:report|dump|kill]>': expected GLOB=DURATION or GLOB=DURATION:ACTION, such as 'libc!read=5s' or 'libc!read=1m:kill' (--help tells more)",
+            "invalid value 'libc!read' for '--deadline <GLOB=DURATION[:report|dump|kill]>': expected GLOB=DURATION or GLOB=DURATION:ACTION, such as 'libc!read=5s' or 'libc!read=1m:kill' (`soglia run --help` tells more)",
         ),
         (
             "--deadline|libc!read=soon",

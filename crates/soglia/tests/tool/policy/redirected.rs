@@ -33,7 +33,6 @@ fn a_whole_library_is_exchanged() {
     let space = Space::new();
     let other = space.path("libother.so");
     fs::copy(fixture("libsemantics.so"), &other).unwrap();
-    let policy = format!("--redirect semantics!*={}", other.display());
     for args in [
         "try plain",
         "try length",
@@ -41,7 +40,13 @@ fn a_whole_library_is_exchanged() {
         "try imported-length",
         "try-callback",
     ] {
-        let output = under(&space, &policy, args);
+        let mut command = space.soglia("run --quiet --source woven -o a.soglia --redirect");
+        let output = command
+            .arg(format!("semantics!*={}", other.display()))
+            .arg(fixture("semantics.dll"))
+            .args(args.split_whitespace())
+            .output()
+            .unwrap();
         assert_eq!(text(&output.stdout), bare(args), "{args}");
     }
     // What is not there is not found, as anywhere.
