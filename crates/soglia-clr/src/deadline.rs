@@ -33,7 +33,7 @@ use soglia_core::{
     time::{self, Scale},
     trace::{
         format::TaskRecord,
-        log::Record,
+        log::{MOST_KEPT, Record},
         open_layers::OpenCall,
         overdue::{Done, HowEnded, Overdue, OverdueAction, OverdueEnd},
     },
@@ -74,8 +74,6 @@ static WATCH: OnceLock<Watch> = OnceLock::new();
 const LOOK_AFTER_REPORTED: Duration = Duration::from_secs(1);
 /// How often a call is looked at that must end the process, and is not allowed to yet.
 const HELD_BACK: Duration = Duration::from_millis(50);
-/// The most reports. Readers could not follow more.
-const MOST_REPORTS: u32 = 10_000;
 /// The shortest sleep.
 const LEAST_SLEEP: Duration = Duration::from_micros(200);
 
@@ -313,7 +311,7 @@ impl Watcher {
         deadline: usize,
     ) -> bool {
         let recording = self.engine.recording;
-        if self.reports >= MOST_REPORTS {
+        if self.reports >= MOST_KEPT {
             recording.header().dropped_records.fetch_add(1, Relaxed);
             return recording.is_open(task, open);
         }

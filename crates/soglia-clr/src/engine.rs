@@ -11,7 +11,7 @@ use std::{
 
 use soglia_abi::profiler::info::{ICorProfilerInfo, ICorProfilerInfo2};
 use soglia_core::trace::{
-    log::{Record, Unwatched},
+    log::{MOST_KEPT, Record, Unwatched},
     writer::{self, Recording},
 };
 
@@ -95,9 +95,6 @@ pub fn era_at(epoch: Epoch) -> u64 {
 /// Callbacks return at once.
 pub static FLOOR: AtomicBool = AtomicBool::new(false);
 
-/// The most slow calls that are recorded one by one. More are only counted.
-const MOST_SLOW: u32 = 10_000;
-
 /// The most records of this kind. A program that loads assemblies for ever must not fill the log.
 const MOST_UNWATCHED: usize = 1000;
 
@@ -159,12 +156,12 @@ impl Engine {
     pub fn take_slow(&self) -> bool {
         let mut tables = self.names.lock();
         tables.slow += 1;
-        if tables.slow > MOST_SLOW {
+        if tables.slow > MOST_KEPT {
             self.recording
                 .header()
                 .dropped_records
                 .fetch_add(1, Relaxed);
         }
-        tables.slow <= MOST_SLOW
+        tables.slow <= MOST_KEPT
     }
 }

@@ -14,6 +14,10 @@ use crate::{
     crossing::Side,
 };
 
+/// The most slow calls, and the most reports of overdue calls, that a recording keeps. Further ones
+/// are counted.
+pub const MOST_KEPT: u32 = 10_000;
+
 /// The names of a target, recorded at its first call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TargetNames {

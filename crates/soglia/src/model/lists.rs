@@ -44,8 +44,8 @@ pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow
     kept.into_iter().map(|(_, row)| row).collect()
 }
 
-/// An open call.
-pub(super) struct OpenCall {
+/// An open layer, with the task that it is on.
+pub(super) struct TaskLayer {
     pub(super) task: u32,
     pub(super) depth: u32,
     pub(super) layer: Layer,
@@ -53,7 +53,7 @@ pub(super) struct OpenCall {
 
 /// Open calls, by task, outermost first.
 pub(super) fn open(
-    all: &[OpenCall],
+    all: &[TaskLayer],
     names: &Names,
     sums: &Sums,
     clock: &Clock,

@@ -10,7 +10,7 @@ use soglia_core::{
 
 use super::{
     clock::Clock,
-    lists::OpenCall,
+    lists::TaskLayer,
     room::Room,
     rows::{FaultRow, TaskRow},
     targets::Sums,
@@ -34,7 +34,7 @@ pub(super) struct AllTasks {
     pub(super) rows_left_out: u64,
     /// For each row: ticks of the first crossing, and of the end of the thread.
     times: Vec<(u64, Option<u64>)>,
-    pub(super) open: Vec<OpenCall>,
+    pub(super) open: Vec<TaskLayer>,
     pub(super) open_left_out: u64,
     /// Task and begin of each open call.
     pub(super) open_calls: HashSet<(u32, u64)>,
@@ -86,7 +86,7 @@ impl AllTasks {
                 continue;
             }
             self.open_calls.insert((task.number, layer.since));
-            self.open.push(OpenCall {
+            self.open.push(TaskLayer {
                 task: task.number,
                 depth,
                 layer: *layer,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use soglia_core::plain::plain;
+use soglia_core::{plain::plain, trace::log::MOST_KEPT};
 
 use super::{
     shown::MOST_ROWS,
@@ -81,10 +81,14 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
     let crossings = model.dropped_events.saturating_add(model.dropped_crossings);
     let records = model.dropped.saturating_sub(crossings);
     if records > 0 {
+        // With room left, it is the engine's limit.
+        let because = match &model.no_room[..] {
+            [] => format!("a recording keeps {} of each", count(MOST_KEPT.into())),
+            rows => because(rows),
+        };
         lines.push(format!(
-            "{} or stacks were counted, but their details were not kept: {}",
+            "{} or stacks were counted, but their details were not kept: {because}",
             plural(records, "slow or overdue call", "slow or overdue calls"),
-            because(&model.no_room)
         ));
     }
     if model.left_out.records > 0 {
@@ -134,5 +138,34 @@ fn dropped(model: &Model) -> Option<String> {
             "{because}: {not_listed}, {counted}, which is complete"
         )),
         _ => Some(format!("{because}: {not_listed}, {counted}; {in_none}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NoRoomRow;
+
+    fn notes_of(model: &Model) -> String {
+        let mut text = Vec::new();
+        notes(model, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_note_says_why_slow_calls_were_not_kept() {
+        let mut model = Model {
+            dropped: 3,
+            ..Model::default()
+        };
+        let limit = "3 slow or overdue calls or stacks were counted, but their details were not kept: \
+                     a recording keeps 10,000 of each\n";
+        assert!(notes_of(&model).ends_with(limit), "{}", notes_of(&model));
+        model.no_room = vec![NoRoomRow {
+            reason: "disk",
+            times: 1,
+        }];
+        let room = "not kept: the disk was full\n";
+        assert!(notes_of(&model).ends_with(room), "{}", notes_of(&model));
     }
 }
