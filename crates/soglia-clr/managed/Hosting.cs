@@ -1,5 +1,6 @@
-// What only managed code can ask .NET, for the hosting API. The engine carries this assembly inside and calls its methods as native
-// functions: each takes and gives numbers or pointers, has a name of its own, and does not throw.
+// What only managed code can ask .NET, for the hosting API. The engine contains this assembly and
+// calls its methods as native functions. Each takes and returns numbers or pointers, has a name of
+// its own, and does not throw.
 
 using System;
 using System.Diagnostics;
@@ -39,7 +40,8 @@ internal static unsafe class Managed
         public bool IsOver;
     }
 
-    // ExecuteInDefaultAppDomain. CoreCLR's own ends the process when the method throws, from .NET 9 on; this gives the HRESULT.
+    // ExecuteInDefaultAppDomain. From .NET 9 on, CoreCLR's own ends the process when the method
+    // throws. This one returns the HRESULT.
     private static int Execute(char* assembly, char* type, char* method, char* argument, nint execution, int* result)
     {
         Execution? controlled = execution == 0 ? null : Find(execution);
@@ -74,7 +76,7 @@ internal static unsafe class Managed
 
     private static int Waits(nint execution) => (Find(execution).Thread.ThreadState & ThreadState.WaitSleepJoin) != 0 ? 1 : 0;
 
-    // Not told to the host: the thread that calls this is none of its tasks.
+    // The host is not notified: the thread that calls this is not one of its tasks.
     private static int Interrupt(nint execution)
     {
         Execution interrupted = Find(execution);
@@ -160,7 +162,8 @@ internal static unsafe class Managed
 
     private static delegate* unmanaged<int, void> s_tell;
 
-    // From here on the function is told what ends the program: 0, that it exits; 1, an exception that nobody has caught.
+    // From here on the function gets what ends the program: 0 for an exit, 1 for an exception that
+    // no handler catches.
     private static void Watch(delegate* unmanaged<int, void> tell)
     {
         s_tell = tell;
@@ -168,7 +171,7 @@ internal static unsafe class Managed
         AppDomain.CurrentDomain.UnhandledException += static (_, _) => s_tell(1);
     }
 
-    // Exceptions that nobody catches end their thread and nothing else, from here on. .NET 10 can do that.
+    // From here on, an exception that no handler catches ends its thread only. .NET 10 can do that.
     private static int KeepRunning()
     {
         try

@@ -30,7 +30,7 @@ fn tasks_take_turns() {
     for slots in [1, 2] {
         let options = format!("--slots {slots}");
         let (printed, report) = program_under(&options, "turns.dll", &format!("turns 6 {WAYS}"));
-        seen(&printed, WAYS, " by turns");
+        seen(&printed, WAYS, " one after the other");
         assert_eq!(report["timed_out"], 0);
     }
 }
