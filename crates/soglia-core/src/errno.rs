@@ -12,3 +12,27 @@ pub fn kept<T>(body: impl FnOnce() -> T) -> T {
     unsafe { *libc::__errno_location() = before };
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn set(errno: i32) {
+        // SAFETY: the pointer to this thread's own errno is valid for writing.
+        unsafe { *libc::__errno_location() = errno };
+    }
+
+    #[test]
+    fn errno_is_what_it_was() {
+        set(libc::EAGAIN);
+        let within = kept(|| {
+            set(libc::ENOENT);
+            io::Error::last_os_error().raw_os_error()
+        });
+        assert_eq!(within, Some(libc::ENOENT));
+        let after = io::Error::last_os_error().raw_os_error();
+        assert_eq!(after, Some(libc::EAGAIN));
+    }
+}

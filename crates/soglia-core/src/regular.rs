@@ -90,6 +90,7 @@ mod tests {
     };
 
     #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
     fn what_is_no_file_is_named_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);

@@ -144,23 +144,27 @@ fn bounded<const THREADS: usize>(
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn two_threads_share_one_slot() {
     bounded(0, [1, 2], 1, 1);
     bounded(4, [1, 2], 1, 2);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn three_threads_share_one_slot() {
     bounded(3, [1, 2, 3], 1, 1);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn three_threads_share_two_slots() {
     bounded(3, [1, 2, 3], 2, 1);
 }
 
 /// Managed, native, callback, native, and all the way back, twice at once.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn callbacks_give_and_take_in_between() {
     check(3, || {
         let slots = slots(1, None, nobody_sleeps());
@@ -190,6 +194,7 @@ fn callbacks_give_and_take_in_between() {
 
 /// One gives while the other gives up: either it got the slot, or the slot is free.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn a_slot_that_comes_too_late_is_not_lost() {
     check(0, || {
         let slots = slots(1, Some(1), nobody_sleeps());
@@ -213,6 +218,7 @@ fn a_slot_that_comes_too_late_is_not_lost() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn giving_up_leaves_the_others_in_line() {
     check(3, || {
         let slots = slots(1, Some(1), nobody_sleeps());
@@ -280,6 +286,7 @@ fn sleepers_of<const N: usize>(monitors: [&Arc<Monitor>; N]) -> Look {
 
 /// A task waits in managed code, with the only slot, for one that waits for a slot.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn the_slot_of_a_sleeper_is_lent() {
     check(0, || {
         let monitor = Monitor::new();
@@ -305,6 +312,7 @@ fn the_slot_of_a_sleeper_is_lent() {
 /// A task sleeps until another one runs, which sleeps until a third one runs: the task that is left
 /// in line goes on looking.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn sleepers_wait_for_sleepers() {
     check(2, || {
         let (monitor, second) = (Monitor::new(), Monitor::new());
@@ -336,6 +344,7 @@ fn sleepers_wait_for_sleepers() {
 /// A sleeper wakes and gives while its slot is lent: those who got it one way or the other are
 /// never two.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn a_slot_is_lent_or_given_not_both() {
     check(3, || {
         let slots = slots(1, None, only(1, Doing::Sleeps(0)));
@@ -359,6 +368,7 @@ fn a_slot_is_lent_or_given_not_both() {
 
 /// Everybody seems to sleep all the time, so slots are lent while their holders give them.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
     check(4, || {
         let slots = slots(1, None, Box::new(|_| Doing::Sleeps(0)));
@@ -379,6 +389,7 @@ fn lending_and_giving_at_once_neither_loses_nor_doubles_a_slot() {
 /// A thread is gone, with the only slot: of two that follow, exactly one gets the error, and is
 /// alone with the slot.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn of_a_dead_owner_one_is_told() {
     check(3, || {
         let slots = slots(1, None, only(1, Doing::Gone));
@@ -404,6 +415,7 @@ fn of_a_dead_owner_one_is_told() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn lifting_the_bound_lets_all_go_on() {
     check(3, || {
         let slots = slots(1, None, nobody_sleeps());
@@ -425,6 +437,7 @@ fn lifting_the_bound_lets_all_go_on() {
 
 /// A task has the only slot, and looks until another one has had it.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn who_looks_gives_way() {
     check(3, || {
         let slots = slots(1, None, nobody_sleeps());
@@ -457,6 +470,7 @@ fn who_looks_gives_way() {
 
 /// Two give way to each other and to a third one, and sleep, in all orders.
 #[test]
+#[cfg_attr(miri, ignore = "loom switches stacks")]
 fn giving_way_and_resting_lose_no_slot() {
     check(2, || {
         let slots = slots(1, None, nobody_sleeps());

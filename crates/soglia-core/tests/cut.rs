@@ -10,6 +10,7 @@ use soglia_core::trace::{
 };
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn what_is_lost_is_told_from_what_was_never_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.soglia");

@@ -78,6 +78,7 @@ fn seconds(ending: Ending) -> (Ended, u64, bool) {
 
 /// Each time that lies anywhere in a recording is a time at which the process lived.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn the_latest_time_counts_wherever_it_is() {
     let leave = |fresh: &Fresh, task: &mut TaskWriter, at: u64| {
         let slot = task.learn(64, Side::Unmanaged, 1, 0);
@@ -157,6 +158,7 @@ fn the_latest_time_counts_wherever_it_is() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn who_is_asked_when_nobody_saw_the_end() {
     let fresh = fresh(Level::Summary);
     let live = fresh.ending();
@@ -201,6 +203,7 @@ fn who_is_asked_when_nobody_saw_the_end() {
 
 /// A lock is gone with the process that held it: here, with its last descriptor and mapping.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn a_process_of_another_namespace_that_is_gone() {
     let fresh = fresh(Level::Summary);
     let other = fresh.folder.path().join("other");
@@ -216,6 +219,7 @@ fn a_process_of_another_namespace_that_is_gone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn a_process_says_itself_with_which_code_it_exits() {
     let fresh = fresh(Level::Summary);
     fresh.recording.exits(3);
@@ -226,6 +230,7 @@ fn a_process_says_itself_with_which_code_it_exits() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn a_shutdown_is_an_end_without_its_time() {
     let fresh = fresh(Level::Summary);
     fresh.recording.shut_down();
@@ -237,6 +242,7 @@ fn a_shutdown_is_an_end_without_its_time() {
 /// The starter signs for its child, and for others only if they live; without a starter, the
 /// process knows that it is to sign itself.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn life_is_signed() {
     let fresh = fresh(Level::Summary);
     let signed = || fresh.recording.header().alive[0].load(std::sync::atomic::Ordering::Relaxed);

@@ -113,7 +113,9 @@ fn main() -> ExitCode {
     let trial = Trial::test(name, || {
         a_process_lives_whatever_is_written_into_its_recording();
         Ok(())
-    });
+    })
+    // miri starts no processes.
+    .with_ignored_flag(cfg!(miri));
     libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 

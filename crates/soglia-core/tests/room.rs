@@ -154,6 +154,8 @@ fn main() -> ExitCode {
             test();
             Ok(())
         })
+        // miri maps no files.
+        .with_ignored_flag(cfg!(miri))
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
 }

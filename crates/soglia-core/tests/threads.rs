@@ -171,6 +171,7 @@ fn look(path: &Path, counters: &[AtomicU64], logged: &[AtomicU64], grown: &mut G
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn a_reader_may_look_at_any_time() {
     let (_dir, path, recording) = fresh(256 << 20);
     let counters: Vec<_> = (0..THREADS * TASKS).map(|_| AtomicU64::new(0)).collect();
@@ -233,6 +234,7 @@ fn a_reader_may_look_at_any_time() {
 
 /// All threads want the last blocks: every one keeps its account, and none writes over another's.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn threads_that_fill_a_recording_share_what_there_is() {
     let (_dir, path, recording) = fresh(1 << 20);
     let path = &path;

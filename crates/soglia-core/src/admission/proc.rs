@@ -123,6 +123,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "has no threads that Linux knows")]
     fn a_running_thread_runs_and_others_are_gone() {
         let own = Thread::current();
         assert_eq!(look_at(own), Doing::Runs);

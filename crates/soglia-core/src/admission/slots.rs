@@ -465,7 +465,9 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
                         token,
                         sleep,
                     };
-                    if !sleepers.contains(&sleeper) {
+                    // They are in the order of their cells.
+                    let before = sleepers.binary_search_by_key(&at, |s| s.cell);
+                    if !before.is_ok_and(|n| sleepers[n] == sleeper) {
                         found.push(sleeper);
                         continue;
                     }

@@ -8,8 +8,6 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use super::writer::Recording;
-
 /// Entries of the first table that is not empty.
 const FIRST: usize = 256;
 /// Ids from here on are in no table. They are looked up at each call.
@@ -65,10 +63,15 @@ impl ById {
         unsafe { self.head.add(1) }.as_ptr().cast()
     }
 
-    /// Keeps the slot of an id.
+    /// Keeps the slot of an id. If that takes a new table, `open` sets its limit.
     #[cold]
-    pub(super) fn learn(&mut self, recording: &Recording, id: usize, slot: u32) {
-        if id >= MOST || (id >= self.capacity && !self.grow(recording, id)) {
+    pub(super) fn learn(
+        &mut self,
+        id: usize,
+        slot: u32,
+        open: impl FnOnce(&'static AtomicUsize, usize),
+    ) {
+        if id >= MOST || (id >= self.capacity && !self.grow(id, open)) {
             return;
         }
         // SAFETY: the index is below `capacity`, the number of entries. Only this task's thread
@@ -76,7 +79,7 @@ impl ById {
         unsafe { self.entries().add(id).write(slot) };
     }
 
-    fn grow(&mut self, recording: &Recording, id: usize) -> bool {
+    fn grow(&mut self, id: usize, open: impl FnOnce(&'static AtomicUsize, usize)) -> bool {
         let capacity = (id + 1).next_power_of_two().max(FIRST);
         let entries = Layout::array::<u32>(capacity);
         let Ok((layout, _)) = entries.and_then(|entries| Layout::new::<Head>().extend(entries))
@@ -96,7 +99,7 @@ impl ById {
         // SAFETY: the table is never freed, and the head, the only part that other threads use, is
         // an atomic.
         let head: &'static Head = unsafe { self.head.as_ref() };
-        recording.open_table(&head.limit, capacity);
+        open(&head.limit, capacity);
         true
     }
 
@@ -120,5 +123,96 @@ impl ById {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashMap,
+        sync::{Mutex, PoisonError},
+    };
+
+    use proptest::{collection::vec, prelude::*, test_runner::Config};
+
+    use super::*;
+
+    /// Keeps the tables reachable, which are never freed.
+    static LIMITS: Mutex<Vec<&'static AtomicUsize>> = Mutex::new(Vec::new());
+
+    fn learn(table: &mut ById, id: usize, slot: u32) {
+        table.learn(id, slot, |limit, entries| {
+            limit.store(entries, Relaxed);
+            let mut limits = LIMITS.lock().unwrap_or_else(PoisonError::into_inner);
+            limits.push(limit);
+        });
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Learn(usize, u32),
+        Forget(u32),
+        Clear,
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            20 => (0..3000_usize, 1..40_u32).prop_map(|(id, slot)| Step::Learn(id, slot)),
+            2 => (1..40_u32).prop_map(Step::Forget),
+            1 => Just(Step::Clear),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(Config {
+            cases: if cfg!(miri) { 2 } else { 64 },
+            failure_persistence: None,
+            ..Config::default()
+        })]
+
+        #[test]
+        fn a_table_knows_what_it_learnt(steps in vec(any_step(), 0..200)) {
+            let (mut table, mut expected) = (ById::new(), HashMap::new());
+            for step in steps {
+                match step {
+                    Step::Learn(id, slot) => {
+                        learn(&mut table, id, slot);
+                        expected.insert(id, slot);
+                    }
+                    Step::Forget(slot) => {
+                        table.forget(slot);
+                        expected.retain(|_, kept| *kept != slot);
+                    }
+                    Step::Clear => {
+                        table.clear();
+                        expected.clear();
+                    }
+                }
+            }
+            for id in 0..3100 {
+                prop_assert_eq!(table.get(id), expected.get(&id).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn an_ended_table_knows_no_id_and_an_enormous_id_is_in_none() {
+        let mut table = ById::new();
+        assert_eq!(table.get(0), None);
+        learn(&mut table, MOST, 7);
+        assert_eq!((table.get(MOST), table.capacity), (None, 0));
+        let mut limit = None;
+        table.learn(5, 7, |of_table, entries| {
+            of_table.store(entries, Relaxed);
+            limit = Some(of_table);
+        });
+        assert_eq!(table.get(5), Some(7));
+        let limit = limit.unwrap();
+        LIMITS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(limit);
+        limit.store(0, Relaxed);
+        assert_eq!(table.get(5), None);
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct Bytes {
     file_len: u64,
     /// Bytes that were read since memory was given back.
     read: AtomicUsize,
+    /// Steps of reading: words, and chunks that were passed on the way.
+    #[cfg(test)]
+    pub(super) steps: AtomicUsize,
 }
 
 /// About so many bytes that were read stay in memory.
@@ -44,7 +47,16 @@ impl Bytes {
             file,
             file_len,
             read: AtomicUsize::new(0),
+            #[cfg(test)]
+            steps: AtomicUsize::new(0),
         })
+    }
+
+    /// Counts a step of reading, for tests of how much work it is to read a recording.
+    #[inline(always)]
+    pub(super) fn step(&self) {
+        #[cfg(test)]
+        self.steps.fetch_add(1, Relaxed);
     }
 
     /// Bytes that are mapped.
@@ -102,6 +114,7 @@ impl Bytes {
     /// It is not read through the mapping: touching a hole of a file in memory takes room, and
     /// raises a signal if there is none.
     pub(super) fn head(&self, at: usize) -> impl Fn(usize) -> u32 {
+        self.step();
         let mut head = [0; size_of::<ChunkHeader>()];
         if self.file.read_exact_at(&mut head, at as u64).is_err() {
             head.fill(0);
@@ -114,6 +127,7 @@ impl Bytes {
 
     #[inline]
     pub(super) fn word(&self, at: usize) -> u32 {
+        self.step();
         if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.map.len()) {
             // SAFETY: the condition says that the word lies within the mapping and is aligned.
             // Another process may store to it, hence volatile.
@@ -125,6 +139,7 @@ impl Bytes {
 
     #[inline]
     pub(super) fn long(&self, at: usize) -> u64 {
+        self.step();
         if at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.map.len()) {
             // SAFETY: the condition says that the 8 bytes lie within the mapping and are aligned.
             // Another process may store to them, hence volatile, and in one piece: of two halves,

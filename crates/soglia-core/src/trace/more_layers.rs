@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "places in the mapping go from thread to thread")]
 
 use std::{
+    collections::HashMap,
     ptr::NonNull,
     sync::{Mutex, PoisonError},
 };
@@ -10,7 +11,7 @@ use crate::layer::Layer;
 
 /// Chunks of layers, by the number of their task, in the order in which they were made.
 #[derive(Debug, Default)]
-pub(super) struct MoreLayers(Mutex<Vec<(u32, First)>>);
+pub(super) struct MoreLayers(Mutex<HashMap<u32, Vec<First>>>);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct First(pub(super) NonNull<Layer>);
@@ -23,13 +24,12 @@ impl MoreLayers {
     /// Adds a chunk of a task, whose layers begin here.
     pub(super) fn add(&self, task: u32, first: NonNull<Layer>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((task, First(first)));
+        all.entry(task).or_default().push(First(first));
     }
 
     /// The places of all chunks of layers of a task.
     pub(super) fn of(&self, task: u32) -> Vec<First> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_task = all.iter().filter(|(number, _)| *number == task);
-        of_task.map(|(_, first)| *first).collect()
+        all.get(&task).cloned().unwrap_or_default()
     }
 }

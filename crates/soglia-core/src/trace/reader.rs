@@ -231,7 +231,7 @@ impl Reader {
         let first = self
             .chunks
             .partition_point(|c| (c.kind as u32, c.task) < wanted);
-        let from_first = self.chunks[first..].iter();
+        let from_first = self.chunks[first..].iter().inspect(|_| self.bytes.step());
         from_first.take_while(move |c| c.kind == kind && c.task == task)
     }
 
@@ -337,3 +337,6 @@ impl Reader {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;

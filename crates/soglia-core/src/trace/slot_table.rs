@@ -139,7 +139,9 @@ impl SlotTable {
         target: u32,
     ) -> u32 {
         let slot = self.of_target(recording, side, target);
-        self.by_id.learn(recording, id, slot);
+        self.by_id.learn(id, slot, |limit, entries| {
+            recording.open_table(limit, entries);
+        });
         slot
     }
 

@@ -79,7 +79,7 @@ impl Reader {
         let first = self
             .chunks
             .partition_point(|c| (c.kind as u32) < kind as u32);
-        let all = self.chunks[first..].iter();
+        let all = self.chunks[first..].iter().inspect(|_| self.bytes.step());
         let mut last = None;
         all.take_while(move |c| c.kind == kind)
             .filter(move |c| last.replace(c.task) != Some(c.task))

@@ -2,9 +2,9 @@
 
 use super::*;
 
-const THREADS: usize = 64;
+const THREADS: usize = if cfg!(miri) { 4 } else { 64 };
 
-const CALLS: u64 = 100;
+const CALLS: u64 = if cfg!(miri) { 3 } else { 100 };
 
 /// Calls of a task, nested at random: `managed` runs in managed code.
 fn call<L: Fn(Thread) -> Doing>(
@@ -74,13 +74,16 @@ fn sixty_four_threads_with_callbacks_keep_the_bound() {
             running.fetch_sub(1, SeqCst);
         });
         let figures = slots.figures();
-        assert!(figures.waits > 0 && figures.longest_ns <= figures.waited_ns);
+        // Under miri the threads are few, and may not meet.
+        assert!(cfg!(miri) || figures.waits > 0);
+        assert!(figures.longest_ns <= figures.waited_ns);
         assert_eq!((figures.lent, figures.timed_out), (0, 0));
     }
 }
 
 /// Managed code takes locks, and sleeps in them while others that hold them wait for slots.
 #[test]
+#[cfg_attr(miri, ignore = "has no threads that Linux knows")]
 fn sixty_four_threads_with_locks_do_not_deadlock() {
     for count in [1, 2, 4] {
         let slots = &Slots::new(NonZeroU16::new(count).unwrap(), None, look_at);

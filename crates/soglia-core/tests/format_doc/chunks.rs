@@ -16,6 +16,7 @@ use super::{
 };
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn chunk_header() {
     const TASK: u64 = 2;
     const EVENTS: u64 = 5;
@@ -93,6 +94,7 @@ fn task_of(reader: &Reader) -> TaskSnapshot {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn task_record() {
     let place = |copy: &Copy| copy.chunk(2, 1) + 64;
     each("TaskRecord", place, |field| match &*field.name {
@@ -148,6 +150,7 @@ fn task_record() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn layer() {
     let place = |copy: &Copy| copy.chunk(2, 1) + 232;
     let outermost = |reader: &Reader| task_of(reader).open[0];
@@ -215,6 +218,7 @@ fn bits_of_layer(field: &Field<'_>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn slot() {
     let place = |copy: &Copy| copy.chunk(2, 1) + 1536 + 2 * 1472;
     // Bits that a row of this size cannot have without another one are read from the sum of both.

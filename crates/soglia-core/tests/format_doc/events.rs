@@ -81,6 +81,7 @@ fn each_bit_of_each_kind() {
 
 /// What the recorder writes, word by word.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn what_is_written() {
     let mut sample = sample();
     let base = sample.first;

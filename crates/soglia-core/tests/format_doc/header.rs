@@ -35,6 +35,7 @@ fn ending(copy: &Copy) -> Ending {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn header() {
     each("Header", |_| 0, header_field);
 }
@@ -231,6 +232,7 @@ fn header_field(field: Field<'_>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn note() {
     let sample = sample();
     let copy = sample.copy();

@@ -36,6 +36,7 @@ impl Named<'_> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn all_else_is_zero() {
     for level in [Level::Counts, Level::Summary, Level::Events] {
         let mut sample = sample_of(level);

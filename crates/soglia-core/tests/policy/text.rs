@@ -1,5 +1,7 @@
 //! The text by which the tool hands a policy to the engine.
 
+use proptest::test_runner::Config;
+
 use super::*;
 
 #[test]
@@ -105,6 +107,12 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 }
 
 proptest! {
+    #![proptest_config(Config {
+        cases: if cfg!(miri) { 8 } else { 256 },
+        failure_persistence: None,
+        ..Config::default()
+    })]
+
     #[test]
     fn text_brings_a_policy_over_whole(
         rules in prop::collection::vec(any_rule(), 0..8), audit in any::<bool>(), fatal in any::<bool>(),

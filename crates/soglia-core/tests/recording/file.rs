@@ -8,6 +8,7 @@ use super::*;
 
 /// A dump of the process reads what can be read: not the hole.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn the_hole_of_the_file_is_closed() {
     let fresh = fresh(events());
     let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();
@@ -38,6 +39,7 @@ fn the_hole_of_the_file_is_closed() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn events_take_at_most_eight_bytes_each() {
     let fresh = fresh(events());
     let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();
@@ -52,6 +54,7 @@ fn events_take_at_most_eight_bytes_each() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn names_and_ends_are_read_back() {
     let fresh = fresh(Options::default());
     let text = "x".repeat(40_000);
@@ -76,6 +79,7 @@ fn names_and_ends_are_read_back() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn what_is_no_recording_is_said_to_be_none() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
@@ -132,6 +136,7 @@ proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
     #[test]
+    #[cfg_attr(miri, ignore = "maps a file")]
     fn broken_bytes_are_survived(pokes in vec((any::<Index>(), any::<u8>()), 20)) {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut bytes = WHOLE.clone();

@@ -4,6 +4,7 @@ use super::*;
 
 /// Another thread reads what is open while a task opens and closes layers.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn open_calls_are_seen_by_another_thread() {
     let fresh = fresh(Options::default());
     let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
@@ -61,6 +62,7 @@ fn open_calls_are_seen_by_another_thread() {
 /// Memory that is taken ahead of a crossing is no depth, and leaves the innermost call where a
 /// return finds it: also where that call is the last one in its chunk.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn what_is_prepared_and_not_crossed_leaves_nothing_behind() {
     let fresh = fresh(Options::default());
     let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
@@ -98,6 +100,7 @@ fn what_is_prepared_and_not_crossed_leaves_nothing_behind() {
 
 /// Returns are looked into from the least of what was asked for.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn returns_that_took_long_enough_are_noted() {
     let fresh = fresh(Options {
         slow_ns: 0,
@@ -124,6 +127,7 @@ fn returns_that_took_long_enough_are_noted() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn threads_that_unload_modules_forget_what_they_knew() {
     let fresh = fresh(Options::default());
     let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();

@@ -95,6 +95,7 @@ fn nest(task: &mut TaskWriter, depth: u32) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn summary_and_events_tell_the_same() {
     let fresh = fresh(events());
     let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
@@ -130,6 +131,7 @@ fn summary_and_events_tell_the_same() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn what_is_open_is_seen_and_counted() {
     let fresh = fresh(events());
     let mut task = TaskWriter::new(fresh.recording, 1, time::now()).unwrap();
@@ -154,6 +156,7 @@ fn what_is_open_is_seen_and_counted() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn long_pauses_survive_in_events() {
     let fresh = fresh(events());
     let start = time::now();
@@ -198,6 +201,7 @@ fn long_pauses_survive_in_events() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn a_full_recording_counts_what_it_drops() {
     let fresh = fresh(Options {
         max_bytes: 1 << 20,

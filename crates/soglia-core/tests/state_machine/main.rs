@@ -392,7 +392,7 @@ fn timed(steps: &[Step], start: u64) -> Vec<(u64, Step)> {
 
 fn config(cases: u32) -> Config {
     Config {
-        cases,
+        cases: if cfg!(miri) { 4 } else { cases },
         failure_persistence: None,
         ..Config::default()
     }

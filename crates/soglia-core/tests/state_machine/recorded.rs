@@ -64,6 +64,7 @@ proptest! {
     #![proptest_config(config(96))]
 
     #[test]
+    #[cfg_attr(miri, ignore = "maps a file")]
     fn slots_and_events_and_memory_agree(steps in vec(any_step(ticks()), 0..4000)) {
         let mut live = Live::new(16 << 20);
         let mut task = Task::new(VecLayers::default());
@@ -97,6 +98,7 @@ proptest! {
 
     /// Nothing but the events and the times of deep calls may be lost when the recording is full.
     #[test]
+    #[cfg_attr(miri, ignore = "maps a file")]
     fn a_full_recording_still_counts(
         steps in vec(any_step(ticks()), 500..2000),
         deep in 0_usize..40_000,
@@ -130,6 +132,7 @@ proptest! {
 /// Calls for whose layers there is no room, though the events go on: a jump out of them takes the
 /// replay along.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn calls_without_layers_nest_in_the_replay() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("test.soglia");
@@ -181,6 +184,7 @@ fn calls_without_layers_nest_in_the_replay() {
 
 /// As deep as it goes, and a little deeper: live, in memory, and replayed.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn the_deepest_calls_are_counted_everywhere() {
     let mut live = Live::new(64 << 20);
     let mut task = Task::new(VecLayers::default());
@@ -228,6 +232,7 @@ fn the_deepest_calls_are_counted_everywhere() {
 
 /// A call that ends by an exception is not timed, but its time is not its caller's own.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn failed_calls_are_counted() {
     let mut task = Task::new(VecLayers::default());
     let mut totals = Totals::default();
@@ -248,6 +253,7 @@ fn failed_calls_are_counted() {
 
 /// Where only counting is asked for, there are calls and nothing else.
 #[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn counts_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("test.soglia");
