@@ -45,7 +45,6 @@ const OPEN: &[&str] = &[
     "crates/soglia-clr/src/com.rs",
     "crates/soglia-clr/src/host",
     "crates/soglia-dotnet/",
-    "crates/soglia/benches/",
     "crates/soglia/src/host/",
     "crates/soglia/src/",
     // The output of fixtures and messages of the tool, which tests compare.

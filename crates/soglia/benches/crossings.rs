@@ -1,29 +1,31 @@
-//! What a crossing costs, with and without soglia: `make bench`, or `cargo bench -p soglia --bench crossings -- --help`.
+//! What a crossing costs, with and without soglia: `make bench`, or
+//! `cargo bench -p soglia --bench crossings -- --help`.
 //!
-//! All configurations run in turn in one run of this program, so that whatever the machine does meanwhile hits all of them.
-//! docs/benchmarks.md tells what is compared, and what came of it.
+//! All configurations run in turn in one run of this program, so that other load on the machine
+//! affects all of them. docs/benchmarks.md says what is compared, and has the results.
 
 mod bench;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use bench::{host, lab::Lab, parts, results::Results, woven};
+use bench::{host, lab::Lab, parts, results::Results, role, woven};
 use clap::{Parser, ValueEnum};
 
-/// Measures what soglia costs. Targets that are missed are told, and are no failure.
+/// Measures what soglia costs. Reports targets that are missed, without failing.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Fewer rounds, and a tenth of the synthetic recording: for trying, not for quoting.
+    /// Fewer rounds, and a tenth of the synthetic recording: for trying, not for quoting
     #[arg(long)]
     quick: bool,
-    /// Also write everything that was measured to this file.
+    /// Also write everything that was measured to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only this part; may be given several times.
+    /// Only this part; may be given several times
     #[arg(long, value_enum, value_name = "NAME")]
     only: Vec<Part>,
-    /// What `cargo bench` says to every benchmark. `cargo test --all-targets` does not, and gets nothing.
+    /// What `cargo bench` passes to every benchmark; `cargo test --all-targets` does not, and
+    /// nothing is measured
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -43,7 +45,7 @@ enum Part {
     Woven,
     /// Wrappers: whole programs.
     Programs,
-    /// A host that is told of crossings.
+    /// A host that is notified of crossings.
     Host,
     /// A very long recording: writing and reading it.
     Recording,
@@ -52,9 +54,9 @@ enum Part {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, role, of_host @ ..] = &arguments[..]
-        && role == host::ROLE
+        && role == role::ROLE
     {
-        return match host::play(of_host) {
+        return match role::play(of_host) {
             Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
             Err(error) => {
                 eprintln!("host: {error:#}");

@@ -9,22 +9,23 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// What is known of a process that has ended well.
+/// What is known of a process that has ended without an error.
 #[derive(Debug)]
 pub struct Ran {
     /// From its start to its end.
     pub wall_ms: f64,
-    /// The most memory that was its own at any time.
+    /// The most memory that it had at any time.
     pub peak_kib: u64,
     /// Its standard output.
     pub output: String,
 }
 
-/// Runs a process to its end. Standard error is ours, so that whoever watches learns what is wrong.
+/// Runs a process to its end. It writes to our standard error, so that users see what is wrong.
 pub fn run(mut command: Command) -> anyhow::Result<Ran> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    // Until it executes its program a child is a part of us, and its peak begins with ours. What we were once, when we
-    // read a long recording, must not count: this makes the peak what we are now. Where it does not work, `wait` finds out.
+    // Until it executes its program, a child is a part of this process, and its peak begins with
+    // ours. What this process was once, when it read a long recording, must not count. This makes
+    // the peak what the process is now. Where it does not work, `wait` finds out.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let began = Instant::now();
     let mut child = command
@@ -50,9 +51,10 @@ pub fn run(mut command: Command) -> anyhow::Result<Ran> {
 
 fn wait(pid: u32) -> anyhow::Result<(i32, u64)> {
     let mut status = 0;
-    // SAFETY: all zeros is a valid rusage, and it is overwritten.
+    // SAFETY: an rusage is made of integers, so zeros are a valid one.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: pointers to locals; the child is ours and nobody else waits for it.
+    // SAFETY: `status` and `used` are locals that live during the call, and it writes whole values.
+    // The child is ours, and no other code waits for it.
     let answer = unsafe { libc::wait4(pid.cast_signed(), &raw mut status, 0, &raw mut used) };
     if answer < 0 {
         return Err(std::io::Error::last_os_error()).context("cannot wait for a child");
@@ -65,7 +67,7 @@ fn wait(pid: u32) -> anyhow::Result<(i32, u64)> {
     Ok((status, peak))
 }
 
-/// Not from getrusage, which counts in what started us.
+/// Not from getrusage, which includes the process that started this one.
 fn own_peak_kib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,4 +1,4 @@
-//! What is measured, built and laid out; and one run of it in one configuration.
+//! What is measured: builds it, lays it out, and runs it once in one configuration.
 
 use std::{
     cell::Cell,
@@ -26,82 +26,9 @@ use soglia_core::{
 
 use super::{
     child::{self, Ran},
-    host,
+    role,
+    with::With,
 };
-
-/// What a program runs with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum With {
-    /// No profiler.
-    Nothing,
-    /// The engine with callbacks that answer at once: what the CLR itself takes for telling.
-    Floor,
-    /// The engine, as `soglia run` uses it.
-    Summary,
-    /// The engine, as `soglia run --record events -o FILE` uses it.
-    Events,
-    /// `soglia run --quiet`, everything included.
-    Tool,
-    /// The engine, as `soglia run --source woven` uses it.
-    Woven,
-    /// The engine, as `soglia run --source woven --record events -o FILE` uses it.
-    WovenEvents,
-    /// The engine, as `soglia run --source woven --counts` uses it.
-    Counts,
-    /// The engine, as `soglia run --source woven --skip '*!*'` uses it: nothing native is wrapped.
-    Skipped,
-    /// `uftrace record -P`.
-    Peer,
-    /// A host that is told nothing.
-    Hosted,
-    /// One that wants to hear of no native function.
-    HostedQuiet,
-    /// One that is told of everything, and does nothing.
-    HostedTold,
-    /// One that watches: events in a queue.
-    HostedWatched,
-}
-
-impl With {
-    /// All by which the engine itself is measured.
-    pub const ENGINE: [Self; 4] = [Self::Nothing, Self::Floor, Self::Summary, Self::Events];
-
-    /// The word for it in tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Floor => "floor",
-            Self::Summary => "summary",
-            Self::Events => "events",
-            Self::Tool => "soglia run",
-            Self::Woven => "woven",
-            Self::WovenEvents => "woven, events",
-            Self::Counts => "woven, counts",
-            Self::Skipped => "woven, skipped",
-            Self::Peer => "uftrace",
-            Self::Hosted => "host",
-            Self::HostedQuiet => "host, not asking",
-            Self::HostedTold => "host, told",
-            Self::HostedWatched => "host, watching",
-        }
-    }
-
-    const fn level(self) -> Option<Level> {
-        match self {
-            Self::Summary | Self::Woven | Self::Skipped => Some(Level::Summary),
-            Self::Events | Self::WovenEvents => Some(Level::Events),
-            Self::Counts => Some(Level::Counts),
-            _ => None,
-        }
-    }
-
-    const fn is_woven(self) -> bool {
-        matches!(
-            self,
-            Self::Woven | Self::WovenEvents | Self::Counts | Self::Skipped
-        )
-    }
-}
 
 const PROGRAMS: [&str; 4] = ["bench", "hello", "sqlitedemo", "semantics"];
 
@@ -111,7 +38,7 @@ const MAX_BYTES: u64 = 2 << 30;
 /// Everything that is needed to run something.
 pub struct Lab {
     root: Root,
-    /// `dotnet`, or the tool in its place where the root has none: the same for all configurations.
+    /// `dotnet`, or the tool instead if the root has none: the same for all configurations.
     launcher: Vec<OsString>,
     programs: PathBuf,
     tool: PathBuf,
@@ -164,7 +91,7 @@ impl Lab {
         self.temp.path()
     }
 
-    /// Machine and runtime, for whoever reads the results.
+    /// The machine and the runtime, for readers of the results.
     pub fn about(&self) -> anyhow::Result<BTreeMap<&'static str, String>> {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpu.lines().find_map(|line| {
@@ -172,10 +99,11 @@ impl Lab {
             (key.trim() == "model name").then(|| value.trim().to_owned())
         });
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        // What others did meanwhile explains a lot.
+        // What other processes did meanwhile explains a lot.
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let cores = std::thread::available_parallelism()?;
-        // The program picks its runtime itself (runtimeconfig.json, DOTNET_ROLL_FORWARD): ask one that ran.
+        // The program chooses its runtime itself (runtimeconfig.json, DOTNET_ROLL_FORWARD): asks
+        // one that ran.
         let recording = self.recording(Level::Summary)?;
         child::run(self.command(With::Summary, Some(&recording), "hello", &[]))?;
         let runtime = Reader::open(&recording)?.names().runtime;
@@ -199,7 +127,7 @@ impl Lab {
         let recording = recording.transpose()?;
         let ran = child::run(self.command(with, recording.as_deref(), program, args))?;
         if let Some(recording) = recording {
-            // A run that recorded nothing, or not everything, would look good.
+            // A run that recorded nothing, or not everything, would look fast.
             let reader = Reader::open(&recording)?;
             ensure!(reader.is_claimed(), "{program} was not recorded");
             let source = reader.names().source;
@@ -217,9 +145,9 @@ impl Lab {
         Ok(ran)
     }
 
-    /// Runs a program `rounds` times in each configuration, one after the other, beginning with another one each time. The
-    /// answers are those of `take`, in the order of the rounds. A run of each that does not count comes first: it fills
-    /// caches.
+    /// Runs a program `rounds` times in each configuration, in turn, and begins each round with
+    /// another one. Returns what `take` returned, in the order of the rounds. A run of each that
+    /// does not count comes first: it fills caches.
     pub fn in_turn<T>(
         &self,
         rounds: usize,
@@ -264,7 +192,7 @@ impl Lab {
         args: &[&str],
     ) -> Command {
         let file = self.programs.join(format!("{program}.dll"));
-        let mut command = if let Some(host) = host::command(with, &self.engine) {
+        let mut command = if let Some(host) = role::command(with, &self.engine) {
             host
         } else if with == With::Tool {
             let mut command = self.tool();
@@ -288,7 +216,7 @@ impl Lab {
             command
         };
         command.arg(file).args(args);
-        // The tool shall find the same .NET.
+        // The tool has to find the same .NET.
         command
             .env("DOTNET_ROOT", &self.root.path)
             .env_remove("DOTNET_ROOT_X64");
@@ -347,7 +275,7 @@ fn skip_all() -> String {
     .encode()
 }
 
-/// Tool and engine, as they are released.
+/// Builds the tool and the engine as they are released.
 fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
@@ -366,7 +294,7 @@ fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
         "cargo build: {status}",
         status = output.status
     );
-    // Cargo tells where it left each file; that depends on its configuration.
+    // Cargo says where it put each file, which depends on its configuration.
     let files: Vec<PathBuf> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
@@ -382,7 +310,7 @@ fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
     Ok((find("soglia")?, find("libsoglia.so")?))
 }
 
-/// The programs and their native libraries, side by side.
+/// Lays out the programs and their native libraries, side by side.
 fn lay_out_programs() -> anyhow::Result<PathBuf> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-programs");

@@ -6,4 +6,6 @@ pub mod lab;
 pub mod parts;
 pub mod recording;
 pub mod results;
+pub mod role;
+pub mod with;
 pub mod woven;

@@ -1,4 +1,4 @@
-//! What is measured with real programs.
+//! What is measured with real programs under the runtime callbacks.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use super::{
     child::Ran,
-    lab::{Lab, With},
+    lab::Lab,
     results::{Results, Samples, table},
+    with::With,
 };
 
 /// Targets, all against the floor.
 mod target {
-    /// Of two time stamps, nothing can be saved; this much may come on top per call, in nanoseconds.
+    /// Nothing can be saved of two time stamps. So many nanoseconds may come on top per call.
     pub const SUMMARY_NS: f64 = 15.0;
     pub const EVENTS_NS: f64 = 20.0;
     pub const START_MS: f64 = 15.0;
@@ -22,7 +23,8 @@ mod target {
     pub const THREAD_KIB: f64 = 64.0;
 }
 
-/// The loops of `bench.dll`, and how many calls over the boundary, there and back, one iteration makes.
+/// The loops of `bench.dll`, and how many calls over the boundary, there and back, one iteration
+/// makes.
 const LOOPS: [(&str, f64); 5] = [
     ("plain", 1.0),
     ("suppressgc", 1.0),
@@ -264,7 +266,8 @@ pub fn memory(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
             cells.push(samples.cell(1));
         }
         for with in [With::Summary, With::Events] {
-            // Not round by round: a garbage collection more or less in one process tells nothing about another one.
+            // Not round by round: one garbage collection more in a process says nothing about
+            // another process.
             let more = of[&with].median() - of[&With::Floor].median();
             added.insert((with, threads as u32), more);
             let limit = target::MEMORY_MIB + threads * target::THREAD_KIB / 1024.0;

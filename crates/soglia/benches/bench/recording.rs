@@ -1,4 +1,4 @@
-//! A very long recording: what it takes to write and to read.
+//! A very long recording: what writing and reading it costs.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -24,9 +24,9 @@ const TASKS: u32 = 4;
 const LEAVES: u32 = 20;
 const OUTER: u32 = LEAVES + 1;
 const CALLBACK: u32 = LEAVES + 2;
-/// Of one [`Writer::turn`].
+/// Crossings of one [`Writer::turn`].
 const CROSSINGS_PER_TURN: u64 = 16;
-/// Turns that a task takes in a row: some milliseconds, like a thread.
+/// Turns that a task takes in a row: some milliseconds, as a thread does.
 const TURNS_IN_A_ROW: u64 = 10_000;
 
 const TARGET_SECONDS: f64 = 3.0;
@@ -64,7 +64,8 @@ pub fn measure(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
         for _ in 0..3 {
             let mut command = lab.tool();
             command.arg("report").args(option).arg(&path);
-            // No `child::run`: how large a report is, is not asked, and it may well be smaller than this process.
+            // No `child::run`: the size of a report does not matter, and may be smaller than this
+            // process.
             let began = Instant::now();
             let output = command.output().context("cannot start the tool")?;
             seconds.0.push(began.elapsed().as_secs_f64());
@@ -103,7 +104,7 @@ struct Written {
 fn write(path: &Path, at_least: u64) -> anyhow::Result<Written> {
     let options = Options {
         level: Level::Events,
-        // At most 6 bytes per crossing, what is not for events, and some air.
+        // At most 6 bytes per crossing, what is not for events, and a margin.
         max_bytes: at_least * 10 + (8 << 20),
         ..Options::default()
     };
@@ -173,7 +174,7 @@ const fn side_of(target: u32) -> Side {
     }
 }
 
-/// One task, doing what the engine does with what the CLR tells.
+/// One task, which does what the engine does for the CLR's callbacks.
 struct Writer {
     task: Box<TaskWriter>,
 }
@@ -187,7 +188,8 @@ impl Writer {
         Some(Self { task })
     }
 
-    /// Five calls, one that calls back, and a call in the callback: as SQLite with a function of the program's own.
+    /// Five calls, one that calls back, and a call in the callback: as SQLite with a function of
+    /// the program.
     fn turn(&mut self, number: u64) {
         let first = (number * 6) as u32;
         for n in 0..5 {
@@ -208,7 +210,8 @@ impl Writer {
     fn open(&mut self, crossing: Crossing, target: u32) {
         let (function, side) = (function(target), crossing.side());
         let slot = self.task.slot(function, side, 0);
-        // Two functions can share a place in the task's table: the engine then finds the target anew.
+        // Two functions can share a place in the task's table. Then the engine finds the target
+        // anew.
         let slot = slot.unwrap_or_else(|| self.task.learn(function, side, target, 0));
         self.task
             .cross(crossing, Who { function, slot }, time::now(), 0);

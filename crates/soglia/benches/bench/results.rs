@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// What was measured over and over again.
+/// What was measured several times.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(pub Vec<f64>);
 
@@ -26,7 +26,7 @@ impl Samples {
         }
     }
 
-    /// Round by round, what this is more than `other`: what slowed a whole round cancels out.
+    /// Round by round, how much more this is than `other`: what slowed a whole round cancels out.
     pub fn over(&self, other: &Self) -> Self {
         self.by_round(other, |mine, theirs| mine - theirs)
     }
@@ -67,7 +67,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// Nothing yet.
+    /// Begins without results.
     pub fn new(quick: bool, about: BTreeMap<&'static str, String>) -> Self {
         println!(
             "{cpu}, {cores} cores, Linux {kernel}, {runtime}{quick}",
@@ -93,7 +93,7 @@ impl Results {
         if self.quick { quick } else { full }
     }
 
-    /// Keeps what was measured, for the JSON.
+    /// Keeps a measurement for the JSON.
     pub fn keep(&mut self, what: &str, with: &str, unit: &str, samples: &Samples) {
         self.measured.push(json!({
             "what": what, "with": with, "unit": unit,
@@ -101,7 +101,8 @@ impl Results {
         }));
     }
 
-    /// Compares with a target. The answer goes beside the result; a target that is missed is no failure.
+    /// Compares a value with a target. Returns the cell that stands beside the result. A target
+    /// that is missed is not a failure.
     pub fn target(&mut self, what: &str, value: f64, limit: f64, unit: &str) -> String {
         let ok = value <= limit;
         self.targets
@@ -118,7 +119,7 @@ impl Results {
         )
     }
 
-    /// Says once more what was missed.
+    /// Prints again which targets were missed.
     pub fn conclude(&self) {
         println!();
         match (self.targets.len(), self.missed.len()) {
@@ -142,7 +143,8 @@ impl Results {
     }
 }
 
-/// Prints a table in Markdown, which is fit for terminals too. The first column is left-aligned.
+/// Prints a table in Markdown, which is readable in a terminal too. The first column is
+/// left-aligned.
 pub fn table(title: &str, head: &[&str], rows: &[Vec<String>]) {
     println!("\n{title}\n");
     let width = |column: usize| {

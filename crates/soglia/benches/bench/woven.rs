@@ -1,4 +1,4 @@
-//! Wrappers in place of the CLR's own notification: against no profiler at all, and against the best that others offer.
+//! Wrappers, compared with no profiler, and with the best other tool.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::{
-    lab::{Lab, With},
+    lab::Lab,
     parts::{number, of_processes, wall},
     results::{Results, Samples, table},
+    with::With,
 };
 
 /// Targets, all against nothing. Times per iteration are on top of two time stamps per call.
@@ -16,13 +17,13 @@ mod target {
     pub const PLAIN_NS: f64 = 6.0;
     pub const CALLBACK_NS: f64 = 10.0;
     pub const COUNTS_NS: f64 = 4.0;
-    /// What is not wrapped costs nothing; this is how well that can be measured.
+    /// What is not wrapped costs nothing; this is the precision of the measurement.
     pub const SKIPPED_NS: f64 = 0.5;
     pub const START_MS: f64 = 10.0;
     pub const SQLITE_RATIO: f64 = 1.10;
-    /// How much less a second thread may gain than without us.
+    /// How much less a second thread may gain than without soglia.
     pub const SCALING: f64 = 1.10;
-    /// How many times as much the peer adds per call.
+    /// How many times as much the other tool adds per call.
     pub const PEER: f64 = 5.0;
 }
 
@@ -34,7 +35,8 @@ const ALL: [With; 5] = [
     With::Skipped,
 ];
 
-/// The loops of `bench.dll`: how many calls one iteration makes, and how much each configuration may add to two stamps for each.
+/// The loops of `bench.dll`: how many calls one iteration makes, and how much each configuration
+/// may add to two time stamps for each.
 pub const LOOPS: [(&str, f64, Option<f64>); 5] = [
     ("plain", 1.0, Some(target::PLAIN_NS)),
     ("suppressgc", 1.0, None),
@@ -45,7 +47,8 @@ pub const LOOPS: [(&str, f64, Option<f64>); 5] = [
 
 pub type Times = BTreeMap<With, Vec<Value>>;
 
-/// Nanoseconds per crossing. Minima are compared: on a machine that does something else, the medians tell of that.
+/// Nanoseconds per crossing. Compares minima: on a machine that does something else, the medians
+/// show that.
 pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
     let rounds = results.rounds(15, 5);
     let ran = run(lab, rounds, &ALL)?;
@@ -70,12 +73,13 @@ pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
             for (with, limit) in [
                 (With::Woven, on_top.map(|ns| 2.0 * calls * stamp + ns)),
                 (With::Counts, Some(target::COUNTS_NS * calls)),
-                // Callbacks are watched all the same.
+                // Callbacks are watched in any case.
                 (With::Skipped, (calls == 1.0).then_some(target::SKIPPED_NS)),
             ] {
                 let (least, _) = of(with)?;
                 let more = added(&least);
-                // With two threads on one core everything takes longer, time stamps too: how that scales is judged below.
+                // With two threads on one core everything takes longer, time stamps too. The
+                // scaling is judged below.
                 let judged = match limit {
                     Some(limit) if threads == 1 => {
                         let what = format!("{name}: {} over nothing", with.name());
@@ -134,8 +138,9 @@ pub fn run(lab: &Lab, rounds: usize, all: &[With]) -> anyhow::Result<Times> {
     })
 }
 
-/// `uftrace record -P` patches functions of native libraries as they are loaded. It has no room for its jump in those that are
-/// shorter than five bytes, which leaves the one that calls back; and it does not see the callback.
+/// `uftrace record -P` patches functions of native libraries as they are loaded. It has no room for
+/// its jump in those that are shorter than five bytes, which leaves the one that calls back; and it
+/// does not see the callback.
 fn peer(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
     println!("\n### Beside uftrace\n");
     let seen = match lab.peer_sees("bench_call_back") {
@@ -183,7 +188,7 @@ pub fn programs(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for with in all {
         let more = hello[&with].over(&hello[&With::Nothing]).median();
-        // Small start-up is no part of how much slower a program runs.
+        // Start-up is not part of how much slower a program runs.
         let working = |with| median(&sqlite, with) - median(&hello, with);
         let ratio = working(with) / working(With::Nothing);
         let (mut start, mut in_all) = (String::new(), String::new());
