@@ -7,13 +7,15 @@ CARGO ?= cargo
 CARGOFLAGS ?=
 # For the test programs, for instance -- --show-output.
 TESTFLAGS ?=
+# How long each fuzz target runs.
+SECONDS ?= 60
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Public items may link to private ones, which are documented beside them.
 DOCFLAGS := -D warnings -A rustdoc::private_intra_doc_links
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench picture book lint doc deny fixtures install clean distclean help
+.PHONY: build test demo bench picture book lint doc deny fuzz miri fixtures install clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	$(CARGO) build $(CARGOFLAGS) --release --workspace
@@ -42,8 +44,9 @@ book: ## the documents as a book in target/book, with links checked; gets mdbook
 
 lint: ## formatting, clippy, and shellcheck if it is installed
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh fuzz/run fuzz/again .ci/run; \
 	elif [ -n "$$CI" ]; then echo "shellcheck is not installed" >&2; exit 1; \
 	else echo "skipped: shellcheck, which is not installed"; fi
 
@@ -55,6 +58,12 @@ doc: ## the documentation of all crates, in target/doc; of the engine in target/
 
 deny: ## licences, versions and sources of dependencies
 	tools/cargo-deny check licenses bans sources
+
+fuzz: ## runs each fuzz target for SECONDS=60; gets cargo-fuzz if there is none
+	@CARGO="$(CARGO)" fuzz/run $(SECONDS)
+
+miri: ## tests of the crates without a CLR in miri, if a toolchain has it
+	@CARGO="$(CARGO)" tools/miri
 
 fixtures: ## builds the managed fixtures again, with the .NET SDK on PATH
 	fixtures/build.sh managed

@@ -213,7 +213,11 @@ fn symbol(path: &Path, address: u64) -> Option<(String, u64)> {
         .symbols()
         .chain(file.dynamic_symbols())
         .filter(|symbol| symbol.is_definition() && symbol.kind() == SymbolKind::Text)
-        .filter(|symbol| (symbol.address()..symbol.address() + symbol.size()).contains(&address))
+        .filter(|symbol| {
+            // A file may say anything about where its symbols end.
+            let within = address.checked_sub(symbol.address());
+            within.is_some_and(|within| within < symbol.size())
+        })
         // Of several names, people know the global one.
         .max_by_key(|symbol| (symbol.address(), symbol.is_global()))?;
     // Versions are not part of names.

@@ -1,0 +1,4 @@
+//! What several fuzz targets and the program that makes seeds use.
+
+pub mod packed;
+pub mod recording;
