@@ -16,7 +16,7 @@ const METHOD: MdToken = MdToken(0x0600_0042);
 
 fuzz_target!(|body: &[u8]| {
     // Instructions put together are the code that they were read from.
-    let (mut emitted, mut at) = (Vec::new(), 0);
+    let (mut emitted, mut at) = (Vec::<u8>::new(), 0);
     for instruction in Instructions::new(body).map_while(|instruction| instruction) {
         assert_eq!(instruction.at(), at);
         at = instruction.end();

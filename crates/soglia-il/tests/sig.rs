@@ -419,6 +419,16 @@ fn types_are_found_behind_their_modifiers() {
     assert_eq!(type_token(&[0x09]), Some(MdToken(0x0100_0002)));
     assert_eq!(type_token(&[0x0A]), Some(MdToken(0x1B00_0002)));
     assert_eq!((type_token(&[0x0B]), type_token(&[])), (None, None));
+    // The greatest row, and one more: a row does not reach into the number of the table.
+    assert_eq!(
+        type_token(&[0xC3, 0xFF, 0xFF, 0xFC]),
+        Some(MdToken(0x02FF_FFFF))
+    );
+    assert_eq!(type_token(&[0xC4, 0x00, 0x00, 0x00]), None);
+    assert_eq!(
+        MethodSig::parse(&[0, 0, CLASS, 0xC4, 0x00, 0x00, 0x00]),
+        None
+    );
 }
 
 #[test]

@@ -4,6 +4,8 @@ use soglia_abi::ids::MdToken;
 
 /// The greatest number that can be compressed.
 const MOST: u32 = 0x1FFF_FFFF;
+/// The greatest row of a metadata table.
+const MOST_ROWS: u32 = 0x00FF_FFFF;
 
 const TYPE_REF: u32 = 0x0100_0000;
 const TYPE_DEF: u32 = 0x0200_0000;
@@ -45,8 +47,16 @@ pub fn put_unsigned(out: &mut Vec<u8>, number: u32) -> Option<()> {
 /// Returns `None` if there is none.
 pub fn type_token(bytes: &[u8]) -> Option<MdToken> {
     let (coded, _) = unsigned(bytes)?;
+    token_of(coded)
+}
+
+/// The token that a compressed number stands for.
+///
+/// Returns `None` if the tag is unused, or the row has more bits than a token has for it.
+pub(super) fn token_of(coded: u32) -> Option<MdToken> {
     let table = TABLES.get(coded as usize & 3)?;
-    Some(MdToken(table | coded >> 2))
+    let row = coded >> 2;
+    (row <= MOST_ROWS).then_some(MdToken(table | row))
 }
 
 /// Appends the token of a type.

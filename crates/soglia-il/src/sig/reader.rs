@@ -9,7 +9,7 @@ use super::{
         PINNED, POINTER, SENTINEL, SHAPED_ARRAY, STRING, TYPE_VARIABLE, TYPED_REFERENCE,
         VALUE_TYPE, VOID,
     },
-    number::unsigned,
+    number::{token_of, unsigned},
     variable::Variable,
 };
 
@@ -72,10 +72,10 @@ impl<'a> Reader<'a> {
         (usize::try_from(count).ok()? <= self.rest().len()).then_some(count)
     }
 
-    /// Reads a TypeDef, TypeRef or TypeSpec. The fourth tag is unused, and row 0 is no type.
+    /// Reads a TypeDef, TypeRef or TypeSpec. Row 0 is no type.
     fn type_token(&mut self) -> Option<()> {
-        let coded = self.number()?;
-        (coded & 3 != 3 && coded >> 2 != 0).then_some(())
+        let token = token_of(self.number()?)?;
+        (!token.is_nil()).then_some(())
     }
 
     pub(super) fn modifiers(&mut self) -> Option<()> {
