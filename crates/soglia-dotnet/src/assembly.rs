@@ -1,4 +1,4 @@
-//! PE files: whether one is a .NET assembly that can be started here, and for which runtime it was made.
+//! PE files: whether one is a .NET assembly that can be started here, and its metadata version.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,8 @@ fn assembly_beside(path: &Path) -> String {
     }
 }
 
-/// Precompiled assemblies carry their machine xored with a number of the operating system they were compiled for.
+/// A precompiled assembly has its machine xored with a number of the operating system that it was
+/// compiled for.
 const OS_OVERRIDES: [u16; 6] = [
     0,      // Windows, and plain IL
     0x7B79, // Linux
@@ -96,8 +97,9 @@ fn check_headers<'data, Pe: ImageNtHeaders, R: ReadRef<'data>>(
     let il_only = flags.contains(pe::COMIMAGE_FLAGS_ILONLY);
     match machine {
         pe::IMAGE_FILE_MACHINE_AMD64 => {}
-        // AnyCPU is written as a 32-bit file for a 386: only the flags tell it from a program that needs one.
-        // "32-bit preferred" sets both 32-bit flags, and only Windows acts on it.
+        // An AnyCPU assembly is a 32-bit file for a 386. Only the flags distinguish it from a
+        // program that needs such a machine. "32-bit preferred" sets both 32-bit flags, and only
+        // Windows acts on it.
         pe::IMAGE_FILE_MACHINE_I386 => {
             let required = flags.contains(pe::COMIMAGE_FLAGS_32BITREQUIRED)
                 && !flags.contains(pe::COMIMAGE_FLAGS_32BITPREFERRED);
@@ -147,8 +149,8 @@ pub fn metadata_version(file: &[u8]) -> Option<String> {
     }
 }
 
-/// Reads the metadata root, which ECMA-335 describes in II.24.2.1: signature, two numbers and a reserved
-/// word, the length of the version, the version.
+/// Reads the metadata root (ECMA-335, II.24.2.1): signature, two numbers and a reserved word, the
+/// length of the version, the version.
 fn version_in<Pe: ImageNtHeaders>(file: &PeFile<'_, Pe>) -> Option<String> {
     const SIGNATURE: u32 = 0x424a_5342;
     let at = |address: u32| file.section_table().pe_data_at(file.data(), address);

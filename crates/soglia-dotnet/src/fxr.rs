@@ -9,9 +9,9 @@ pub type Handle = *mut c_void;
 #[repr(C)]
 #[derive(Debug)]
 pub struct InitializeParameters {
-    /// Of this structure.
+    /// The size of this structure, in bytes.
     pub size: usize,
-    /// The file that is the host.
+    /// The file of the program that hosts .NET.
     pub host_path: *const c_char,
     /// The .NET root.
     pub dotnet_root: *const c_char,

@@ -1,8 +1,8 @@
 //! Finding an installed .NET, and reading what belongs to it.
 //!
-//! A .NET *root* is a directory with `host/fxr/VERSION/libhostfxr.so`. The shared frameworks lie beside
-//! it in `shared/NAME/VERSION`, and usually the `dotnet` command. [`Search`] looks in the places where
-//! `dotnet` and the apphosts look, and keeps what it found in each, so that errors can list them.
+//! A .NET *root* is a directory with `host/fxr/VERSION/libhostfxr.so`. It has the shared frameworks
+//! in `shared/NAME/VERSION`, and usually the `dotnet` command. [`Search`] looks in the places where
+//! `dotnet` and the apphosts look. It keeps what it found in each, so that errors can list them.
 
 pub mod assembly;
 mod environment;

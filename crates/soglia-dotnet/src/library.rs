@@ -1,4 +1,4 @@
-//! Shared objects of .NET, loaded for good: a CLR cannot be unloaded.
+//! Shared objects of .NET. They stay loaded until the process ends, since a CLR cannot be unloaded.
 
 #![allow(unsafe_code, reason = "dlopen and dlsym")]
 
@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Why a library, or a function of it, cannot be had.
+/// Why a library cannot be loaded, or lacks a function.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
@@ -38,9 +38,10 @@ pub struct Library {
     handle: *mut c_void,
 }
 
-// SAFETY: the loader's handle may be used from any thread, and is never closed.
+// SAFETY: the loader locks its own state in each call with the handle, from any thread, and the
+// handle is never closed.
 unsafe impl Send for Library {}
-// SAFETY: as above.
+// SAFETY: `&Library` gives the handle to dlsym only, which may run on several threads at once.
 unsafe impl Sync for Library {}
 
 impl Library {
@@ -62,10 +63,12 @@ impl Library {
 
     fn with(path: &Path, flags: i32) -> Result<Self, LibraryError> {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| LibraryError::ZeroByte)?;
-        // SAFETY: the name is a live C string; the constructors of the library are the user's .NET, to be run anyway.
+        // SAFETY: the name is a live C string. Loading runs the library's constructors; the caller
+        // names a library of the .NET that the user chose to run.
         let handle = unsafe { libc::dlopen(name.as_ptr(), flags) };
         if handle.is_null() {
-            // SAFETY: dlerror gives a C string or null, valid until the next dl* call of this thread.
+            // SAFETY: dlerror returns null or a C string that is valid until the next dl* call of
+            // this thread, and it is copied before that.
             let reason = unsafe {
                 let text = libc::dlerror();
                 if text.is_null() {
@@ -99,7 +102,7 @@ impl Library {
     /// `F` must be the type of a pointer to the function of that name.
     pub unsafe fn function<F: Copy>(&self, name: &CStr) -> Result<F, LibraryError> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        // SAFETY: the handle is open and the name is a C string.
+        // SAFETY: the handle is never closed, and the name is a live C string.
         let symbol = unsafe { libc::dlsym(self.handle, name.as_ptr()) };
         if symbol.is_null() {
             return Err(LibraryError::Symbol {
@@ -107,13 +110,15 @@ impl Library {
                 name: name.to_string_lossy().into_owned(),
             });
         }
-        // SAFETY: the caller vouches for F; the sizes are equal.
+        // SAFETY: the caller vouches that F is the type of a pointer to this function. The
+        // assertion above says that F has the size of a pointer.
         Ok(unsafe { std::mem::transmute_copy(&symbol) })
     }
 }
 
-/// The libraries that `dotnet` and the apphosts are linked with. Some native libraries of packages take their presence
-/// for granted and do not name them: the widely used `libe_sqlite3.so` calls `trunc` without naming `libm`.
+/// The libraries that `dotnet` and the apphosts are linked with. Some native libraries of packages
+/// need them without naming them: the widely used `libe_sqlite3.so` calls `trunc` without naming
+/// `libm`.
 const LINKED_BY_DOTNET: [&CStr; 5] = [
     c"libdl.so.2",
     c"libpthread.so.0",
@@ -122,11 +127,13 @@ const LINKED_BY_DOTNET: [&CStr; 5] = [
     c"libgcc_s.so.1",
 ];
 
-/// Loads what a process started by `dotnet` has loaded from its start, for all to see.
+/// Loads the libraries that a process of `dotnet` has from its start, and makes their symbols
+/// global.
 pub fn load_what_dotnet_links() {
     for library in LINKED_BY_DOTNET {
-        // SAFETY: the name is a C string; these are libraries of the C and C++ runtimes. One that is missing is missed
-        // by hostfxr itself, or by nobody.
+        // SAFETY: the name is a C string. The constructors of these libraries, which belong to the
+        // C and C++ runtimes, may run at any time. If one is missing, hostfxr reports it if it
+        // needs it.
         unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
     }
 }
@@ -144,7 +151,7 @@ mod tests {
                 .starts_with("cannot load /absent/libhostfxr.so: ")
         );
         let other = Library::open(Path::new("libc.so.6")).unwrap();
-        // SAFETY: the function is not there, so nothing is made of its type.
+        // SAFETY: the C library lacks the function, so no pointer of this type is made.
         let none = unsafe { other.function::<extern "C" fn()>(c"hostfxr_main") };
         assert!(
             none.unwrap_err()

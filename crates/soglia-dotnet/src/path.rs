@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// The absolute path, without `.` and `..` in it.
 ///
-/// Links in it stay, except before a `..`, where they are followed as the system does. A folder that does
-/// not exist stays as it is.
+/// Links in it stay, except before a `..`, where they are followed as the system does. A path
+/// through a folder that does not exist stays as it is.
 pub fn full_path(path: &Path) -> PathBuf {
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let climbs = |path: &Path| path.components().any(|part| part == Component::ParentDir);

@@ -84,7 +84,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// Looks at `DOTNET_ROOT_X64`, `DOTNET_ROOT`, the `dotnet` on `PATH`, `/etc/dotnet` and the usual places.
+    /// Looks at `DOTNET_ROOT_X64`, `DOTNET_ROOT`, the `dotnet` on `PATH`, `/etc/dotnet` and the
+    /// usual places.
     pub fn run(env: Lookup<'_>) -> Self {
         Self::under(Path::new("/"), env)
     }
@@ -130,7 +131,8 @@ impl Search {
 
     /// Looks, after all other places, at the directory or link `dotnet-root` beside this program.
     ///
-    /// `make demo` puts it there for a machine without .NET. Who can write there can replace the program.
+    /// `make demo` puts it there on a machine without .NET. It is as trustworthy as the program: a
+    /// user who can change one can change the other.
     #[must_use]
     pub fn and_beside(mut self, program: &Path) -> Self {
         let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
@@ -158,8 +160,8 @@ impl Search {
             .map_or("", |looked| looked.by)
     }
 
-    /// The root that [`Search::and_beside`] found, if there is no other one that is recent enough. Other
-    /// programs find it only if `DOTNET_ROOT` names it.
+    /// The root that [`Search::and_beside`] found, if no other one is recent enough. Other programs
+    /// find it only if `DOTNET_ROOT` names it.
     pub fn lent(&self) -> Option<&Root> {
         self.root()
             .ok()
@@ -202,7 +204,8 @@ impl Search {
     }
 }
 
-/// The first executable `dotnet` on `PATH`, symlinks resolved: packages link `/usr/bin/dotnet` to where .NET is.
+/// The first executable `dotnet` on `PATH`, with links resolved: packages link `/usr/bin/dotnet` to
+/// the root.
 fn muxer_on_path(env: Lookup<'_>) -> Option<PathBuf> {
     let path = env("PATH")?;
     let file = std::env::split_paths(&path)
@@ -211,7 +214,8 @@ fn muxer_on_path(env: Lookup<'_>) -> Option<PathBuf> {
     fs::canonicalize(file).ok()
 }
 
-/// The directory that an `install_location` file names: its first line, in old files prefixed by `x64=`.
+/// The directory that an `install_location` file names in its first line. Old files have `x64=`
+/// before it.
 fn install_location(file: &Path) -> Option<PathBuf> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| !line.trim().is_empty())?.trim();
@@ -262,7 +266,8 @@ mod tests {
             Root::at(temp.path()).unwrap().hostfxr_version.to_string(),
             "10.0.0"
         );
-        fs::create_dir_all(temp.path().join("host/fxr/11.0.0")).unwrap(); // what an interrupted removal leaves
+        // What an interrupted removal leaves.
+        fs::create_dir_all(temp.path().join("host/fxr/11.0.0")).unwrap();
         assert_eq!(
             Root::at(temp.path()).unwrap().hostfxr_version.to_string(),
             "10.0.0"

@@ -15,7 +15,6 @@ use soglia_tree::{
 /// Crates in which circles are still to be opened, by their root files.
 const OPEN: &[&str] = &[
     "crates/soglia/benches/crossings.rs",
-    "crates/soglia/src/lib.rs",
     "crates/soglia/tests/host/main.rs",
     "crates/soglia/tests/tool/main.rs",
     "crates/soglia-abi/src/lib.rs",

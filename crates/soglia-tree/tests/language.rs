@@ -44,12 +44,9 @@ const OPEN: &[&str] = &[
     "crates/soglia-abi/",
     "crates/soglia-clr/src/com.rs",
     "crates/soglia-clr/src/host",
-    "crates/soglia-dotnet/",
     "crates/soglia/src/host/",
-    "crates/soglia/src/",
     // The output of fixtures and messages of the tool, which tests compare.
     "crates/soglia/tests/tool/deadline.rs",
-    "crates/soglia/Cargo.toml",
     "include/",
 ];
 

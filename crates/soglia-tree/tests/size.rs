@@ -12,7 +12,6 @@ const LONG: &[&str] = &[
     "crates/soglia/src/text.rs",
     "crates/soglia/src/verify.rs",
     "crates/soglia-abi/src/profiler/metadata.rs",
-    "crates/soglia-dotnet/src/lib.rs",
 ];
 
 fn long(root: &Path) -> Vec<String> {

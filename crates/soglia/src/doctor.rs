@@ -1,6 +1,6 @@
 //! `soglia doctor [PROGRAM]`: whether soglia works on this machine, and how to fix it if not.
 //!
-//! [`examine`] collects findings and [`print()`] shows them. Neither starts a program or changes anything.
+//! [`examine`] collects findings and [`print()`] shows them. Neither starts or changes anything.
 
 mod coverage;
 mod finding;
@@ -28,8 +28,8 @@ pub fn examine(program: Option<&OsStr>, env: Lookup<'_>) -> Vec<Finding> {
     findings.push(machine::temporary_directory(env));
     findings.push(coverage::general(env));
     let search = Search::run(env).and_beside(&tool);
-    // A program that brings its own runtime needs no root. So a missing root is a failure only for a
-    // PROGRAM that needs one.
+    // A program that brings its own runtime needs no root. So a missing root is a failure only for
+    // a PROGRAM that needs one.
     let program = program.map(|given| Program::inspect(given, env));
     let needs_root = matches!(&program, Some(Ok(program)) if program.needs_root());
     findings.extend(roots::findings(&search, needs_root));

@@ -1,8 +1,8 @@
 //! Starting an assembly without the `dotnet` command, through `libhostfxr.so`.
 //!
-//! A .NET root need not have the command. Then the tool starts itself anew with the hidden [`SUBCOMMAND`], and that
-//! fresh process becomes the .NET program: [`run`] does what `dotnet` itself does. What the program can tell is that
-//! `Environment.ProcessPath` is this tool.
+//! A .NET root need not have the command. Then the tool starts itself again with the hidden
+//! [`SUBCOMMAND`], and that fresh process becomes the .NET program: [`run`] does what `dotnet`
+//! does. The program notices one difference: `Environment.ProcessPath` is this tool.
 
 #![allow(unsafe_code, reason = "the C interface of hostfxr")]
 
@@ -19,14 +19,14 @@ use crate::startup;
 /// The hidden subcommand `ROOT HOSTFXR APP ARGS...` for which `main` calls [`run`].
 pub const SUBCOMMAND: &str = "__assembly";
 
-/// Why hostfxr could not be asked.
+/// Why hostfxr did not run an assembly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FxrError {
-    /// hostfxr's library, or a function of it, cannot be had; or an argument has a zero byte in it.
+    /// hostfxr cannot be loaded or lacks a function, or an argument has a zero byte in it.
     #[error(transparent)]
     Library(#[from] LibraryError),
-    /// hostfxr refused; mostly it has told why on standard error.
+    /// hostfxr did not start the assembly. It usually says why on standard error.
     #[error("hostfxr did not start {} (code 0x{code:08x})", app.display())]
     Refused {
         /// The assembly.
@@ -40,7 +40,7 @@ pub enum FxrError {
 }
 
 impl FxrError {
-    /// The exit code for this: what `dotnet` would exit with, if it would have got this far.
+    /// The exit code for this error: that of `dotnet` for the same one.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Refused { code, .. } => code & 0xff,
@@ -49,17 +49,18 @@ impl FxrError {
     }
 }
 
-/// Runs the assembly `app` with `args` in this process on the .NET in `root`, and returns its exit code.
+/// Runs the assembly `app` with `args` in this process, on the .NET in `root`. Returns its exit
+/// code.
 ///
-/// hostfxr reports on standard error what it does not like.
-/// The process must be fresh and about to end: its signal dispositions become those that it was started with, and a
-/// CLR cannot be unloaded.
+/// hostfxr reports errors on standard error. To be called in a fresh process that ends afterwards:
+/// its signal dispositions become those that it was started with, and a CLR cannot be unloaded.
 ///
 /// # Errors
-/// If hostfxr cannot be loaded, or refuses the program.
+/// If hostfxr cannot be loaded, or does not start the program.
 pub fn run(root: &Path, hostfxr: &Path, app: &Path, args: &[OsString]) -> Result<i32, FxrError> {
     let library = Library::open(hostfxr)?;
-    // SAFETY: hostfxr.h declares the three functions with these signatures.
+    // SAFETY: hostfxr.h declares the three functions with these signatures, and they are the same
+    // in all versions since .NET Core 3.0.
     let (initialize, run_app, close) = unsafe {
         (
             library.function::<InitializeForCommandLine>(
@@ -85,8 +86,8 @@ pub fn run(root: &Path, hostfxr: &Path, app: &Path, args: &[OsString]) -> Result
     become_plain();
     let mut handle: Handle = ptr::null_mut();
     let argc = c_int::try_from(argv.len()).unwrap_or(c_int::MAX);
-    // SAFETY: argc tells the length of argv, and every string outlives the call, as do the parameters; hostfxr copies
-    // what it keeps.
+    // SAFETY: argv has argc entries. They, the strings and the parameters live until the function
+    // returns; hostfxr copies what it keeps.
     let code = unsafe { initialize(argc, argv.as_ptr(), &raw const parameters, &raw mut handle) };
     // Codes above 0 are kinds of success.
     if code < 0 || handle.is_null() {
@@ -95,21 +96,23 @@ pub fn run(root: &Path, hostfxr: &Path, app: &Path, args: &[OsString]) -> Result
             code,
         });
     }
-    // SAFETY: the handle is of a context initialised for an app, not yet run or closed.
+    // SAFETY: the handle is not null. It is of a context that was initialised for an app, and that
+    // was neither run nor closed.
     let exit_code = unsafe { run_app(handle) };
-    // SAFETY: the handle is open, and not used after this.
+    // SAFETY: the handle is open until here, and nothing uses it after this.
     unsafe { close(handle) };
     Ok(exit_code)
 }
 
-/// Takes back what the Rust runtime did to the process: the CLR brings its own handlers and its own stack for them, but
-/// would keep a smaller one that it finds.
+/// Takes back what the Rust runtime did to the process. The CLR installs its own signal handlers
+/// and a stack for them, but it would keep a smaller stack that it finds.
 fn become_plain() {
     startup::become_as_started();
-    // SAFETY: zeroed is a valid stack_t.
+    // SAFETY: stack_t is made of a pointer and numbers, for which zero is valid.
     let mut none: libc::stack_t = unsafe { std::mem::zeroed() };
     none.ss_flags = libc::SS_DISABLE;
-    // SAFETY: this thread is not on the alternate stack, and the handlers that would use it are gone.
+    // SAFETY: this thread runs no signal handler, so it is not on the alternate stack. The handlers
+    // that would use that stack are gone: `become_as_started` has reset them.
     unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
 }
 
@@ -119,7 +122,7 @@ fn c_string(text: OsString) -> Result<CString, FxrError> {
 
 /// The version of the C library, for `doctor`.
 pub(crate) fn glibc_version() -> String {
-    // SAFETY: gives a static C string.
+    // SAFETY: the function returns a C string that is constant for the life of the process.
     unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }
         .to_string_lossy()
         .into_owned()

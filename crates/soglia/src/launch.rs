@@ -1,8 +1,8 @@
-//! Starting a program under the engine, and being as little in its way as a parent process can be.
+//! Starting a program with the engine, and disturbing it as little as a parent process can.
 //!
-//! The child inherits standard input and output, directory, process group, terminal and every file descriptor; its
-//! signal mask and ignored signals are those that the tool itself was started with. While it runs, the tool does
-//! nothing but pass on signals; at the end it ends as the child did.
+//! The child inherits standard input and output, directory, process group, terminal and every file
+//! descriptor. Its signal mask and ignored signals are those that the tool was started with. While
+//! it runs, the tool passes signals on. Afterwards the tool ends as the child did.
 //!
 //! ```text
 //! Launch::new ── env, engine ──> spawn ──> Running ── wait(tick) ──> Ended ── propagate ──> the end of the tool
@@ -50,12 +50,12 @@ pub enum LaunchError {
     /// The tool does not know its own file, which it would start anew.
     #[error("cannot find the file of this tool: {0}")]
     NoSelf(io::Error),
-    /// The system refused.
+    /// The system did not start it.
     #[error("cannot start {}: {error}", path.display())]
     Spawn {
-        /// What was to be started.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -69,8 +69,8 @@ pub struct Launch {
 impl Launch {
     /// Prepares `program` with `args`; an assembly is started with the runtime of `root`.
     ///
-    /// The `dotnet` of the root is preferred, because then the program sees the process that it would see without us;
-    /// a root without one is served by this tool itself ([`fxr`]).
+    /// With the `dotnet` of the root, the program sees the process that it would see without
+    /// soglia. A root without one is served by this tool itself ([`fxr`]).
     ///
     /// # Errors
     /// If an assembly comes without a root.
@@ -125,8 +125,8 @@ impl Launch {
         self
     }
 
-    /// Makes every CLR that the program starts load the engine, and nothing else in its place. The engine reads no
-    /// variable but those that are set from here on.
+    /// Makes every CLR that the program starts load the engine, and no other profiler in its place.
+    /// The engine reads only variables that are set after this.
     #[must_use]
     pub fn engine(mut self, engine: &Path) -> Self {
         for name in engine::REMOVED {
@@ -143,21 +143,21 @@ impl Launch {
         self
     }
 
-    /// Where the program's standard input comes from; by default, from ours.
+    /// Where the program's standard input comes from: by default, that of the tool.
     #[must_use]
     pub fn stdin(mut self, from: Stdio) -> Self {
         self.command.stdin(from);
         self
     }
 
-    /// Where the program's standard output goes; by default, to ours.
+    /// Where the program's standard output goes: by default, that of the tool.
     #[must_use]
     pub fn stdout(mut self, to: Stdio) -> Self {
         self.command.stdout(to);
         self
     }
 
-    /// Where the program's standard error goes; by default, to ours.
+    /// Where the program's standard error goes: by default, that of the tool.
     #[must_use]
     pub fn stderr(mut self, to: Stdio) -> Self {
         self.command.stderr(to);
@@ -172,18 +172,21 @@ impl Launch {
             .collect()
     }
 
-    /// Starts the program. From here on signals to the tool are kept for it, so [`Running::wait`] should follow soon.
+    /// Starts the program. From here on the tool keeps its signals for the program, so
+    /// [`Running::wait`] should follow soon.
     ///
-    /// The calling thread should be the only one: a signal that finds another thread takes its default course there.
+    /// The calling thread should be the only one: another thread would take signals and act on
+    /// them.
     ///
     /// # Errors
     /// [`LaunchError::Spawn`].
     pub fn spawn(mut self) -> Result<Running, LaunchError> {
-        // A parent that ignores SIGCHLD hands that down, and with it nobody learns how a child ended.
+        // A parent that ignores SIGCHLD passes that on, and the kernel then tells no one how a
+        // child ended.
         signals::set_default(libc::SIGCHLD);
         let blocked = Blocked::new();
-        // SAFETY: between fork and exec `become_as_started` only makes async-signal-safe system calls, and it neither
-        // allocates nor locks.
+        // SAFETY: between fork and exec, both functions make async-signal-safe system calls only.
+        // They neither allocate nor lock.
         unsafe {
             self.command.pre_exec(|| {
                 startup::become_as_started();
@@ -210,18 +213,18 @@ impl Launch {
 #[derive(Debug)]
 pub struct Running {
     pid: libc::pid_t,
-    /// Our end of its standard input, if that is a pipe.
+    /// The tool's end of its standard input, if that is a pipe.
     pub stdin: Option<ChildStdin>,
-    /// Our end of its standard output, if that is a pipe. A thread that reads it must be made before [`Running::wait`]: only
-    /// then are the signals for the program blocked in it.
+    /// The tool's end of its standard output, if that is a pipe. Make a thread that reads it before
+    /// [`Running::wait`]: then the signals for the program are blocked in it.
     pub stdout: Option<ChildStdout>,
     blocked: Blocked,
 }
 
-/// How often the caller of [`Running::wait`] gets its turn.
+/// How often [`Running::wait`] calls its `tick`.
 pub const TICK: Duration = SIGN_EVERY;
 
-/// What people and supervisors send to a program that shall end.
+/// The signals by which users and supervisors ask a program to end.
 const ASK_TO_END: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
 impl Running {
@@ -232,24 +235,25 @@ impl Running {
 
     /// Waits for the end of the program, passing signals on to it, and calls `tick` every [`TICK`].
     ///
-    /// A signal that somebody sent to the tool goes on to the program; one that the terminal sent, it sent to the
-    /// program as well. When the program is stopped by job control (ctrl-Z), the tool stops too, so that its shell
-    /// takes over; continued, both go on.
+    /// A signal that a process sent to the tool goes on to the program. The terminal sends its
+    /// signals to the program itself. When job control stops the program (ctrl-Z), the tool stops
+    /// too, so that its shell takes over. When they are continued, both go on.
     ///
     /// # Errors
-    /// If the system cannot tell about the child.
+    /// If the system does not report the state of the child.
     pub fn wait(self, tick: impl FnMut()) -> io::Result<Ended> {
         self.wait_asked(tick).map(|(ended, _)| ended)
     }
 
-    /// As [`Running::wait`]; also answers with the last signal to the tool that usually ends programs.
+    /// Like [`Running::wait`]. Also returns the last signal to the tool that asked it to end.
     ///
     /// # Errors
-    /// If the system cannot tell about the child.
+    /// If the system does not report the state of the child.
     pub fn wait_asked(self, mut tick: impl FnMut()) -> io::Result<(Ended, Option<i32>)> {
         let mut asked = None;
         let mut next_tick = Instant::now() + TICK;
-        // Whether a stop signal reached the tool: then a child that stops itself by SIGSTOP does so because of it.
+        // Whether a stop signal reached the tool. A child that then stops itself by SIGSTOP does so
+        // because of it.
         let mut stop_asked = false;
         loop {
             match state_of(self.pid)? {
@@ -259,7 +263,7 @@ impl Running {
                     self.blocked.stop_by(signal);
                     continue;
                 }
-                // Somebody stopped just the child, and will continue just the child.
+                // A process stopped only the child, and will continue only the child.
                 State::Stopped(_) => {}
                 State::Ended(ended) => {
                     self.blocked.discard_pending();
@@ -287,11 +291,11 @@ impl Running {
         }
     }
 
-    /// Whether the program would not get this signal without us passing it on.
+    /// Whether the program gets this signal only if the tool passes it on.
     fn concerns_child(&self, received: &Received) -> bool {
         received.signal != libc::SIGCHLD
             && !received.is_from_terminal()
-            // A program that signals its process group, or its parent, does not mean itself a second time.
+            // A program that signals its process group or its parent must not get the signal twice.
             && received.sender != Some(self.pid)
     }
 }

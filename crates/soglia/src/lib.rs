@@ -1,10 +1,12 @@
-//! Hosting .NET in Rust ([`host`]), and the command line tool as a library: finding .NET, starting a program under the engine, and
-//! telling what was recorded.
+//! Hosting .NET in Rust ([`host`]), and the command line tool as a library: it finds .NET, starts a
+//! program with the engine and reports what was recorded.
 //!
-//! The engine itself (`libsoglia.so`) is never linked. The tool hands its path to the CLR in environment variables, and
-//! reads the recording that the engine maps; a host loads it when it starts .NET.
+//! Nothing here links the engine, `libsoglia.so`. The tool passes its path to the CLR in
+//! environment variables, and reads the recording that the engine maps. A host loads it when it
+//! starts .NET.
 //!
-//! Everything but [`host`], [`assembly`] and [`dotnet`] is the tool's, and comes with the feature `cli`, which is on by default.
+//! [`host`], [`assembly`] and [`dotnet`] are always there. The rest belongs to the tool and comes
+//! with the feature `cli`, which is on by default.
 
 #[cfg(feature = "cli")]
 pub mod doctor;
@@ -26,9 +28,9 @@ pub mod text;
 #[cfg(feature = "cli")]
 pub mod verify;
 
-/// Finding an installed .NET. It is a crate of its own, because the engine does it too.
+/// Finding an installed .NET. The engine uses the same crate.
 pub use soglia_dotnet as dotnet;
-/// What a PE file is.
+/// Whether a PE file is an assembly that can be started.
 pub use soglia_dotnet::assembly;
 
 /// The programs of the docs are compiled.

@@ -1,4 +1,4 @@
-//! `soglia`: an exact account of every crossing between managed and native code in a .NET program.
+//! `soglia`: records every call between managed and native code in a .NET program.
 
 mod cli;
 

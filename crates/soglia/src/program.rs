@@ -1,8 +1,9 @@
 //! What `PROGRAM` on the command line is.
 //!
-//! An assembly (`.dll`, managed `.exe`) needs a .NET root to start it; anything else that is executable starts itself,
-//! and may be an apphost, a single-file program, `dotnet`, or something that starts one of these later, like a shell
-//! script. What cannot work is refused before anything is started, with the way out in the message.
+//! An assembly (`.dll`, managed `.exe`) needs a .NET root to start it. Any other executable starts
+//! itself: an apphost, a single-file program, `dotnet`, or something that starts one of these
+//! later, such as a shell script. What cannot work is an error before anything starts, with the way
+//! out in the message.
 
 pub mod bundle;
 pub mod elf;
@@ -77,10 +78,11 @@ impl Kind {
 impl Program {
     /// Finds the file that `given` names, and looks what it is.
     ///
-    /// A name without `/` is looked up on `PATH` as a shell does it; but `app.dll` is a file here, as for `dotnet`.
+    /// A name without `/` is looked up on `PATH` as a shell does it; but `app.dll` is a file here,
+    /// as for `dotnet`.
     ///
     /// # Errors
-    /// If there is no such file, or if it surely cannot run under the engine.
+    /// If there is no such file, or if it cannot run with the engine.
     pub fn inspect(given: &OsStr, env: Lookup<'_>) -> Result<Self, ProgramError> {
         let path = locate(given, env)?;
         let kind = kind_of(&path)?;
@@ -101,8 +103,8 @@ impl Program {
         matches!(self.kind, Kind::Assembly(_))
     }
 
-    /// Refuses if the frameworks that the program asks for are surely not in `root`. An apphost finds its root itself, so
-    /// for one the answer is right only if that is `root`.
+    /// Checks that `root` may have the frameworks that the program asks for. An apphost finds its
+    /// root itself, so for an apphost the result is right only if that is `root`.
     ///
     /// # Errors
     /// [`ProgramError::FrameworkMissing`] or [`ProgramError::FrameworkTooOld`].
@@ -165,7 +167,7 @@ fn kind_of(path: &Path) -> Result<Kind, ProgramError> {
         });
     }
     let mut file = match regular::open(path) {
-        // What may be executed but not read is the system's business.
+        // The system executes a file that this process may not read.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_executable(path) => {
             return Ok(Kind::Native);
         }

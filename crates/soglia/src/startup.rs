@@ -1,7 +1,8 @@
 //! How the tool was started, before the Rust runtime changed it.
 //!
-//! The runtime ignores SIGPIPE and opens `/dev/null` in place of closed standard streams, both before `main`. A program
-//! that we start should not notice, so the state is taken down earlier, by a function in `.init_array`.
+//! The Rust runtime ignores SIGPIPE and opens `/dev/null` in place of closed standard streams, both
+//! before `main`. The tool gives the programs that it starts the original state. A function in
+//! `.init_array` saves it before that.
 
 #![allow(
     unsafe_code,
@@ -15,13 +16,14 @@ static IGNORED: AtomicU64 = AtomicU64::new(0);
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 /// Bit `n` is file descriptor `n`.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
-/// Without the function below having run, nothing is known and nothing is changed.
+/// Whether the function below has run. If not, nothing is known, and nothing is changed.
 static KNOWN: AtomicBool = AtomicBool::new(false);
 
 const LAST_SIGNAL: i32 = 64;
 
-// SAFETY: the C runtime calls every function in this section once before `main`, on the only thread; this one takes no
-// arguments (the caller's are in registers and may be ignored) and does not unwind.
+// SAFETY: the C runtime calls every function in this section once before `main`, on the only
+// thread. It passes arguments in registers, which a function without parameters ignores. This one
+// does not unwind.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static TAKE_DOWN: extern "C" fn() = take_down;
@@ -35,10 +37,11 @@ extern "C" fn take_down() {
     for signal in 1..=LAST_SIGNAL {
         // SAFETY: zeroed is a valid sigaction, to be overwritten.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        // SAFETY: only reads the disposition, into a live structure; a signal that libc keeps to itself is an error.
+        // SAFETY: only reads the disposition, into a structure of this frame. For a signal that
+        // libc keeps to itself, it is an error.
         let known = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) } == 0;
         ignored |= u64::from(known && action.sa_sigaction == libc::SIG_IGN) << (signal - 1);
-        // SAFETY: the mask was filled above.
+        // SAFETY: pthread_sigmask has filled the mask above, which lives in this frame.
         blocked |=
             u64::from(unsafe { libc::sigismember(&raw const mask, signal) } == 1) << (signal - 1);
     }
@@ -54,7 +57,8 @@ extern "C" fn take_down() {
 
 /// Gives this process the signal dispositions and the mask that the tool was started with.
 ///
-/// For a process about to become another program: it makes system calls only, so it may run between fork and exec.
+/// For a process that is about to become another program. The function makes system calls only, so
+/// it may run between fork and exec.
 pub(crate) fn become_as_started() {
     if !KNOWN.load(Ordering::Relaxed) {
         return;
@@ -65,7 +69,7 @@ pub(crate) fn become_as_started() {
     );
     // SAFETY: zeroed is valid storage for the set that sigemptyset fills.
     let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is live.
+    // SAFETY: the set lives in this frame.
     unsafe { libc::sigemptyset(&raw mut mask) };
     for signal in 1..=LAST_SIGNAL {
         let bit = 1 << (signal - 1);
@@ -74,10 +78,11 @@ pub(crate) fn become_as_started() {
         } else {
             libc::SIG_DFL
         };
-        // SAFETY: neither default nor ignore needs a handler to exist; KILL, STOP and libc's own signals are refused.
+        // SAFETY: default and ignore are dispositions without a handler. For KILL, STOP and libc's
+        // own signals the call is an error without effect.
         unsafe { libc::signal(signal, handler) };
         if blocked & bit != 0 {
-            // SAFETY: the set was initialised above.
+            // SAFETY: sigemptyset has initialised the set above, which lives in this frame.
             unsafe { libc::sigaddset(&raw mut mask, signal) };
         }
     }
@@ -90,8 +95,8 @@ pub(crate) fn close_what_was_closed() {
     let closed = CLOSED.load(Ordering::Relaxed);
     for descriptor in 0..3 {
         if closed & (1 << descriptor) != 0 {
-            // SAFETY: the descriptor is the /dev/null that the Rust runtime put there; nobody in this process, which is
-            // about to exec, uses it any more.
+            // SAFETY: the descriptor is the /dev/null that the Rust runtime put there. This process
+            // is about to exec, and uses it no more.
             unsafe { libc::close(descriptor) };
         }
     }

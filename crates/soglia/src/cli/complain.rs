@@ -7,8 +7,9 @@ use soglia::text::plain;
 /// Exit code for wrong usage and for an environment in which soglia cannot work.
 pub const CANNOT: i32 = 2;
 
-/// One line on standard error.
+/// Writes one line to standard error.
 pub fn complain(what: &dyn std::fmt::Display) {
-    // Whatever it quotes. If standard error is gone, there is nobody left to tell.
+    // A message may quote control characters. A closed standard error leaves nowhere to report
+    // that.
     let _ = writeln!(io::stderr(), "soglia: {}", plain(&what.to_string()));
 }

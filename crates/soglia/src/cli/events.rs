@@ -88,7 +88,8 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bytes of a name that a line tells at most. A recording may name a target at great length, and call it in each of millions of words.
+/// The most bytes of a name that a line has. A recording may have a very long name that occurs in
+/// millions of events.
 const MOST_NAME: usize = 1 << 10;
 
 /// What the lines of a target have in common, made once.

@@ -129,7 +129,8 @@ fn kept(options: &Run, place: &Place, reader: &Reader, out: &mut impl Write) -> 
     Ok(())
 }
 
-/// Cuts the recording of another process. One that cannot be cut now still has all that was recorded.
+/// Cuts the recording of another process. If that fails, the recording is only larger than it need
+/// be.
 fn cut(path: &Path) {
     let opened = File::options().read(true).write(true).open(path);
     let _ = opened.and_then(|file| trim(&file, path).map_err(io::Error::other));

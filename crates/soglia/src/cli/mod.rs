@@ -23,7 +23,7 @@ use complain::{CANNOT, complain};
 use options::{Cli, Command};
 use soglia::{doctor, fxr};
 
-/// Runs the command, and answers with the exit code.
+/// Runs the command, and returns the exit code.
 pub fn main() -> i32 {
     // Before clap, which would see options of its own in the program's arguments.
     if env::args_os()
@@ -53,7 +53,7 @@ pub fn main() -> i32 {
     }
 }
 
-/// Starts an assembly by hostfxr, in this very process: where a root has no `dotnet` to do it.
+/// Runs an assembly with hostfxr in this process, for a root without a `dotnet` command.
 fn assembly(args: Vec<OsString>) -> i32 {
     let [root, hostfxr, app, args @ ..] = &args[..] else {
         complain(&"that command is for soglia itself");
@@ -65,7 +65,7 @@ fn assembly(args: Vec<OsString>) -> i32 {
     })
 }
 
-/// Whoever read the output has seen enough.
+/// Whether the reader of the output has closed it.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);

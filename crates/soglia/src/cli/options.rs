@@ -79,8 +79,8 @@ pub struct Run {
     pub max_size: u64,
     /// Also record the .NET programs that the program starts.
     ///
-    /// With -o FILE, each of them has a recording of its own: FILE.PID. Without -o, the report of each process
-    /// follows at the end, and no recording is kept.
+    /// With -o FILE, each of them has a recording of its own: FILE.PID. Without -o, the report of
+    /// each process follows at the end, and no recording is kept.
     #[arg(long)]
     pub follow: bool,
     /// Where the engine learns of crossings.
@@ -88,10 +88,12 @@ pub struct Run {
     pub source: Source,
     #[command(flatten)]
     pub watched: Watched,
-    /// Let at most N threads run managed code at a time; the others wait when they return from native code.
+    /// Let at most N threads run managed code at a time; the others wait when they return from
+    /// native code.
     #[arg(long, value_name = "N", value_parser = slots)]
     pub slots: Option<NonZeroU16>,
-    /// How long a thread waits for a slot before its call throws HOST_E_TIMEOUT [default: no limit].
+    /// How long a thread waits for a slot before its call throws HOST_E_TIMEOUT
+    /// [default: no limit].
     #[arg(long, value_name = "DURATION", requires = "slots", value_parser = limit)]
     pub slot_timeout: Option<Duration>,
     /// Don't print the report at the end.
@@ -265,8 +267,8 @@ pub enum Source {
     Auto,
     /// Wrappers that the engine puts around calls when the runtime loads a module: the cheaper way.
     Woven,
-    /// The runtime's callbacks: the reference. They include the framework's calls, cost more per call and slow
-    /// down the start.
+    /// The runtime's callbacks: the reference. They include the framework's calls, cost more per
+    /// call and slow down the start.
     Transitions,
 }
 

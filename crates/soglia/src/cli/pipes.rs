@@ -1,4 +1,4 @@
-//! Standard input and output of a program that runs several times and should notice as little of that as possible.
+//! Standard input and output of a program that runs several times. Each run gets the same input.
 
 use std::{
     fs::File,
@@ -80,7 +80,7 @@ impl Input {
 
     /// Gives the started program what there is, from the beginning.
     ///
-    /// A program that does not read it, or not all, leaves threads waiting here; they are gone with the tool.
+    /// If the program does not read all of it, threads wait here until the tool ends.
     pub fn feed(&self, to: Option<ChildStdin>) {
         let (Self::Kept(kept), Some(mut to)) = (self, to) else {
             return;
@@ -176,7 +176,8 @@ impl Written {
 /// The most that is kept of what a program wrote.
 const MOST_OUTPUT: usize = 1 << 20;
 
-/// A process that the program left behind may hold its output open; it is waited for no longer than this without a word.
+/// A process that the program left behind may hold its output open. The tool stops waiting for it
+/// when it has written nothing for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Output {
@@ -202,7 +203,7 @@ impl Output {
             let read = read.clone();
             thread::spawn(move || {
                 let mut buffer = vec![0; 1 << 16];
-                // If nobody wants it any more, it is read all the same.
+                // If the tool's own output is closed, the rest is still read: it is compared.
                 let mut to = pass_on.then(io::stdout);
                 while let Ok(bytes @ 1..) = from.read(&mut buffer) {
                     let bytes = &buffer[..bytes];

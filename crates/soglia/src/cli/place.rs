@@ -1,4 +1,4 @@
-//! Where `soglia run` records: in memory, in a file that is kept, or in a folder that is removed at the end.
+//! Where `soglia run` records: in memory, in a file that is kept, or in a temporary folder.
 
 use std::{
     ffi::OsStr,
@@ -29,8 +29,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Makes a recording: in the file `output`, or else in memory. A program that is followed needs a
-    /// folder, because each of its processes makes a file beside the first one.
+    /// Makes a recording: in the file `output`, or in memory. With `follow` and without `output`,
+    /// it is in a folder, because each process makes a file beside the first one.
     pub fn make(output: Option<&Path>, follow: bool, with: &Options) -> anyhow::Result<Self> {
         if let Some(output) = output {
             let cannot = || {
@@ -100,8 +100,10 @@ impl Place {
         }
     }
 
-    /// The recordings of other processes, in the order in which they were made. `since` is when the first
-    /// one was made: older files beside a kept recording are those of an earlier run.
+    /// The recordings of other processes, in the order in which they were made.
+    ///
+    /// `since` is when the first recording was made, in nanoseconds since 1970. Older files beside
+    /// a kept recording belong to an earlier run.
     pub fn followed(&self, since: u64) -> io::Result<Vec<PathBuf>> {
         let first = self.kept.as_deref().unwrap_or(&self.path);
         let mut prefix = first.file_name().unwrap_or_default().to_owned();

@@ -14,7 +14,8 @@ use soglia_core::{
     regular,
 };
 
-/// What goes through an environment variable is limited by the system to 128 KiB, its name included.
+/// The most bytes that are handed over. The system limits an environment variable to 128 KiB with
+/// its name.
 const MOST_BYTES: usize = 100 << 10;
 
 /// No file with more can be handed over, however many comments are in it.
@@ -25,13 +26,15 @@ const MOST_FILE_BYTES: u64 = 4 << 20;
     next_help_heading = "Policy (GLOB: LIBRARY!ENTRY or ENTRY; * stands for any characters, ? for one)"
 )]
 pub struct PolicyOptions {
-    /// Deny calls of these native functions: they throw. Like every option with a GLOB, it may be repeated.
+    /// Deny calls of these native functions: they throw. Like every option with a GLOB, it may be
+    /// repeated.
     #[arg(long, value_name = "GLOB")]
     deny: Vec<Glob>,
     /// Deny calls of all native functions except these.
     #[arg(long, value_name = "GLOB")]
     allow_only: Vec<Glob>,
-    /// Call another function of the same signature instead, or the functions of the same names in another library.
+    /// Call another function of the same signature instead, or the functions of the same names in
+    /// another library.
     #[arg(long, value_name = "GLOB=LIBRARY[!ENTRY]", value_parser = redirect)]
     redirect: Vec<Rule>,
     /// Deny calls of these after N calls, counted over all threads.
@@ -43,8 +46,8 @@ pub struct PolicyOptions {
     /// Don't watch these.
     #[arg(long, value_name = "GLOB")]
     skip: Vec<Glob>,
-    /// Report calls of these that have not returned after DURATION, again after twice that, and so on. `dump` also
-    /// writes a core dump, `kill` also ends the program: docs/deadlines.md.
+    /// Report calls of these that have not returned after DURATION, again after twice that, and so
+    /// on. `dump` also writes a core dump, `kill` also ends the program: docs/deadlines.md.
     #[arg(long, value_name = "GLOB=DURATION[:report|dump|kill]", value_parser = deadline::deadline)]
     deadline: Vec<Deadline>,
     /// Read more rules from this TOML file: docs/policy.md.
@@ -53,31 +56,34 @@ pub struct PolicyOptions {
     /// Deny and redirect nothing; count the calls that would be denied.
     #[arg(long)]
     audit: bool,
-    /// End the process at a denied call, instead of throwing an exception that the program may catch.
+    /// End the process at a denied call, instead of throwing an exception that the program may
+    /// catch.
     #[arg(long)]
     deny_fatal: bool,
-    /// With --deny or --allow-only: let code that is made at run time call native functions, unchecked by the rules.
+    /// With --deny or --allow-only: let code that is made at run time call native functions,
+    /// unchecked by the rules.
     #[arg(long)]
     allow_dynamic: bool,
 }
 
-/// What the engine is told about calls, as text.
+/// What the engine gets, as text.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// The policy; `None`: there are no rules.
+    /// The policy. `None` if there are no rules.
     pub policy: Option<String>,
-    /// The deadlines; `None`: there are none.
+    /// The deadlines. `None` if there are none.
     pub deadlines: Option<String>,
-    /// A deadline ends the program.
+    /// Whether a deadline may end the program.
     pub kills: bool,
 }
 
 impl PolicyOptions {
-    /// What options and file say together. `woven`: whether calls are woven around, without which there is nothing that could refuse
-    /// them.
+    /// Combines the options with the file. Without wrappers, which `woven` stands for, no call can
+    /// be denied.
     ///
     /// # Errors
-    /// If it makes no sense, or cannot be carried out.
+    /// If options contradict each other or do nothing, if the file is wrong, or if rules need
+    /// wrappers and there are none.
     pub fn read(&self, woven: bool) -> anyhow::Result<Told> {
         let mut policy = self.given();
         let mut deadlines = self.deadline.clone();

@@ -24,7 +24,7 @@ use super::{
     watch::Watch,
 };
 
-/// Every how many signs of life the recording is looked into for calls that miss their deadlines: once a second.
+/// The tool looks for calls past their deadlines at every tenth sign of life: once a second.
 const TURNS_A_LOOK: u32 = 10;
 
 /// Runs a program under the engine, and ends as the program ended.
@@ -56,7 +56,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     } = options.policy.read(options.source != Source::Transitions)?;
     if options.counts && deadlines.is_some() {
         anyhow::bail!(
-            "deadlines cannot go with --counts: of calls that are only counted nobody knows since when they are open"
+            "deadlines cannot go with --counts: the start of a call that is only counted is not known"
         );
     }
     let ready = Ready::find(&options.command)?;
@@ -65,7 +65,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
             "--slots needs --source woven: in the runtime's own callbacks no task may wait"
         );
     }
-    // Where calls cannot be woven around, nothing would be refused: then the program must not run at all.
+    // Without wrappers nothing would be denied. Then the program must not run at all.
     let source = if policy.is_some() || options.counts || options.slots.is_some() {
         Source::Woven
     } else {
@@ -74,7 +74,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     if source == Source::Woven {
         check_weaving()?;
     }
-    // What must hold: without it, the program must not run.
+    // These must hold: if they would not, the program must not run.
     let required = policy.is_some() || options.slots.is_some() || kills;
     if required {
         ready.check_holding()?;
@@ -122,7 +122,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     let mut turns = 0;
     let ended = running
         .wait(|| {
-            // Without it, less is known of the end if nobody sees it.
+            // Without this sign, less is known of the end if the tool is killed too.
             let _ = life::sign(file, child);
             watch.look();
             turns += 1;
@@ -142,7 +142,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
             loose.why
         );
     }
-    // Nothing can be told of what is gone.
+    // A recording that was cut has no report.
     if watch.end()
         && let Err(error) = finish(options, &place, child, ended)
     {
@@ -151,7 +151,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     Ok(ended)
 }
 
-/// As the engine reads it.
+/// The bound as the engine reads it.
 fn bound(slots: NonZeroU16, limit: Option<Duration>) -> anyhow::Result<String> {
     let bound = Bound { slots, limit };
     let text = bound.to_string();
@@ -161,7 +161,8 @@ fn bound(slots: NonZeroU16, limit: Option<Duration>) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Looks after a program that must not run without the engine. One that nobody can look after is ended.
+/// Looks after a program that must not run without the engine. If that is impossible, ends the
+/// program.
 fn guard(pid: u32, recording: &Path) -> anyhow::Result<Guard> {
     let look = || {
         let reader = Reader::open(recording)?;

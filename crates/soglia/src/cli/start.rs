@@ -17,7 +17,7 @@ use soglia_core::trace::identity::Identity;
 
 use super::options::Watched;
 
-/// Everything that is needed to start a program, looked at before anything is started.
+/// Everything that is needed to start a program. It is checked before anything starts.
 pub struct Ready<'a> {
     program: Program,
     args: &'a [OsString],
@@ -55,7 +55,10 @@ impl<'a> Ready<'a> {
         })
     }
 
-    /// Refuses a program that is known to run without the engine, or where nobody could tell.
+    /// Checks that the engine will be in the program, for a run in which it must be.
+    ///
+    /// # Errors
+    /// If the program runs as another user or group, who cannot open the recording.
     pub fn check_holding(&self) -> anyhow::Result<()> {
         let file = &self.program.path;
         if launch::runs_as_another(file) {
@@ -94,7 +97,10 @@ impl<'a> Ready<'a> {
     }
 }
 
-/// Refuses to put wrappers into a program that they would break.
+/// Checks that wrappers would not break the program.
+///
+/// # Errors
+/// If hot reload may change its modules.
 pub fn check_weaving() -> anyhow::Result<()> {
     let modifiable = env::var_os("DOTNET_MODIFIABLE_ASSEMBLIES");
     if modifiable.is_some_and(|value| value.eq_ignore_ascii_case("debug")) {

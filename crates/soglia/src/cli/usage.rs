@@ -16,8 +16,8 @@ use super::{
     options::Cli,
 };
 
-/// Says in one line what is wrong with the command line, or prints the help or version that was asked for.
-/// Returns the exit code.
+/// Prints one line about what is wrong with the command line, or the help or version that was asked
+/// for. Returns the exit code.
 pub fn explain(error: &clap::Error, args: &[OsString]) -> i32 {
     let asked_for = [
         ErrorKind::DisplayHelp,

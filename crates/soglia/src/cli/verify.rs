@@ -25,7 +25,7 @@ use super::{
     start::{Ready, check_weaving, nothing_recorded},
 };
 
-/// Runs the program two or three times and says whether the sources agree; answers with the exit code.
+/// Runs the program two or three times and says whether the sources agree. Returns the exit code.
 pub fn verify(options: &Verify) -> anyhow::Result<i32> {
     let ready = Ready::find(&options.command)?;
     check_weaving()?;

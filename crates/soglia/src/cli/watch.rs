@@ -28,7 +28,8 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Looks whether somebody has cut it. Then it gets its size again: a program that has not written to it meanwhile lives on.
+    /// Checks whether the file was cut, and gives it its size again. A program that has not written
+    /// to it meanwhile then lives on.
     pub fn look(&mut self) {
         let size = self.file.metadata().map(|about| about.len());
         let Some(cut_at) = size.ok().filter(|size| *size < self.bytes) else {
@@ -44,7 +45,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The program has ended. Whether its recording is whole; if not, what is left has the size that somebody gave it.
+    /// To be called when the program has ended. Returns whether its recording is whole. If not, the
+    /// file gets back the size to which it was cut.
     pub fn end(&mut self) -> bool {
         self.look();
         if let Some(size) = self.cut_at {

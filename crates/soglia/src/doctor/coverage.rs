@@ -1,4 +1,4 @@
-//! What of a program's crossings `--source woven` sees, as far as that can be told without running it.
+//! Which crossings of a program `--source woven` records, as far as its files show.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,8 @@ use super::finding::{Finding, Level};
 use crate::dotnet::Lookup;
 use crate::program::{Kind, Program};
 
-/// A method that an assembly refers to, and what it does that wrappers cannot be put around.
+/// A method that an assembly refers to, and the calls that it makes possible and wrappers do not
+/// see.
 const UNSEEN: [(&str, &str); 2] = [
     (
         "DefinePInvokeMethod",
@@ -23,7 +24,7 @@ const UNSEEN: [(&str, &str); 2] = [
     ),
 ];
 
-/// What is said of every program.
+/// The finding for every program.
 pub(super) fn general(env: Lookup<'_>) -> Finding {
     // As the engine decides, which reads the same variable.
     let hot_reload = env("DOTNET_MODIFIABLE_ASSEMBLIES");
@@ -44,7 +45,7 @@ pub(super) fn general(env: Lookup<'_>) -> Finding {
     }
 }
 
-/// What is said of this one: one line per assembly that has something.
+/// The findings for this program: one for each kind of calls that wrappers do not see.
 pub(super) fn of_program(program: &Program) -> Vec<Finding> {
     let folder = match program.kind {
         Kind::Assembly(_) | Kind::Apphost { .. } => program.path.parent(),
@@ -90,7 +91,8 @@ const MOST_BYTES: u64 = 64 << 20;
 /// More than this many are not looked at.
 const MOST_FILES: usize = 1000;
 
-/// The assemblies beside a program that may be its own: those of a framework that lies beside it have what we look for inside.
+/// The assemblies beside a program that may be its own. Those of the framework are left out: they
+/// refer to these methods without a need to report it.
 fn assemblies(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
@@ -111,7 +113,8 @@ fn assemblies(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Whether a name is among those that an assembly's metadata refer to. They end with a zero, and may share their ends.
+/// Whether an assembly's metadata refer to a name. Names there end with a zero byte, and may share
+/// their ends.
 fn refers_to(assembly: &[u8], name: &str) -> bool {
     let mut wanted = name.as_bytes().to_vec();
     wanted.push(0);

@@ -71,7 +71,7 @@ impl Finding {
         self
     }
 
-    /// An error of soglia: what is wrong, then after `; ` or `: ` what to do about it, in one message.
+    /// An error of soglia. Its message says what is wrong, and after `; ` or `: ` what to do.
     pub(super) fn error(title: &'static str, error: &dyn std::error::Error) -> Self {
         Self::fail(title, error.to_string(), "")
     }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use object::read::elf::{Dyn, FileHeader};
 
-/// Whether this shared object needs musl libc.
+/// Whether a shared object is linked with musl libc.
 pub(super) fn is_for_musl(library: &Path) -> bool {
     let Ok(data) = fs::read(library) else {
         return false;

@@ -5,7 +5,7 @@ use crate::dotnet::{Lookup, Search};
 use crate::launch::{self, Switch};
 use crate::program::{Kind, Program};
 
-/// What is said of this program.
+/// Whether this program can be recorded.
 pub(super) fn finding(program: &Program, search: &Search, env: Lookup<'_>) -> Finding {
     if let (true, Ok(root)) = (program.needs_root(), search.root())
         && let Err(error) = program.check_frameworks(root, env)

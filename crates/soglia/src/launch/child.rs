@@ -21,7 +21,7 @@ pub(super) fn state_of(pid: libc::pid_t) -> io::Result<State> {
         // SAFETY: zeroed is a valid siginfo_t; it also is the answer "nothing new".
         let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
         let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG;
-        // SAFETY: the info is live.
+        // SAFETY: the info lives in this frame, and waitid writes nothing else.
         if unsafe { libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, options) } == -1 {
             let error = io::Error::last_os_error();
             if error.kind() == io::ErrorKind::Interrupted {

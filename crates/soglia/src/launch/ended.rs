@@ -14,8 +14,8 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// Ends the tool the same way: with the exit code, or of the same signal, but without leaving a core dump of the
-    /// tool beside that of the program.
+    /// Ends the tool the same way: with the exit code, or by the same signal. The tool leaves no
+    /// core dump beside that of the program.
     pub fn propagate(self) -> ! {
         match self {
             Self::Exited(code) => std::process::exit(code),

@@ -1,9 +1,9 @@
-//! The engine: where `libsoglia.so` is, which variables make a CLR load it, and what keeps a CLR from it.
+//! The engine: where `libsoglia.so` is, which variables make a CLR load it, and what prevents that.
 //!
-//! CLRs up to .NET 10 read `CORECLR_*`; later ones also read the same names with `DOTNET_`. Which of the two counts
-//! first is theirs to say, so the `DOTNET_` ones must be absent when ours are to be sure to work. Path variables with
-//! a bitness count before the plain one. Notification profilers (`CORECLR_NOTIFICATION_PROFILERS`) are loaded beside a
-//! start-up profiler, so they stay.
+//! CLRs up to .NET 10 read `CORECLR_*`. Later ones also read the same names with `DOTNET_`, and
+//! which of the two comes first is up to them. So the tool removes the `DOTNET_` ones. Path
+//! variables with a bitness come before the plain one. Notification profilers
+//! (`CORECLR_NOTIFICATION_PROFILERS`) are loaded beside a start-up profiler, so they stay.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -37,8 +37,8 @@ pub(super) const REMOVED: [&str; 11] = [
     "DOTNET_PROFILER_PATH_ARM32",
 ];
 
-/// Variables of soglia's that are in this process's environment, which are another run's: the engine would
-/// take them for this one's. `SOGLIA_ENGINE` alone is for people and says where the engine is.
+/// The variables of another run in this process's environment, which the engine would take for
+/// those of this run. `SOGLIA_ENGINE` is not one of them: users set it to say where the engine is.
 pub(super) fn inherited() -> impl Iterator<Item = OsString> {
     std::env::vars_os()
         .map(|(name, _)| name)
@@ -54,11 +54,12 @@ pub(super) fn variables(engine: &Path) -> [(&'static str, &OsStr); 3] {
     ]
 }
 
-/// The CLR's compiler may give up a method's frame before its last call, and stacks would lack the caller: this tells it to keep frames. The
-/// engine takes the variable away if it has this very value, which means 0.
+/// The CLR's compiler may give up a method's frame before its last call, and stacks would lack the
+/// caller. This variable makes it keep frames. The engine removes the variable if it has exactly
+/// this value, which means 0.
 pub(super) const TAIL_CALLS: (&str, &str) = ("DOTNET_TailCallOpt", "00");
 
-/// Whether the user has said what the compiler shall do about that.
+/// Whether the user has set the variable.
 pub(super) fn says_tail_calls(env: Lookup<'_>) -> bool {
     let mut names = [TAIL_CALLS.0, "COMPlus_TailCallOpt"].iter();
     names.any(|name| env(name).is_some())
@@ -74,10 +75,10 @@ pub enum EngineError {
     /// None of the usual places has it.
     #[error("the engine {FILE} was not found; install it beside this tool, or set SOGLIA_ENGINE to it (looked at {})", paths(.0))]
     NotFound(Vec<PathBuf>),
-    /// The CLR takes no path as long as that.
+    /// The CLR does not accept a path of this length.
     #[error("the path of the engine is too long for the CLR: {}; install it elsewhere, or set SOGLIA_ENGINE", .0.display())]
     TooLong(PathBuf),
-    /// The file is something else.
+    /// The file is not an engine for this machine.
     #[error("{} is not soglia's engine for x86_64: {reason}; install soglia again, or correct SOGLIA_ENGINE", path.display())]
     NotEngine {
         /// The file.
@@ -95,7 +96,7 @@ fn paths(paths: &[PathBuf]) -> String {
         .join(", ")
 }
 
-/// Finds the engine: the file that `SOGLIA_ENGINE` names, or else one near `tool`, the file of this tool.
+/// Finds the engine: the file that `SOGLIA_ENGINE` names, or one near `tool`, the tool's own file.
 ///
 /// # Errors
 /// If there is none; the error tells where it looked.
@@ -128,8 +129,8 @@ pub fn find_engine(tool: &Path, env: Lookup<'_>) -> Result<PathBuf, EngineError>
     }
 }
 
-/// Whether `path` is a shared object that a CLR here can ask for a profiler. It is read, not loaded: the tool stays free
-/// of the engine.
+/// Checks that `path` is a shared object that a CLR here can load as a profiler. The file is read,
+/// not loaded: the tool never runs code of the engine.
 ///
 /// # Errors
 /// [`EngineError::NotEngine`].
@@ -154,7 +155,8 @@ pub fn check_engine(path: &Path) -> Result<(), EngineError> {
     }
 }
 
-/// Something in the environment that keeps a CLR from loading the engine, and that we must not just override.
+/// Something in the environment that keeps a CLR from loading the engine, and that the user set on
+/// purpose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Conflict {
@@ -234,7 +236,7 @@ fn first(names: [&'static str; 2], env: Lookup<'_>) -> Option<(&'static str, OsS
         .find_map(|name| Some((name, env(name).filter(|value| !value.is_empty())?)))
 }
 
-/// A number as the CLR reads it: hexadecimal, with or without `0x`, and whatever follows is ignored.
+/// A number as the CLR reads it: hexadecimal, with or without `0x`. The CLR ignores what follows.
 fn clr_number(value: &OsStr) -> Option<u32> {
     let text = value.to_str()?.trim_start();
     let digits = text

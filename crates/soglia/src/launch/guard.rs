@@ -1,10 +1,10 @@
 //! Whether a runtime starts without the engine, for programs that may not run so.
 //!
-//! The CLR goes on if it does not find the engine, does not like it, or is not told of it. Then the engine
-//! can do nothing, so the tool looks: at the process that it has started and at those that this one has
-//! started, until one of them has the engine in it. A runtime loads its profiler before it maps
-//! System.Private.CoreLib and before it makes its finalizer thread, and runs managed code of the program
-//! long after that. So a process that has one of the two, while no engine has come, is ended.
+//! The CLR goes on without the engine if it cannot find or load it, or if the variables are gone.
+//! So the tool watches the process that it has started and the processes below it, until one of
+//! them has the engine. A runtime loads its profiler before it maps System.Private.CoreLib and
+//! before it makes its finalizer thread. It runs managed code of the program long after that. So
+//! the tool ends a process that has one of the two and no engine.
 
 use std::{
     fs, io,
@@ -20,9 +20,11 @@ use soglia_core::mappings::{self, Mapping};
 
 use super::engine::conflicts;
 
-/// How often it looks in the first seconds, when runtimes start, and later.
+/// The pause between two looks in the first seconds, when runtimes start.
 const OFTEN: Duration = Duration::from_millis(2);
-const SELDOM: Duration = Duration::from_millis(20);
+/// The pause later.
+const RARELY: Duration = Duration::from_millis(20);
+/// How long the first pause applies.
 const FIRST: Duration = Duration::from_secs(5);
 
 /// A process in which .NET ran without the engine. It was ended.
@@ -30,7 +32,7 @@ const FIRST: Duration = Duration::from_secs(5);
 pub struct Loose {
     /// The process.
     pub pid: u32,
-    /// Why there is no engine in it, as far as that can be told.
+    /// Why there is no engine in it, as far as its environment shows.
     pub why: String,
 }
 
@@ -42,9 +44,11 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Looks after a process that [`super::Launch::spawn`] has started, until `is_held` says that the engine is in it.
+    /// Looks after a process that [`super::Launch::spawn`] has started, until `is_held` says that
+    /// the engine is in it.
     ///
-    /// To be called after the start: only then are the signals for the program blocked in the new thread.
+    /// To be called after the start of the program. From then on, signals for the program are
+    /// blocked, also in the new thread.
     ///
     /// # Errors
     /// If there is no thread for it.
@@ -66,7 +70,7 @@ impl Guard {
                 let pause = if start.elapsed() < FIRST {
                     OFTEN
                 } else {
-                    SELDOM
+                    RARELY
                 };
                 match told.recv_timeout(pause) {
                     Err(RecvTimeoutError::Timeout) => {}
@@ -78,7 +82,8 @@ impl Guard {
         Ok(Self { thread, over })
     }
 
-    /// The program has ended: what was found out about it.
+    /// To be called when the program has ended. Returns the process that ran without the engine, if
+    /// one did.
     pub fn finish(self) -> Option<Loose> {
         drop(self.over);
         self.thread.join().ok().flatten()
@@ -114,12 +119,12 @@ fn tasks(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Whether .NET runs in this process, or that cannot be told.
+/// Whether .NET runs in this process, or may run in it without being visible.
 fn loose(pid: u32) -> Option<Loose> {
     let why = match mappings::of(pid) {
         Ok(maps) if runs_managed_code(&maps) || has_finalizer(pid) => why(pid),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            "it runs as another user, or may not be read, so nobody can tell what it does"
+            "it runs as another user or may not be read, so the tool cannot see what it does"
                 .to_owned()
         }
         _ => return None,
@@ -161,8 +166,8 @@ fn why(pid: u32) -> String {
 
 /// Ends a process at once.
 pub fn end(pid: u32) {
-    // SAFETY: plain system call. The number is of the tool's own child, which it has not waited for, or of
-    // one that descends from it and was there a moment ago.
+    // SAFETY: the call touches no memory. The number is that of the tool's own child, which it has
+    // not waited for, or of a descendant that existed a moment ago.
     unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
 }
 
@@ -171,7 +176,7 @@ pub fn runs_as_another(file: &Path) -> bool {
     let Ok(about) = fs::metadata(file) else {
         return false;
     };
-    // SAFETY: plain system calls without arguments.
+    // SAFETY: the calls take no arguments, touch no memory and always succeed.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
     about.mode() & libc::S_ISUID != 0 && about.uid() != user
         || about.mode() & libc::S_ISGID != 0

@@ -4,8 +4,8 @@ use std::mem;
 use std::ptr;
 use std::time::Duration;
 
-/// Signals that are not kept for the child: those that cannot be, those that a fault of our own raises, SIGPIPE, which
-/// a write of our own raises, and the two that belong to libc.
+/// Signals that are not kept for the child: those that cannot be kept, those that a fault of the
+/// tool raises, SIGPIPE, which a write of the tool raises, and the two that belong to libc.
 const NOT_OURS: [i32; 11] = [
     libc::SIGKILL,
     libc::SIGSTOP,
@@ -20,8 +20,8 @@ const NOT_OURS: [i32; 11] = [
     33,
 ];
 
-/// Signals that the terminal sends to its whole foreground process group, or to the whole group that reads or writes
-/// in the background.
+/// Signals that the terminal sends to its foreground process group, or to a group that reads or
+/// writes in the background.
 const FROM_TERMINAL: [i32; 8] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -36,7 +36,7 @@ const FROM_TERMINAL: [i32; 8] = [
 fn empty_set() -> libc::sigset_t {
     // SAFETY: zeroed is valid storage for the set that sigemptyset fills.
     let mut set: libc::sigset_t = unsafe { mem::zeroed() };
-    // SAFETY: the set is live.
+    // SAFETY: the set lives in this frame.
     unsafe { libc::sigemptyset(&raw mut set) };
     set
 }
@@ -56,7 +56,7 @@ pub(super) fn set_default(signal: i32) {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
-/// The signals for the child, blocked in this thread; the mask from before comes back when this is dropped.
+/// The signals for the child, blocked in this thread. Dropping this restores the mask from before.
 pub(super) struct Blocked {
     set: libc::sigset_t,
     before: libc::sigset_t,
@@ -85,13 +85,15 @@ impl Blocked {
         };
         // SAFETY: zeroed is a valid siginfo_t, to be overwritten.
         let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
-        // SAFETY: all three are live; an interruption or the timeout is an error and means no signal.
+        // SAFETY: the set, the info and the timeout live in this frame. An interruption or the end
+        // of the timeout is an error and means no signal.
         let signal =
             unsafe { libc::sigtimedwait(&raw const self.set, &raw mut info, &raw const timeout) };
         (signal > 0).then(|| Received::new(signal, &info))
     }
 
-    /// Forgets signals that came for a child which has ended: dying of them now would lose its exit code.
+    /// Discards signals for a child that has ended. They would end the tool, and lose the exit
+    /// code.
     pub(super) fn discard_pending(&self) {
         while self.next(Duration::ZERO).is_some() {}
     }
@@ -99,9 +101,9 @@ impl Blocked {
     /// Stops this process by `signal`, and returns when it is continued.
     pub(super) fn stop_by(&self, signal: i32) {
         let only = set_of([signal]);
-        // The terminal may have sent the same signal, and it may still be pending. Ours then merges with it, being sent
-        // while both are blocked; sent after unblocking it would stop the process a second time.
-        // SAFETY: getpid and kill have no preconditions; the set is live.
+        // The terminal may have sent the same signal, and it may still be pending. This one merges
+        // with it, because both are blocked. Sent after unblocking, it would stop the process a
+        // second time. SAFETY: getpid and kill touch no memory; the set lives in this frame.
         unsafe {
             libc::kill(libc::getpid(), signal);
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, ptr::null_mut());
@@ -112,7 +114,7 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        // SAFETY: sets the mask of this thread to what it was.
+        // SAFETY: the set was filled by sigmask when this was made, and lives in `self`.
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut())
         };
@@ -156,9 +158,10 @@ impl Received {
         [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&self.signal)
     }
 
-    /// Passes it on. The child is not reaped yet, so the process id is still its own; a refusal leaves nothing to do.
+    /// Passes it on. The child is not reaped yet, so the process id is still its own. An error
+    /// leaves nothing to do.
     pub(super) fn send_to(&self, pid: libc::pid_t) {
-        // SAFETY: neither call has preconditions.
+        // SAFETY: both calls take numbers only and touch no memory. The kernel checks them.
         unsafe {
             match self.value {
                 Some(value) => libc::sigqueue(pid, self.signal, value),
@@ -175,8 +178,9 @@ pub(super) fn die_of(signal: i32) -> ! {
         rlim_max: 0,
     };
     let only = set_of([signal]);
-    // SAFETY: all structures are live, and none of the calls has other preconditions. A limit alone does not keep a
-    // core_pattern that is a pipe from being fed, hence the prctl.
+    // SAFETY: the limit and the set live in this frame, and the other arguments are numbers. The
+    // prctl is for a core_pattern that is a pipe: a limit alone does not keep the kernel from
+    // feeding it.
     unsafe {
         libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
         libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);

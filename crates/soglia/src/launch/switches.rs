@@ -1,7 +1,8 @@
 //! Programs that switch the engine off themselves, before they start .NET.
 //!
-//! A runtime that may load no profiler leaves no trace, and its process is gone when that becomes known. What is left are the
-//! files that could have changed the environment: the name of the variable is in one of them.
+//! A runtime that may load no profiler leaves no trace, and its process is gone when the tool
+//! notices. What is left are the files that could have changed the environment: one has the
+//! variable's name.
 
 use std::{
     collections::BTreeSet,
@@ -39,8 +40,8 @@ pub struct Switch {
     pub file: Option<PathBuf>,
 }
 
-/// Looks for the name of such a variable in the arguments of a program, in its own file, in files that are among its arguments,
-/// and in the libraries beside it.
+/// Looks for the name of such a variable in the arguments of a program, in its own file, in files
+/// that are among its arguments, and in the libraries beside it.
 pub fn find_switch(program: &Path, args: &[OsString]) -> Option<Switch> {
     let told = args.iter().find_map(|arg| in_bytes(arg.as_bytes()));
     if let Some(variable) = told {

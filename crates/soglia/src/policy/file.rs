@@ -339,7 +339,7 @@ impl File<'_> {
             let given = self.text_of(value, &key)?;
             exception = Some(Exception::named(given).ok_or_else(|| {
                 let names = Exception::ALL.map(Exception::name).join(", ");
-                let message = format!("'{given}' is none of {names}");
+                let message = format!("'{given}' is not one of {names}");
                 self.error(&value.span(), &key, message)
             })?);
         }

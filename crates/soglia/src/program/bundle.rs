@@ -1,4 +1,4 @@
-//! The list of files at the end of a single-file program, as far as it tells the runtime.
+//! The list of files at the end of a single-file program, as far as it names the runtime.
 //!
 //! ```text
 //! u32 major, u32 minor, i32 number of files, text id
@@ -6,7 +6,8 @@
 //! each file: i64 offset, i64 size, from version 6 on i64 compressed size, u8 kind, text path
 //! ```
 //!
-//! A text has its length before it, in groups of seven bits. Version 1 is .NET Core 3, 2 is .NET 5, 6 is .NET 6 and later.
+//! A text has its length before it, in groups of seven bits. Version 1 is .NET Core 3, version 2 is
+//! .NET 5, version 6 is .NET 6 and later.
 
 use object::read::ReadRef;
 

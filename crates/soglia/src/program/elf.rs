@@ -75,8 +75,8 @@ pub fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<Host, Pro
                 });
             }
         }
-        // The marker is written to when the apphost is made, so it is in the data and not among the constants;
-        // the bundle itself follows the last segment and may be large, so it is not searched.
+        // The SDK writes to the marker when it makes an apphost, so the marker is in writable data.
+        // The bundle follows the last segment and may be large, so it is not searched.
         if host == Host::None
             && segment.p_type(LE) == elf::PT_LOAD
             && segment.p_flags(LE).contains(elf::PF_W)

@@ -1,7 +1,7 @@
-//! `NAME.runtimeconfig.json`: which frameworks a program asks for, and whether a root can satisfy it.
+//! `NAME.runtimeconfig.json`: which frameworks a program asks for, and whether a root has them.
 //!
-//! hostfxr is the one to decide that, and its message reaches the user as it is. Here only those cases are refused
-//! that cannot succeed under any reading of the file, because here the answer can name the way out.
+//! hostfxr decides that, and its message reaches the user unchanged. This module rejects only cases
+//! that cannot succeed under any reading of the file, because its message can name the way out.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -40,7 +40,7 @@ impl RuntimeConfig {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read, or is no JSON object.
+    /// If it cannot be read, or is not a JSON object.
     pub fn read(path: &Path) -> Result<Self, ProgramError> {
         let broken = |reason: String| ProgramError::BrokenConfig {
             path: path.to_owned(),
@@ -92,7 +92,7 @@ impl RuntimeConfig {
         })
     }
 
-    /// Refuses if `root` surely has no version for one of the frameworks.
+    /// Checks that `root` may have a version of each framework.
     ///
     /// # Errors
     /// [`ProgramError::FrameworkMissing`] or [`ProgramError::FrameworkTooOld`].
@@ -126,7 +126,8 @@ impl RuntimeConfig {
         Ok(())
     }
 
-    /// Refuses a program that runs on a runtime which is too old, whatever is installed: it brings that one along, or takes no later one.
+    /// Checks that the program does not need a runtime that is too old, whatever is installed. It
+    /// needs one if it brings it along, or accepts no later one.
     ///
     /// # Errors
     /// [`ProgramError::FrameworkTooOld`].
@@ -398,7 +399,8 @@ mod tests {
 
     #[test]
     fn comments_a_mark_and_trailing_text_are_read_as_hostfxr_reads_them() {
-        let text = "\u{feff}{ // \"a\" {\n \"runtimeOptions\": /* \" */ {\"tfm\": \"http://x\\\" // y\"}} trailing";
+        let text = "\u{feff}{ // \"a\" {\n \"runtimeOptions\": /* \" */ \
+                    {\"tfm\": \"http://x\\\" // y\"}} trailing";
         assert_eq!(RuntimeConfig::parse(text), Ok(RuntimeConfig::default()));
         for broken in ["", "{", "[]", "{\"a\": }"] {
             assert!(RuntimeConfig::parse(broken).is_err(), "{broken}");

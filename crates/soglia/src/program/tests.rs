@@ -11,7 +11,8 @@ const PLUGIN: &[u8] = include_bytes!("../../../../fixtures/managed/semantics/plu
 fn native_exe() -> Vec<u8> {
     let mut file = HELLO.to_vec();
     let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
-    // The fifteenth data directory of a 32-bit file: signature, COFF header, then the optional header.
+    // The fifteenth data directory of a 32-bit file: signature, COFF header, then the optional
+    // header.
     let directory = number(0x3c) + 4 + 20 + 96 + 14 * 8;
     file[directory..directory + 8].fill(0);
     file

@@ -402,7 +402,7 @@ fn what_cannot_be_a_deadline_is_refused() {
         ),
         (
             "--counts|--deadline|a=5s",
-            "deadlines cannot go with --counts: of calls that are only counted nobody knows since when they are open",
+            "deadlines cannot go with --counts: the start of a call that is only counted is not known",
         ),
     ] {
         let said = said(options);

@@ -191,7 +191,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "[[deny]]\ntarget = \"a\"\nexception = \"Exception\"\n",
-        "3: deny.exception: 'Exception' is none of UnauthorizedAccessException, EntryPointNotFoundException, DllNotFoundException, NotSupportedException, InvalidOperationException, COMException",
+        "3: deny.exception: 'Exception' is not one of UnauthorizedAccessException, EntryPointNotFoundException, DllNotFoundException, NotSupportedException, InvalidOperationException, COMException",
     ),
     (
         "[[deny]]\ntarget = \"a\"\nmessage = \"\"\n",
