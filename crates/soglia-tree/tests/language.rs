@@ -46,7 +46,6 @@ const OPEN: &[&str] = &[
     "crates/soglia-clr/src/host",
     "crates/soglia/src/host/",
     // The output of fixtures and messages of the tool, which tests compare.
-    "crates/soglia/tests/tool/deadline.rs",
     "include/",
 ];
 

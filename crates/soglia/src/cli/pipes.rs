@@ -38,7 +38,7 @@ pub struct Kept {
 #[derive(Default)]
 struct State {
     bytes: Vec<u8>,
-    /// Somebody reads, or has read.
+    /// Whether a thread reads it, or has read it.
     begun: bool,
     /// Nothing will follow.
     over: bool,

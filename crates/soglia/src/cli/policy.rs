@@ -150,7 +150,7 @@ impl PolicyOptions {
         }
         if !woven {
             anyhow::bail!(
-                "{} cannot go with --source transitions: the runtime's own callbacks tell of all calls, and cannot refuse one",
+                "{} cannot go with --source transitions: the runtime's own callbacks report calls, and cannot deny one",
                 self.name_of_first()
             );
         }

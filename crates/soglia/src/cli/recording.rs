@@ -1,10 +1,10 @@
-//! Opening a recording that somebody named.
+//! Opening a recording that the command line names.
 
 use std::path::Path;
 
 use soglia_core::trace::reader::Reader;
 
-/// Opens a recording that some program has recorded into.
+/// Opens a recording that a program has recorded into.
 ///
 /// # Errors
 /// If it cannot be read, is no recording, or is empty.

@@ -13,7 +13,7 @@ pub struct Watch<'a> {
     file: &'a File,
     path: PathBuf,
     bytes: u64,
-    /// The size that somebody gave it.
+    /// The size to which it was cut, if it was.
     cut_at: Option<u64>,
 }
 
