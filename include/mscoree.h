@@ -970,22 +970,23 @@ DECLARE_INTERFACE_(IClassFactory, IUnknown) {
     STDMETHOD(LockServer)(THIS_ BOOL fLock) PURE;
 };
 
-// COM's enumeration of objects; ICLRMetaHost gives out runtimes by it.
+// COM's enumeration of objects. ICLRMetaHost returns runtimes with it.
 #undef INTERFACE
 #define INTERFACE IEnumUnknown
 DECLARE_INTERFACE_(IEnumUnknown, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Up to celt objects, each with a reference. S_FALSE if there were fewer; pceltFetched may be null if celt is 1.
+    // Stores up to celt objects, each with a reference. S_FALSE if there were fewer. pceltFetched
+    // may be null if celt is 1.
     STDMETHOD(Next)(THIS_ ULONG celt, IUnknown **rgelt, ULONG *pceltFetched) PURE;
 
-    // Leaves out so many. S_FALSE if there were fewer.
+    // Skips celt objects. S_FALSE if there were fewer.
     STDMETHOD(Skip)(THIS_ ULONG celt) PURE;
 
-    // Back to the beginning.
+    // Goes back to the beginning.
     STDMETHOD(Reset)(THIS) PURE;
 
-    // A second enumeration, at the same place.
+    // Returns a second enumeration at the same position.
     STDMETHOD(Clone)(THIS_ IEnumUnknown **ppenum) PURE;
 };
 
@@ -995,10 +996,10 @@ DECLARE_INTERFACE_(IEnumUnknown, IUnknown) {
 DECLARE_INTERFACE_(ISequentialStream, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Up to cb bytes. S_FALSE at the end.
+    // Reads up to cb bytes. S_FALSE at the end.
     STDMETHOD(Read)(THIS_ void *pv, ULONG cb, ULONG *pcbRead) PURE;
 
-    // cb bytes.
+    // Writes cb bytes.
     STDMETHOD(Write)(THIS_ const void *pv, ULONG cb, ULONG *pcbWritten) PURE;
 };
 
@@ -1011,38 +1012,39 @@ DECLARE_INTERFACE_(ISequentialStream, IUnknown) {
     STDMETHOD(Write)(THIS_ const void *pv, ULONG cb, ULONG *pcbWritten);
 #endif
 
-// COM's stream: assembly stores give and configurations come by it.
+// COM's stream. Assembly stores return it, and configurations are passed with it.
 #undef INTERFACE
 #define INTERFACE IStream
 DECLARE_INTERFACE_(IStream, ISequentialStream) {
     SOGLIA_ISEQUENTIALSTREAM_METHODS
 
-    // Moves the position and gives the new one, which may be null. dwOrigin: 0 beginning, 1 position, 2 end.
+    // Moves the position and stores the new one; plibNewPosition may be null. dwOrigin is 0 for the
+    // beginning, 1 for the position, 2 for the end.
     STDMETHOD(Seek)(THIS_ LARGE_INTEGER dlibMove, DWORD dwOrigin, ULARGE_INTEGER *plibNewPosition) PURE;
 
-    // Cuts or extends.
+    // Sets the size of the stream.
     STDMETHOD(SetSize)(THIS_ ULARGE_INTEGER libNewSize) PURE;
 
-    // Copies to another stream.
+    // Copies bytes to another stream.
     STDMETHOD(CopyTo)(THIS_ IStream *pstm, ULARGE_INTEGER cb, ULARGE_INTEGER *pcbRead,
                       ULARGE_INTEGER *pcbWritten) PURE;
 
-    // Writes out.
+    // Writes changes out.
     STDMETHOD(Commit)(THIS_ DWORD grfCommitFlags) PURE;
 
-    // Takes back what was not committed.
+    // Drops changes that were not committed.
     STDMETHOD(Revert)(THIS) PURE;
 
     // Locks bytes.
     STDMETHOD(LockRegion)(THIS_ ULARGE_INTEGER libOffset, ULARGE_INTEGER cb, DWORD dwLockType) PURE;
 
-    // And unlocks them.
+    // Unlocks bytes.
     STDMETHOD(UnlockRegion)(THIS_ ULARGE_INTEGER libOffset, ULARGE_INTEGER cb, DWORD dwLockType) PURE;
 
-    // Name, size and times.
+    // Stores name, size and times.
     STDMETHOD(Stat)(THIS_ STATSTG *pstatstg, DWORD grfStatFlag) PURE;
 
-    // A second stream on the same bytes.
+    // Returns a second stream on the same bytes.
     STDMETHOD(Clone)(THIS_ IStream **ppstm) PURE;
 };
 
@@ -1050,51 +1052,56 @@ DECLARE_INTERFACE_(IStream, ISequentialStream) {
 // Host and CLR control
 //
 
-// The host's answer to "which parts do you want to run yourself?". Handed over by ICLRRuntimeHost::SetHostControl,
-// before Start; kept until the process ends.
+// Says which parts of the runtime the host manages itself. The host passes it to
+// ICLRRuntimeHost::SetHostControl before Start. The engine keeps it until the process ends.
 #undef INTERFACE
 #define INTERFACE IHostControl
 DECLARE_INTERFACE_(IHostControl, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Asked once per manager inside SetHostControl, on the thread that called it, in this order: memory, task, thread
-    // pool, I/O completion, synchronisation, assembly, GC, security, policy. Answer S_OK and a pointer with a
-    // reference for every manager that you have, E_NOINTERFACE and null for the rest. Only exactly S_OK with a
-    // pointer counts.
+    // Returns one of the host's managers. The engine calls it inside SetHostControl, on the thread
+    // that called that, once for each manager, in this order: memory, task, thread pool, I/O
+    // completion, synchronisation, assembly, GC, security, policy. For a manager that you have,
+    // store a pointer with a reference and return S_OK. For the others, store null and return
+    // E_NOINTERFACE. Only exactly S_OK with a pointer counts.
     STDMETHOD(GetHostManager)(THIS_ REFIID riid, void **ppObject) PURE;
 
-    // Told for each domain that has an AppDomainManager. .NET has one domain (1) and no such managers: not called.
+    // Notifies the host of a domain that has an AppDomainManager. Not called: .NET has one domain,
+    // and no such managers.
     STDMETHOD(SetAppDomainManager)(THIS_ DWORD dwAppDomainID, IUnknown *pUnkAppDomainManager) PURE;
 };
 
-// The CLR's side of the same: ask it for its managers. One that was obtained before Start stays a full one; one
-// obtained later gives the error reporting manager and HOST_E_INVALIDOPERATION for the rest.
+// Returns the CLR's managers. A control that the host got before Start returns all of them. One
+// that it got later returns the error reporting manager, and HOST_E_INVALIDOPERATION for the
+// others.
 #undef INTERFACE
 #define INTERFACE ICLRControl
 DECLARE_INTERFACE_(ICLRControl, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The CLR's manager with that IID. E_INVALIDARG without a place to put it, E_NOINTERFACE for an IID that is none.
-    // Managers count their references like other objects; a host that does not count does no harm.
+    // Returns the CLR's manager with that IID, with a reference. E_INVALIDARG if a pointer is null,
+    // E_NOINTERFACE for an unknown IID. Hosts may leave managers uncounted: these live until the
+    // process ends.
     STDMETHOD(GetCLRManager)(THIS_ REFIID riid, void **ppObject) PURE;
 
-    // Names the type that manages new domains. .NET has no such managers: E_NOTIMPL.
+    // Set the type that manages new domains. E_NOTIMPL: .NET has no such managers.
     STDMETHOD(SetAppDomainManagerType)(THIS_ LPCWSTR pwzAppDomainManagerAssembly,
                                        LPCWSTR pwzAppDomainManagerType) PURE;
 };
 
-// How the default domain is set up, before Start. .NET has one domain, and no domain managers.
+// Configures the default domain before Start. .NET has one domain, and no domain managers.
 #undef INTERFACE
 #define INTERFACE ICLRDomainManager
 DECLARE_INTERFACE_(ICLRDomainManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Names the type that manages the default domain. E_NOTIMPL.
+    // Set the type that manages the default domain. E_NOTIMPL.
     STDMETHOD(SetAppDomainManagerType)(THIS_ LPCWSTR wszAppDomainManagerAssembly, LPCWSTR wszAppDomainManagerType,
                                        EInitializeNewDomainFlags dwInitializeDomainFlags) PURE;
 
-    // Sets properties of the default domain, as names and values: what AppContext.GetData gives. After Start
-    // HOST_E_INVALIDOPERATION.
+    // Sets properties of the default domain: nProperties names and as many values.
+    // AppContext.GetData returns them. E_INVALIDARG for a null text, HOST_E_INVALIDOPERATION once a
+    // runtime runs.
     STDMETHOD(SetPropertiesForDefaultAppDomain)(THIS_ DWORD nProperties, LPCWSTR *pwszPropertyNames,
                                                 LPCWSTR *pwszPropertyValues) PURE;
 };
@@ -1103,44 +1110,49 @@ DECLARE_INTERFACE_(ICLRDomainManager, IUnknown) {
 // The runtime host
 //
 
-// The CLR as a thing to start and to run code in: CLRCreateInstance -> ICLRMetaHost::GetRuntime ->
-// ICLRRuntimeInfo::GetInterface.
+// Starts the CLR and runs code in it. CLRCreateInstance, ICLRMetaHost::GetRuntime and
+// ICLRRuntimeInfo::GetInterface lead to it.
 #undef INTERFACE
 #define INTERFACE ICLRRuntimeHost
 DECLARE_INTERFACE_(ICLRRuntimeHost, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Starts the CLR. Everything that the host wants to say about how comes before it.
+    // Starts the CLR. Settings that shape the start must come before it. S_FALSE if this object has
+    // started it already.
     STDMETHOD(Start)(THIS) PURE;
 
-    // Undoes one Start: S_FALSE while other starts are outstanding, E_UNEXPECTED if there was none. A CLR that has
-    // been started stays in the process to its end.
+    // Undoes one Start. S_FALSE while other starts are outstanding, E_UNEXPECTED if there was none.
+    // A CLR that has started stays in the process until the process ends.
     STDMETHOD(Stop)(THIS) PURE;
 
-    // Takes the host's IHostControl and asks it for its managers, before it returns. E_INVALIDARG for null,
-    // E_ACCESSDENIED once the CLR has started. A second call adds managers that are still missing; the first
-    // IHostControl stays.
+    // Takes the host's IHostControl, and asks it for its managers before it returns. E_INVALIDARG
+    // for null, E_ACCESSDENIED once the CLR has started. A second call adds managers that are
+    // missing, and the first IHostControl stays.
     STDMETHOD(SetHostControl)(THIS_ IHostControl *pHostControl) PURE;
 
-    // The CLR's ICLRControl; E_POINTER without a place to put it. Ask before Start.
+    // Returns the CLR's ICLRControl with a reference. E_POINTER for null. Call it before Start to
+    // get all managers.
     STDMETHOD(GetCLRControl)(THIS_ ICLRControl **pCLRControl) PURE;
 
-    // Unloads a domain. .NET has one, with the number 1.
+    // Unloads a domain. .NET has one, with the number 1, and cannot unload it:
+    // HOST_E_INVALIDOPERATION.
     STDMETHOD(UnloadAppDomain)(THIS_ DWORD dwAppDomainId, BOOL fWaitUntilDone) PURE;
 
-    // Calls pCallback with cookie, in that domain, on this thread, and answers what it answers.
+    // Calls pCallback(cookie) in that domain on this thread, and returns its result.
     STDMETHOD(ExecuteInAppDomain)(THIS_ DWORD dwAppDomainId, FExecuteInAppDomainCallback pCallback,
                                   void *cookie) PURE;
 
-    // The number of this thread's domain; .NET has one, 1.
+    // Stores the number of this thread's domain: 1, as .NET has one domain.
     STDMETHOD(GetCurrentAppDomainId)(THIS_ DWORD *pdwAppDomainId) PURE;
 
-    // Runs an application from its manifest (ClickOnce). E_NOTIMPL.
+    // Ran an application from its manifest (ClickOnce). E_NOTIMPL.
     STDMETHOD(ExecuteApplication)(THIS_ LPCWSTR pwzAppFullName, DWORD dwManifestPaths, LPCWSTR *ppwzManifestPaths,
                                   DWORD dwActivationData, LPCWSTR *ppwzActivationData, int *pReturnValue) PURE;
 
-    // Loads an assembly, calls its `static int METHOD(string)` on this thread and gives what that returned.
-    // COR_E_MISSINGMETHOD if there is none with that name and signature.
+    // Loads an assembly, calls its `static int METHOD(string)` on this thread, and stores the
+    // result. pwzArgument and pReturnValue may be null. COR_E_MISSINGMETHOD if there is no method
+    // with that name and signature. Otherwise the HRESULT of the exception that left the method, or
+    // of the failure to load.
     STDMETHOD(ExecuteInDefaultAppDomain)(THIS_ LPCWSTR pwzAssemblyPath, LPCWSTR pwzTypeName, LPCWSTR pwzMethodName,
                                          LPCWSTR pwzArgument, DWORD *pReturnValue) PURE;
 };
@@ -1163,38 +1175,41 @@ DECLARE_INTERFACE_(ICLRRuntimeHost, IUnknown) {
                                          LPCWSTR pwzArgument, DWORD *pReturnValue);
 #endif
 
-// What .NET Core added: domains and function pointers.
+// Domains and function pointers, which .NET Core added.
 #undef INTERFACE
 #define INTERFACE ICLRRuntimeHost2
 DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
     SOGLIA_ICLRRUNTIMEHOST_METHODS
 
-    // Made a domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES. .NET has one domain, which Start has made.
+    // Made a domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES. .NET has one domain, and
+    // Start has made it: HOST_E_INVALIDOPERATION.
     STDMETHOD(CreateAppDomainWithManager)(THIS_ LPCWSTR wszFriendlyName, DWORD dwFlags,
                                           LPCWSTR wszAppDomainManagerAssemblyName,
                                           LPCWSTR wszAppDomainManagerTypeName, int nProperties,
                                           LPCWSTR *pPropertyNames, LPCWSTR *pPropertyValues,
                                           DWORD *pAppDomainID) PURE;
 
-    // A native function pointer that calls a static managed method. The assembly is named as .NET does ("Plugin"), or, with
-    // a '/' in it, by its file: then the method must be an UnmanagedCallersOnly one, and the file be named as the assembly.
+    // Stores a native function pointer that calls a static managed method. The assembly is named as
+    // in .NET ("Plugin"). A name with a '/' in it is the assembly's file: then the method must have
+    // UnmanagedCallersOnly, and the file must be named after the assembly.
     STDMETHOD(CreateDelegate)(THIS_ DWORD appDomainID, LPCWSTR wszAssemblyName, LPCWSTR wszClassName,
                               LPCWSTR wszMethodName, INT_PTR *fnPtr) PURE;
 
-    // S_OK; the key is not read.
+    // S_OK. The key is not read.
     STDMETHOD(Authenticate)(THIS_ ULONGLONG authKey) PURE;
 
-    // Means something on macOS only.
+    // S_OK. It has a meaning on macOS only.
     STDMETHOD(RegisterMacEHPort)(THIS) PURE;
 
-    // STARTUP_FLAGS; CONCURRENT_GC, SERVER_GC and HOARD_GC_VM are those that .NET still reads.
+    // Sets STARTUP_FLAGS. .NET still reads CONCURRENT_GC, SERVER_GC and HOARD_GC_VM.
+    // HOST_E_INVALIDOPERATION once a runtime runs.
     STDMETHOD(SetStartupFlags)(THIS_ STARTUP_FLAGS dwFlags) PURE;
 
-    // Windows Runtime only.
+    // Belongs to the Windows Runtime. E_NOTIMPL.
     STDMETHOD(DllGetActivationFactory)(THIS_ DWORD appDomainID, LPCWSTR wszTypeName,
                                        IActivationFactory **factory) PURE;
 
-    // Runs an assembly's Main on this thread, with arguments, and gives its exit code.
+    // Runs an assembly's Main on this thread with argc arguments, and stores its exit code.
     STDMETHOD(ExecuteAssembly)(THIS_ DWORD dwAppDomainId, LPCWSTR pwzAssemblyPath, int argc, LPCWSTR *argv,
                                DWORD *pReturnValue) PURE;
 };
@@ -1224,11 +1239,11 @@ DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
 DECLARE_INTERFACE_(ICLRRuntimeHost4, ICLRRuntimeHost2) {
     SOGLIA_ICLRRUNTIMEHOST2_METHODS
 
-    // As UnloadAppDomain, and gives the exit code that the program has set.
+    // As UnloadAppDomain. It also stores the exit code that the program has set.
     STDMETHOD(UnloadAppDomain2)(THIS_ DWORD dwAppDomainId, BOOL fWaitUntilDone, int *pLatchedExitCode) PURE;
 };
 
-// Pauses and resumes all of a domain's managed threads (Silverlight's phone). Not in .NET.
+// Paused and resumed all managed threads of a domain, in Silverlight for phones. Not in .NET.
 #undef INTERFACE
 #define INTERFACE ICLRExecutionManager
 DECLARE_INTERFACE_(ICLRExecutionManager, IUnknown) {
@@ -1237,7 +1252,7 @@ DECLARE_INTERFACE_(ICLRExecutionManager, IUnknown) {
     // Stops the domain's threads at their next safe place.
     STDMETHOD(Pause)(THIS_ DWORD dwAppDomainId, DWORD dwFlags) PURE;
 
-    // Lets them run on.
+    // Lets the domain's threads run on.
     STDMETHOD(Resume)(THIS_ DWORD dwAppDomainId) PURE;
 };
 
@@ -1245,91 +1260,99 @@ DECLARE_INTERFACE_(ICLRExecutionManager, IUnknown) {
 // Finding a runtime
 //
 
-// Which runtimes there are. CLRCreateInstance(CLSID_CLRMetaHost, IID_ICLRMetaHost, ...) gives it.
+// Finds runtimes. CLRCreateInstance(CLSID_CLRMetaHost, IID_ICLRMetaHost, ...) returns it.
 #undef INTERFACE
 #define INTERFACE ICLRMetaHost
 DECLARE_INTERFACE_(ICLRMetaHost, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The ICLRRuntimeInfo of a version, as a string like "v10.0". Framework versions, "v4.0.30319" and "v2.0.50727",
-    // mean the newest .NET that is installed. CLR_E_SHIM_RUNTIMELOAD if there is none.
+    // Returns the ICLRRuntimeInfo of a version, such as "v10.0". The versions of .NET Framework,
+    // "v4.0.30319" and "v2.0.50727", mean the newest .NET that is installed. CLR_E_SHIM_RUNTIMELOAD
+    // if there is none.
     STDMETHOD(GetRuntime)(THIS_ LPCWSTR pwzVersion, REFIID riid, LPVOID *ppRuntime) PURE;
 
-    // The version that an assembly was built for, from its metadata. *pcchBuffer: WCHARs in the buffer, then those
-    // needed, with the final zero.
+    // Stores the version that an assembly was built for, from its metadata. *pcchBuffer is the room
+    // of the buffer in WCHARs. It becomes the number that is needed, with the final zero.
     STDMETHOD(GetVersionFromFile)(THIS_ LPCWSTR pwzFilePath, LPWSTR pwzBuffer, DWORD *pcchBuffer) PURE;
 
-    // All installed runtimes, as an enumeration of ICLRRuntimeInfo.
+    // Returns an enumeration of the installed runtimes, as ICLRRuntimeInfo objects.
     STDMETHOD(EnumerateInstalledRuntimes)(THIS_ IEnumUnknown **ppEnumerator) PURE;
 
-    // Those that are loaded in a process.
+    // Returns an enumeration of the runtimes that are loaded in a process. On Linux hndProcess is a
+    // process ID; 0 and -1 mean this process.
     STDMETHOD(EnumerateLoadedRuntimes)(THIS_ HANDLE hndProcess, IEnumUnknown **ppEnumerator) PURE;
 
-    // Asks to be called when a runtime is loaded. E_NOTIMPL.
+    // Asked for a call when a runtime is loaded. E_NOTIMPL.
     STDMETHOD(RequestRuntimeLoadedNotification)(THIS_ RuntimeLoadedCallbackFnPtr pCallbackFunction) PURE;
 
-    // The runtime that legacy calls are bound to. E_NOTIMPL.
+    // Returned the runtime that legacy calls are bound to. E_NOTIMPL.
     STDMETHOD(QueryLegacyV2RuntimeBinding)(THIS_ REFIID riid, LPVOID *ppUnk) PURE;
 
-    // Ends the process, as orderly as the runtime can.
+    // Ends the process. If a runtime runs, its exit handlers run first.
     STDMETHOD(ExitProcess)(THIS_ INT32 iExitCode) PURE;
 };
 
-// Picks a runtime by policy and configuration file.
+// Chooses a runtime by policy and configuration file.
 #undef INTERFACE
 #define INTERFACE ICLRMetaHostPolicy
 DECLARE_INTERFACE_(ICLRMetaHostPolicy, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The runtime that a program, a configuration and a wish (pwzVersion) ask for together.
+    // Returns the runtime that fits a program, a configuration and a version together. pwzVersion
+    // holds the wanted version and receives the one that was found. Sizes are as in
+    // GetVersionFromFile.
     STDMETHOD(GetRequestedRuntime)(THIS_ METAHOST_POLICY_FLAGS dwPolicyFlags, LPCWSTR pwzBinary, IStream *pCfgStream,
                                    LPWSTR pwzVersion, DWORD *pcchVersion, LPWSTR pwzImageVersion,
                                    DWORD *pcchImageVersion, DWORD *pdwConfigFlags, REFIID riid,
                                    LPVOID *ppRuntime) PURE;
 };
 
-// One runtime: what it is, and the way into it.
+// One runtime: its properties, and the interface that starts it.
 #undef INTERFACE
 #define INTERFACE ICLRRuntimeInfo
 DECLARE_INTERFACE_(ICLRRuntimeInfo, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Its version. *pcchBuffer: WCHARs in the buffer, then those needed, with the final zero.
+    // Stores the runtime's version. *pcchBuffer is the room of the buffer in WCHARs. It becomes the
+    // number that is needed, with the final zero.
     STDMETHOD(GetVersionString)(THIS_ LPWSTR pwzBuffer, DWORD *pcchBuffer) PURE;
 
-    // Its directory, ending in a separator. Sizes as in GetVersionString.
+    // Stores the runtime's directory, with a final separator. Sizes are as in GetVersionString.
     STDMETHOD(GetRuntimeDirectory)(THIS_ LPWSTR pwzBuffer, DWORD *pcchBuffer) PURE;
 
-    // Whether that process has it loaded.
+    // Stores whether that process has loaded this runtime.
     STDMETHOD(IsLoaded)(THIS_ HANDLE hndProcess, BOOL *pbLoaded) PURE;
 
-    // The text of one of the runtime's errors.
+    // Stored the text of one of the runtime's errors. E_NOTIMPL: the texts are resources of a
+    // Windows DLL.
     STDMETHOD(LoadErrorString)(THIS_ UINT iResourceID, LPWSTR pwzBuffer, DWORD *pcchBuffer, LONG iLocaleID) PURE;
 
     // Loads a library from the runtime's directory.
     STDMETHOD(LoadLibrary)(THIS_ LPCWSTR pwzDllName, HMODULE *phndModule) PURE;
 
-    // The address of one of the runtime's exports; CLR_E_SHIM_RUNTIMEEXPORT if it has no such export.
+    // Stores the address of one of the runtime's exports. CLR_E_SHIM_RUNTIMEEXPORT if there is no
+    // such export.
     STDMETHOD(GetProcAddress)(THIS_ LPCSTR pszProcName, LPVOID *ppProc) PURE;
 
-    // Loads the runtime and gives an interface of it: (CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) is the one for
-    // hosts.
+    // Returns an interface of the runtime: (CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) is the one
+    // for hosts.
     STDMETHOD(GetInterface)(THIS_ REFCLSID rclsid, REFIID riid, LPVOID *ppUnk) PURE;
 
-    // Whether this process could load it still. A process takes one .NET.
+    // Stores whether this process can still load this runtime. A process takes one .NET.
     STDMETHOD(IsLoadable)(THIS_ BOOL *pbLoadable) PURE;
 
-    // The STARTUP_FLAGS and the configuration file for when it starts.
+    // Sets the STARTUP_FLAGS and the configuration file for the start. A null file means the
+    // default. HOST_E_INVALIDOPERATION once a runtime runs.
     STDMETHOD(SetDefaultStartupFlags)(THIS_ DWORD dwStartupFlags, LPCWSTR pwzHostConfigFile) PURE;
 
-    // The same, read.
+    // Stores the flags and the file that SetDefaultStartupFlags has set.
     STDMETHOD(GetDefaultStartupFlags)(THIS_ DWORD *pdwStartupFlags, LPWSTR pwzHostConfigFile,
                                       DWORD *pcchHostConfigFile) PURE;
 
-    // Binds the legacy calls (CorBindToRuntimeEx and its kin) to this runtime. E_NOTIMPL.
+    // Bound legacy calls, such as CorBindToRuntimeEx, to this runtime. E_NOTIMPL.
     STDMETHOD(BindAsLegacyV2Runtime)(THIS) PURE;
 
-    // Whether it has started, and with which flags.
+    // Stores whether this runtime has started in this process, and with which flags.
     STDMETHOD(IsStarted)(THIS_ BOOL *pbStarted, DWORD *pdwStartupFlags) PURE;
 };
 
@@ -1337,122 +1360,135 @@ DECLARE_INTERFACE_(ICLRRuntimeInfo, IUnknown) {
 // Tasks, the host's side
 //
 
-// The host's tasks: the CLR makes, schedules and finds threads through this, and tells it of every crossing between
-// managed and unmanaged code.
+// The host's tasks. The CLR creates, schedules and finds threads through it, and the engine
+// notifies it of every crossing between managed and unmanaged code.
 //
-// For managed code that calls native A, which calls managed B, which calls native C:
-// LeaveRuntime(A) ReverseEnterRuntime LeaveRuntime(C) EnterRuntime ReverseLeaveRuntime EnterRuntime. Per thread that
-// is a stack; a native thread's begins with ReverseEnterRuntime.
+// For managed code that calls unmanaged A, which calls managed B, which calls unmanaged C, the
+// calls are LeaveRuntime(A), ReverseEnterRuntime, LeaveRuntime(C), EnterRuntime,
+// ReverseLeaveRuntime, EnterRuntime. On each thread they form a stack. On a thread that unmanaged
+// code has created, the first is ReverseEnterRuntime.
 //
-// All of it may come from any thread and from several at once, also from threads that the host has not seen before.
-// The host may block in the four crossings, and in Sleep, SwitchToTask and Join; it must not call managed code from
-// any. When a call fails with E_FAIL, the document says, the CLR is gone for this process, and every hosting method
-// answers HOST_E_CLRNOTAVAILABLE from then on.
+// All methods are called on the thread that they are about, in preemptive mode, on several threads
+// at once, and also on threads that the host has not seen before. The host may block in the four
+// crossings, in Sleep, SwitchToTask and Join. It must not call managed code from any method.
+// Microsoft's page says that E_FAIL from a method takes the CLR out of use in this process: every
+// hosting method returns HOST_E_CLRNOTAVAILABLE from then on.
 #undef INTERFACE
 #define INTERFACE IHostTaskManager
 DECLARE_INTERFACE_(IHostTaskManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The task of the calling thread, with a reference for the caller. Called on the thread in question: as one that
-    // .NET has made begins, and on others before the first thing that is told of them. A null task kept a thread out
-    // in .NET Framework; today it cannot: the thread runs without a task, and nothing is told of it.
+    // Returns the task of the calling thread, with a reference. Called on that thread: as a thread
+    // that .NET has created begins, and on others before their first notification. In .NET
+    // Framework a null task kept the thread out of managed code. Today it cannot: the thread runs
+    // without a task and without notifications.
     STDMETHOD(GetCurrentTask)(THIS_ IHostTask **pTask) PURE;
 
-    // A task for a new thread, suspended until IHostTask::Start. Stack size in bytes, 0 for the default. Not called:
-    // .NET makes its own threads.
+    // Returns a task for a new thread, suspended until IHostTask::Start. dwStackSize is in bytes, 0
+    // for the default. Not called: .NET creates its own threads.
     STDMETHOD(CreateTask)(THIS_ DWORD dwStackSize, LPTHREAD_START_ROUTINE pStartAddress, PVOID pParameter,
                           IHostTask **ppTask) PURE;
 
-    // This thread sleeps, by Thread.Sleep in any form; option is WAIT_ALERTABLE. S_OK: it has slept.
-    // HOST_E_INTERRUPTED, after an Alert: managed code gets its ThreadInterruptedException if it was interrupted, else
-    // this is called again for what is left of the time. Any other answer: .NET sleeps.
+    // This thread sleeps: managed code has called Thread.Sleep in any form. option is
+    // WAIT_ALERTABLE. Return S_OK when it has slept, HOST_E_INTERRUPTED after an Alert. After
+    // HOST_E_INTERRUPTED, managed code gets its ThreadInterruptedException if it was interrupted;
+    // otherwise this method is called again for the rest of the time. After any other result .NET
+    // sleeps itself.
     STDMETHOD(Sleep)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
-    // This thread has nothing to do at the moment, by Thread.Yield or as it spins; run another task if you like. S_OK:
-    // that was done. Any other answer: .NET yields. option is 0.
+    // This thread has nothing to do at the moment, in Thread.Yield or in a spin. The host may run
+    // another task. Return S_OK if it did. After any other result .NET yields itself. option is 0.
     STDMETHOD(SwitchToTask)(THIS_ DWORD option) PURE;
 
-    // Managed code sets this thread's UI culture. E_NOTIMPL: the host does not go along, and the culture is set all
-    // the same. Any other failure: it is not set, an ArgumentException is thrown.
+    // Managed code sets this thread's UI culture. E_NOTIMPL leaves it to .NET, which sets the
+    // culture. After any other failure the culture is not set, and an ArgumentException is thrown.
     STDMETHOD(SetUILocale)(THIS_ LCID lcid) PURE;
 
-    // The same of the culture.
+    // Managed code sets this thread's culture. Results have the same meaning as in SetUILocale.
     STDMETHOD(SetLocale)(THIS_ LCID lcid) PURE;
 
-    // Whether calls of the native function at target are to be told by LeaveRuntime and EnterRuntime. The answer
-    // FALSE saves what telling costs. A failure is ignored: the BOOL decides, and it is FALSE beforehand. No effect
-    // on the reverse pair.
+    // Store whether LeaveRuntime and EnterRuntime should be called for the unmanaged function at
+    // target. FALSE saves the cost of both. The result code is ignored: only the BOOL counts, which
+    // is FALSE beforehand. It has no effect on the reverse pair.
     STDMETHOD(CallNeedsHostHook)(THIS_ SIZE_T target, BOOL *pbCallNeedsHostHook) PURE;
 
-    // This thread leaves managed code: it is about to call the native function at target (0: unknown). A failing
-    // HRESULT refuses: it becomes a managed exception, the function is not called, and no EnterRuntime follows.
-    // Refusing needs crossings from the `woven` source; the runtime's own callbacks cannot be refused.
+    // This thread leaves managed code: it is about to call the unmanaged function at target (0 if
+    // that is unknown). A failure denies the call: it becomes a managed exception, the function is
+    // not called, and no EnterRuntime follows. Denying needs crossings from the `woven` source,
+    // since the runtime's own callbacks cannot be denied.
     STDMETHOD(LeaveRuntime)(THIS_ SIZE_T target) PURE;
 
-    // The native function has come back to this thread's managed code, one for each LeaveRuntime that succeeded. A
-    // failure becomes a managed exception; what the function did stays done, its result is lost.
+    // The unmanaged function has returned to this thread's managed code: one call for each
+    // LeaveRuntime that succeeded. A failure becomes a managed exception. What the function did
+    // stays done, and its result is lost.
     STDMETHOD(EnterRuntime)(THIS) PURE;
 
-    // Managed code that native code had called returns to it.
+    // Managed code returns to the unmanaged code that had called it.
     STDMETHOD(ReverseLeaveRuntime)(THIS) PURE;
 
-    // Native code calls managed code on this thread: a callback, or a native thread's way in. Any code but S_OK, even
-    // S_FALSE, refuses, where the call can still be refused.
+    // Unmanaged code calls managed code on this thread: a callback, or the first managed code of a
+    // thread that unmanaged code has created. Any result except S_OK, even S_FALSE, denies the call
+    // where that is still possible.
     STDMETHOD(ReverseEnterRuntime)(THIS) PURE;
 
-    // From here to the matching End this thread must not be aborted. Called for the outermost
-    // Thread.BeginCriticalRegion; .NET Framework 4 never called it. E_UNEXPECTED if there is a Begin already.
+    // This thread must not be aborted from here to the matching End. Called for the outermost
+    // Thread.BeginCriticalRegion; .NET Framework 4 never called it. E_UNEXPECTED if there is a
+    // Begin already.
     STDMETHOD(BeginDelayAbort)(THIS) PURE;
 
-    // The end of that region, if its Begin succeeded. E_UNEXPECTED without a Begin.
+    // Ends that region, if its Begin succeeded. E_UNEXPECTED without a Begin.
     STDMETHOD(EndDelayAbort)(THIS) PURE;
 
-    // From here to the matching End the task must stay on its thread. Called for each Thread.BeginThreadAffinity:
-    // pairs nest, and the host counts. The answer changes nothing.
+    // The task must stay on its thread from here to the matching End. Called for each
+    // Thread.BeginThreadAffinity: pairs nest, and the host counts them. The result is ignored.
     STDMETHOD(BeginThreadAffinity)(THIS) PURE;
 
-    // The end of that region. E_UNEXPECTED without a Begin.
+    // Ends that region. E_UNEXPECTED without a Begin.
     STDMETHOD(EndThreadAffinity)(THIS) PURE;
 
-    // Stack, in bytes, to keep for after a stack overflow. Windows only: not called.
+    // Set how many bytes of stack must be left after a stack overflow. Windows only: not called.
     STDMETHOD(SetStackGuarantee)(THIS_ ULONG guarantee) PURE;
 
-    // The same, read. Not called.
+    // Stored what SetStackGuarantee has set. Not called.
     STDMETHOD(GetStackGuarantee)(THIS_ ULONG *pGuarantee) PURE;
 
-    // Hands over the CLR's half, once, inside SetHostControl, right after GetHostManager gave this manager. Keep the
-    // pointer; it lives as long as the CLR.
+    // Gives the host the CLR's side, once, inside SetHostControl, right after GetHostManager
+    // returned this manager. Keep the pointer: it lives as long as the CLR.
     STDMETHOD(SetCLRTaskManager)(THIS_ ICLRTaskManager *ppManager) PURE;
 };
 
-// One task of the host: the thread that the CLR sees. The CLR holds a reference from GetCurrentTask on, until the
-// thread is gone.
+// One task of the host: a thread, as the CLR sees it. The CLR holds a reference from GetCurrentTask
+// until the thread has ended.
 #undef INTERFACE
 #define INTERFACE IHostTask
 DECLARE_INTERFACE_(IHostTask, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Lets a task that CreateTask made run. Not called, as CreateTask is not.
+    // Lets a task of CreateTask run. Not called, as CreateTask is not.
     STDMETHOD(Start)(THIS) PURE;
 
-    // Wakes the task out of a wait that carried WAIT_ALERTABLE, or out of its next one: somebody has called
-    // Thread.Interrupt. From any thread; must return at once.
+    // Wakes the task from a wait with WAIT_ALERTABLE, or from its next one: managed code has called
+    // Thread.Interrupt. Called on any thread. It must return at once.
     STDMETHOD(Alert)(THIS) PURE;
 
-    // Waits for the task's end, by Thread.Join in any form; option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK. At most
-    // 100 ms at a time. S_OK: .NET looks itself whether it has ended; HOST_E_TIMEOUT: asked again until the time is
-    // over; HOST_E_INTERRUPTED as with Sleep. Any other answer: .NET waits.
+    // Waits for the task's end, at most 100 ms at a time: managed code has called Thread.Join in
+    // any form. option is WAIT_ALERTABLE and WAIT_NOTINDEADLOCK. After S_OK, .NET checks itself
+    // whether the thread has ended. After HOST_E_TIMEOUT it calls again until the time is over.
+    // HOST_E_INTERRUPTED has the same meaning as in Sleep. After any other result .NET waits
+    // itself.
     STDMETHOD(Join)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
-    // A THREAD_PRIORITY_ value, from Thread.Priority. The host may ignore it and answer S_OK. E_NOTIMPL: .NET sets its
-    // own. Any other failure: all stays as it was.
+    // Sets a THREAD_PRIORITY_ value, from Thread.Priority. The host may ignore it and return S_OK.
+    // After E_NOTIMPL, .NET sets the priority itself. After any other failure the priority stays as
+    // it was.
     STDMETHOD(SetPriority)(THIS_ int newPriority) PURE;
 
-    // The same, read. Anything but S_OK: .NET's own.
+    // Stores the priority. After any result except S_OK, .NET uses its own.
     STDMETHOD(GetPriority)(THIS_ int *pPriority) PURE;
 
-    // Pairs the task with the CLR's, which comes with a reference. Called on the task's own thread, when the CLR first sees
-    // it.
+    // Lends the CLR's side of the task. Called on the task's own thread when the CLR first sees it.
+    // A failure denies the crossing that it came with. A host that keeps the pointer for longer
+    // than the thread lives calls AddRef.
     STDMETHOD(SetCLRTask)(THIS_ ICLRTask *pCLRTask) PURE;
 };
 
@@ -1460,71 +1496,78 @@ DECLARE_INTERFACE_(IHostTask, IUnknown) {
 // Tasks, the CLR's side
 //
 
-// The CLR's half of IHostTaskManager. Given out by SetCLRTaskManager and ICLRControl::GetCLRManager.
+// The CLR's side of IHostTaskManager. SetCLRTaskManager and ICLRControl::GetCLRManager return it.
 #undef INTERFACE
 #define INTERFACE ICLRTaskManager
 DECLARE_INTERFACE_(ICLRTaskManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Makes the calling thread, which the CLR must not know yet, one of the CLR's tasks.
+    // Makes the calling thread one of the CLR's tasks. The CLR must not know the thread yet:
+    // HOST_E_INVALIDOPERATION.
     STDMETHOD(CreateTask)(THIS_ ICLRTask **pTask) PURE;
 
-    // The CLR's task of the calling thread, or null. Lends it: no reference is added. Allocates nothing.
+    // Lends the CLR's task of the calling thread, without a reference, or null. It allocates no
+    // memory.
     STDMETHOD(GetCurrentTask)(THIS_ ICLRTask **pTask) PURE;
 
-    // The host has set this thread's UI locale; sets the managed culture. HOST_E_INVALIDOPERATION if the CLR does not
-    // know the thread.
+    // Sets this thread's UI culture, because the host has set its UI locale.
+    // HOST_E_INVALIDOPERATION if the CLR does not know the thread, E_INVALIDARG if .NET does not
+    // know the culture.
     STDMETHOD(SetUILocale)(THIS_ LCID lcid) PURE;
 
-    // The same for the locale.
+    // Sets this thread's culture, as SetUILocale sets the UI culture.
     STDMETHOD(SetLocale)(THIS_ LCID lcid) PURE;
 
-    // What the calling thread is for: one value of ETaskType. TT_USER for a thread that runs managed code and is
-    // nothing else, TT_UNKNOWN for one that the CLR does not know.
+    // Stores what the calling thread is for: one value of ETaskType. A thread that runs managed
+    // code for the program is TT_USER. A thread that the CLR does not know is TT_UNKNOWN.
     STDMETHOD(GetCurrentTaskType)(THIS_ ETaskType *pTaskType) PURE;
 };
 
-// The CLR's half of a task. GetCurrentTask, SetCLRTask and CreateTask give it.
+// The CLR's side of a task. GetCurrentTask, SetCLRTask and CreateTask return it.
 #undef INTERFACE
 #define INTERFACE ICLRTask
 DECLARE_INTERFACE_(ICLRTask, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Says that the task runs on this thread from here on. E_NOTIMPL: .NET's threads cannot be switched.
+    // Said that the task runs on this thread from here on. E_NOTIMPL: .NET's threads cannot be
+    // switched.
     STDMETHOD(SwitchIn)(THIS_ HANDLE threadHandle) PURE;
 
-    // Says that the task is off its thread. E_NOTIMPL, as in .NET Framework 4.
+    // Said that the task is off its thread. E_NOTIMPL, as in .NET Framework 4.
     STDMETHOD(SwitchOut)(THIS) PURE;
 
-    // What the task has allocated. Zero the struct first: the flag is only ever set.
+    // Stores the bytes that the task has allocated. Set the structure to zero first: Flags is only
+    // ever set, never cleared. E_NOTIMPL on another thread than the task's.
     STDMETHOD(GetMemStats)(THIS_ COR_GC_THREAD_STATS *memUsage) PURE;
 
-    // Makes the thread as new, to be used again. fFull clears statistics too. E_NOTIMPL.
+    // Made the thread as new, to be used again. fFull cleared statistics too. E_NOTIMPL.
     STDMETHOD(Reset)(THIS_ BOOL fFull) PURE;
 
-    // The task ends. Called on its own thread; the object may be gone when this returns. E_NOTIMPL.
+    // Ended the task, on its own thread. E_NOTIMPL.
     STDMETHOD(ExitTask)(THIS) PURE;
 
-    // Asks the CLR to abort what the task runs, and returns at once. Its next crossing throws COR_E_THREADABORTED, or
-    // its wait ends. E_NOTIMPL for what was not started by ExecuteInDefaultAppDomain, and without an IHostTaskManager.
+    // Asks the CLR to abort what the task runs, and returns at once. The task's next crossing
+    // throws COR_E_THREADABORTED, or its wait ends. E_NOTIMPL if the task runs nothing that
+    // ExecuteInDefaultAppDomain has started, and without an IHostTaskManager.
     STDMETHOD(Abort)(THIS) PURE;
 
-    // The same, without a promise that finally blocks run. E_NOTIMPL.
+    // Aborted without a promise that finally blocks run. E_NOTIMPL.
     STDMETHOD(RudeAbort)(THIS) PURE;
 
-    // TRUE while the task is in managed code, or is the finalizer: worth to be scheduled first.
+    // Stores TRUE if the task should be scheduled first: it is in managed code, or it is the
+    // finalizer.
     STDMETHOD(NeedsPriorityScheduling)(THIS_ BOOL *pbNeedsPriorityScheduling) PURE;
 
-    // Asks the task to give others a chance. HOST_E_INVALIDOPERATION on the task's own thread, S_FALSE if it has been
-    // asked already.
+    // Asks the task to let others run. HOST_E_INVALIDOPERATION on the task's own thread, S_FALSE if
+    // it has been asked already.
     STDMETHOD(YieldTask)(THIS) PURE;
 
-    // How many critical regions the task is in: .NET does not tell of locks. E_NOTIMPL where the host has no
-    // IHostTaskManager.
+    // Stores the number of critical regions that the task is in; .NET does not report locks.
+    // E_NOTIMPL if the host has no IHostTaskManager.
     STDMETHOD(LocksHeld)(THIS_ SIZE_T *pLockCount) PURE;
 
-    // The host's number for the task, 64 bits, for debuggers and reports to show. (The document says DWORD; the ABI
-    // is 64 bits.)
+    // Sets the host's number for the task, for debuggers and reports to show. Microsoft's page says
+    // DWORD; the ABI has 64 bits.
     STDMETHOD(SetTaskIdentifier)(THIS_ TASKID asked) PURE;
 };
 
@@ -1546,16 +1589,17 @@ DECLARE_INTERFACE_(ICLRTask, IUnknown) {
     STDMETHOD(SetTaskIdentifier)(THIS_ TASKID asked);
 #endif
 
-// Holding aborts back.
+// Delays aborts.
 #undef INTERFACE
 #define INTERFACE ICLRTask2
 DECLARE_INTERFACE_(ICLRTask2, ICLRTask) {
     SOGLIA_ICLRTASK_METHODS
 
-    // From here to the matching End the task is not aborted. Counts.
+    // The task is not aborted from here to the matching End. Calls nest. HOST_E_INVALIDOPERATION on
+    // another thread than the task's.
     STDMETHOD(BeginPreventAsyncAbort)(THIS) PURE;
 
-    // Takes one Begin back.
+    // Ends one such region. E_UNEXPECTED without a Begin.
     STDMETHOD(EndPreventAsyncAbort)(THIS) PURE;
 };
 
@@ -1563,78 +1607,79 @@ DECLARE_INTERFACE_(ICLRTask2, ICLRTask) {
 // Thread pool and I/O completion
 //
 
-// The host's thread pool. .NET's own cannot be redirected: never called.
+// The host's thread pool. .NET's thread pool cannot be redirected, so no method is called.
 #undef INTERFACE
 #define INTERFACE IHostThreadpoolManager
 DECLARE_INTERFACE_(IHostThreadpoolManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Runs Function(Context) on a pool thread. Flags: 0, or 1 for "here and now is fine too".
+    // Runs Function(Context) on a pool thread. Flags is 0, or 1 if the calling thread may run it at
+    // once.
     STDMETHOD(QueueUserWorkItem)(THIS_ LPTHREAD_START_ROUTINE Function, PVOID Context, ULONG Flags) PURE;
 
-    // The most worker threads.
+    // Sets the largest number of worker threads.
     STDMETHOD(SetMaxThreads)(THIS_ DWORD dwMaxWorkerThreads) PURE;
 
-    // The same, read.
+    // Stores the largest number of worker threads.
     STDMETHOD(GetMaxThreads)(THIS_ DWORD *pdwMaxWorkerThreads) PURE;
 
-    // How many more workers there could be now.
+    // Stores how many more workers there could be now.
     STDMETHOD(GetAvailableThreads)(THIS_ DWORD *pdwAvailableWorkerThreads) PURE;
 
-    // The fewest worker threads (the parameter's name is the IDL's).
+    // Sets the smallest number of worker threads. The parameter's name is the IDL's.
     STDMETHOD(SetMinThreads)(THIS_ DWORD dwMinIOCompletionThreads) PURE;
 
-    // The same, read.
+    // Stores the smallest number of worker threads.
     STDMETHOD(GetMinThreads)(THIS_ DWORD *pdwMinIOCompletionThreads) PURE;
 };
 
-// The host's I/O completion. Windows only: never called.
+// The host's I/O completion. Windows only, so no method is called.
 #undef INTERFACE
 #define INTERFACE IHostIoCompletionManager
 DECLARE_INTERFACE_(IHostIoCompletionManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // A port to bind handles to.
+    // Returns a port to bind handles to.
     STDMETHOD(CreateIoCompletionPort)(THIS_ HANDLE *phPort) PURE;
 
-    // Closes one.
+    // Closes a port.
     STDMETHOD(CloseIoCompletionPort)(THIS_ HANDLE hPort) PURE;
 
-    // The most threads that serve completions.
+    // Sets the largest number of threads that serve completions.
     STDMETHOD(SetMaxThreads)(THIS_ DWORD dwMaxIOCompletionThreads) PURE;
 
-    // The same, read.
+    // Stores the largest number of threads that serve completions.
     STDMETHOD(GetMaxThreads)(THIS_ DWORD *pdwMaxIOCompletionThreads) PURE;
 
-    // How many more there could be now.
+    // Stores how many more such threads there could be now.
     STDMETHOD(GetAvailableThreads)(THIS_ DWORD *pdwAvailableIOCompletionThreads) PURE;
 
-    // How many bytes of its own the host wants behind each OVERLAPPED.
+    // Stores how many bytes of its own the host wants behind each OVERLAPPED.
     STDMETHOD(GetHostOverlappedSize)(THIS_ DWORD *pcbSize) PURE;
 
-    // Hands over the CLR's half.
+    // Gives the host the CLR's side.
     STDMETHOD(SetCLRIoCompletionManager)(THIS_ ICLRIoCompletionManager *pManager) PURE;
 
-    // Initialises those bytes.
+    // Initialises the host's bytes behind an OVERLAPPED.
     STDMETHOD(InitializeHostOverlapped)(THIS_ void *pvOverlapped) PURE;
 
-    // Binds a handle to a port, or to the host's own (null).
+    // Binds a handle to a port, or to the host's own port with null.
     STDMETHOD(Bind)(THIS_ HANDLE hPort, HANDLE hHandle) PURE;
 
-    // The fewest threads that serve completions.
+    // Sets the smallest number of threads that serve completions.
     STDMETHOD(SetMinThreads)(THIS_ DWORD dwMinIOCompletionThreads) PURE;
 
-    // The same, read.
+    // Stores the smallest number of threads that serve completions.
     STDMETHOD(GetMinThreads)(THIS_ DWORD *pdwMinIOCompletionThreads) PURE;
 };
 
-// The CLR's half of IHostIoCompletionManager.
+// The CLR's side of IHostIoCompletionManager.
 #undef INTERFACE
 #define INTERFACE ICLRIoCompletionManager
 DECLARE_INTERFACE_(ICLRIoCompletionManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // An operation has ended: its error, its bytes, its OVERLAPPED.
+    // An operation has ended: its error, its bytes and its OVERLAPPED.
     STDMETHOD(OnComplete)(THIS_ DWORD dwErrorCode, DWORD NumberOfBytesTransferred, void *pvOverlapped) PURE;
 };
 
@@ -1642,85 +1687,87 @@ DECLARE_INTERFACE_(ICLRIoCompletionManager, IUnknown) {
 // Synchronisation
 //
 
-// The host's locks and events. .NET's waits cannot be redirected: none of this is called.
+// The host's locks and events. .NET's waits cannot be redirected, so no method is called.
 #undef INTERFACE
 #define INTERFACE IHostSyncManager
 DECLARE_INTERFACE_(IHostSyncManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Hands over the CLR's half.
+    // Gives the host the CLR's side.
     STDMETHOD(SetCLRSyncManager)(THIS_ ICLRSyncManager *pManager) PURE;
 
-    // A critical section.
+    // Returns a critical section.
     STDMETHOD(CreateCrst)(THIS_ IHostCrst **ppCrst) PURE;
 
-    // A critical section that spins so many times before it waits.
+    // Returns a critical section that spins dwSpinCount times before it waits.
     STDMETHOD(CreateCrstWithSpinCount)(THIS_ DWORD dwSpinCount, IHostCrst **ppCrst) PURE;
 
-    // An event that lets one waiter through per Set.
+    // Returns an event that lets one waiter through for each Set.
     STDMETHOD(CreateAutoEvent)(THIS_ IHostAutoEvent **ppEvent) PURE;
 
-    // An event that stays set until Reset.
+    // Returns an event that stays set until Reset.
     STDMETHOD(CreateManualEvent)(THIS_ BOOL bInitialState, IHostManualEvent **ppEvent) PURE;
 
-    // The event behind a managed monitor. Cookie is for ICLRSyncManager::GetMonitorOwner.
+    // Returns the event behind a managed monitor. Cookie is for ICLRSyncManager::GetMonitorOwner.
     STDMETHOD(CreateMonitorEvent)(THIS_ SIZE_T Cookie, IHostAutoEvent **ppEvent) PURE;
 
-    // The event for the writers of a reader-writer lock.
+    // Returns the event for the writers of a reader-writer lock.
     STDMETHOD(CreateRWLockWriterEvent)(THIS_ SIZE_T Cookie, IHostAutoEvent **ppEvent) PURE;
 
-    // The event for its readers.
+    // Returns the event for the readers of a reader-writer lock.
     STDMETHOD(CreateRWLockReaderEvent)(THIS_ BOOL bInitialState, SIZE_T Cookie, IHostManualEvent **ppEvent) PURE;
 
-    // A semaphore.
+    // Returns a semaphore.
     STDMETHOD(CreateSemaphore)(THIS_ DWORD dwInitial, DWORD dwMax, IHostSemaphore **ppSemaphore) PURE;
 };
 
-// Who holds what, for a host that looks for deadlocks. Cookies are those of IHostSyncManager.
+// Says which task owns a lock, for a host that looks for deadlocks. Cookies are those of
+// IHostSyncManager.
 #undef INTERFACE
 #define INTERFACE ICLRSyncManager
 DECLARE_INTERFACE_(ICLRSyncManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The task that owns a monitor, with a reference, or null.
+    // Returns the task that owns a monitor, with a reference, or null.
     STDMETHOD(GetMonitorOwner)(THIS_ SIZE_T Cookie, IHostTask **ppOwnerHostTask) PURE;
 
-    // Begins to list the owners of a reader-writer lock.
+    // Begins a list of the owners of a reader-writer lock.
     STDMETHOD(CreateRWLockOwnerIterator)(THIS_ SIZE_T Cookie, SIZE_T *pIterator) PURE;
 
-    // The next of them, with a reference, or null.
+    // Returns the next owner of the list, with a reference, or null.
     STDMETHOD(GetRWLockOwnerNext)(THIS_ SIZE_T Iterator, IHostTask **ppOwnerHostTask) PURE;
 
     // Ends the list.
     STDMETHOD(DeleteRWLockOwnerIterator)(THIS_ SIZE_T Iterator) PURE;
 };
 
-// A critical section of the host. Recursive.
+// A critical section of the host, which one thread may enter several times.
 #undef INTERFACE
 #define INTERFACE IHostCrst
 DECLARE_INTERFACE_(IHostCrst, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Waits for it. option: WAIT_NOTINDEADLOCK, or 0 for a wait that HOST_E_DEADLOCK may break.
+    // Waits for the critical section and enters it. option is WAIT_NOTINDEADLOCK, or 0 for a wait
+    // that HOST_E_DEADLOCK may end.
     STDMETHOD(Enter)(THIS_ DWORD option) PURE;
 
-    // Gives it back.
+    // Leaves the critical section.
     STDMETHOD(Leave)(THIS) PURE;
 
-    // Takes it if it is free.
+    // Enters the critical section if it is free.
     STDMETHOD(TryEnter)(THIS_ DWORD option, BOOL *pbSucceeded) PURE;
 
-    // How many times to spin before waiting.
+    // Sets how many times to spin before a wait.
     STDMETHOD(SetSpinCount)(THIS_ DWORD dwSpinCount) PURE;
 };
 
-// An event of the host that lets one waiter through per Set.
+// An event of the host that lets one waiter through for each Set.
 #undef INTERFACE
 #define INTERFACE IHostAutoEvent
 DECLARE_INTERFACE_(IHostAutoEvent, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_ABANDONED or HOST_E_DEADLOCK.
+    // Returns S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_ABANDONED or HOST_E_DEADLOCK.
     STDMETHOD(Wait)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
     // Lets one waiter through, now or when it comes.
@@ -1733,10 +1780,10 @@ DECLARE_INTERFACE_(IHostAutoEvent, IUnknown) {
 DECLARE_INTERFACE_(IHostManualEvent, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_ABANDONED or HOST_E_DEADLOCK.
+    // Returns S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, HOST_E_ABANDONED or HOST_E_DEADLOCK.
     STDMETHOD(Wait)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
-    // Waiters wait again.
+    // Makes waiters wait again.
     STDMETHOD(Reset)(THIS) PURE;
 
     // Lets all waiters through, until Reset.
@@ -1749,10 +1796,11 @@ DECLARE_INTERFACE_(IHostManualEvent, IUnknown) {
 DECLARE_INTERFACE_(IHostSemaphore, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // S_OK, HOST_E_TIMEOUT or HOST_E_INTERRUPTED.
+    // Returns S_OK, HOST_E_TIMEOUT or HOST_E_INTERRUPTED.
     STDMETHOD(Wait)(THIS_ DWORD dwMilliseconds, DWORD option) PURE;
 
-    // Gives so many back. The previous count goes to lpPreviousCount, if that is not null.
+    // Adds lReleaseCount to the count, and stores the previous count if lpPreviousCount is not
+    // null.
     STDMETHOD(ReleaseSemaphore)(THIS_ LONG lReleaseCount, LONG *lpPreviousCount) PURE;
 };
 
@@ -1760,68 +1808,70 @@ DECLARE_INTERFACE_(IHostSemaphore, IUnknown) {
 // Memory
 //
 
-// The host's memory. .NET's cannot be redirected: none of the allocating methods is called.
+// The host's memory. .NET's allocations cannot be redirected, so no allocating method is called.
 #undef INTERFACE
 #define INTERFACE IHostMemoryManager
 DECLARE_INTERFACE_(IHostMemoryManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // A heap: a bit set of MALLOC_TYPE.
+    // Returns a heap. dwMallocType is a bit set of MALLOC_TYPE.
     STDMETHOD(CreateMalloc)(THIS_ DWORD dwMallocType, IHostMalloc **ppMalloc) PURE;
 
-    // Pages, with the flags of Windows. The level says what is lost if there are none.
+    // Allocates pages, with the flags of Windows. The level says what is lost if there are none.
     STDMETHOD(VirtualAlloc)(THIS_ void *pAddress, SIZE_T dwSize, DWORD flAllocationType, DWORD flProtect,
                             EMemoryCriticalLevel eCriticalLevel, void **ppMem) PURE;
 
-    // Gives pages back.
+    // Frees pages.
     STDMETHOD(VirtualFree)(THIS_ LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType) PURE;
 
-    // What is at an address.
+    // Describes the pages at an address.
     STDMETHOD(VirtualQuery)(THIS_ void *lpAddress, void *lpBuffer, SIZE_T dwLength, SIZE_T *pResult) PURE;
 
-    // Changes the protection of pages.
+    // Changes the protection of pages, and stores the previous one.
     STDMETHOD(VirtualProtect)(THIS_ void *lpAddress, SIZE_T dwSize, DWORD flNewProtect, DWORD *pflOldProtect) PURE;
 
-    // How full the machine is, in percent, and what is still free, in bytes.
+    // Stores how full the machine's memory is, in percent, and how much is free, in bytes.
     STDMETHOD(GetMemoryLoad)(THIS_ DWORD *pMemoryLoad, SIZE_T *pAvailableBytes) PURE;
 
-    // Hands over what to call when memory gets scarce.
+    // Gives the host an ICLRMemoryNotificationCallback to call when memory is scarce. Called inside
+    // SetHostControl.
     STDMETHOD(RegisterMemoryNotificationCallback)(THIS_ ICLRMemoryNotificationCallback *pCallback) PURE;
 
-    // The CLR wants to use this much address space; the host may make room.
+    // The CLR wants to use this much address space, and the host may make room.
     STDMETHOD(NeedsVirtualAddressSpace)(THIS_ LPVOID startAddress, SIZE_T size) PURE;
 
-    // The CLR has taken it without the host.
+    // The CLR has taken address space without the host.
     STDMETHOD(AcquiredVirtualAddressSpace)(THIS_ LPVOID startAddress, SIZE_T size) PURE;
 
-    // And has given it back.
+    // The CLR has given that address space back.
     STDMETHOD(ReleasedVirtualAddressSpace)(THIS_ LPVOID startAddress) PURE;
 };
 
-// A heap of the host. Never called.
+// A heap of the host. Not called.
 #undef INTERFACE
 #define INTERFACE IHostMalloc
 DECLARE_INTERFACE_(IHostMalloc, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // So many bytes. The level says what is lost if there are none.
+    // Allocates cbSize bytes. The level says what is lost if there are none.
     STDMETHOD(Alloc)(THIS_ SIZE_T cbSize, EMemoryCriticalLevel eCriticalLevel, void **ppMem) PURE;
 
-    // The same, with the place in the source that asks.
+    // As Alloc, with the place in the source that asks.
     STDMETHOD(DebugAlloc)(THIS_ SIZE_T cbSize, EMemoryCriticalLevel eCriticalLevel, char *pszFileName, int iLineNo,
                           void **ppMem) PURE;
 
-    // Gives them back.
+    // Frees what Alloc returned.
     STDMETHOD(Free)(THIS_ void *pMem) PURE;
 };
 
-// What the host calls when memory gets scarce.
+// The host calls it when memory is scarce.
 #undef INTERFACE
 #define INTERFACE ICLRMemoryNotificationCallback
 DECLARE_INTERFACE_(ICLRMemoryNotificationCallback, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // eMemoryAvailableLow makes the CLR collect garbage soon. Before Start: nothing.
+    // After eMemoryAvailableLow the CLR collects garbage, on another thread and at most every 8
+    // seconds. Before Start it does nothing.
     STDMETHOD(OnMemoryNotification)(THIS_ EMemoryAvailable eMemoryAvailable) PURE;
 };
 
@@ -1829,20 +1879,21 @@ DECLARE_INTERFACE_(ICLRMemoryNotificationCallback, IUnknown) {
 // Garbage collection
 //
 
-// Told of the CLR's suspensions: the way to know when, and for how long, all managed threads stood still. Results are
-// ignored. Do nothing that waits for managed code.
+// Notifies the host of the CLR's suspensions, in which all managed threads stand still: when they
+// begin and how long they last. Results are ignored. Do nothing that waits for managed code.
 #undef INTERFACE
 #define INTERFACE IHostGCManager
 DECLARE_INTERFACE_(IHostGCManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The calling thread is about to wait for a suspension to end.
+    // The calling thread is about to wait for the end of a suspension.
     STDMETHOD(ThreadIsBlockingForSuspension)(THIS) PURE;
 
     // A suspension begins. Called on the thread that suspends the others.
     STDMETHOD(SuspensionStarting)(THIS) PURE;
 
-    // It has ended: the generation that was collected, or 0xFFFFFFFF if it was for something else.
+    // The suspension has ended. Generation is the generation that was collected, or 0xFFFFFFFF if
+    // the suspension had another reason.
     STDMETHOD(SuspensionEnding)(THIS_ DWORD Generation) PURE;
 };
 
@@ -1852,14 +1903,15 @@ DECLARE_INTERFACE_(IHostGCManager, IUnknown) {
 DECLARE_INTERFACE_(ICLRGCManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Collects this generation and those below it; -1: all. E_INVALIDARG above the highest.
+    // Collects this generation and those below it, all with -1, and returns when that is done.
+    // E_INVALIDARG above the highest generation, 2.
     STDMETHOD(Collect)(THIS_ LONG Generation) PURE;
 
-    // Fills what Flags asks for (COR_GC_STAT_TYPES).
+    // Stores what Flags asks for (COR_GC_STAT_TYPES), and leaves other fields as they are.
     STDMETHOD(GetStats)(THIS_ COR_GC_STATS *pStats) PURE;
 
-    // Sizes in bytes, before Start; 0 and 0xFFFFFFFF leave one as it is. .NET has no segments: a size for them is
-    // E_NOTIMPL.
+    // Sets sizes in bytes, before Start. 0 and 0xFFFFFFFF leave a size as it is. E_NOTIMPL for a
+    // segment size, as .NET has no segments.
     STDMETHOD(SetGCStartupLimits)(THIS_ DWORD SegmentSize, DWORD MaxGen0Size) PURE;
 };
 
@@ -1873,7 +1925,7 @@ DECLARE_INTERFACE_(ICLRGCManager, IUnknown) {
     STDMETHOD(SetGCStartupLimits)(THIS_ DWORD SegmentSize, DWORD MaxGen0Size);
 #endif
 
-// The same for 64 bits.
+// Limits with 64 bits.
 #undef INTERFACE
 #define INTERFACE ICLRGCManager2
 DECLARE_INTERFACE_(ICLRGCManager2, ICLRGCManager) {
@@ -1883,21 +1935,21 @@ DECLARE_INTERFACE_(ICLRGCManager2, ICLRGCManager) {
     STDMETHOD(SetGCStartupLimitsEx)(THIS_ SIZE_T SegmentSize, SIZE_T MaxGen0Size) PURE;
 };
 
-// What a domain uses. .NET has one domain, so: what the process uses. COR_E_APPDOMAINUNLOADED for a domain that is
-// gone.
+// What a domain uses. .NET has one domain, so the numbers are those of the process.
+// COR_E_APPDOMAINUNLOADED for another domain. Null pointers are allowed.
 #undef INTERFACE
 #define INTERFACE ICLRAppDomainResourceMonitor
 DECLARE_INTERFACE_(ICLRAppDomainResourceMonitor, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Bytes allocated so far.
+    // Stores the bytes that were allocated so far.
     STDMETHOD(GetCurrentAllocated)(THIS_ DWORD dwAppDomainId, ULONGLONG *pBytesAllocated) PURE;
 
-    // Bytes that were still in use at the last full collection, the domain's and all.
+    // Stores the bytes that were in use after the last full collection, of the domain and of all.
     STDMETHOD(GetCurrentSurvived)(THIS_ DWORD dwAppDomainId, ULONGLONG *pAppDomainBytesSurvived,
                                   ULONGLONG *pTotalBytesSurvived) PURE;
 
-    // Processor time in milliseconds.
+    // Stores the processor time in milliseconds.
     STDMETHOD(GetCurrentCpuTime)(THIS_ DWORD dwAppDomainId, ULONGLONG *pMilliseconds) PURE;
 };
 
@@ -1905,33 +1957,34 @@ DECLARE_INTERFACE_(ICLRAppDomainResourceMonitor, IUnknown) {
 // Policy and events
 //
 
-// What the CLR is to do when code fails, hangs or must go. .NET has one policy: asking for what it does anyway is S_OK,
-// for anything else E_NOTIMPL.
+// Sets what the CLR does when code fails or hangs. .NET has one policy: S_OK for what .NET does
+// anyway, E_NOTIMPL for everything else.
 #undef INTERFACE
 #define INTERFACE ICLRPolicyManager
 DECLARE_INTERFACE_(ICLRPolicyManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // What an operation does by default; must be at least as severe as the operation.
+    // Sets what an operation does. The action must be at least as severe as the operation.
     STDMETHOD(SetDefaultAction)(THIS_ EClrOperation operation, EPolicyAction action) PURE;
 
-    // How long an operation may take.
+    // Sets how long an operation may take.
     STDMETHOD(SetTimeout)(THIS_ EClrOperation operation, DWORD dwMilliseconds) PURE;
 
-    // What follows then; must be more severe than the operation.
+    // Sets what follows a timeout. The action must be more severe than the operation.
     STDMETHOD(SetActionOnTimeout)(THIS_ EClrOperation operation, EPolicyAction action) PURE;
 
-    // Both at once.
+    // Sets a timeout and its action.
     STDMETHOD(SetTimeoutAndAction)(THIS_ EClrOperation operation, DWORD dwMilliseconds, EPolicyAction action) PURE;
 
-    // What a failure leads to.
+    // Sets what a failure leads to.
     STDMETHOD(SetActionOnFailure)(THIS_ EClrFailure failure, EPolicyAction action) PURE;
 
-    // Whether an unhandled exception ends the process. The host can decide from .NET 10 on.
+    // Sets whether an unhandled exception ends the process. The host can decide from .NET 10 on;
+    // before that, E_NOTIMPL.
     STDMETHOD(SetUnhandledExceptionPolicy)(THIS_ EClrUnhandledException policy) PURE;
 };
 
-// Told what the CLR did by policy. Results are ignored.
+// Notifies the host of actions that the CLR takes by policy. Results are ignored.
 #undef INTERFACE
 #define INTERFACE IHostPolicyManager
 DECLARE_INTERFACE_(IHostPolicyManager, IUnknown) {
@@ -1947,27 +2000,30 @@ DECLARE_INTERFACE_(IHostPolicyManager, IUnknown) {
     STDMETHOD(OnFailure)(THIS_ EClrFailure failure, EPolicyAction action) PURE;
 };
 
-// Asks to be told of the CLR's events.
+// Registers actions for events of the CLR.
 #undef INTERFACE
 #define INTERFACE ICLROnEventManager
 DECLARE_INTERFACE_(ICLROnEventManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // From here on pAction is told of that event. E_INVALIDARG for a null action or an unknown event.
+    // The CLR calls pAction at that event from here on. E_INVALIDARG for a null action or an
+    // unknown event, E_NOTIMPL for an event that .NET gives no occasion for.
     STDMETHOD(RegisterActionOnEvent)(THIS_ EClrEvent event, IActionOnCLREvent *pAction) PURE;
 
-    // And no more. HOST_E_INVALIDOPERATION for one that was not registered, and always for Event_StackOverflow.
+    // Ends that. HOST_E_INVALIDOPERATION for an action that was not registered, and always for
+    // Event_StackOverflow.
     STDMETHOD(UnregisterActionOnEvent)(THIS_ EClrEvent event, IActionOnCLREvent *pAction) PURE;
 };
 
-// What the host registers.
+// An action that the host registers.
 #undef INTERFACE
 #define INTERFACE IActionOnCLREvent
 DECLARE_INTERFACE_(IActionOnCLREvent, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The event has happened. data: for Event_DomainUnload the domain's number, for Event_ClrDisabled null (told
-    // once), for Event_MDAFired an MDAInfo*, for Event_StackOverflow a StackOverflowInfo*.
+    // The event has happened. data is the domain's number for Event_DomainUnload, null for
+    // Event_ClrDisabled (called once), an MDAInfo* for Event_MDAFired, and a StackOverflowInfo* for
+    // Event_StackOverflow.
     STDMETHOD(OnEvent)(THIS_ EClrEvent event, PVOID data) PURE;
 };
 
@@ -1975,48 +2031,49 @@ DECLARE_INTERFACE_(IActionOnCLREvent, IUnknown) {
 // Debugging, crash reports, protection
 //
 
-// Debugging, as far as a host shapes it. .NET answers IsDebuggerAttached; the rest is E_NOTIMPL.
+// What a host configures for debuggers. .NET implements IsDebuggerAttached. The other methods
+// return E_NOTIMPL.
 #undef INTERFACE
 #define INTERFACE ICLRDebugManager
 DECLARE_INTERFACE_(ICLRDebugManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Names a group of tasks for debuggers.
+    // Named a group of tasks for debuggers.
     STDMETHOD(BeginConnection)(THIS_ CONNID dwConnectionId, WCHAR *szConnectionName) PURE;
 
-    // Which tasks are in it.
+    // Set which tasks belong to the group.
     STDMETHOD(SetConnectionTasks)(THIS_ CONNID id, DWORD dwCount, ICLRTask **ppCLRTask) PURE;
 
-    // Ends it.
+    // Ended the group.
     STDMETHOD(EndConnection)(THIS_ CONNID dwConnectionId) PURE;
 
-    // Who may debug (Windows).
+    // Set who may debug, on Windows.
     STDMETHOD(SetDacl)(THIS_ PACL pacl) PURE;
 
-    // The same, read.
+    // Stored what SetDacl has set.
     STDMETHOD(GetDacl)(THIS_ PACL *pacl) PURE;
 
-    // Whether a managed debugger is attached.
+    // Stores whether a managed debugger is attached.
     STDMETHOD(IsDebuggerAttached)(THIS_ BOOL *pbAttached) PURE;
 
-    // Whether stack traces read symbol files.
+    // Set whether stack traces read symbol files.
     STDMETHOD(SetSymbolReadingPolicy)(THIS_ ESymbolReadingPolicy policy) PURE;
 };
 
-// Crash reports. Windows only: E_NOTIMPL.
+// Crash reports of Windows. All methods return E_NOTIMPL.
 #undef INTERFACE
 #define INTERFACE ICLRErrorReportingManager
 DECLARE_INTERFACE_(ICLRErrorReportingManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // What Windows would file the current exception under.
+    // Stored what Windows would file the current exception under.
     STDMETHOD(GetBucketParametersForCurrentException)(THIS_ BucketParameters *pParams) PURE;
 
-    // What a crash dump is to hold.
+    // Set what a crash dump contains.
     STDMETHOD(BeginCustomDump)(THIS_ ECustomDumpFlavor dwFlavor, DWORD dwNumItems, CustomDumpItem *items,
                                DWORD dwReserved) PURE;
 
-    // As before.
+    // Set that to the default again.
     STDMETHOD(EndCustomDump)(THIS) PURE;
 };
 
@@ -2031,30 +2088,30 @@ DECLARE_INTERFACE_(ICLRErrorReportingManager, IUnknown) {
     STDMETHOD(EndCustomDump)(THIS);
 #endif
 
-// More of the same.
+// More for crash reports. Both methods return E_NOTIMPL.
 #undef INTERFACE
 #define INTERFACE ICLRErrorReportingManager2
 DECLARE_INTERFACE_(ICLRErrorReportingManager2, ICLRErrorReportingManager) {
     SOGLIA_ICLRERRORREPORTINGMANAGER_METHODS
 
-    // A text for the report.
+    // Set a text for the report.
     STDMETHOD(SetApplicationData)(THIS_ ApplicationDataKey key, const WCHAR *pValue) PURE;
 
-    // What to file an unhandled exception under.
+    // Set what to file an unhandled exception under.
     STDMETHOD(SetBucketParametersForUnhandledException)(THIS_ const BucketParameters *pBucketParams,
                                                         DWORD *pCountParams) PURE;
 };
 
-// Keeps partially trusted code from some of the framework. .NET has no partial trust: E_NOTIMPL.
+// Kept partially trusted code from parts of the framework. .NET has no partial trust: E_NOTIMPL.
 #undef INTERFACE
 #define INTERFACE ICLRHostProtectionManager
 DECLARE_INTERFACE_(ICLRHostProtectionManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Which categories of functions to block.
+    // Set which categories of functions to block.
     STDMETHOD(SetProtectedCategories)(THIS_ EApiCategories categories) PURE;
 
-    // Compares grant sets in another way.
+    // Changed how grant sets are compared.
     STDMETHOD(SetEagerSerializeGrantSets)(THIS) PURE;
 };
 
@@ -2062,44 +2119,45 @@ DECLARE_INTERFACE_(ICLRHostProtectionManager, IUnknown) {
 // Assemblies
 //
 
-// Assemblies from somewhere else than files. .NET has AssemblyLoadContext for that: never called.
+// Loads assemblies from other sources than files. .NET has AssemblyLoadContext for that, so no
+// method is called.
 #undef INTERFACE
 #define INTERFACE IHostAssemblyManager
 DECLARE_INTERFACE_(IHostAssemblyManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Which assemblies the CLR looks for itself.
+    // Returns which assemblies the CLR looks for itself.
     STDMETHOD(GetNonHostStoreAssemblies)(THIS_ ICLRAssemblyReferenceList **ppReferenceList) PURE;
 
-    // Where the others come from.
+    // Returns the source of the other assemblies.
     STDMETHOD(GetAssemblyStore)(THIS_ IHostAssemblyStore **ppAssemblyStore) PURE;
 };
 
-// Gives assemblies as streams. Never called.
+// Returns assemblies as streams. Not called.
 #undef INTERFACE
 #define INTERFACE IHostAssemblyStore
 DECLARE_INTERFACE_(IHostAssemblyStore, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // An assembly's image and symbols; the id tells equal ones apart from others.
+    // Returns an assembly's image and symbols. The ID distinguishes the assembly from others.
     STDMETHOD(ProvideAssembly)(THIS_ AssemblyBindInfo *pBindInfo, UINT64 *pAssemblyId, UINT64 *pContext,
                                IStream **ppStmAssemblyImage, IStream **ppStmPDB) PURE;
 
-    // The same for a module of an assembly.
+    // Returns a module's image and symbols.
     STDMETHOD(ProvideModule)(THIS_ ModuleBindInfo *pBindInfo, DWORD *pdwModuleId, IStream **ppStmModuleImage,
                              IStream **ppStmPDB) PURE;
 };
 
-// Assemblies that the CLR looks for itself.
+// A list of assemblies that the CLR looks for itself.
 #undef INTERFACE
 #define INTERFACE ICLRAssemblyReferenceList
 DECLARE_INTERFACE_(ICLRAssemblyReferenceList, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // S_OK if an assembly of that name is in the list, S_FALSE otherwise.
+    // S_OK if the list has an assembly of that name, S_FALSE if it does not.
     STDMETHOD(IsStringAssemblyReferenceInList)(THIS_ LPCWSTR pwzAssemblyName) PURE;
 
-    // The same for a name object.
+    // As IsStringAssemblyReferenceInList, for a name object.
     STDMETHOD(IsAssemblyReferenceInList)(THIS_ IUnknown *pName) PURE;
 };
 
@@ -2107,28 +2165,28 @@ DECLARE_INTERFACE_(ICLRAssemblyReferenceList, IUnknown) {
 // Security
 //
 
-// The host's view of who a thread acts for. Windows only: never called.
+// The identity that a thread acts with. Windows only, so no method is called.
 #undef INTERFACE
 #define INTERFACE IHostSecurityManager
 DECLARE_INTERFACE_(IHostSecurityManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // The thread acts for somebody else.
+    // The thread acts with that token.
     STDMETHOD(ImpersonateLoggedOnUser)(THIS_ HANDLE hToken) PURE;
 
-    // And for itself again.
+    // The thread acts with its own identity again.
     STDMETHOD(RevertToSelf)(THIS) PURE;
 
-    // The token that the thread acts with.
+    // Stores the token that the thread acts with.
     STDMETHOD(OpenThreadToken)(THIS_ DWORD dwDesiredAccess, BOOL bOpenAsSelf, HANDLE *phThreadToken) PURE;
 
-    // Sets it, or takes it away (null).
+    // Sets the thread's token, or removes it with null.
     STDMETHOD(SetThreadToken)(THIS_ HANDLE hToken) PURE;
 
-    // The host's context of the calling thread.
+    // Returns the host's context of the calling thread.
     STDMETHOD(GetSecurityContext)(THIS_ EContextType eContextType, IHostSecurityContext **ppSecurityContext) PURE;
 
-    // Puts one on the calling thread.
+    // Sets the host's context of the calling thread.
     STDMETHOD(SetSecurityContext)(THIS_ EContextType eContextType, IHostSecurityContext *pSecurityContext) PURE;
 };
 
@@ -2138,7 +2196,7 @@ DECLARE_INTERFACE_(IHostSecurityManager, IUnknown) {
 DECLARE_INTERFACE_(IHostSecurityContext, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // A copy of it, with a reference.
+    // Returns a copy, with a reference.
     STDMETHOD(Capture)(THIS_ IHostSecurityContext **ppClonedContext) PURE;
 };
 

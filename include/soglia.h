@@ -47,13 +47,14 @@ typedef struct SogliaSlotFigures {
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 #endif
 
-// What the task manager can tell; QueryInterface gives it. From any thread.
+// Figures about a task manager of SogliaCreateTaskManager, which returns it from QueryInterface. It
+// may be called on any thread.
 #undef INTERFACE
 #define INTERFACE ISogliaSlots
 DECLARE_INTERFACE_(ISogliaSlots, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // E_POINTER for null.
+    // Stores the figures. E_POINTER for null.
     STDMETHOD(GetFigures)(THIS_ SogliaSlotFigures *pFigures) PURE;
 };
 #undef INTERFACE

@@ -75,6 +75,7 @@ mod c_enum;
 pub mod hosting;
 pub mod hresult;
 pub mod ids;
+pub mod param;
 pub mod profiler;
 
 pub use windows_core::{BOOL, GUID, HRESULT};

@@ -9,8 +9,11 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use soglia_abi::hosting::{clr_task::*, host_task::*, runtime_host::*, types::*};
+use soglia_abi::hosting::{
+    clr_task::*, control::IHostControl, host_task::*, runtime_host::*, types::*,
+};
 use soglia_abi::hresult::*;
+use soglia_abi::param::{Array, InOut, Lent, Out, Wide};
 use soglia_abi::profiler::callback::*;
 use soglia_abi::profiler::info::ICorProfilerInfo;
 use windows_core::{BOOL, GUID, HRESULT, IUnknown, IUnknown_Vtbl, Interface, implement};
@@ -139,7 +142,7 @@ fn a_profiler_of_the_old_kind() {
     );
 }
 
-/// Methods that nobody here calls.
+/// Methods that the tests do not call.
 macro_rules! not_implemented {
     ($($method:ident($($type:ty),*);)*) => {
         $(unsafe fn $method(&self, $(_: $type),*) -> HRESULT { E_NOTIMPL })*
@@ -153,14 +156,14 @@ impl ICLRTask_Impl for Task_Impl {
     not_implemented! {
         SwitchIn(HANDLE);
         SwitchOut();
-        GetMemStats(*mut COR_GC_THREAD_STATS);
+        GetMemStats(InOut<'_, COR_GC_THREAD_STATS>);
         Reset(BOOL);
         ExitTask();
         Abort();
         RudeAbort();
-        NeedsPriorityScheduling(*mut BOOL);
+        NeedsPriorityScheduling(Out<'_, BOOL>);
         YieldTask();
-        LocksHeld(*mut usize);
+        LocksHeld(Out<'_, usize>);
     }
     unsafe fn SetTaskIdentifier(&self, asked: TASKID) -> HRESULT {
         assert_eq!(asked, 0x1_0000_0002, "all 64 bits");
@@ -193,33 +196,33 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     not_implemented! {
         Start();
         Stop();
-        SetHostControl(*mut c_void);
-        GetCLRControl(*mut *mut c_void);
+        SetHostControl(Lent<'_, IHostControl>);
+        GetCLRControl(Out<'_, *mut c_void>);
         UnloadAppDomain(u32, BOOL);
         ExecuteInAppDomain(u32, Option<FExecuteInAppDomainCallback>, *mut c_void);
-        GetCurrentAppDomainId(*mut u32);
-        ExecuteApplication(*const u16, u32, *const *const u16, u32, *const *const u16, *mut i32);
-        ExecuteInDefaultAppDomain(*const u16, *const u16, *const u16, *const u16, *mut u32);
+        GetCurrentAppDomainId(Out<'_, u32>);
+        ExecuteApplication(Wide<'_>, u32, Array<'_, Wide<'_>>, u32, Array<'_, Wide<'_>>, Out<'_, i32>);
+        ExecuteInDefaultAppDomain(Wide<'_>, Wide<'_>, Wide<'_>, Wide<'_>, Out<'_, u32>);
     }
 }
 
 impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     not_implemented! {
         CreateAppDomainWithManager(
-            *const u16, u32, *const u16, *const u16, i32, *const *const u16, *const *const u16, *mut u32
+            Wide<'_>, u32, Wide<'_>, Wide<'_>, i32, Array<'_, Wide<'_>>, Array<'_, Wide<'_>>, Out<'_, u32>
         );
-        CreateDelegate(u32, *const u16, *const u16, *const u16, *mut isize);
+        CreateDelegate(u32, Wide<'_>, Wide<'_>, Wide<'_>, Out<'_, isize>);
         Authenticate(u64);
         RegisterMacEHPort();
         SetStartupFlags(u32);
-        DllGetActivationFactory(u32, *const u16, *mut *mut c_void);
-        ExecuteAssembly(u32, *const u16, i32, *const *const u16, *mut u32);
+        DllGetActivationFactory(u32, Wide<'_>, Out<'_, *mut c_void>);
+        ExecuteAssembly(u32, Wide<'_>, i32, Array<'_, Wide<'_>>, Out<'_, u32>);
     }
 }
 
 impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
     not_implemented! {
-        UnloadAppDomain2(u32, BOOL, *mut i32);
+        UnloadAppDomain2(u32, BOOL, Out<'_, i32>);
     }
 }
 

@@ -22,6 +22,7 @@ use std::{
 use soglia_abi::{
     GUID, HRESULT,
     hresult::{E_NOINTERFACE, E_NOTIMPL, E_POINTER, S_OK},
+    param::{In, Out},
 };
 use windows_core::{ComObject, ComObjectInner, IUnknown, IUnknownImpl, Interface};
 
@@ -76,6 +77,16 @@ pub struct Object<T: Class> {
     is_held: AtomicBool,
     is_buried: AtomicBool,
     value: T,
+}
+
+/// Gives out an interface of an object, as `QueryInterface` does.
+pub fn interface_of<I: Interface>(
+    object: &I,
+    id: In<'_, GUID>,
+    interface: Out<'_, *mut c_void>,
+) -> HRESULT {
+    // SAFETY: both pointers are null or valid for the call, which is what the wrappers promise.
+    unsafe { object.query(id.as_ptr(), interface.as_ptr()) }
 }
 
 /// The hold on an object, which goes on as others count when this is gone.
@@ -137,6 +148,17 @@ impl<T: Class> Object<T> {
         let own = std::ptr::from_ref(T::METHODS).cast();
         // SAFETY: only objects of this class have those methods.
         (methods == own).then(|| unsafe { &*object.cast::<Self>() })
+    }
+
+    /// Gives out an interface of this object, as `QueryInterface` does.
+    pub fn interface(&self, id: In<'_, GUID>, mut interface: Out<'_, *mut c_void>) -> HRESULT {
+        let Some(id) = id.get().filter(|_| !interface.is_null()) else {
+            return E_POINTER;
+        };
+        let own = || (*id == IUnknown::IID || T::is(id)).then(|| self.give());
+        let found = T::part(self, id).or_else(own);
+        interface.write_if_wanted(found.unwrap_or(null_mut()));
+        if found.is_some() { S_OK } else { E_NOINTERFACE }
     }
 
     fn is_in_use(&self) -> bool {
@@ -233,15 +255,8 @@ impl<T: Class> IUnknownImpl for Object<T> {
     }
 
     unsafe fn QueryInterface(&self, id: *const GUID, interface: *mut *mut c_void) -> HRESULT {
-        if id.is_null() || interface.is_null() {
-            return E_POINTER;
-        }
-        // SAFETY: not null, and valid by COM's rules.
-        let (id, interface) = unsafe { (&*id, &mut *interface) };
-        let own = || (*id == IUnknown::IID || T::is(id)).then(|| self.give());
-        let found = T::part(self, id).or_else(own);
-        *interface = found.unwrap_or(null_mut());
-        if found.is_some() { S_OK } else { E_NOINTERFACE }
+        // SAFETY: the caller of a COM method passes pointers that are null or valid for the call.
+        unsafe { self.interface(In::from_raw(id), Out::from_raw(interface)) }
     }
 
     fn AddRef(&self) -> u32 {
@@ -287,6 +302,7 @@ impl<T: Class> IUnknownImpl for Object<T> {
 mod tests {
     use super::*;
     use soglia_abi::hosting::com::{IEnumUnknown, IEnumUnknown_Impl, IEnumUnknown_Vtbl};
+    use soglia_abi::param::Buffer;
     use std::sync::{Arc, MutexGuard};
 
     /// What is in it goes with it.
@@ -295,7 +311,7 @@ mod tests {
     class!(Probe, Probe_Impl, IEnumUnknown, IEnumUnknown_Vtbl);
 
     impl IEnumUnknown_Impl for Probe_Impl {
-        unsafe fn Next(&self, _: u32, _: *mut *mut c_void, _: *mut u32) -> HRESULT {
+        unsafe fn Next(&self, _: u32, _: Buffer<'_, *mut c_void>, _: Out<'_, u32>) -> HRESULT {
             S_OK
         }
         unsafe fn Skip(&self, number: u32) -> HRESULT {
@@ -304,7 +320,7 @@ mod tests {
         unsafe fn Reset(&self) -> HRESULT {
             S_OK
         }
-        unsafe fn Clone(&self, _: *mut *mut c_void) -> HRESULT {
+        unsafe fn Clone(&self, _: Out<'_, *mut c_void>) -> HRESULT {
             S_OK
         }
     }

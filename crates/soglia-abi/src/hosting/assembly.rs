@@ -14,6 +14,8 @@ use core::ffi::c_void;
 
 use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
+use crate::param::{In, Lent, Out, Wide};
+
 /// Which assembly is wanted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,43 +35,43 @@ pub struct ModuleBindInfo {
     pub lpModuleName: *const u16,
 }
 
-/// Slots 3 and 4. Assemblies from somewhere else than files. .NET has AssemblyLoadContext for that: never
-/// called.
+/// Slots 3 and 4. Loads assemblies from other sources than files. .NET has AssemblyLoadContext for
+/// that, so no method is called.
 #[interface("613DABD7-62B2-493E-9E65-C1E32A1E0C5E")]
 pub unsafe trait IHostAssemblyManager: IUnknown {
-    /// Which assemblies the CLR looks for itself.
-    pub fn GetNonHostStoreAssemblies(&self, ppReferenceList: *mut *mut c_void) -> HRESULT;
-    /// Where the others come from.
-    pub fn GetAssemblyStore(&self, ppAssemblyStore: *mut *mut c_void) -> HRESULT;
+    /// Returns which assemblies the CLR looks for itself.
+    pub fn GetNonHostStoreAssemblies(&self, ppReferenceList: Out<'_, *mut c_void>) -> HRESULT;
+    /// Returns the source of the other assemblies.
+    pub fn GetAssemblyStore(&self, ppAssemblyStore: Out<'_, *mut c_void>) -> HRESULT;
 }
 
-/// Slots 3 and 4. Gives assemblies as streams. Never called.
+/// Slots 3 and 4. Returns assemblies as streams. Not called.
 #[interface("7B102A88-3F7F-496D-8FA2-C35374E01AF3")]
 pub unsafe trait IHostAssemblyStore: IUnknown {
-    /// An assembly's image and symbols; the id tells equal ones apart from others.
+    /// Returns an assembly's image and symbols. The ID distinguishes the assembly from others.
     pub fn ProvideAssembly(
         &self,
-        pBindInfo: *const AssemblyBindInfo,
-        pAssemblyId: *mut u64,
-        pContext: *mut u64,
-        ppStmAssemblyImage: *mut *mut c_void,
-        ppStmPDB: *mut *mut c_void,
+        pBindInfo: In<'_, AssemblyBindInfo>,
+        pAssemblyId: Out<'_, u64>,
+        pContext: Out<'_, u64>,
+        ppStmAssemblyImage: Out<'_, *mut c_void>,
+        ppStmPDB: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// The same for a module of an assembly.
+    /// Returns a module's image and symbols.
     pub fn ProvideModule(
         &self,
-        pBindInfo: *const ModuleBindInfo,
-        pdwModuleId: *mut u32,
-        ppStmModuleImage: *mut *mut c_void,
-        ppStmPDB: *mut *mut c_void,
+        pBindInfo: In<'_, ModuleBindInfo>,
+        pdwModuleId: Out<'_, u32>,
+        ppStmModuleImage: Out<'_, *mut c_void>,
+        ppStmPDB: Out<'_, *mut c_void>,
     ) -> HRESULT;
 }
 
-/// Slots 3 and 4. Assemblies that the CLR looks for itself.
+/// Slots 3 and 4. A list of assemblies that the CLR looks for itself.
 #[interface("1B2C9750-2E66-4BDA-8B44-0A642C5CD733")]
 pub unsafe trait ICLRAssemblyReferenceList: IUnknown {
-    /// S_OK if an assembly of that name is in the list, S_FALSE otherwise.
-    pub fn IsStringAssemblyReferenceInList(&self, pwzAssemblyName: *const u16) -> HRESULT;
-    /// The same for a name object.
-    pub fn IsAssemblyReferenceInList(&self, pName: *mut c_void) -> HRESULT;
+    /// S_OK if the list has an assembly of that name, S_FALSE if it does not.
+    pub fn IsStringAssemblyReferenceInList(&self, pwzAssemblyName: Wide<'_>) -> HRESULT;
+    /// As IsStringAssemblyReferenceInList, for a name object.
+    pub fn IsAssemblyReferenceInList(&self, pName: Lent<'_, IUnknown>) -> HRESULT;
 }

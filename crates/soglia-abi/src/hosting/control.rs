@@ -15,6 +15,8 @@ use core::ffi::c_void;
 
 use windows_core::{GUID, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
+use crate::param::{Array, In, Lent, Out, Wide};
+
 c_enum! {
     /// What `ICLRDomainManager::SetAppDomainManagerType` allows the new domain.
     EInitializeNewDomainFlags {
@@ -23,55 +25,60 @@ c_enum! {
     }
 }
 
-/// Slots 3 and 4. The host's answer to "which parts do you want to run yourself?". Handed over by
-/// ICLRRuntimeHost::SetHostControl, before Start; kept until the process ends.
+/// Slots 3 and 4. Says which parts of the runtime the host manages itself. The host passes it to
+/// ICLRRuntimeHost::SetHostControl before Start. The engine keeps it until the process ends.
 #[interface("02CA073C-7079-4860-880A-C2F7A449C991")]
 pub unsafe trait IHostControl: IUnknown {
-    /// Asked once per manager inside SetHostControl, on the thread that called it, in this order: memory,
-    /// task, thread pool, I/O completion, synchronisation, assembly, GC, security, policy. Answer S_OK and a
-    /// pointer with a reference for every manager that you have, E_NOINTERFACE and null for the rest. Only
-    /// exactly S_OK with a pointer counts.
-    pub fn GetHostManager(&self, riid: *const GUID, ppObject: *mut *mut c_void) -> HRESULT;
-    /// Told for each domain that has an AppDomainManager. .NET has one domain (1) and no such managers: not
-    /// called.
+    /// Returns one of the host's managers. The engine calls it inside SetHostControl, on the thread
+    /// that called that, once for each manager, in this order: memory, task, thread pool, I/O
+    /// completion, synchronisation, assembly, GC, security, policy. For a manager that you have,
+    /// store a pointer with a reference and return S_OK. For the others, store null and return
+    /// E_NOINTERFACE. Only exactly S_OK with a pointer counts.
+    pub fn GetHostManager(&self, riid: In<'_, GUID>, ppObject: Out<'_, *mut c_void>) -> HRESULT;
+    /// Notifies the host of a domain that has an AppDomainManager. Not called: .NET has one domain,
+    /// and no such managers.
     pub fn SetAppDomainManager(
         &self,
         dwAppDomainID: u32,
-        pUnkAppDomainManager: *mut c_void,
+        pUnkAppDomainManager: Lent<'_, IUnknown>,
     ) -> HRESULT;
 }
 
-/// Slots 3 and 4. The CLR's side of the same: ask it for its managers. One that was obtained before Start
-/// stays a full one; one obtained later gives the error reporting manager and HOST_E_INVALIDOPERATION for the
-/// rest.
+/// Slots 3 and 4. Returns the CLR's managers. A control that the host got before Start returns all
+/// of them. One that it got later returns the error reporting manager, and HOST_E_INVALIDOPERATION
+/// for the others.
 #[interface("9065597E-D1A1-4FB2-B6BA-7E1FCE230F61")]
 pub unsafe trait ICLRControl: IUnknown {
-    /// The CLR's manager with that IID. E_INVALIDARG without a place to put it, E_NOINTERFACE for an IID that
-    /// is none. Managers count their references like other objects; a host that does not count does no harm.
-    pub fn GetCLRManager(&self, riid: *const GUID, ppObject: *mut *mut c_void) -> HRESULT;
-    /// Names the type that manages new domains. .NET has no such managers: E_NOTIMPL.
+    /// Returns the CLR's manager with that IID, with a reference. E_INVALIDARG if a pointer is
+    /// null, E_NOINTERFACE for an unknown IID. Hosts may leave managers uncounted: these live until
+    /// the process ends.
+    pub fn GetCLRManager(&self, riid: In<'_, GUID>, ppObject: Out<'_, *mut c_void>) -> HRESULT;
+    /// Set the type that manages new domains. E_NOTIMPL: .NET has no such managers.
     pub fn SetAppDomainManagerType(
         &self,
-        pwzAppDomainManagerAssembly: *const u16,
-        pwzAppDomainManagerType: *const u16,
+        pwzAppDomainManagerAssembly: Wide<'_>,
+        pwzAppDomainManagerType: Wide<'_>,
     ) -> HRESULT;
 }
 
-/// Slots 3 and 4. How the default domain is set up, before Start. .NET has one domain, and no domain managers.
+/// Slots 3 and 4. Configures the default domain before Start. .NET has one domain, and no domain
+/// managers.
 #[interface("270D00A2-8E15-4D0B-ADEB-37BC3E47DF77")]
 pub unsafe trait ICLRDomainManager: IUnknown {
-    /// Names the type that manages the default domain. E_NOTIMPL.
+    /// Set the type that manages the default domain. E_NOTIMPL.
     pub fn SetAppDomainManagerType(
         &self,
-        wszAppDomainManagerAssembly: *const u16,
-        wszAppDomainManagerType: *const u16,
+        wszAppDomainManagerAssembly: Wide<'_>,
+        wszAppDomainManagerType: Wide<'_>,
         dwInitializeDomainFlags: EInitializeNewDomainFlags,
     ) -> HRESULT;
-    /// Sets properties of the default domain, as names and values.
+    /// Sets properties of the default domain: nProperties names and as many values.
+    /// AppContext.GetData returns them. E_INVALIDARG for a null text, HOST_E_INVALIDOPERATION once
+    /// a runtime runs.
     pub fn SetPropertiesForDefaultAppDomain(
         &self,
         nProperties: u32,
-        pwszPropertyNames: *const *const u16,
-        pwszPropertyValues: *const *const u16,
+        pwszPropertyNames: Array<'_, Wide<'_>>,
+        pwszPropertyValues: Array<'_, Wide<'_>>,
     ) -> HRESULT;
 }

@@ -16,6 +16,7 @@ use core::ffi::c_void;
 use windows_core::{BOOL, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 use crate::hosting::types::CONNID;
+use crate::param::{Array, In, InOut, Out, Wide};
 
 /// `BucketParameters`: strings in it, one more than [`BucketParameterIndex`] has names for.
 pub const BucketParamsCount: usize = 10;
@@ -91,68 +92,70 @@ pub struct CustomDumpItem {
     pub pReserved: usize,
 }
 
-/// Slots 3 to 9. Debugging, as far as a host shapes it. .NET answers IsDebuggerAttached; the rest is
-/// E_NOTIMPL.
+/// Slots 3 to 9. What a host configures for debuggers. .NET implements IsDebuggerAttached. The
+/// other methods return E_NOTIMPL.
 #[interface("00DCAEC6-2AC0-43A9-ACF9-1E36C139B10D")]
 pub unsafe trait ICLRDebugManager: IUnknown {
-    /// Names a group of tasks for debuggers.
-    pub fn BeginConnection(&self, dwConnectionId: CONNID, szConnectionName: *const u16) -> HRESULT;
-    /// Which tasks are in it.
+    /// Named a group of tasks for debuggers.
+    pub fn BeginConnection(&self, dwConnectionId: CONNID, szConnectionName: Wide<'_>) -> HRESULT;
+    /// Set which tasks belong to the group.
     pub fn SetConnectionTasks(
         &self,
         id: CONNID,
         dwCount: u32,
-        ppCLRTask: *mut *mut c_void,
+        ppCLRTask: Array<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Ends it.
+    /// Ended the group.
     pub fn EndConnection(&self, dwConnectionId: CONNID) -> HRESULT;
-    /// Who may debug (Windows).
+    /// Set who may debug, on Windows.
     pub fn SetDacl(&self, pacl: *mut c_void) -> HRESULT;
-    /// The same, read.
-    pub fn GetDacl(&self, pacl: *mut *mut c_void) -> HRESULT;
-    /// Whether a managed debugger is attached.
-    pub fn IsDebuggerAttached(&self, pbAttached: *mut BOOL) -> HRESULT;
-    /// Whether stack traces read symbol files.
+    /// Stored what SetDacl has set.
+    pub fn GetDacl(&self, pacl: Out<'_, *mut c_void>) -> HRESULT;
+    /// Stores whether a managed debugger is attached.
+    pub fn IsDebuggerAttached(&self, pbAttached: Out<'_, BOOL>) -> HRESULT;
+    /// Set whether stack traces read symbol files.
     pub fn SetSymbolReadingPolicy(&self, policy: ESymbolReadingPolicy) -> HRESULT;
 }
 
-/// Slots 3 to 5. Crash reports. Windows only: E_NOTIMPL.
+/// Slots 3 to 5. Crash reports of Windows. All methods return E_NOTIMPL.
 #[interface("980D2F1A-BF79-4C08-812A-BB9778928F78")]
 pub unsafe trait ICLRErrorReportingManager: IUnknown {
-    /// What Windows would file the current exception under.
-    pub fn GetBucketParametersForCurrentException(&self, pParams: *mut BucketParameters)
-    -> HRESULT;
-    /// What a crash dump is to hold.
+    /// Stored what Windows would file the current exception under.
+    pub fn GetBucketParametersForCurrentException(
+        &self,
+        pParams: Out<'_, BucketParameters>,
+    ) -> HRESULT;
+    /// Set what a crash dump contains.
     pub fn BeginCustomDump(
         &self,
         dwFlavor: ECustomDumpFlavor,
         dwNumItems: u32,
-        items: *const CustomDumpItem,
+        items: Array<'_, CustomDumpItem>,
         dwReserved: u32,
     ) -> HRESULT;
-    /// As before.
+    /// Set that to the default again.
     pub fn EndCustomDump(&self) -> HRESULT;
 }
 
-/// Slots 6 and 7. More of the same.
+/// Slots 6 and 7. More for crash reports. Both methods return E_NOTIMPL.
 #[interface("C68F63B1-4D8B-4E0B-9564-9D2EFE2FA18C")]
 pub unsafe trait ICLRErrorReportingManager2: ICLRErrorReportingManager {
-    /// A text for the report.
-    pub fn SetApplicationData(&self, key: u32, pValue: *const u16) -> HRESULT;
-    /// What to file an unhandled exception under.
+    /// Set a text for the report.
+    pub fn SetApplicationData(&self, key: u32, pValue: Wide<'_>) -> HRESULT;
+    /// Set what to file an unhandled exception under.
     pub fn SetBucketParametersForUnhandledException(
         &self,
-        pBucketParams: *const BucketParameters,
-        pCountParams: *mut u32,
+        pBucketParams: In<'_, BucketParameters>,
+        pCountParams: InOut<'_, u32>,
     ) -> HRESULT;
 }
 
-/// Slots 3 and 4. Keeps partially trusted code from some of the framework. .NET has no partial trust:
-/// E_NOTIMPL.
+/// Slots 3 and 4. Kept partially trusted code from parts of the framework. .NET has no partial
+/// trust: E_NOTIMPL.
 #[interface("89F25F5C-CEEF-43E1-9CFA-A68CE863AAAC")]
 pub unsafe trait ICLRHostProtectionManager: IUnknown {
-    /// Which categories of functions to block.
+    /// Set which categories of functions to block.
     pub fn SetProtectedCategories(&self, categories: EApiCategories) -> HRESULT;
-    /// Compares grant sets in another way.
+    /// Changed how grant sets are compared.
     pub fn SetEagerSerializeGrantSets(&self) -> HRESULT;
 }

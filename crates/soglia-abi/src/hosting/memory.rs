@@ -15,6 +15,8 @@ use core::ffi::{c_char, c_void};
 
 use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
+use crate::param::{Lent, Out};
+
 // MALLOC_TYPE: a bit set, and a DWORD in CreateMalloc.
 
 /// The heap is used by several threads.
@@ -38,12 +40,13 @@ c_enum! {
     }
 }
 
-/// Slots 3 to 12. The host's memory. .NET's cannot be redirected: none of the allocating methods is called.
+/// Slots 3 to 12. The host's memory. .NET's allocations cannot be redirected, so no allocating
+/// method is called.
 #[interface("7BC698D1-F9E3-4460-9CDE-D04248E9FA25")]
 pub unsafe trait IHostMemoryManager: IUnknown {
-    /// A heap: a bit set of MALLOC_TYPE.
-    pub fn CreateMalloc(&self, dwMallocType: u32, ppMalloc: *mut *mut c_void) -> HRESULT;
-    /// Pages, with the flags of Windows. The level says what is lost if there are none.
+    /// Returns a heap. dwMallocType is a bit set of MALLOC_TYPE.
+    pub fn CreateMalloc(&self, dwMallocType: u32, ppMalloc: Out<'_, *mut c_void>) -> HRESULT;
+    /// Allocates pages, with the flags of Windows. The level says what is lost if there are none.
     pub fn VirtualAlloc(
         &self,
         pAddress: *mut c_void,
@@ -51,64 +54,73 @@ pub unsafe trait IHostMemoryManager: IUnknown {
         flAllocationType: u32,
         flProtect: u32,
         eCriticalLevel: EMemoryCriticalLevel,
-        ppMem: *mut *mut c_void,
+        ppMem: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Gives pages back.
+    /// Frees pages.
     pub fn VirtualFree(&self, lpAddress: *mut c_void, dwSize: usize, dwFreeType: u32) -> HRESULT;
-    /// What is at an address.
+    /// Describes the pages at an address.
     pub fn VirtualQuery(
         &self,
         lpAddress: *mut c_void,
         lpBuffer: *mut c_void,
         dwLength: usize,
-        pResult: *mut usize,
+        pResult: Out<'_, usize>,
     ) -> HRESULT;
-    /// Changes the protection of pages.
+    /// Changes the protection of pages, and stores the previous one.
     pub fn VirtualProtect(
         &self,
         lpAddress: *mut c_void,
         dwSize: usize,
         flNewProtect: u32,
-        pflOldProtect: *mut u32,
+        pflOldProtect: Out<'_, u32>,
     ) -> HRESULT;
-    /// How full the machine is, in percent, and what is still free, in bytes.
-    pub fn GetMemoryLoad(&self, pMemoryLoad: *mut u32, pAvailableBytes: *mut usize) -> HRESULT;
-    /// Hands over what to call when memory gets scarce.
-    pub fn RegisterMemoryNotificationCallback(&self, pCallback: *mut c_void) -> HRESULT;
-    /// The CLR wants to use this much address space; the host may make room.
+    /// Stores how full the machine's memory is, in percent, and how much is free, in bytes.
+    pub fn GetMemoryLoad(
+        &self,
+        pMemoryLoad: Out<'_, u32>,
+        pAvailableBytes: Out<'_, usize>,
+    ) -> HRESULT;
+    /// Gives the host an ICLRMemoryNotificationCallback to call when memory is scarce. Called
+    /// inside SetHostControl.
+    pub fn RegisterMemoryNotificationCallback(
+        &self,
+        pCallback: Lent<'_, ICLRMemoryNotificationCallback>,
+    ) -> HRESULT;
+    /// The CLR wants to use this much address space, and the host may make room.
     pub fn NeedsVirtualAddressSpace(&self, startAddress: *mut c_void, size: usize) -> HRESULT;
-    /// The CLR has taken it without the host.
+    /// The CLR has taken address space without the host.
     pub fn AcquiredVirtualAddressSpace(&self, startAddress: *mut c_void, size: usize) -> HRESULT;
-    /// And has given it back.
+    /// The CLR has given that address space back.
     pub fn ReleasedVirtualAddressSpace(&self, startAddress: *mut c_void) -> HRESULT;
 }
 
-/// Slots 3 to 5. A heap of the host. Never called.
+/// Slots 3 to 5. A heap of the host. Not called.
 #[interface("1831991C-CC53-4A31-B218-04E910446479")]
 pub unsafe trait IHostMalloc: IUnknown {
-    /// So many bytes. The level says what is lost if there are none.
+    /// Allocates cbSize bytes. The level says what is lost if there are none.
     pub fn Alloc(
         &self,
         cbSize: usize,
         eCriticalLevel: EMemoryCriticalLevel,
-        ppMem: *mut *mut c_void,
+        ppMem: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// The same, with the place in the source that asks.
+    /// As Alloc, with the place in the source that asks.
     pub fn DebugAlloc(
         &self,
         cbSize: usize,
         eCriticalLevel: EMemoryCriticalLevel,
         pszFileName: *const c_char,
         iLineNo: i32,
-        ppMem: *mut *mut c_void,
+        ppMem: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Gives them back.
+    /// Frees what Alloc returned.
     pub fn Free(&self, pMem: *mut c_void) -> HRESULT;
 }
 
-/// Slot 3. What the host calls when memory gets scarce.
+/// Slot 3. The host calls it when memory is scarce.
 #[interface("47EB8E57-0846-4546-AF76-6F42FCFC2649")]
 pub unsafe trait ICLRMemoryNotificationCallback: IUnknown {
-    /// eMemoryAvailableLow makes the CLR collect garbage soon. Before Start: nothing.
+    /// After eMemoryAvailableLow the CLR collects garbage, on another thread and at most every 8
+    /// seconds. Before Start it does nothing.
     pub fn OnMemoryNotification(&self, eMemoryAvailable: EMemoryAvailable) -> HRESULT;
 }

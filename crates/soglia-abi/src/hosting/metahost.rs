@@ -18,7 +18,9 @@ use core::ffi::{c_char, c_void};
 
 use windows_core::{BOOL, GUID, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
+use crate::hosting::com::IStream;
 use crate::hosting::types::HANDLE;
+use crate::param::{Buffer, In, InOut, Lent, Out, Wide};
 
 /// The class of `ICLRMetaHost`. Shares nothing with the interface's IID.
 pub const CLSID_CLRMetaHost: GUID = GUID::from_u128(0x9280188D_0E8E_4867_B30C_7FA83884E8DE);
@@ -78,114 +80,134 @@ c_enum! {
     }
 }
 
-/// Slots 3 to 9. Which runtimes there are. CLRCreateInstance(CLSID_CLRMetaHost, IID_ICLRMetaHost, ...) gives
-/// it.
+/// Slots 3 to 9. Finds runtimes. CLRCreateInstance(CLSID_CLRMetaHost, IID_ICLRMetaHost, ...)
+/// returns it.
 #[interface("D332DB9E-B9B3-4125-8207-A14884F53216")]
 pub unsafe trait ICLRMetaHost: IUnknown {
-    /// The ICLRRuntimeInfo of a version, as a string like "v10.0". Framework versions, "v4.0.30319" and
-    /// "v2.0.50727", mean the newest .NET that is installed. CLR_E_SHIM_RUNTIMELOAD if there is none.
+    /// Returns the ICLRRuntimeInfo of a version, such as "v10.0". The versions of .NET Framework,
+    /// "v4.0.30319" and "v2.0.50727", mean the newest .NET that is installed.
+    /// CLR_E_SHIM_RUNTIMELOAD if there is none.
     pub fn GetRuntime(
         &self,
-        pwzVersion: *const u16,
-        riid: *const GUID,
-        ppRuntime: *mut *mut c_void,
+        pwzVersion: Wide<'_>,
+        riid: In<'_, GUID>,
+        ppRuntime: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// The version that an assembly was built for, from its metadata. *pcchBuffer: WCHARs in the buffer, then
-    /// those needed, with the final zero.
+    /// Stores the version that an assembly was built for, from its metadata. *pcchBuffer is the
+    /// room of the buffer in WCHARs. It becomes the number that is needed, with the final zero.
     pub fn GetVersionFromFile(
         &self,
-        pwzFilePath: *const u16,
-        pwzBuffer: *mut u16,
-        pcchBuffer: *mut u32,
+        pwzFilePath: Wide<'_>,
+        pwzBuffer: Buffer<'_, u16>,
+        pcchBuffer: InOut<'_, u32>,
     ) -> HRESULT;
-    /// All installed runtimes, as an enumeration of ICLRRuntimeInfo.
-    pub fn EnumerateInstalledRuntimes(&self, ppEnumerator: *mut *mut c_void) -> HRESULT;
-    /// Those that are loaded in a process.
+    /// Returns an enumeration of the installed runtimes, as ICLRRuntimeInfo objects.
+    pub fn EnumerateInstalledRuntimes(&self, ppEnumerator: Out<'_, *mut c_void>) -> HRESULT;
+    /// Returns an enumeration of the runtimes that are loaded in a process. On Linux hndProcess is
+    /// a process ID; 0 and -1 mean this process.
     pub fn EnumerateLoadedRuntimes(
         &self,
         hndProcess: HANDLE,
-        ppEnumerator: *mut *mut c_void,
+        ppEnumerator: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Asks to be called when a runtime is loaded. E_NOTIMPL.
+    /// Asked for a call when a runtime is loaded. E_NOTIMPL.
     pub fn RequestRuntimeLoadedNotification(
         &self,
         pCallbackFunction: Option<RuntimeLoadedCallbackFnPtr>,
     ) -> HRESULT;
-    /// The runtime that legacy calls are bound to. E_NOTIMPL.
+    /// Returned the runtime that legacy calls are bound to. E_NOTIMPL.
     pub fn QueryLegacyV2RuntimeBinding(
         &self,
-        riid: *const GUID,
-        ppUnk: *mut *mut c_void,
+        riid: In<'_, GUID>,
+        ppUnk: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Ends the process, as orderly as the runtime can.
+    /// Ends the process. If a runtime runs, its exit handlers run first.
     pub fn ExitProcess(&self, iExitCode: i32) -> HRESULT;
 }
 
-/// Slot 3. Picks a runtime by policy and configuration file.
+/// Slot 3. Chooses a runtime by policy and configuration file.
 #[interface("E2190695-77B2-492E-8E14-C4B3A7FDD593")]
 pub unsafe trait ICLRMetaHostPolicy: IUnknown {
-    /// The runtime that a program, a configuration and a wish (pwzVersion) ask for together.
+    /// Returns the runtime that fits a program, a configuration and a version together. pwzVersion
+    /// holds the wanted version and receives the one that was found. Sizes are as in
+    /// GetVersionFromFile.
     pub fn GetRequestedRuntime(
         &self,
         dwPolicyFlags: METAHOST_POLICY_FLAGS,
-        pwzBinary: *const u16,
-        pCfgStream: *mut c_void,
-        pwzVersion: *mut u16,
-        pcchVersion: *mut u32,
-        pwzImageVersion: *mut u16,
-        pcchImageVersion: *mut u32,
-        pdwConfigFlags: *mut u32,
-        riid: *const GUID,
-        ppRuntime: *mut *mut c_void,
+        pwzBinary: Wide<'_>,
+        pCfgStream: Lent<'_, IStream>,
+        pwzVersion: Buffer<'_, u16>,
+        pcchVersion: InOut<'_, u32>,
+        pwzImageVersion: Buffer<'_, u16>,
+        pcchImageVersion: InOut<'_, u32>,
+        pdwConfigFlags: Out<'_, u32>,
+        riid: In<'_, GUID>,
+        ppRuntime: Out<'_, *mut c_void>,
     ) -> HRESULT;
 }
 
-/// Slots 3 to 14. One runtime: what it is, and the way into it.
+/// Slots 3 to 14. One runtime: its properties, and the interface that starts it.
 #[interface("BD39D1D2-BA2F-486A-89B0-B4B0CB466891")]
 pub unsafe trait ICLRRuntimeInfo: IUnknown {
-    /// Its version. *pcchBuffer: WCHARs in the buffer, then those needed, with the final zero.
-    pub fn GetVersionString(&self, pwzBuffer: *mut u16, pcchBuffer: *mut u32) -> HRESULT;
-    /// Its directory, ending in a separator. Sizes as in GetVersionString.
-    pub fn GetRuntimeDirectory(&self, pwzBuffer: *mut u16, pcchBuffer: *mut u32) -> HRESULT;
-    /// Whether that process has it loaded.
-    pub fn IsLoaded(&self, hndProcess: HANDLE, pbLoaded: *mut BOOL) -> HRESULT;
-    /// The text of one of the runtime's errors.
+    /// Stores the runtime's version. *pcchBuffer is the room of the buffer in WCHARs. It becomes
+    /// the number that is needed, with the final zero.
+    pub fn GetVersionString(
+        &self,
+        pwzBuffer: Buffer<'_, u16>,
+        pcchBuffer: InOut<'_, u32>,
+    ) -> HRESULT;
+    /// Stores the runtime's directory, with a final separator. Sizes are as in GetVersionString.
+    pub fn GetRuntimeDirectory(
+        &self,
+        pwzBuffer: Buffer<'_, u16>,
+        pcchBuffer: InOut<'_, u32>,
+    ) -> HRESULT;
+    /// Stores whether that process has loaded this runtime.
+    pub fn IsLoaded(&self, hndProcess: HANDLE, pbLoaded: Out<'_, BOOL>) -> HRESULT;
+    /// Stored the text of one of the runtime's errors. E_NOTIMPL: the texts are resources of a
+    /// Windows DLL.
     pub fn LoadErrorString(
         &self,
         iResourceID: u32,
-        pwzBuffer: *mut u16,
-        pcchBuffer: *mut u32,
+        pwzBuffer: Buffer<'_, u16>,
+        pcchBuffer: InOut<'_, u32>,
         iLocaleID: i32,
     ) -> HRESULT;
     /// Loads a library from the runtime's directory.
-    pub fn LoadLibrary(&self, pwzDllName: *const u16, phndModule: *mut *mut c_void) -> HRESULT;
-    /// The address of one of the runtime's exports; CLR_E_SHIM_RUNTIMEEXPORT if it has no such export.
-    pub fn GetProcAddress(&self, pszProcName: *const c_char, ppProc: *mut *mut c_void) -> HRESULT;
-    /// Loads the runtime and gives an interface of it: (CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) is the one
+    pub fn LoadLibrary(&self, pwzDllName: Wide<'_>, phndModule: Out<'_, *mut c_void>) -> HRESULT;
+    /// Stores the address of one of the runtime's exports. CLR_E_SHIM_RUNTIMEEXPORT if there is no
+    /// such export.
+    pub fn GetProcAddress(
+        &self,
+        pszProcName: *const c_char,
+        ppProc: Out<'_, *mut c_void>,
+    ) -> HRESULT;
+    /// Returns an interface of the runtime: (CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) is the one
     /// for hosts.
     pub fn GetInterface(
         &self,
-        rclsid: *const GUID,
-        riid: *const GUID,
-        ppUnk: *mut *mut c_void,
+        rclsid: In<'_, GUID>,
+        riid: In<'_, GUID>,
+        ppUnk: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Whether this process could load it still. A process takes one .NET.
-    pub fn IsLoadable(&self, pbLoadable: *mut BOOL) -> HRESULT;
-    /// The STARTUP_FLAGS and the configuration file for when it starts.
+    /// Stores whether this process can still load this runtime. A process takes one .NET.
+    pub fn IsLoadable(&self, pbLoadable: Out<'_, BOOL>) -> HRESULT;
+    /// Sets the STARTUP_FLAGS and the configuration file for the start. A null file means the
+    /// default. HOST_E_INVALIDOPERATION once a runtime runs.
     pub fn SetDefaultStartupFlags(
         &self,
         dwStartupFlags: u32,
-        pwzHostConfigFile: *const u16,
+        pwzHostConfigFile: Wide<'_>,
     ) -> HRESULT;
-    /// The same, read.
+    /// Stores the flags and the file that SetDefaultStartupFlags has set.
     pub fn GetDefaultStartupFlags(
         &self,
-        pdwStartupFlags: *mut u32,
-        pwzHostConfigFile: *mut u16,
-        pcchHostConfigFile: *mut u32,
+        pdwStartupFlags: Out<'_, u32>,
+        pwzHostConfigFile: Buffer<'_, u16>,
+        pcchHostConfigFile: InOut<'_, u32>,
     ) -> HRESULT;
-    /// Binds the legacy calls (CorBindToRuntimeEx and its kin) to this runtime. E_NOTIMPL.
+    /// Bound legacy calls, such as CorBindToRuntimeEx, to this runtime. E_NOTIMPL.
     pub fn BindAsLegacyV2Runtime(&self) -> HRESULT;
-    /// Whether it has started, and with which flags.
-    pub fn IsStarted(&self, pbStarted: *mut BOOL, pdwStartupFlags: *mut u32) -> HRESULT;
+    /// Stores whether this runtime has started in this process, and with which flags.
+    pub fn IsStarted(&self, pbStarted: Out<'_, BOOL>, pdwStartupFlags: Out<'_, u32>) -> HRESULT;
 }

@@ -8,6 +8,8 @@
 
 use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
+use crate::param::Out;
+
 /// How tasks came to their slots, since the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -34,9 +36,10 @@ pub struct SogliaSlotFigures {
     pub Abandoned: u64,
 }
 
-/// Slot 3. What the task manager of `SogliaCreateTaskManager` can tell, by `QueryInterface`. From any thread.
+/// Slot 3. Figures about a task manager of SogliaCreateTaskManager, which returns it from
+/// QueryInterface. It may be called on any thread.
 #[interface("5B8AD9F1-6A3E-4C0B-9C7E-3F1D2E64A7C5")]
 pub unsafe trait ISogliaSlots: IUnknown {
-    /// E_POINTER for null.
-    pub fn GetFigures(&self, pFigures: *mut SogliaSlotFigures) -> HRESULT;
+    /// Stores the figures. E_POINTER for null.
+    pub fn GetFigures(&self, pFigures: Out<'_, SogliaSlotFigures>) -> HRESULT;
 }

@@ -15,6 +15,8 @@ use core::ffi::c_void;
 
 use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
+use crate::param::Lent;
+
 c_enum! {
     /// What the CLR does that can take long or fail.
     EClrOperation {
@@ -96,30 +98,31 @@ pub struct StackOverflowInfo {
     pub pExceptionInfo: *mut c_void,
 }
 
-/// Slots 3 to 8. What the CLR is to do when code fails, hangs or must go. .NET has one policy: asking for what it
-/// does anyway is S_OK, for anything else E_NOTIMPL.
+/// Slots 3 to 8. Sets what the CLR does when code fails or hangs. .NET has one policy: S_OK for
+/// what .NET does anyway, E_NOTIMPL for everything else.
 #[interface("7D290010-D781-45DA-A6F8-AA5D711A730E")]
 pub unsafe trait ICLRPolicyManager: IUnknown {
-    /// What an operation does by default; must be at least as severe as the operation.
+    /// Sets what an operation does. The action must be at least as severe as the operation.
     pub fn SetDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT;
-    /// How long an operation may take.
+    /// Sets how long an operation may take.
     pub fn SetTimeout(&self, operation: EClrOperation, dwMilliseconds: u32) -> HRESULT;
-    /// What follows then; must be more severe than the operation.
+    /// Sets what follows a timeout. The action must be more severe than the operation.
     pub fn SetActionOnTimeout(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT;
-    /// Both at once.
+    /// Sets a timeout and its action.
     pub fn SetTimeoutAndAction(
         &self,
         operation: EClrOperation,
         dwMilliseconds: u32,
         action: EPolicyAction,
     ) -> HRESULT;
-    /// What a failure leads to.
+    /// Sets what a failure leads to.
     pub fn SetActionOnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT;
-    /// Whether an unhandled exception ends the process. The host can decide from .NET 10 on.
+    /// Sets whether an unhandled exception ends the process. The host can decide from .NET 10 on;
+    /// before that, E_NOTIMPL.
     pub fn SetUnhandledExceptionPolicy(&self, policy: EClrUnhandledException) -> HRESULT;
 }
 
-/// Slots 3 to 5. Told what the CLR did by policy. Results are ignored.
+/// Slots 3 to 5. Notifies the host of actions that the CLR takes by policy. Results are ignored.
 #[interface("7AE49844-B1E3-4683-BA7C-1E8212EA3B79")]
 pub unsafe trait IHostPolicyManager: IUnknown {
     /// An operation took its default action.
@@ -130,20 +133,30 @@ pub unsafe trait IHostPolicyManager: IUnknown {
     pub fn OnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT;
 }
 
-/// Slots 3 and 4. Asks to be told of the CLR's events.
+/// Slots 3 and 4. Registers actions for events of the CLR.
 #[interface("1D0E0132-E64F-493D-9260-025C0E32C175")]
 pub unsafe trait ICLROnEventManager: IUnknown {
-    /// From here on pAction is told of that event. E_INVALIDARG for a null action or an unknown event.
-    pub fn RegisterActionOnEvent(&self, event: EClrEvent, pAction: *mut c_void) -> HRESULT;
-    /// And no more. HOST_E_INVALIDOPERATION for one that was not registered, and always for
+    /// The CLR calls pAction at that event from here on. E_INVALIDARG for a null action or an
+    /// unknown event, E_NOTIMPL for an event that .NET gives no occasion for.
+    pub fn RegisterActionOnEvent(
+        &self,
+        event: EClrEvent,
+        pAction: Lent<'_, IActionOnCLREvent>,
+    ) -> HRESULT;
+    /// Ends that. HOST_E_INVALIDOPERATION for an action that was not registered, and always for
     /// Event_StackOverflow.
-    pub fn UnregisterActionOnEvent(&self, event: EClrEvent, pAction: *mut c_void) -> HRESULT;
+    pub fn UnregisterActionOnEvent(
+        &self,
+        event: EClrEvent,
+        pAction: Lent<'_, IActionOnCLREvent>,
+    ) -> HRESULT;
 }
 
-/// Slot 3. What the host registers.
+/// Slot 3. An action that the host registers.
 #[interface("607BE24B-D91B-4E28-A242-61871CE56E35")]
 pub unsafe trait IActionOnCLREvent: IUnknown {
-    /// The event has happened. data: for Event_DomainUnload the domain's number, for Event_ClrDisabled null
-    /// (told once), for Event_MDAFired an MDAInfo*, for Event_StackOverflow a StackOverflowInfo*.
+    /// The event has happened. data is the domain's number for Event_DomainUnload, null for
+    /// Event_ClrDisabled (called once), an MDAInfo* for Event_MDAFired, and a StackOverflowInfo*
+    /// for Event_StackOverflow.
     pub fn OnEvent(&self, event: EClrEvent, data: *mut c_void) -> HRESULT;
 }

@@ -16,6 +16,7 @@ use core::ffi::c_void;
 use windows_core::{BOOL, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 use crate::hosting::types::HANDLE;
+use crate::param::{Lent, Out};
 
 c_enum! {
     /// Which context is meant.
@@ -25,39 +26,39 @@ c_enum! {
     }
 }
 
-/// Slots 3 to 8. The host's view of who a thread acts for. Windows only: never called.
+/// Slots 3 to 8. The identity that a thread acts with. Windows only, so no method is called.
 #[interface("75AD2468-A349-4D02-A764-76A68AEE0C4F")]
 pub unsafe trait IHostSecurityManager: IUnknown {
-    /// The thread acts for somebody else.
+    /// The thread acts with that token.
     pub fn ImpersonateLoggedOnUser(&self, hToken: HANDLE) -> HRESULT;
-    /// And for itself again.
+    /// The thread acts with its own identity again.
     pub fn RevertToSelf(&self) -> HRESULT;
-    /// The token that the thread acts with.
+    /// Stores the token that the thread acts with.
     pub fn OpenThreadToken(
         &self,
         dwDesiredAccess: u32,
         bOpenAsSelf: BOOL,
-        phThreadToken: *mut HANDLE,
+        phThreadToken: Out<'_, HANDLE>,
     ) -> HRESULT;
-    /// Sets it, or takes it away (null).
+    /// Sets the thread's token, or removes it with null.
     pub fn SetThreadToken(&self, hToken: HANDLE) -> HRESULT;
-    /// The host's context of the calling thread.
+    /// Returns the host's context of the calling thread.
     pub fn GetSecurityContext(
         &self,
         eContextType: EContextType,
-        ppSecurityContext: *mut *mut c_void,
+        ppSecurityContext: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Puts one on the calling thread.
+    /// Sets the host's context of the calling thread.
     pub fn SetSecurityContext(
         &self,
         eContextType: EContextType,
-        pSecurityContext: *mut c_void,
+        pSecurityContext: Lent<'_, IHostSecurityContext>,
     ) -> HRESULT;
 }
 
 /// Slot 3. A context that the CLR carries from thread to thread.
 #[interface("7E573CE4-0343-4423-98D7-6318348A1D3C")]
 pub unsafe trait IHostSecurityContext: IUnknown {
-    /// A copy of it, with a reference.
-    pub fn Capture(&self, ppClonedContext: *mut *mut c_void) -> HRESULT;
+    /// Returns a copy, with a reference.
+    pub fn Capture(&self, ppClonedContext: Out<'_, *mut c_void>) -> HRESULT;
 }

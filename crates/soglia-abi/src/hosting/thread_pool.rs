@@ -11,60 +11,64 @@ use core::ffi::c_void;
 use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 use crate::hosting::types::{HANDLE, LPTHREAD_START_ROUTINE};
+use crate::param::{Lent, Out};
 
-/// Slots 3 to 8. The host's thread pool. .NET's own cannot be redirected: never called.
+/// Slots 3 to 8. The host's thread pool. .NET's thread pool cannot be redirected, so no method is
+/// called.
 #[interface("983D50E2-CB15-466B-80FC-845DC6E8C5FD")]
 pub unsafe trait IHostThreadpoolManager: IUnknown {
-    /// Runs Function(Context) on a pool thread. Flags: 0, or 1 for "here and now is fine too".
+    /// Runs Function(Context) on a pool thread. Flags is 0, or 1 if the calling thread may run it
+    /// at once.
     pub fn QueueUserWorkItem(
         &self,
         Function: Option<LPTHREAD_START_ROUTINE>,
         Context: *mut c_void,
         Flags: u32,
     ) -> HRESULT;
-    /// The most worker threads.
+    /// Sets the largest number of worker threads.
     pub fn SetMaxThreads(&self, dwMaxWorkerThreads: u32) -> HRESULT;
-    /// The same, read.
-    pub fn GetMaxThreads(&self, pdwMaxWorkerThreads: *mut u32) -> HRESULT;
-    /// How many more workers there could be now.
-    pub fn GetAvailableThreads(&self, pdwAvailableWorkerThreads: *mut u32) -> HRESULT;
-    /// The fewest worker threads (the parameter's name is the IDL's).
+    /// Stores the largest number of worker threads.
+    pub fn GetMaxThreads(&self, pdwMaxWorkerThreads: Out<'_, u32>) -> HRESULT;
+    /// Stores how many more workers there could be now.
+    pub fn GetAvailableThreads(&self, pdwAvailableWorkerThreads: Out<'_, u32>) -> HRESULT;
+    /// Sets the smallest number of worker threads. The parameter's name is the IDL's.
     pub fn SetMinThreads(&self, dwMinIOCompletionThreads: u32) -> HRESULT;
-    /// The same, read.
-    pub fn GetMinThreads(&self, pdwMinIOCompletionThreads: *mut u32) -> HRESULT;
+    /// Stores the smallest number of worker threads.
+    pub fn GetMinThreads(&self, pdwMinIOCompletionThreads: Out<'_, u32>) -> HRESULT;
 }
 
-/// Slots 3 to 13. The host's I/O completion. Windows only: never called.
+/// Slots 3 to 13. The host's I/O completion. Windows only, so no method is called.
 #[interface("8BDE9D80-EC06-41D6-83E6-22580EFFCC20")]
 pub unsafe trait IHostIoCompletionManager: IUnknown {
-    /// A port to bind handles to.
-    pub fn CreateIoCompletionPort(&self, phPort: *mut HANDLE) -> HRESULT;
-    /// Closes one.
+    /// Returns a port to bind handles to.
+    pub fn CreateIoCompletionPort(&self, phPort: Out<'_, HANDLE>) -> HRESULT;
+    /// Closes a port.
     pub fn CloseIoCompletionPort(&self, hPort: HANDLE) -> HRESULT;
-    /// The most threads that serve completions.
+    /// Sets the largest number of threads that serve completions.
     pub fn SetMaxThreads(&self, dwMaxIOCompletionThreads: u32) -> HRESULT;
-    /// The same, read.
-    pub fn GetMaxThreads(&self, pdwMaxIOCompletionThreads: *mut u32) -> HRESULT;
-    /// How many more there could be now.
-    pub fn GetAvailableThreads(&self, pdwAvailableIOCompletionThreads: *mut u32) -> HRESULT;
-    /// How many bytes of its own the host wants behind each OVERLAPPED.
-    pub fn GetHostOverlappedSize(&self, pcbSize: *mut u32) -> HRESULT;
-    /// Hands over the CLR's half.
-    pub fn SetCLRIoCompletionManager(&self, pManager: *mut c_void) -> HRESULT;
-    /// Initialises those bytes.
+    /// Stores the largest number of threads that serve completions.
+    pub fn GetMaxThreads(&self, pdwMaxIOCompletionThreads: Out<'_, u32>) -> HRESULT;
+    /// Stores how many more such threads there could be now.
+    pub fn GetAvailableThreads(&self, pdwAvailableIOCompletionThreads: Out<'_, u32>) -> HRESULT;
+    /// Stores how many bytes of its own the host wants behind each OVERLAPPED.
+    pub fn GetHostOverlappedSize(&self, pcbSize: Out<'_, u32>) -> HRESULT;
+    /// Gives the host the CLR's side.
+    pub fn SetCLRIoCompletionManager(&self, pManager: Lent<'_, ICLRIoCompletionManager>)
+    -> HRESULT;
+    /// Initialises the host's bytes behind an OVERLAPPED.
     pub fn InitializeHostOverlapped(&self, pvOverlapped: *mut c_void) -> HRESULT;
-    /// Binds a handle to a port, or to the host's own (null).
+    /// Binds a handle to a port, or to the host's own port with null.
     pub fn Bind(&self, hPort: HANDLE, hHandle: HANDLE) -> HRESULT;
-    /// The fewest threads that serve completions.
+    /// Sets the smallest number of threads that serve completions.
     pub fn SetMinThreads(&self, dwMinIOCompletionThreads: u32) -> HRESULT;
-    /// The same, read.
-    pub fn GetMinThreads(&self, pdwMinIOCompletionThreads: *mut u32) -> HRESULT;
+    /// Stores the smallest number of threads that serve completions.
+    pub fn GetMinThreads(&self, pdwMinIOCompletionThreads: Out<'_, u32>) -> HRESULT;
 }
 
-/// Slot 3. The CLR's half of IHostIoCompletionManager.
+/// Slot 3. The CLR's side of IHostIoCompletionManager.
 #[interface("2D74CE86-B8D6-4C84-B3A7-9768933B3C12")]
 pub unsafe trait ICLRIoCompletionManager: IUnknown {
-    /// An operation has ended: its error, its bytes, its OVERLAPPED.
+    /// An operation has ended: its error, its bytes and its OVERLAPPED.
     pub fn OnComplete(
         &self,
         dwErrorCode: u32,

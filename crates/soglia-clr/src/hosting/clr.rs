@@ -17,6 +17,7 @@ use soglia_abi::{
     GUID, HRESULT,
     hosting::{runtime_host::ICLRRuntimeHost4, types::STARTUP_CONCURRENT_GC},
     hresult,
+    param::{In, Out, WideString},
 };
 use soglia_dotnet::{fxr, library};
 use windows_core::Interface;
@@ -25,7 +26,7 @@ use super::{
     hostfxr,
     runtimes::{self, LIBRARY, Runtime},
     settings::settings,
-    signals, wide,
+    signals,
 };
 use crate::host::shared::Shared;
 
@@ -82,7 +83,7 @@ pub fn start(wanted: &Runtime, told: bool) -> Result<&'static Clr, HRESULT> {
             running().ok_or(hresult::E_FAIL)?
         }
     };
-    // SAFETY: a live object; the runtime runs.
+    // SAFETY: the object is alive, since this variable holds a reference.
     unsafe { host.Start() }.ok().map_err(|e| e.code())?;
     Ok(CLR.get_or_init(|| Clr {
         host: Shared(host),
@@ -96,18 +97,18 @@ pub fn start(wanted: &Runtime, told: bool) -> Result<&'static Clr, HRESULT> {
 fn running() -> Option<(ICLRRuntimeHost4, Runtime)> {
     let runtime = runtimes::loaded()?;
     let library = library::Library::loaded(&runtime.directory.join(LIBRARY)).ok()?;
-    type GetHost = unsafe extern "system" fn(*const GUID, *mut *mut c_void) -> HRESULT;
+    type GetHost = unsafe extern "system" fn(In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT;
     // SAFETY: the exported function has this type, it fills in an object of the interface that was asked for.
     unsafe {
         let get = library.function::<GetHost>(c"GetCLRRuntimeHost").ok()?;
         let mut object = null_mut();
-        get(&ICLRRuntimeHost4::IID, &raw mut object)
+        get(In::new(&ICLRRuntimeHost4::IID), Out::new(&mut object))
             .is_ok()
             .then_some(())?;
         let host = ICLRRuntimeHost4::from_raw(object);
         let mut domain = 0;
         // Loaded is not running yet. A thread that the runtime does not know gets another code.
-        (host.GetCurrentAppDomainId(&raw mut domain) != hresult::HOST_E_CLRNOTAVAILABLE)
+        (host.GetCurrentAppDomainId(Out::new(&mut domain)) != hresult::HOST_E_CLRNOTAVAILABLE)
             .then_some((host, runtime))
     }
 }
@@ -121,8 +122,8 @@ impl Clr {
     /// Whether the runtime knows the calling thread.
     pub fn knows_this_thread(&self) -> bool {
         let mut domain = 0;
-        // SAFETY: a live object and a pointer to a local.
-        unsafe { self.host().GetCurrentAppDomainId(&raw mut domain) }.is_ok()
+        // SAFETY: the runtime stays until the process ends.
+        unsafe { self.host().GetCurrentAppDomainId(Out::new(&mut domain)) }.is_ok()
     }
 
     /// A static method that has no other of its name beside it, as a function. It makes the calling thread known to the runtime.
@@ -139,17 +140,13 @@ impl Clr {
         method: &str,
     ) -> Result<F, HRESULT> {
         const { assert!(size_of::<F>() == size_of::<isize>()) };
-        let [assembly, class, method] = [assembly, class, method].map(wide::zero_terminated);
+        let [assembly, class, method] = [assembly, class, method].map(WideString::new);
         let mut address = 0;
-        // SAFETY: zero-terminated names and a place for the answer.
+        let place = Out::new(&mut address);
+        // SAFETY: the runtime stays until the process ends.
         let answer = unsafe {
-            self.host().CreateDelegate(
-                DOMAIN,
-                assembly.as_ptr(),
-                class.as_ptr(),
-                method.as_ptr(),
-                &raw mut address,
-            )
+            self.host()
+                .CreateDelegate(DOMAIN, assembly.lent(), class.lent(), method.lent(), place)
         };
         answer.ok().map_err(|e| e.code())?;
         // SAFETY: the caller vouches for F; the sizes are equal.

@@ -22,9 +22,9 @@ use soglia_abi::{
         },
     },
     hresult::{COR_E_APPDOMAINUNLOADED, E_INVALIDARG, E_NOTIMPL, E_POINTER, S_OK},
+    param::{In, InOut, Out},
 };
 use soglia_core::time::Anchor;
-use windows_core::IUnknownImpl;
 
 use super::{
     clr::{self, DOMAIN},
@@ -53,8 +53,8 @@ pub fn manager(id: &GUID) -> *mut c_void {
     static MANAGER: OnceLock<&Object<GcManager>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| Object::forever(GcManager));
     let mut object = std::ptr::null_mut();
-    // SAFETY: an IID and a place for the answer, which stays null if there is none.
-    let _ = unsafe { manager.QueryInterface(id, &raw mut object) };
+    // It stays null if there is no such interface.
+    let _ = manager.interface(In::new(id), Out::new(&mut object));
     object
 }
 
@@ -83,13 +83,11 @@ impl ICLRGCManager_Impl for GcManager_Impl {
         })
     }
 
-    unsafe fn GetStats(&self, stats: *mut COR_GC_STATS) -> HRESULT {
+    unsafe fn GetStats(&self, mut stats: InOut<'_, COR_GC_STATS>) -> HRESULT {
         giving(|| {
-            if stats.is_null() {
+            let Some(stats) = stats.get() else {
                 return E_POINTER;
-            }
-            // SAFETY: not null, and valid by COM's rules.
-            let stats = unsafe { &mut *stats };
+            };
             if stats.Flags & !(COR_GC_COUNTS | COR_GC_MEMORYUSAGE) != 0 {
                 return E_INVALIDARG;
             }
@@ -167,30 +165,23 @@ class!(
     ICLRAppDomainResourceMonitor_Vtbl
 );
 
-fn monitored(domain: u32, tell: impl FnOnce() -> Result<(), HRESULT>) -> HRESULT {
+fn monitored(domain: u32, ask: impl FnOnce() -> Result<(), HRESULT>) -> HRESULT {
     method(|| match started() {
         Ok(_) if domain != DOMAIN => COR_E_APPDOMAINUNLOADED,
-        Ok(_) => answer(tell()),
+        Ok(_) => answer(ask()),
         Err(why) => why,
     })
 }
 
-/// Sets what the caller wants to know: nothing is asked for by null.
-///
-/// # Safety
-/// Null or valid.
-unsafe fn set(place: *mut u64, value: i64) {
-    if !place.is_null() {
-        // SAFETY: by the contract.
-        unsafe { *place = value.max(0) as u64 };
-    }
+/// A number of bytes or milliseconds, which .NET counts with a sign.
+fn amount(number: i64) -> u64 {
+    number.max(0) as u64
 }
 
 impl ICLRAppDomainResourceMonitor_Impl for Monitor_Impl {
-    unsafe fn GetCurrentAllocated(&self, domain: u32, allocated: *mut u64) -> HRESULT {
+    unsafe fn GetCurrentAllocated(&self, domain: u32, mut allocated: Out<'_, u64>) -> HRESULT {
         monitored(domain, || {
-            // SAFETY: the caller's pointer, valid by COM's rules.
-            unsafe { set(allocated, managed::used()?.allocated) };
+            allocated.write_if_wanted(amount(managed::used()?.allocated));
             Ok(())
         })
     }
@@ -198,21 +189,18 @@ impl ICLRAppDomainResourceMonitor_Impl for Monitor_Impl {
     unsafe fn GetCurrentSurvived(
         &self,
         domain: u32,
-        survived: *mut u64,
-        total: *mut u64,
+        mut survived: Out<'_, u64>,
+        mut total: Out<'_, u64>,
     ) -> HRESULT {
         monitored(domain, || {
             let used = managed::used()?;
-            // SAFETY: the caller's pointers, valid by COM's rules.
-            unsafe {
-                set(survived, used.survived);
-                set(total, used.survived);
-            }
+            survived.write_if_wanted(amount(used.survived));
+            total.write_if_wanted(amount(used.survived));
             Ok(())
         })
     }
 
-    unsafe fn GetCurrentCpuTime(&self, domain: u32, milliseconds: *mut u64) -> HRESULT {
+    unsafe fn GetCurrentCpuTime(&self, domain: u32, mut milliseconds: Out<'_, u64>) -> HRESULT {
         monitored(domain, || {
             // SAFETY: zeroed is a valid timespec, which the call fills in.
             let now = unsafe {
@@ -220,8 +208,7 @@ impl ICLRAppDomainResourceMonitor_Impl for Monitor_Impl {
                 libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now);
                 now
             };
-            // SAFETY: the caller's pointer, valid by COM's rules.
-            unsafe { set(milliseconds, now.tv_sec * 1000 + now.tv_nsec / 1_000_000) };
+            milliseconds.write_if_wanted(amount(now.tv_sec * 1000 + now.tv_nsec / 1_000_000));
             Ok(())
         })
     }

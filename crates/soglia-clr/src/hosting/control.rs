@@ -19,8 +19,8 @@ use soglia_abi::{
     },
     hresult::{
         E_INVALIDARG, E_NOINTERFACE, E_NOTIMPL, HOST_E_CLRNOTAVAILABLE, HOST_E_INVALIDOPERATION,
-        S_OK,
     },
+    param::{In, Out, Wide},
 };
 use windows_core::Interface;
 
@@ -56,26 +56,24 @@ struct Control {
 }
 
 impl ICLRControl_Impl for Control_Impl {
-    unsafe fn GetCLRManager(&self, id: *const GUID, manager: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetCLRManager(&self, id: In<'_, GUID>, mut manager: Out<'_, *mut c_void>) -> HRESULT {
         giving(|| {
-            if id.is_null() || manager.is_null() {
+            let Some(id) = id.get().filter(|_| !manager.is_null()) else {
                 return E_INVALIDARG;
-            }
-            // SAFETY: not null, and valid by COM's rules.
-            let (id, manager) = unsafe { (*id, &mut *manager) };
-            *manager = std::ptr::null_mut();
+            };
+            manager.write_if_wanted(std::ptr::null_mut());
             let reporting = [
                 ICLRErrorReportingManager::IID,
                 ICLRErrorReportingManager2::IID,
             ]
-            .contains(&id);
+            .contains(id);
             if self.limited && clr::is_running() && !reporting {
                 return HOST_E_INVALIDOPERATION;
             }
-            *manager = match id {
-                _ if reporting => others::error_reporting(&id),
+            let found = match *id {
+                _ if reporting => others::error_reporting(id),
                 ICLRTaskManager::IID => tasks::manager(),
-                ICLRGCManager::IID | ICLRGCManager2::IID => collector::manager(&id),
+                ICLRGCManager::IID | ICLRGCManager2::IID => collector::manager(id),
                 ICLRAppDomainResourceMonitor::IID => collector::monitor(),
                 ICLROnEventManager::IID => events::manager(),
                 ICLRPolicyManager::IID => policy::manager(self.major),
@@ -84,15 +82,14 @@ impl ICLRControl_Impl for Control_Impl {
                 ICLRDomainManager::IID => others::domain(),
                 _ => return E_NOINTERFACE,
             };
-            if manager.is_null() {
-                HOST_E_CLRNOTAVAILABLE
-            } else {
-                S_OK
+            if found.is_null() {
+                return HOST_E_CLRNOTAVAILABLE;
             }
+            manager.write(found)
         })
     }
 
-    unsafe fn SetAppDomainManagerType(&self, _assembly: *const u16, _type: *const u16) -> HRESULT {
+    unsafe fn SetAppDomainManagerType(&self, _assembly: Wide<'_>, _type: Wide<'_>) -> HRESULT {
         // .NET has no AppDomainManager.
         method(|| E_NOTIMPL)
     }

@@ -28,6 +28,7 @@ use soglia_abi::{
         MaxClrEvent, OPR_ProcessExit, eExitProcess, eRudeExitProcess,
     },
     hresult::{E_FAIL, E_INVALIDARG, E_NOTIMPL, HOST_E_INVALIDOPERATION, S_OK},
+    param::Lent,
 };
 
 use super::{
@@ -156,7 +157,11 @@ class!(
 );
 
 impl ICLROnEventManager_Impl for OnEvents_Impl {
-    unsafe fn RegisterActionOnEvent(&self, event: EClrEvent, action: *mut c_void) -> HRESULT {
+    unsafe fn RegisterActionOnEvent(
+        &self,
+        event: EClrEvent,
+        action: Lent<'_, IActionOnCLREvent>,
+    ) -> HRESULT {
         giving(|| {
             if action.is_null() || event.0 >= MaxClrEvent.0 {
                 return E_INVALIDARG;
@@ -168,8 +173,9 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 // Nobody was interested when it started, so nobody is there to tell.
                 return HOST_E_INVALIDOPERATION;
             }
-            // SAFETY: alive, by COM's rules, and never released unless it was counted.
-            let lent = unsafe { stand_in::<IActionOnCLREvent>(action) };
+            // SAFETY: the caller of this method lends a live action. It is not released before it is
+            // counted, in the next line.
+            let lent = unsafe { stand_in::<IActionOnCLREvent>(action.as_ptr()) };
             std::mem::forget(lent.clone());
             let counted = Action(ManuallyDrop::new(Shared(lent)));
             actions().push((event, Arc::new(counted)));
@@ -177,7 +183,11 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
         })
     }
 
-    unsafe fn UnregisterActionOnEvent(&self, event: EClrEvent, action: *mut c_void) -> HRESULT {
+    unsafe fn UnregisterActionOnEvent(
+        &self,
+        event: EClrEvent,
+        action: Lent<'_, IActionOnCLREvent>,
+    ) -> HRESULT {
         method(|| {
             if event.0 >= MaxClrEvent.0 || action.is_null() {
                 return E_INVALIDARG;
@@ -187,7 +197,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
             }
             let mut actions = actions();
             let same = |(of, known): &(EClrEvent, Arc<Action>)| {
-                *of == event && fenced::object(&known.0.0) == action
+                *of == event && fenced::object(&known.0.0) == action.as_ptr()
             };
             let removed = actions.iter().position(same).map(|at| actions.remove(at));
             // Released when nothing is locked any more.

@@ -1,7 +1,9 @@
-//! What mscoree.dll exports, and `GetCLRRuntimeHost` of libcoreclr.so.
+//! The exports of mscoree.dll, and `GetCLRRuntimeHost` of libcoreclr.so.
 //!
-//! `CLRCreateInstance` is the door; the `CorBind` functions are those of .NET Framework 1 and 2, for hosts that have not been
-//! changed since.
+//! `CLRCreateInstance` is the way in. The `CorBind` functions are those of .NET Framework 1 and 2, for
+//! hosts that still use them.
+//!
+//! C callers pass pointers as `mscoree.h` declares them: each is null or valid for the call.
 
 use std::{
     ffi::{CStr, OsStr, c_char, c_void},
@@ -19,6 +21,7 @@ use soglia_abi::{
         types::{FLockClrVersionCallback, STARTUP_SERVER_GC},
     },
     hresult,
+    param::{Buffer, In, Out, Wide},
 };
 use soglia_dotnet::Root;
 
@@ -31,64 +34,50 @@ use super::{
 };
 use crate::boundary::fence;
 
-/// Gives out `ICLRMetaHost`, the way to everything else.
+/// Gives out `ICLRMetaHost` or `ICLRMetaHostPolicy`, which lead to everything else.
 ///
-/// `E_POINTER` for null pointers, `E_NOINTERFACE` for a class or an interface that there is none of, `E_NOTIMPL` for those of
-/// .NET Framework that have nothing to stand for them.
-///
-/// # Safety
-/// The pointers are null or valid.
+/// `E_POINTER` for null pointers. `E_NOINTERFACE` for an unknown class or interface. `E_NOTIMPL` for
+/// the class of .NET Framework's debugging interface, which .NET has no means for.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CLRCreateInstance(
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+pub extern "system" fn CLRCreateInstance(
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    mut object: Out<'_, *mut c_void>,
 ) -> HRESULT {
     door(|| {
-        if class.is_null() || id.is_null() || object.is_null() {
+        let (Some(class), Some(wanted), false) = (class.get(), id.get(), object.is_null()) else {
             return hresult::E_POINTER;
-        }
-        // SAFETY: not null, and valid by the contract.
-        unsafe {
-            *object = null_mut();
-            if *class == CLSID_CLRMetaHost {
-                metahost::create(id, object)
-            } else if *class == CLSID_CLRMetaHostPolicy {
-                metahost_policy::create(id, object)
-            } else if (*class, *id) == (CLSID_CLRDebugging, IID_ICLRDebugging) {
-                hresult::E_NOTIMPL
-            } else {
-                hresult::E_NOINTERFACE
-            }
+        };
+        object.write_if_wanted(null_mut());
+        if *class == CLSID_CLRMetaHost {
+            metahost::create(id, object)
+        } else if *class == CLSID_CLRMetaHostPolicy {
+            metahost_policy::create(id, object)
+        } else if (*class, *wanted) == (CLSID_CLRDebugging, IID_ICLRDebugging) {
+            hresult::E_NOTIMPL
+        } else {
+            hresult::E_NOINTERFACE
         }
     })
 }
 
-/// The same under its other name.
-///
-/// # Safety
-/// The pointers are null or valid.
+/// `CLRCreateInstance` under its other name.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CreateInterface(
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+pub extern "system" fn CreateInterface(
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    unsafe { CLRCreateInstance(class, id, object) }
+    CLRCreateInstance(class, id, object)
 }
 
-/// A host object of the runtime that runs, or of the newest one.
-///
-/// # Safety
-/// The pointers are null or valid.
+/// Gives out a host object of the runtime that runs, or of the newest one.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn GetCLRRuntimeHost(
-    id: *const GUID,
-    object: *mut *mut c_void,
+pub extern "system" fn GetCLRRuntimeHost(
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    door(|| unsafe { give(current(), &CLSID_CLRRuntimeHost, id, object) })
+    door(|| give(current(), In::new(&CLSID_CLRRuntimeHost), id, object))
 }
 
 /// The runtime that this process has, or that it would get without asking for one.
@@ -96,45 +85,36 @@ fn current() -> Option<Runtime> {
     runtimes::loaded().or_else(runtimes::newest)
 }
 
-/// # Safety
-/// The pointers are null or valid.
-unsafe fn give(
+fn give(
     runtime: Option<Runtime>,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    mut object: Out<'_, *mut c_void>,
 ) -> HRESULT {
     if class.is_null() || id.is_null() || object.is_null() {
         return hresult::E_POINTER;
     }
-    // SAFETY: not null, and valid by the contract.
-    unsafe {
-        *object = null_mut();
-        match runtime {
-            Some(runtime) => runtime_info::interface(runtime, class, id, object),
-            None => hresult::CLR_E_SHIM_RUNTIMELOAD,
-        }
+    object.write_if_wanted(null_mut());
+    match runtime {
+        Some(runtime) => runtime_info::interface(runtime, class, id, object),
+        None => hresult::CLR_E_SHIM_RUNTIMELOAD,
     }
 }
 
-/// # Safety
-/// Pointers are null or valid, texts zero-terminated.
-unsafe fn bind(
-    version: *const u16,
-    flavor: *const u16,
-    config: *const u16,
+/// What all `CorBind` functions do. A null version means the runtime that runs, or the newest.
+fn bind(
+    [version, flavor, config]: [Wide<'_>; 3],
     flags: Option<u32>,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    door(|| unsafe {
-        let runtime = match wide::read(version) {
+    door(|| {
+        let runtime = match version.to_text() {
             Some(version) => runtimes::named(&version),
             None => current(),
         };
-        let server = match wide::read(flavor).as_deref() {
+        let server = match flavor.to_text().as_deref() {
             None | Some("wks") => 0,
             Some("svr") => STARTUP_SERVER_GC,
             Some(_) => return hresult::E_INVALIDARG,
@@ -145,7 +125,7 @@ unsafe fn bind(
             if flags.is_some() || server != 0 {
                 settings.flags = Some(flags.unwrap_or(0) | server);
             }
-            if let Some(config) = wide::read(config) {
+            if let Some(config) = config.to_text() {
                 settings.config = Some(config.into());
             }
         }
@@ -153,113 +133,91 @@ unsafe fn bind(
     })
 }
 
-/// Binds to a version (null: the newest) and gives out an interface of it: `(CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost)`.
-///
-/// # Safety
-/// Pointers are null or valid, texts zero-terminated.
+/// Binds to a version and gives out an interface of it: `(CLSID_CLRRuntimeHost,
+/// IID_ICLRRuntimeHost)`.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CorBindToRuntimeEx(
-    version: *const u16,
-    flavor: *const u16,
+pub extern "system" fn CorBindToRuntimeEx(
+    version: Wide<'_>,
+    flavor: Wide<'_>,
     flags: u32,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    unsafe {
-        bind(
-            version,
-            flavor,
-            std::ptr::null(),
-            Some(flags),
-            class,
-            id,
-            object,
-        )
-    }
+    let texts = [version, flavor, Wide::null()];
+    bind(texts, Some(flags), class, id, object)
 }
 
-/// The same with a `runtimeconfig.json`.
-///
-/// # Safety
-/// Pointers are null or valid, texts zero-terminated.
+/// As `CorBindToRuntimeEx`, with a `runtimeconfig.json`.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CorBindToRuntimeHost(
-    version: *const u16,
-    flavor: *const u16,
-    config: *const u16,
+pub extern "system" fn CorBindToRuntimeHost(
+    version: Wide<'_>,
+    flavor: Wide<'_>,
+    config: Wide<'_>,
     _reserved: *mut c_void,
     flags: u32,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    unsafe { bind(version, flavor, config, Some(flags), class, id, object) }
+    bind([version, flavor, config], Some(flags), class, id, object)
 }
 
-/// The same without flags.
-///
-/// # Safety
-/// Pointers are null or valid, texts zero-terminated.
+/// As `CorBindToRuntimeEx`, without flags.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CorBindToRuntime(
-    version: *const u16,
-    flavor: *const u16,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+pub extern "system" fn CorBindToRuntime(
+    version: Wide<'_>,
+    flavor: Wide<'_>,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    unsafe { bind(version, flavor, std::ptr::null(), None, class, id, object) }
+    bind([version, flavor, Wide::null()], None, class, id, object)
 }
 
-/// Would take an XML configuration from a stream. `E_NOTIMPL`: .NET has another kind of configuration, by file.
-///
-/// # Safety
-/// The pointers are null or valid.
+/// Took an XML configuration from a stream. `E_NOTIMPL`: .NET has configurations of another kind, in
+/// files.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CorBindToRuntimeByCfg(
+pub extern "system" fn CorBindToRuntimeByCfg(
     _config: *mut c_void,
     _reserved: u32,
     _flags: u32,
-    _class: *const GUID,
-    _id: *const GUID,
-    _object: *mut *mut c_void,
+    _class: In<'_, GUID>,
+    _id: In<'_, GUID>,
+    _object: Out<'_, *mut c_void>,
 ) -> HRESULT {
     hresult::E_NOTIMPL
 }
 
-/// Binds to the runtime of this process, or to the newest. The name would be that of an XML configuration: it is not read.
+/// Binds to the runtime of this process, or to the newest.
 ///
-/// # Safety
-/// Pointers are null or valid, texts zero-terminated.
+/// The first parameter named an XML configuration, which is not read.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn CorBindToCurrentRuntime(
-    _file: *const u16,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+pub extern "system" fn CorBindToCurrentRuntime(
+    _file: Wide<'_>,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    door(|| unsafe { give(current(), class, id, object) })
+    door(|| give(current(), class, id, object))
 }
 
+/// Writes a text about the runtime of this process, or about the newest.
+///
 /// # Safety
-/// `needed` is null or valid; the buffer is null or has that much room.
+/// `buffer` is null, or has room for `room` characters.
 unsafe fn put_text(
-    what: impl Fn(&Runtime) -> String,
-    buffer: *mut u16,
+    text_of: impl Fn(&Runtime) -> String,
+    buffer: Buffer<'_, u16>,
     room: u32,
-    needed: *mut u32,
+    needed: Out<'_, u32>,
 ) -> HRESULT {
     if needed.is_null() {
         return hresult::E_POINTER;
     }
     match current() {
-        // SAFETY: by the contract.
-        Some(runtime) => unsafe { wide::put(&what(&runtime), buffer, room, needed) },
+        // SAFETY: the caller vouches for the room in the buffer.
+        Some(runtime) => unsafe { wide::put(&text_of(&runtime), buffer, room, needed) },
         None => hresult::CLR_E_SHIM_RUNTIMELOAD,
     }
 }
@@ -267,64 +225,64 @@ unsafe fn put_text(
 /// The version of the runtime of this process, or of the newest.
 ///
 /// # Safety
-/// `needed` is null or valid; the buffer is null or has that much room.
+/// `buffer` is null, or has room for `room` characters.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn GetCORVersion(
-    buffer: *mut u16,
+    buffer: Buffer<'_, u16>,
     room: u32,
-    needed: *mut u32,
+    needed: Out<'_, u32>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
+    // SAFETY: the caller vouches for the room in the buffer.
     door(|| unsafe { put_text(Runtime::version_string, buffer, room, needed) })
 }
 
-/// The same: there is no configuration that would require another.
+/// As `GetCORVersion`: .NET has no configuration that requires another version.
 ///
 /// # Safety
-/// `needed` is null or valid; the buffer is null or has that much room.
+/// `buffer` is null, or has room for `room` characters.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn GetCORRequiredVersion(
-    buffer: *mut u16,
+    buffer: Buffer<'_, u16>,
     room: u32,
-    needed: *mut u32,
+    needed: Out<'_, u32>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
+    // SAFETY: the caller vouches for the room in the buffer.
     unsafe { GetCORVersion(buffer, room, needed) }
 }
 
-/// The directory of that runtime.
+/// The directory of the runtime of this process, or of the newest, with a final separator.
 ///
 /// # Safety
-/// `needed` is null or valid; the buffer is null or has that much room.
+/// `buffer` is null, or has room for `room` characters.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn GetCORSystemDirectory(
-    buffer: *mut u16,
+    buffer: Buffer<'_, u16>,
     room: u32,
-    needed: *mut u32,
+    needed: Out<'_, u32>,
 ) -> HRESULT {
     let directory = |runtime: &Runtime| format!("{}/", runtime.directory.display());
-    // SAFETY: by the contract.
+    // SAFETY: the caller vouches for the room in the buffer.
     door(|| unsafe { put_text(directory, buffer, room, needed) })
 }
 
 /// The version that an assembly was built for.
 ///
 /// # Safety
-/// `needed` is null or valid; the buffer is null or has that much room; the path is null or zero-terminated.
+/// `buffer` is null, or has room for `room` characters.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn GetFileVersion(
-    path: *const u16,
-    buffer: *mut u16,
+    path: Wide<'_>,
+    buffer: Buffer<'_, u16>,
     room: u32,
-    needed: *mut u32,
+    needed: Out<'_, u32>,
 ) -> HRESULT {
-    // SAFETY: by the contract.
-    door(|| unsafe {
+    door(|| {
         if needed.is_null() {
             return hresult::E_POINTER;
         }
         match image::version_of(path) {
-            Ok(version) => wide::put(&version, buffer, room, needed),
+            // SAFETY: the caller vouches for the room in the buffer.
+            Ok(version) => unsafe { wide::put(&version, buffer, room, needed) },
             Err(why) => why,
         }
     })
@@ -333,28 +291,25 @@ pub unsafe extern "system" fn GetFileVersion(
 /// A function of the runtime of this process, or of the newest.
 ///
 /// # Safety
-/// `name` is null or a C string, `address` null or valid.
+/// `name` is null or a C string.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn GetRealProcAddress(
     name: *const c_char,
-    address: *mut *mut c_void,
+    address: Out<'_, *mut c_void>,
 ) -> HRESULT {
     door(|| match current() {
-        // SAFETY: by the contract.
+        // SAFETY: the object is alive, and the caller vouches for the name.
         Some(runtime) => unsafe { runtime_info::new(runtime).GetProcAddress(name, address) },
         None => hresult::CLR_E_SHIM_RUNTIMELOAD,
     })
 }
 
-/// Would let a host keep others from choosing a version. `E_NOTIMPL`.
-///
-/// # Safety
-/// The pointers are null or valid.
+/// Let a host keep others from choosing a version. `E_NOTIMPL`.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn LockClrVersion(
+pub extern "system" fn LockClrVersion(
     _callback: Option<FLockClrVersionCallback>,
-    _begin: *mut Option<FLockClrVersionCallback>,
-    _end: *mut Option<FLockClrVersionCallback>,
+    _begin: Out<'_, Option<FLockClrVersionCallback>>,
+    _end: Out<'_, Option<FLockClrVersionCallback>>,
 ) -> HRESULT {
     hresult::E_NOTIMPL
 }
@@ -368,13 +323,13 @@ pub extern "system" fn CorExitProcess(code: i32) {
     std::process::exit(code);
 }
 
-/// Names the .NET root whose runtimes are meant from here on, in place of the one that `dotnet` would use; null takes that back.
-/// soglia's own: .NET Framework had one place for all.
+/// Sets the .NET root whose runtimes are offered from here on; null means the root that `dotnet`
+/// would use. The function is soglia's own, since .NET Framework had one place for all runtimes.
 ///
-/// `CLR_E_SHIM_INSTALLROOT` if there is no .NET, `HOST_E_INVALIDOPERATION` once a runtime runs.
+/// `CLR_E_SHIM_INSTALLROOT` if there is no .NET. `HOST_E_INVALIDOPERATION` once a runtime runs.
 ///
 /// # Safety
-/// Null, or a C string.
+/// `path` is null or a C string.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SogliaSetDotnetRoot(path: *const c_char) -> HRESULT {
     door(|| {
@@ -385,7 +340,7 @@ pub unsafe extern "system" fn SogliaSetDotnetRoot(path: *const c_char) -> HRESUL
             runtimes::set_root(None);
             return hresult::S_OK;
         }
-        // SAFETY: not null, so a C string by the contract.
+        // SAFETY: not null, so a C string that the caller keeps for the call.
         let path = OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes());
         match Root::at(path.as_ref()) {
             Ok(root) => {

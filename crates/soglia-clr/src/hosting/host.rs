@@ -16,6 +16,7 @@ use soglia_abi::{
         thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
     },
     hresult::{E_ACCESSDENIED, E_INVALIDARG, HOST_E_CLRNOTAVAILABLE, S_OK},
+    param::{In, Lent, Out},
 };
 use windows_core::Interface;
 
@@ -50,18 +51,15 @@ pub fn wants_engine() -> bool {
 
 /// `ICLRRuntimeHost::SetHostControl`: asks for the managers, in the documented order. The first control stays; another may add
 /// managers that are missing.
-///
-/// # Safety
-/// `control` is null, or a live `IHostControl` that may be called from any thread.
-pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
+pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     if control.is_null() {
         return E_INVALIDARG;
     }
     if clr::is_running() {
         return E_ACCESSDENIED;
     }
-    // SAFETY: alive, by the contract, and never released unless it was counted.
-    let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control) });
+    // SAFETY: the host lends a live control. It is never released unless it was counted.
+    let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control.as_ptr()) });
     let first = CONTROL.get_or_init(|| Shared(IHostControl::clone(&control)));
     let is_first = first.0.as_raw() == control.as_raw();
     let [threadpool, io, sync, assembly, security] = &OTHERS;
@@ -69,12 +67,13 @@ pub unsafe fn set_control(control: *mut c_void) -> HRESULT {
     unsafe {
         if let Some(manager) = ask(&control, &MEMORY_MANAGER) {
             // Only the worst of its answers matters: the host gets a callback to use, or not.
-            let _ = heed(manager.RegisterMemoryNotificationCallback(collector::memory_callback()));
+            let callback = Lent::from_raw(collector::memory_callback());
+            let _ = heed(manager.RegisterMemoryNotificationCallback(callback));
         }
         if let Some(manager) = ask(&control, &TASK_MANAGER) {
             slots::keep(fenced::object(manager));
             task::made_by(tasks::of_this_thread);
-            let _ = heed(manager.SetCLRTaskManager(tasks::manager()));
+            let _ = heed(manager.SetCLRTaskManager(Lent::from_raw(tasks::manager())));
         }
         keep(&control, &IHostThreadpoolManager::IID, threadpool);
         keep(&control, &IHostIoCompletionManager::IID, io);
@@ -129,7 +128,7 @@ unsafe fn keep(control: &IHostControl, id: &GUID, cell: &'static OnceLock<Shared
 /// A live control.
 unsafe fn get(control: &IHostControl, id: &GUID) -> Option<*mut c_void> {
     let mut manager = null_mut();
-    // SAFETY: by the contract; an IID and a place for the answer.
-    let answer = unsafe { control.GetHostManager(id, &raw mut manager) };
+    // SAFETY: the caller of this function vouches that the control is alive.
+    let answer = unsafe { control.GetHostManager(In::new(id), Out::new(&mut manager)) };
     (answer == S_OK && !manager.is_null()).then_some(manager)
 }

@@ -2,10 +2,8 @@
 
 use std::{fs, path::Path};
 
-use soglia_abi::HRESULT;
+use soglia_abi::{HRESULT, param::Wide};
 use soglia_dotnet::assembly::metadata_version;
-
-use super::wide;
 
 /// `COR_E_BADIMAGEFORMAT`.
 const BAD_IMAGE: HRESULT = HRESULT(0x8007_000b_u32 as i32);
@@ -16,12 +14,8 @@ const FILE_NOT_FOUND: HRESULT = HRESULT(0x8007_0002_u32 as i32);
 ///
 /// # Errors
 /// `E_POINTER`, `COR_E_FILENOTFOUND`, `COR_E_BADIMAGEFORMAT` for what is no assembly.
-///
-/// # Safety
-/// Null, or zero-terminated.
-pub unsafe fn version_of(path: *const u16) -> Result<String, HRESULT> {
-    // SAFETY: by the contract.
-    let path = unsafe { wide::read(path) }.ok_or(soglia_abi::hresult::E_POINTER)?;
+pub fn version_of(path: Wide<'_>) -> Result<String, HRESULT> {
+    let path = path.to_text().ok_or(soglia_abi::hresult::E_POINTER)?;
     let file = fs::read(Path::new(&path)).map_err(|_| FILE_NOT_FOUND)?;
     metadata_version(&file).ok_or(BAD_IMAGE)
 }

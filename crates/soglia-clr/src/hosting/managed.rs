@@ -9,10 +9,13 @@ use std::{
     sync::OnceLock,
 };
 
-use soglia_abi::{HRESULT, hresult};
+use soglia_abi::{
+    HRESULT, hresult,
+    param::{Out, Wide, WideString},
+};
 use soglia_dotnet::fxr::LoadAssemblyBytes;
 
-use super::{clr::Clr, starts::started, wide};
+use super::{clr::Clr, starts::started};
 use crate::host::task::{self, Inside};
 
 const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
@@ -42,12 +45,12 @@ pub struct Used {
 /// The functions of the assembly.
 struct Functions {
     execute: unsafe extern "system" fn(
-        *const u16,
-        *const u16,
-        *const u16,
-        *const u16,
+        Wide<'_>,
+        Wide<'_>,
+        Wide<'_>,
+        Wide<'_>,
         isize,
-        *mut i32,
+        Out<'_, i32>,
     ) -> HRESULT,
     begin: unsafe extern "system" fn() -> isize,
     waits: unsafe extern "system" fn(isize) -> i32,
@@ -55,13 +58,13 @@ struct Functions {
     end: unsafe extern "system" fn(isize),
     forget_execution: unsafe extern "system" fn(isize),
     collect: unsafe extern "system" fn(i32),
-    statistics: unsafe extern "system" fn(*mut Statistics),
-    used: unsafe extern "system" fn(*mut Used),
+    statistics: unsafe extern "system" fn(Out<'_, Statistics>),
+    used: unsafe extern "system" fn(Out<'_, Used>),
     allocated: unsafe extern "system" fn() -> i64,
     debugger: unsafe extern "system" fn() -> i32,
     watch: unsafe extern "system" fn(extern "C" fn(i32)),
     keep_running: unsafe extern "system" fn() -> i32,
-    forget: unsafe extern "system" fn(*const u16),
+    forget: unsafe extern "system" fn(Wide<'_>),
     set_culture: unsafe extern "system" fn(i32, i32) -> i32,
 }
 
@@ -143,29 +146,19 @@ pub fn is_there() -> bool {
 }
 
 /// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what it threw. With an execution of [`begin`],
-/// its waits can be ended: `COR_E_THREADABORTED`.
-///
-/// # Safety
-/// Zero-terminated texts; the argument may be null.
-pub unsafe fn execute(
-    assembly: *const u16,
-    class: *const u16,
-    method: *const u16,
-    argument: *const u16,
+/// its waits can be ended: `COR_E_THREADABORTED`. The argument may be null.
+pub fn execute(
+    assembly: Wide<'_>,
+    class: Wide<'_>,
+    method: Wide<'_>,
+    argument: Wide<'_>,
     execution: isize,
 ) -> Result<i32, HRESULT> {
     let mut result = 0;
-    // SAFETY: of Hosting.cs, and texts by the contract.
-    let answer = unsafe {
-        (table()?.execute)(
-            assembly,
-            class,
-            method,
-            argument,
-            execution,
-            &raw mut result,
-        )
-    };
+    let place = Out::new(&mut result);
+    // SAFETY: the function is `Execute` of Hosting.cs. It takes a null text as an empty one, and
+    // catches every exception.
+    let answer = unsafe { (table()?.execute)(assembly, class, method, argument, execution, place) };
     answer.ok().map(|()| result).map_err(|e| e.code())
 }
 
@@ -215,7 +208,7 @@ pub fn collect(generation: i32) -> Result<(), HRESULT> {
 pub fn statistics() -> Result<Statistics, HRESULT> {
     let mut statistics = Statistics::default();
     // SAFETY: of Hosting.cs; it fills in a structure of the same layout.
-    unsafe { (functions()?.statistics)(&raw mut statistics) };
+    unsafe { (functions()?.statistics)(Out::new(&mut statistics)) };
     Ok(statistics)
 }
 
@@ -223,7 +216,7 @@ pub fn statistics() -> Result<Statistics, HRESULT> {
 pub fn used() -> Result<Used, HRESULT> {
     let mut used = Used::default();
     // SAFETY: of Hosting.cs; it fills in a structure of the same layout.
-    unsafe { (functions()?.used)(&raw mut used) };
+    unsafe { (functions()?.used)(Out::new(&mut used)) };
     Ok(used)
 }
 
@@ -254,9 +247,9 @@ pub fn keep_running() -> Result<bool, HRESULT> {
 
 /// Removes a variable from the environment that managed code sees.
 pub fn forget(variable: &str) -> Result<(), HRESULT> {
-    let variable = wide::zero_terminated(variable);
+    let variable = WideString::new(variable);
     // SAFETY: of Hosting.cs, and a zero-terminated text.
-    unsafe { (functions()?.forget)(variable.as_ptr()) };
+    unsafe { (functions()?.forget)(variable.lent()) };
     Ok(())
 }
 

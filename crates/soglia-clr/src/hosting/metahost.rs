@@ -23,8 +23,9 @@ use soglia_abi::{
         types::HANDLE,
     },
     hresult,
+    param::{Buffer, In, InOut, Out, Wide},
 };
-use windows_core::{IUnknownImpl, Interface};
+use windows_core::Interface;
 
 use super::{
     exit, image,
@@ -39,14 +40,10 @@ use crate::{
 };
 
 /// Gives out the meta host.
-///
-/// # Safety
-/// `id` and `object` are valid, as COM asks for.
-pub unsafe fn create(id: *const GUID, object: *mut *mut c_void) -> HRESULT {
+pub fn create(id: In<'_, GUID>, object: Out<'_, *mut c_void>) -> HRESULT {
     static HOST: OnceLock<&Object<MetaHost>> = OnceLock::new();
     let host = HOST.get_or_init(|| Object::forever(MetaHost));
-    // SAFETY: by the contract.
-    unsafe { host.QueryInterface(id, object) }
+    host.interface(id, object)
 }
 
 struct MetaHost;
@@ -56,23 +53,20 @@ class!(MetaHost, MetaHost_Impl, ICLRMetaHost, ICLRMetaHost_Vtbl);
 impl ICLRMetaHost_Impl for MetaHost_Impl {
     unsafe fn GetRuntime(
         &self,
-        version: *const u16,
-        id: *const GUID,
-        object: *mut *mut c_void,
+        version: Wide<'_>,
+        id: In<'_, GUID>,
+        mut object: Out<'_, *mut c_void>,
     ) -> HRESULT {
         door(|| {
             if id.is_null() || object.is_null() {
                 return hresult::E_POINTER;
             }
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *object = null_mut() };
-            // SAFETY: zero-terminated or null, by COM's rules.
-            let Some(version) = (unsafe { wide::read(version) }) else {
+            object.write_if_wanted(null_mut());
+            let Some(version) = version.to_text() else {
                 return hresult::E_POINTER;
             };
             match runtimes::named(&version) {
-                // SAFETY: checked above.
-                Some(runtime) => unsafe { runtime_info::create(runtime, id, object) },
+                Some(runtime) => runtime_info::create(runtime, id, object),
                 None => hresult::CLR_E_SHIM_RUNTIMELOAD,
             }
         })
@@ -80,38 +74,34 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
 
     unsafe fn GetVersionFromFile(
         &self,
-        path: *const u16,
-        buffer: *mut u16,
-        length: *mut u32,
+        path: Wide<'_>,
+        buffer: Buffer<'_, u16>,
+        length: InOut<'_, u32>,
     ) -> HRESULT {
-        // SAFETY: the caller's pointers, valid by COM's rules.
-        door(|| unsafe {
+        door(|| {
             if length.is_null() {
                 return hresult::E_POINTER;
             }
             match image::version_of(path) {
-                Ok(version) => wide::answer(&version, buffer, length),
+                // SAFETY: the caller of this method says by `length` how much room the buffer has.
+                Ok(version) => unsafe { wide::answer(&version, buffer, length) },
                 Err(why) => why,
             }
         })
     }
 
-    unsafe fn EnumerateInstalledRuntimes(&self, enumeration: *mut *mut c_void) -> HRESULT {
-        // SAFETY: the caller's pointer, valid by COM's rules.
-        door(|| unsafe { enumerate(runtimes::installed(), enumeration) })
+    unsafe fn EnumerateInstalledRuntimes(&self, enumeration: Out<'_, *mut c_void>) -> HRESULT {
+        door(|| enumerate(runtimes::installed(), enumeration))
     }
 
     unsafe fn EnumerateLoadedRuntimes(
         &self,
         process: HANDLE,
-        enumeration: *mut *mut c_void,
+        enumeration: Out<'_, *mut c_void>,
     ) -> HRESULT {
-        // SAFETY: the caller's pointer, valid by COM's rules.
-        door(|| unsafe {
-            match loaded_in(process) {
-                Ok(loaded) => enumerate(loaded, enumeration),
-                Err(why) => why,
-            }
+        door(|| match loaded_in(process) {
+            Ok(loaded) => enumerate(loaded, enumeration),
+            Err(why) => why,
         })
     }
 
@@ -124,8 +114,8 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
 
     unsafe fn QueryLegacyV2RuntimeBinding(
         &self,
-        _id: *const GUID,
-        _object: *mut *mut c_void,
+        _id: In<'_, GUID>,
+        _object: Out<'_, *mut c_void>,
     ) -> HRESULT {
         hresult::E_NOTIMPL
     }
@@ -135,16 +125,11 @@ impl ICLRMetaHost_Impl for MetaHost_Impl {
     }
 }
 
-/// # Safety
-/// `enumeration` is null or valid.
-unsafe fn enumerate(runtimes: Vec<Runtime>, enumeration: *mut *mut c_void) -> HRESULT {
-    if enumeration.is_null() {
-        return hresult::E_POINTER;
-    }
-    let runtimes = runtimes.into_iter().map(runtime_info::new).collect();
-    // SAFETY: not null, and valid by the contract.
-    unsafe { *enumeration = Enumeration::give(runtimes, 0) };
-    hresult::S_OK
+fn enumerate(runtimes: Vec<Runtime>, enumeration: Out<'_, *mut c_void>) -> HRESULT {
+    enumeration.fill(|| {
+        let runtimes = runtimes.into_iter().map(runtime_info::new).collect();
+        Ok(Enumeration::give(runtimes, 0))
+    })
 }
 
 class!(
@@ -178,19 +163,23 @@ impl Enumeration {
 }
 
 impl IEnumUnknown_Impl for Enumeration_Impl {
-    unsafe fn Next(&self, number: u32, into: *mut *mut c_void, fetched: *mut u32) -> HRESULT {
+    unsafe fn Next(
+        &self,
+        number: u32,
+        into: Buffer<'_, *mut c_void>,
+        mut fetched: Out<'_, u32>,
+    ) -> HRESULT {
         if into.is_null() || (fetched.is_null() && number != 1) {
             return hresult::E_POINTER;
         }
         let (from, to) = self.advance(number);
-        for (at, runtime) in self.runtimes[from..to].iter().enumerate() {
-            // SAFETY: there is room for so many, by the method's contract.
-            unsafe { *into.add(at) = runtime.clone().into_raw() };
+        // SAFETY: the caller of this method says by `number` how much room the buffer has, and `to`
+        // is at most that much ahead.
+        let places = unsafe { into.places(to - from) }.unwrap_or_default();
+        for (place, runtime) in places.iter_mut().zip(&self.runtimes[from..to]) {
+            place.write(runtime.clone().into_raw());
         }
-        if !fetched.is_null() {
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *fetched = (to - from) as u32 };
-        }
+        fetched.write_if_wanted((to - from) as u32);
         if to - from == number as usize {
             hresult::S_OK
         } else {
@@ -212,12 +201,10 @@ impl IEnumUnknown_Impl for Enumeration_Impl {
         hresult::S_OK
     }
 
-    unsafe fn Clone(&self, into: *mut *mut c_void) -> HRESULT {
-        if into.is_null() {
-            return hresult::E_POINTER;
-        }
-        // SAFETY: not null, and valid by COM's rules.
-        unsafe { *into = Enumeration::give(self.runtimes.clone(), self.next.load(Acquire)) };
-        hresult::S_OK
+    unsafe fn Clone(&self, into: Out<'_, *mut c_void>) -> HRESULT {
+        into.fill(|| {
+            let next = self.next.load(Acquire);
+            Ok(Enumeration::give(self.runtimes.clone(), next))
+        })
     }
 }

@@ -20,13 +20,13 @@ use soglia_abi::{
         types::CONNID,
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, HOST_E_INVALIDOPERATION, S_OK},
+    param::{Array, In, InOut, Out, Wide},
 };
-use windows_core::IUnknownImpl;
 
 use super::{
     clr, managed,
     method::{giving, method},
-    settings, wide,
+    settings,
 };
 use crate::com::{Object, class};
 
@@ -41,7 +41,7 @@ struct Debug;
 class!(Debug, Debug_Impl, ICLRDebugManager, ICLRDebugManager_Vtbl);
 
 impl ICLRDebugManager_Impl for Debug_Impl {
-    unsafe fn BeginConnection(&self, _id: CONNID, _name: *const u16) -> HRESULT {
+    unsafe fn BeginConnection(&self, _id: CONNID, _name: Wide<'_>) -> HRESULT {
         method(|| E_NOTIMPL)
     }
 
@@ -49,7 +49,7 @@ impl ICLRDebugManager_Impl for Debug_Impl {
         &self,
         _id: CONNID,
         _count: u32,
-        _tasks: *mut *mut c_void,
+        _tasks: Array<'_, *mut c_void>,
     ) -> HRESULT {
         method(|| E_NOTIMPL)
     }
@@ -62,24 +62,12 @@ impl ICLRDebugManager_Impl for Debug_Impl {
         method(|| E_NOTIMPL)
     }
 
-    unsafe fn GetDacl(&self, _acl: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetDacl(&self, _acl: Out<'_, *mut c_void>) -> HRESULT {
         method(|| E_NOTIMPL)
     }
 
-    unsafe fn IsDebuggerAttached(&self, attached: *mut BOOL) -> HRESULT {
-        method(|| {
-            if attached.is_null() {
-                return E_POINTER;
-            }
-            match managed::debugger_attached() {
-                Ok(answer) => {
-                    // SAFETY: not null, and valid by COM's rules.
-                    unsafe { *attached = answer.into() };
-                    S_OK
-                }
-                Err(why) => why,
-            }
-        })
+    unsafe fn IsDebuggerAttached(&self, attached: Out<'_, BOOL>) -> HRESULT {
+        method(|| attached.fill(|| Ok(managed::debugger_attached()?.into())))
     }
 
     unsafe fn SetSymbolReadingPolicy(&self, _policy: ESymbolReadingPolicy) -> HRESULT {
@@ -92,8 +80,8 @@ pub fn error_reporting(id: &GUID) -> *mut c_void {
     static MANAGER: OnceLock<&Object<ErrorReporting>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| Object::forever(ErrorReporting));
     let mut object = std::ptr::null_mut();
-    // SAFETY: an IID and a place for the answer, which stays null if there is none.
-    let _ = unsafe { manager.QueryInterface(id, &raw mut object) };
+    // It stays null if there is no such interface.
+    let _ = manager.interface(In::new(id), Out::new(&mut object));
     object
 }
 
@@ -108,7 +96,10 @@ class!(
 );
 
 impl ICLRErrorReportingManager_Impl for ErrorReporting_Impl {
-    unsafe fn GetBucketParametersForCurrentException(&self, _: *mut BucketParameters) -> HRESULT {
+    unsafe fn GetBucketParametersForCurrentException(
+        &self,
+        _: Out<'_, BucketParameters>,
+    ) -> HRESULT {
         method(|| E_NOTIMPL)
     }
 
@@ -116,7 +107,7 @@ impl ICLRErrorReportingManager_Impl for ErrorReporting_Impl {
         &self,
         _flavor: ECustomDumpFlavor,
         _number: u32,
-        _items: *const CustomDumpItem,
+        _items: Array<'_, CustomDumpItem>,
         _reserved: u32,
     ) -> HRESULT {
         method(|| E_NOTIMPL)
@@ -128,14 +119,14 @@ impl ICLRErrorReportingManager_Impl for ErrorReporting_Impl {
 }
 
 impl ICLRErrorReportingManager2_Impl for ErrorReporting_Impl {
-    unsafe fn SetApplicationData(&self, _key: u32, _value: *const u16) -> HRESULT {
+    unsafe fn SetApplicationData(&self, _key: u32, _value: Wide<'_>) -> HRESULT {
         method(|| E_NOTIMPL)
     }
 
     unsafe fn SetBucketParametersForUnhandledException(
         &self,
-        _parameters: *const BucketParameters,
-        _number: *mut u32,
+        _parameters: In<'_, BucketParameters>,
+        _number: InOut<'_, u32>,
     ) -> HRESULT {
         method(|| E_NOTIMPL)
     }
@@ -187,8 +178,8 @@ class!(
 impl ICLRDomainManager_Impl for Domain_Impl {
     unsafe fn SetAppDomainManagerType(
         &self,
-        _assembly: *const u16,
-        _type: *const u16,
+        _assembly: Wide<'_>,
+        _type: Wide<'_>,
         _flags: EInitializeNewDomainFlags,
     ) -> HRESULT {
         // .NET has no AppDomainManager.
@@ -199,19 +190,21 @@ impl ICLRDomainManager_Impl for Domain_Impl {
     unsafe fn SetPropertiesForDefaultAppDomain(
         &self,
         number: u32,
-        names: *const *const u16,
-        values: *const *const u16,
+        names: Array<'_, Wide<'_>>,
+        values: Array<'_, Wide<'_>>,
     ) -> HRESULT {
         giving(|| {
             if clr::is_running() {
                 return HOST_E_INVALIDOPERATION;
             }
-            if number > 0 && (names.is_null() || values.is_null()) {
+            // SAFETY: the caller of this method says by `number` how many names and values there are.
+            let all = unsafe { (names.get(number as usize), values.get(number as usize)) };
+            let (Some(names), Some(values)) = all else {
                 return E_POINTER;
-            }
-            // SAFETY: so many texts, each zero-terminated or null, by COM's rules.
-            let properties: Option<Vec<_>> = (0..number as usize)
-                .map(|i| unsafe { Some((wide::read(*names.add(i))?, wide::read(*values.add(i))?)) })
+            };
+            let pairs = names.iter().zip(values);
+            let properties: Option<Vec<_>> = pairs
+                .map(|(name, value)| Some((name.to_text()?, value.to_text()?)))
                 .collect();
             match properties {
                 Some(properties) => {

@@ -15,6 +15,7 @@ use std::{
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
+        control::IHostControl,
         runtime_host::{
             ICLRRuntimeHost_Impl, ICLRRuntimeHost2_Impl, ICLRRuntimeHost4, ICLRRuntimeHost4_Impl,
             ICLRRuntimeHost4_Vtbl,
@@ -22,9 +23,9 @@ use soglia_abi::{
         types::FExecuteInAppDomainCallback,
     },
     hresult,
+    param::{Array, In, Lent, Out, Wide, WideString},
 };
 use soglia_dotnet::{OLDEST_MAJOR, full_path};
-use windows_core::Interface;
 
 use super::{
     clr::{self, DOMAIN},
@@ -34,24 +35,19 @@ use super::{
     runtimes::Runtime,
     settings, signals,
     starts::{self, started},
-    wide,
 };
 use crate::{
-    com::{Object, class},
+    com::{Object, class, interface_of},
     host::task,
 };
 
 /// Gives out a host object for a runtime, which is not started by that.
-///
-/// # Safety
-/// `id` and `object` are valid, as COM asks for.
-pub unsafe fn create(runtime: Runtime, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
+pub fn create(runtime: Runtime, id: In<'_, GUID>, object: Out<'_, *mut c_void>) -> HRESULT {
     let host = RuntimeHost {
         runtime,
         starts: AtomicU32::new(0),
     };
-    // SAFETY: by the contract.
-    unsafe { Object::counted(host).query(id, object) }
+    interface_of(&Object::counted(host), id, object)
 }
 
 class!(
@@ -112,25 +108,17 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
         })
     }
 
-    unsafe fn SetHostControl(&self, control: *mut c_void) -> HRESULT {
-        // SAFETY: the caller's pointer, valid by COM's rules.
-        giving(|| unsafe { host::set_control(control) })
+    unsafe fn SetHostControl(&self, control: Lent<'_, IHostControl>) -> HRESULT {
+        giving(|| host::set_control(&control))
     }
 
-    unsafe fn GetCLRControl(&self, control: *mut *mut c_void) -> HRESULT {
-        giving(|| {
-            if control.is_null() {
-                return hresult::E_POINTER;
-            }
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *control = control::create(clr::is_running(), self.major()) };
-            hresult::S_OK
-        })
+    unsafe fn GetCLRControl(&self, control: Out<'_, *mut c_void>) -> HRESULT {
+        giving(|| control.fill(|| Ok(control::create(clr::is_running(), self.major()))))
     }
 
     unsafe fn UnloadAppDomain(&self, domain: u32, wait: BOOL) -> HRESULT {
-        // SAFETY: the third argument may be null.
-        unsafe { self.UnloadAppDomain2(domain, wait, std::ptr::null_mut()) }
+        // SAFETY: its contract is that of this method; null means that no exit code is wanted.
+        unsafe { self.UnloadAppDomain2(domain, wait, Out::null()) }
     }
 
     unsafe fn ExecuteInAppDomain(
@@ -141,15 +129,16 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     ) -> HRESULT {
         signals::make_room();
         running(|| match started() {
-            // SAFETY: the runtime calls what the caller gave, and checks the rest.
+            // SAFETY: the runtime is alive, and the caller of this method vouches for the callback and
+            // its cookie.
             Ok(clr) => unsafe { clr.host().ExecuteInAppDomain(domain, callback, cookie) },
             Err(why) => why,
         })
     }
 
-    unsafe fn GetCurrentAppDomainId(&self, id: *mut u32) -> HRESULT {
+    unsafe fn GetCurrentAppDomainId(&self, id: Out<'_, u32>) -> HRESULT {
         method(|| match started() {
-            // SAFETY: the caller's pointer, which the runtime checks for null.
+            // SAFETY: the runtime is alive, and checks the pointer for null.
             Ok(clr) => unsafe { clr.host().GetCurrentAppDomainId(id) },
             Err(why) => why,
         })
@@ -157,23 +146,23 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
 
     unsafe fn ExecuteApplication(
         &self,
-        _name: *const u16,
+        _name: Wide<'_>,
         _manifest_paths: u32,
-        _manifests: *const *const u16,
+        _manifests: Array<'_, Wide<'_>>,
         _activation_data: u32,
-        _data: *const *const u16,
-        _result: *mut i32,
+        _data: Array<'_, Wide<'_>>,
+        _result: Out<'_, i32>,
     ) -> HRESULT {
         method(|| hresult::E_NOTIMPL)
     }
 
     unsafe fn ExecuteInDefaultAppDomain(
         &self,
-        assembly: *const u16,
-        class: *const u16,
-        name: *const u16,
-        argument: *const u16,
-        result: *mut u32,
+        assembly: Wide<'_>,
+        class: Wide<'_>,
+        name: Wide<'_>,
+        argument: Wide<'_>,
+        mut result: Out<'_, u32>,
     ) -> HRESULT {
         signals::make_room();
         running_with_memory(|| {
@@ -181,8 +170,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 Ok(clr) => clr,
                 Err(why) => return why,
             };
-            // SAFETY: zero-terminated or null, by COM's rules.
-            let Some(path) = (unsafe { absolute(assembly) }) else {
+            let Some(path) = absolute(assembly) else {
                 return hresult::E_POINTER;
             };
             if class.is_null() || name.is_null() {
@@ -193,34 +181,19 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 Err(why) => return why,
             };
             clr.load(Path::new(&path));
-            let path = wide::zero_terminated(&path);
+            let path = WideString::new(&path);
             if !managed::is_there() {
-                // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
+                // SAFETY: the runtime is alive, and checks the pointers for null.
                 return unsafe {
-                    clr.host().ExecuteInDefaultAppDomain(
-                        path.as_ptr(),
-                        class,
-                        name,
-                        argument,
-                        result,
-                    )
+                    clr.host()
+                        .ExecuteInDefaultAppDomain(path.lent(), class, name, argument, result)
                 };
             }
             drop(inside);
-            // SAFETY: zero-terminated texts, of which the argument may be null; the place for the result is null or valid.
-            unsafe {
-                match execution::controlled(|execution| {
-                    managed::execute(path.as_ptr(), class, name, argument, execution)
-                }) {
-                    Ok(value) => {
-                        if !result.is_null() {
-                            *result = value as u32;
-                        }
-                        hresult::S_OK
-                    }
-                    Err(why) => why,
-                }
-            }
+            let executed = execution::controlled(|execution| {
+                managed::execute(path.lent(), class, name, argument, execution)
+            });
+            answer(executed.map(|value| result.write_if_wanted(value as u32)))
         })
     }
 }
@@ -228,14 +201,14 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
 impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     unsafe fn CreateAppDomainWithManager(
         &self,
-        _name: *const u16,
+        _name: Wide<'_>,
         _flags: u32,
-        _manager_assembly: *const u16,
-        _manager_type: *const u16,
+        _manager_assembly: Wide<'_>,
+        _manager_type: Wide<'_>,
         _properties: i32,
-        _names: *const *const u16,
-        _values: *const *const u16,
-        id: *mut u32,
+        _names: Array<'_, Wide<'_>>,
+        _values: Array<'_, Wide<'_>>,
+        id: Out<'_, u32>,
     ) -> HRESULT {
         method(|| match started() {
             Ok(_) if id.is_null() => hresult::E_POINTER,
@@ -247,18 +220,17 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     unsafe fn CreateDelegate(
         &self,
         domain: u32,
-        assembly: *const u16,
-        class: *const u16,
-        name: *const u16,
-        address: *mut isize,
+        assembly: Wide<'_>,
+        class: Wide<'_>,
+        name: Wide<'_>,
+        address: Out<'_, isize>,
     ) -> HRESULT {
         running(|| {
             let clr = match started() {
                 Ok(clr) => clr,
                 Err(why) => return why,
             };
-            // SAFETY: zero-terminated or null, by COM's rules.
-            let names = unsafe { [assembly, class, name].map(|text| wide::read(text)) };
+            let names = [assembly, class, name].map(Wide::to_text);
             if let [Some(path), Some(class), Some(name)] = names
                 && path.contains('/')
                 && !address.is_null()
@@ -267,16 +239,9 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
                     return hresult::HOST_E_INVALIDOPERATION;
                 }
                 let path = full_path(Path::new(&path));
-                return match clr.method_of_file(&path, &class, &name) {
-                    Ok(found) => {
-                        // SAFETY: not null, and valid by COM's rules.
-                        unsafe { *address = found };
-                        hresult::S_OK
-                    }
-                    Err(why) => why,
-                };
+                return address.fill(|| clr.method_of_file(&path, &class, &name));
             }
-            // SAFETY: the caller's texts and pointer, which the runtime checks for null.
+            // SAFETY: the runtime is alive, and checks the pointers for null.
             unsafe {
                 clr.host()
                     .CreateDelegate(domain, assembly, class, name, address)
@@ -305,8 +270,8 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     unsafe fn DllGetActivationFactory(
         &self,
         _domain: u32,
-        _type: *const u16,
-        _factory: *mut *mut c_void,
+        _type: Wide<'_>,
+        _factory: Out<'_, *mut c_void>,
     ) -> HRESULT {
         method(|| hresult::E_NOTIMPL)
     }
@@ -314,10 +279,10 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     unsafe fn ExecuteAssembly(
         &self,
         domain: u32,
-        assembly: *const u16,
+        assembly: Wide<'_>,
         arguments: i32,
-        argv: *const *const u16,
-        result: *mut u32,
+        argv: Array<'_, Wide<'_>>,
+        result: Out<'_, u32>,
     ) -> HRESULT {
         signals::make_room();
         running_with_memory(|| {
@@ -326,8 +291,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
                 Ok(clr) => clr,
                 Err(why) => return why,
             };
-            // SAFETY: zero-terminated or null, by COM's rules.
-            let Some(path) = (unsafe { absolute(assembly) }) else {
+            let Some(path) = absolute(assembly) else {
                 return hresult::E_POINTER;
             };
             let _inside = match task::inside() {
@@ -335,21 +299,22 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
                 Err(why) => return why,
             };
             clr.load(Path::new(&path));
-            let path = wide::zero_terminated(&path);
-            // SAFETY: the caller's arguments and place for the result, which the runtime checks for null.
+            let path = WideString::new(&path);
+            // SAFETY: the runtime is alive, and checks the pointers for null. The caller of this method
+            // passes as many arguments as it says.
             unsafe {
                 clr.host()
-                    .ExecuteAssembly(domain, path.as_ptr(), arguments, argv, result)
+                    .ExecuteAssembly(domain, path.lent(), arguments, argv, result)
             }
         })
     }
 }
 
 impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
-    unsafe fn UnloadAppDomain2(&self, domain: u32, wait: BOOL, exit_code: *mut i32) -> HRESULT {
+    unsafe fn UnloadAppDomain2(&self, domain: u32, wait: BOOL, exit_code: Out<'_, i32>) -> HRESULT {
         method(|| {
             answer(match started() {
-                // SAFETY: the caller's pointer, which the runtime checks for null.
+                // SAFETY: the runtime is alive, and checks the pointer for null.
                 Ok(clr) => unsafe { clr.host().UnloadAppDomain2(domain, wait, exit_code) }
                     .ok()
                     .map_err(|e| e.code()),
@@ -361,12 +326,8 @@ impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
 }
 
 /// The path that the host means, from where the process is now. `None` if it is null.
-///
-/// # Safety
-/// Null, or zero-terminated.
-unsafe fn absolute(path: *const u16) -> Option<String> {
-    // SAFETY: by the contract.
-    let path = unsafe { wide::read(path) }?;
+fn absolute(path: Wide<'_>) -> Option<String> {
+    let path = path.to_text()?;
     let full = full_path(Path::new(&path)).into_os_string().into_string();
     Some(full.unwrap_or(path))
 }

@@ -15,9 +15,9 @@ use soglia_abi::{
         types::{HANDLE, STARTUP_CONCURRENT_GC},
     },
     hresult,
+    param::{Buffer, In, InOut, Out, Wide},
 };
 use soglia_dotnet::library::Library;
-use windows_core::Interface;
 
 use super::{
     clr,
@@ -26,7 +26,7 @@ use super::{
     runtimes::{self, LIBRARY, Runtime},
     settings, wide,
 };
-use crate::com::{Object, class};
+use crate::com::{Object, class, interface_of};
 
 /// An object for a runtime.
 pub fn new(runtime: Runtime) -> ICLRRuntimeInfo {
@@ -34,38 +34,28 @@ pub fn new(runtime: Runtime) -> ICLRRuntimeInfo {
 }
 
 /// Gives out an object for a runtime.
-///
-/// # Safety
-/// `id` and `object` are valid, as COM asks for.
-pub unsafe fn create(runtime: Runtime, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-    // SAFETY: by the contract.
-    unsafe { new(runtime).query(id, object) }
+pub fn create(runtime: Runtime, id: In<'_, GUID>, object: Out<'_, *mut c_void>) -> HRESULT {
+    interface_of(&new(runtime), id, object)
 }
 
 /// Gives out an interface of a runtime: there is one class.
-///
-/// # Safety
-/// `object` is null or valid, and so are `class` and `id`.
-pub unsafe fn interface(
+pub fn interface(
     runtime: Runtime,
-    class: *const GUID,
-    id: *const GUID,
-    object: *mut *mut c_void,
+    class: In<'_, GUID>,
+    id: In<'_, GUID>,
+    mut object: Out<'_, *mut c_void>,
 ) -> HRESULT {
-    if class.is_null() || id.is_null() || object.is_null() {
+    let Some(class) = class.get().filter(|_| !id.is_null() && !object.is_null()) else {
         return hresult::E_POINTER;
+    };
+    object.write_if_wanted(null_mut());
+    if *class != CLSID_CLRRuntimeHost {
+        return hresult::CLASS_E_CLASSNOTAVAILABLE;
     }
-    // SAFETY: not null, and valid by the contract.
-    unsafe {
-        *object = null_mut();
-        if *class != CLSID_CLRRuntimeHost {
-            return hresult::CLASS_E_CLASSNOTAVAILABLE;
-        }
-        if !runtime.is_loadable() {
-            return hresult::CLR_E_SHIM_RUNTIMELOAD;
-        }
-        runtime_host::create(runtime, id, object)
+    if !runtime.is_loadable() {
+        return hresult::CLR_E_SHIM_RUNTIMELOAD;
     }
+    runtime_host::create(runtime, id, object)
 }
 
 unsafe extern "system" {
@@ -102,52 +92,45 @@ impl RuntimeInfo {
 }
 
 impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
-    unsafe fn GetVersionString(&self, buffer: *mut u16, length: *mut u32) -> HRESULT {
-        // SAFETY: the caller's buffer, valid by COM's rules.
+    unsafe fn GetVersionString(&self, buffer: Buffer<'_, u16>, length: InOut<'_, u32>) -> HRESULT {
+        // SAFETY: the caller of this method says by `length` how much room the buffer has.
         door(|| unsafe { wide::answer(&self.0.version_string(), buffer, length) })
     }
 
-    unsafe fn GetRuntimeDirectory(&self, buffer: *mut u16, length: *mut u32) -> HRESULT {
-        // SAFETY: the caller's buffer, valid by COM's rules.
-        door(|| unsafe {
-            let directory = format!("{}/", self.0.directory.display());
-            wide::answer(&directory, buffer, length)
-        })
+    unsafe fn GetRuntimeDirectory(
+        &self,
+        buffer: Buffer<'_, u16>,
+        length: InOut<'_, u32>,
+    ) -> HRESULT {
+        let directory = || format!("{}/", self.0.directory.display());
+        // SAFETY: the caller of this method says by `length` how much room the buffer has.
+        door(|| unsafe { wide::answer(&directory(), buffer, length) })
     }
 
-    unsafe fn IsLoaded(&self, process: HANDLE, loaded: *mut BOOL) -> HRESULT {
+    unsafe fn IsLoaded(&self, process: HANDLE, loaded: Out<'_, BOOL>) -> HRESULT {
         door(|| {
-            if loaded.is_null() {
-                return hresult::E_POINTER;
-            }
-            match runtimes::loaded_in(process) {
-                Ok(there) => {
-                    let there = there.iter().any(|r| r.directory == self.0.directory);
-                    // SAFETY: not null, and valid by COM's rules.
-                    unsafe { *loaded = there.into() };
-                    hresult::S_OK
-                }
-                Err(why) => why,
-            }
+            loaded.fill(|| {
+                let there = runtimes::loaded_in(process)?;
+                let here = there.iter().any(|r| r.directory == self.0.directory);
+                Ok(here.into())
+            })
         })
     }
 
     unsafe fn LoadErrorString(
         &self,
         _resource: u32,
-        _buffer: *mut u16,
-        _length: *mut u32,
+        _buffer: Buffer<'_, u16>,
+        _length: InOut<'_, u32>,
         _locale: i32,
     ) -> HRESULT {
         // The texts are resources of a DLL that Linux does not have.
         hresult::E_NOTIMPL
     }
 
-    unsafe fn LoadLibrary(&self, name: *const u16, module: *mut *mut c_void) -> HRESULT {
+    unsafe fn LoadLibrary(&self, name: Wide<'_>, mut module: Out<'_, *mut c_void>) -> HRESULT {
         door(|| {
-            // SAFETY: zero-terminated or null, by COM's rules.
-            let name = unsafe { wide::read(name) };
-            let Some(name) = name.filter(|_| !module.is_null()) else {
+            let Some(name) = name.to_text().filter(|_| !module.is_null()) else {
                 return hresult::E_POINTER;
             };
             let path = self
@@ -155,8 +138,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
                 .directory
                 .join(Path::new(OsStr::from_bytes(name.as_bytes())));
             let library = Library::open(&path);
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *module = library.as_ref().map_or(null_mut(), Library::as_raw) };
+            module.write_if_wanted(library.as_ref().map_or(null_mut(), Library::as_raw));
             if library.is_ok() {
                 hresult::S_OK
             } else {
@@ -166,12 +148,16 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
         })
     }
 
-    unsafe fn GetProcAddress(&self, name: *const c_char, address: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetProcAddress(
+        &self,
+        name: *const c_char,
+        mut address: Out<'_, *mut c_void>,
+    ) -> HRESULT {
         door(|| {
             if name.is_null() || address.is_null() {
                 return hresult::E_POINTER;
             }
-            // SAFETY: a C string, by COM's rules.
+            // SAFETY: not null, so a C string that the caller of this method keeps for the call.
             let name = unsafe { CStr::from_ptr(name) };
             // What this library stands in for comes from here.
             let found = named(name).or_else(|| {
@@ -179,8 +165,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
                 // SAFETY: any pointer type does: the address is passed on, not called.
                 unsafe { library.function::<*mut c_void>(name) }.ok()
             });
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *address = found.unwrap_or(null_mut()) };
+            address.write_if_wanted(found.unwrap_or(null_mut()));
             if found.is_some() {
                 hresult::S_OK
             } else {
@@ -191,32 +176,23 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
 
     unsafe fn GetInterface(
         &self,
-        class: *const GUID,
-        id: *const GUID,
-        object: *mut *mut c_void,
+        class: In<'_, GUID>,
+        id: In<'_, GUID>,
+        object: Out<'_, *mut c_void>,
     ) -> HRESULT {
-        // SAFETY: the caller's pointers, valid by COM's rules.
-        door(|| unsafe { interface(self.0.clone(), class, id, object) })
+        door(|| interface(self.0.clone(), class, id, object))
     }
 
-    unsafe fn IsLoadable(&self, loadable: *mut BOOL) -> HRESULT {
-        door(|| {
-            if loadable.is_null() {
-                return hresult::E_POINTER;
-            }
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *loadable = self.0.is_loadable().into() };
-            hresult::S_OK
-        })
+    unsafe fn IsLoadable(&self, loadable: Out<'_, BOOL>) -> HRESULT {
+        door(|| loadable.fill(|| Ok(self.0.is_loadable().into())))
     }
 
-    unsafe fn SetDefaultStartupFlags(&self, flags: u32, config: *const u16) -> HRESULT {
+    unsafe fn SetDefaultStartupFlags(&self, flags: u32, config: Wide<'_>) -> HRESULT {
         door(|| {
             if clr::is_running() {
                 return hresult::HOST_E_INVALIDOPERATION;
             }
-            // SAFETY: zero-terminated or null, by COM's rules.
-            let config = unsafe { wide::read(config) };
+            let config = config.to_text();
             let mut settings = settings::settings();
             settings.flags = Some(flags);
             settings.config = config.filter(|path| !path.is_empty()).map(Into::into);
@@ -226,27 +202,23 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
 
     unsafe fn GetDefaultStartupFlags(
         &self,
-        flags: *mut u32,
-        config: *mut u16,
-        length: *mut u32,
+        mut flags: Out<'_, u32>,
+        config: Buffer<'_, u16>,
+        length: InOut<'_, u32>,
     ) -> HRESULT {
         door(|| {
             let settings = settings::settings().clone();
-            // SAFETY: the caller's pointers, checked for null, and valid by COM's rules.
-            unsafe {
-                if !flags.is_null() {
-                    *flags = settings.flags.unwrap_or(STARTUP_CONCURRENT_GC);
-                }
-                if length.is_null() {
-                    return if config.is_null() && !flags.is_null() {
-                        hresult::S_OK
-                    } else {
-                        hresult::E_POINTER
-                    };
-                }
-                let path = settings.config.unwrap_or_default();
-                wide::answer(&path.to_string_lossy(), config, length)
+            flags.write_if_wanted(settings.flags.unwrap_or(STARTUP_CONCURRENT_GC));
+            if length.is_null() {
+                return if config.is_null() && !flags.is_null() {
+                    hresult::S_OK
+                } else {
+                    hresult::E_POINTER
+                };
             }
+            let path = settings.config.unwrap_or_default();
+            // SAFETY: the caller of this method says by `length` how much room the buffer has.
+            unsafe { wide::answer(&path.to_string_lossy(), config, length) }
         })
     }
 
@@ -254,20 +226,17 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
         hresult::E_NOTIMPL
     }
 
-    unsafe fn IsStarted(&self, started: *mut BOOL, flags: *mut u32) -> HRESULT {
+    unsafe fn IsStarted(&self, mut started: Out<'_, BOOL>, mut flags: Out<'_, u32>) -> HRESULT {
         door(|| {
             if started.is_null() || flags.is_null() {
                 return hresult::E_POINTER;
             }
             let here = clr::is_running() && self.is_here();
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe {
-                *started = here.into();
-                *flags = match clr::get() {
-                    Some(clr) if here => clr.flags,
-                    _ => 0,
-                };
-            }
+            started.write_if_wanted(here.into());
+            flags.write_if_wanted(match clr::get() {
+                Some(clr) if here => clr.flags,
+                _ => 0,
+            });
             hresult::S_OK
         })
     }

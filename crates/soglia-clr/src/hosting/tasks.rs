@@ -26,6 +26,7 @@ use soglia_abi::{
         },
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, E_POINTER, HOST_E_INVALIDOPERATION, S_FALSE, S_OK},
+    param::{InOut, Out},
 };
 
 use super::{
@@ -132,35 +133,21 @@ class!(
 );
 
 impl ICLRTaskManager_Impl for TaskManager_Impl {
-    unsafe fn CreateTask(&self, task: *mut *mut c_void) -> HRESULT {
+    unsafe fn CreateTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
         giving(|| {
-            if task.is_null() {
-                return E_POINTER;
-            }
-            match started() {
-                Ok(clr) if clr.knows_this_thread() => return HOST_E_INVALIDOPERATION,
-                Ok(clr) => {
-                    if let Err(why) = introduce(clr) {
-                        return why;
-                    }
+            task.fill(|| {
+                let clr = started()?;
+                if clr.knows_this_thread() {
+                    return Err(HOST_E_INVALIDOPERATION);
                 }
-                Err(why) => return why,
-            }
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *task = current() };
-            S_OK
+                introduce(clr)?;
+                Ok(current())
+            })
         })
     }
 
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
-        method(|| {
-            if task.is_null() {
-                return E_POINTER;
-            }
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *task = current() };
-            S_OK
-        })
+    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
+        method(|| task.fill(|| Ok(current())))
     }
 
     unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
@@ -171,15 +158,12 @@ impl ICLRTaskManager_Impl for TaskManager_Impl {
         method(|| set_culture(lcid, false))
     }
 
-    unsafe fn GetCurrentTaskType(&self, kind: *mut ETaskType) -> HRESULT {
+    unsafe fn GetCurrentTaskType(&self, kind: Out<'_, ETaskType>) -> HRESULT {
         method(|| {
-            if kind.is_null() {
-                return E_POINTER;
-            }
-            let known = started().is_ok_and(|clr| clr.knows_this_thread());
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *kind = if known { kind_of(&name()) } else { TT_UNKNOWN } };
-            S_OK
+            kind.fill(|| {
+                let known = started().is_ok_and(|clr| clr.knows_this_thread());
+                Ok(if known { kind_of(&name()) } else { TT_UNKNOWN })
+            })
         })
     }
 }
@@ -247,23 +231,19 @@ impl ICLRTask_Impl for Task_Impl {
         method(|| E_NOTIMPL)
     }
 
-    unsafe fn GetMemStats(&self, into: *mut COR_GC_THREAD_STATS) -> HRESULT {
+    unsafe fn GetMemStats(&self, mut into: InOut<'_, COR_GC_THREAD_STATS>) -> HRESULT {
         method(|| {
-            if into.is_null() {
+            let Some(stats) = into.get() else {
                 return E_POINTER;
-            }
+            };
             if !self.is_own() {
-                // .NET tells it of the calling thread alone.
+                // .NET has the number for the calling thread only.
                 return E_NOTIMPL;
             }
-            match managed::allocated_by_this_thread() {
-                Ok(bytes) => {
-                    // SAFETY: not null, and valid by COM's rules. The flag stays as the caller has it: nothing is known.
-                    unsafe { (*into).PerThreadAllocation = bytes };
-                    S_OK
-                }
-                Err(why) => why,
-            }
+            answer(managed::allocated_by_this_thread().map(|bytes| {
+                // The flag stays as the caller has set it: .NET does not report what it means.
+                stats.PerThreadAllocation = bytes;
+            }))
         })
     }
 
@@ -289,19 +269,16 @@ impl ICLRTask_Impl for Task_Impl {
         method(|| E_NOTIMPL)
     }
 
-    unsafe fn NeedsPriorityScheduling(&self, needs: *mut BOOL) -> HRESULT {
+    unsafe fn NeedsPriorityScheduling(&self, needs: Out<'_, BOOL>) -> HRESULT {
         method(|| {
-            if needs.is_null() {
-                return E_POINTER;
-            }
-            if managers::task_manager().is_none() {
-                return E_NOTIMPL;
-            }
-            let task = &self.0;
-            let needed = task.kind == TT_FINALIZER || task.in_managed.load(Relaxed);
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *needs = needed.into() };
-            S_OK
+            needs.fill(|| {
+                if managers::task_manager().is_none() {
+                    return Err(E_NOTIMPL);
+                }
+                let task = &self.0;
+                let needed = task.kind == TT_FINALIZER || task.in_managed.load(Relaxed);
+                Ok(needed.into())
+            })
         })
     }
 
@@ -321,17 +298,12 @@ impl ICLRTask_Impl for Task_Impl {
         })
     }
 
-    unsafe fn LocksHeld(&self, number: *mut usize) -> HRESULT {
+    unsafe fn LocksHeld(&self, number: Out<'_, usize>) -> HRESULT {
         method(|| {
-            if number.is_null() {
-                return E_POINTER;
-            }
-            let Some(regions) = &self.0.regions else {
-                return E_NOTIMPL;
-            };
-            // SAFETY: not null, and valid by COM's rules.
-            unsafe { *number = regions.load(Relaxed) as usize };
-            S_OK
+            number.fill(|| {
+                let regions = self.0.regions.as_ref().ok_or(E_NOTIMPL)?;
+                Ok(regions.load(Relaxed) as usize)
+            })
         })
     }
 

@@ -1,65 +1,51 @@
-//! Text as the hosting API passes it: zero-terminated UTF-16, and buffers that tell how much they hold.
+//! Text as the hosting API passes it back: into buffers of the host, with the length that is needed.
 
-use soglia_abi::{HRESULT, hresult};
+use soglia_abi::{
+    HRESULT, hresult,
+    param::{Buffer, InOut, Out, WideString},
+};
 
 /// `HRESULT_FROM_WIN32(ERROR_INSUFFICIENT_BUFFER)`.
 const INSUFFICIENT_BUFFER: HRESULT = HRESULT(0x8007_007a_u32 as i32);
 
-/// The text at `pointer`; `None` if it is null. What is no Unicode becomes replacement characters.
+/// Writes a text as methods with a `pcchBuffer` parameter do.
+///
+/// `length` holds the number of characters that there is room for. It becomes the number that is
+/// needed, with the final zero. Without a buffer, only that number is returned. `E_POINTER` without
+/// a length.
 ///
 /// # Safety
-/// Null, or a zero-terminated text.
-pub unsafe fn read(pointer: *const u16) -> Option<String> {
-    if pointer.is_null() {
-        return None;
-    }
-    // SAFETY: zero-terminated, so everything up to the zero can be read.
-    let text = unsafe {
-        let length = (0..).take_while(|at| *pointer.add(*at) != 0).count();
-        std::slice::from_raw_parts(pointer, length)
-    };
-    Some(String::from_utf16_lossy(text))
-}
-
-/// The text with its zero.
-pub fn zero_terminated(text: &str) -> Vec<u16> {
-    text.encode_utf16().chain([0]).collect()
-}
-
-/// Answers with a text, as `pcchBuffer` methods do: the number says how many characters there is room for, and becomes
-/// the number that is needed, the zero included. Without a buffer only the number is asked for.
-///
-/// # Safety
-/// `length` is null or valid; `buffer` is null or has room for that many.
-pub unsafe fn answer(text: &str, buffer: *mut u16, length: *mut u32) -> HRESULT {
-    if length.is_null() {
+/// `buffer` is null, or has room for as many characters as `length` says.
+pub unsafe fn answer(text: &str, buffer: Buffer<'_, u16>, mut length: InOut<'_, u32>) -> HRESULT {
+    let Some(room) = length.get().copied() else {
         return hresult::E_POINTER;
-    }
-    // SAFETY: not null, and valid by the contract.
-    unsafe {
-        let room = *length;
-        put(text, buffer, room, length)
-    }
+    };
+    // SAFETY: the buffer is null or has as much room as the length says, which the caller ensures.
+    unsafe { put(text, buffer, room, length.into_out()) }
 }
 
-/// As [`answer`], with room and need apart, as the functions of .NET Framework 1 have it. `needed` may be null.
+/// Writes a text as the functions of .NET Framework 1 do: room and need are two parameters.
+/// `needed` may be null.
 ///
 /// # Safety
-/// `needed` is null or valid; `buffer` is null or has room for `room` characters.
-pub unsafe fn put(text: &str, buffer: *mut u16, room: u32, needed: *mut u32) -> HRESULT {
-    let text = zero_terminated(text);
-    // SAFETY: by the contract, after the checks for null and for room.
-    unsafe {
-        if !needed.is_null() {
-            *needed = text.len() as u32;
+/// `buffer` is null, or has room for `room` characters.
+pub unsafe fn put(
+    text: &str,
+    buffer: Buffer<'_, u16>,
+    room: u32,
+    mut needed: Out<'_, u32>,
+) -> HRESULT {
+    let text = WideString::new(text);
+    let text = text.with_zero();
+    needed.write_if_wanted(text.len() as u32);
+    if !buffer.is_null() && (room as usize) < text.len() {
+        return INSUFFICIENT_BUFFER;
+    }
+    // SAFETY: the buffer has room for the text, by the check above and the caller's promise.
+    if let Some(places) = unsafe { buffer.places(text.len()) } {
+        for (place, unit) in places.iter_mut().zip(text) {
+            place.write(*unit);
         }
-        if buffer.is_null() {
-            return hresult::S_OK;
-        }
-        if (room as usize) < text.len() {
-            return INSUFFICIENT_BUFFER;
-        }
-        std::ptr::copy_nonoverlapping(text.as_ptr(), buffer, text.len());
     }
     hresult::S_OK
 }
@@ -67,28 +53,29 @@ pub unsafe fn put(text: &str, buffer: *mut u16, room: u32, needed: *mut u32) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use soglia_abi::param::Wide;
 
     #[test]
-    fn a_buffer_is_filled_or_told_its_size() {
+    fn a_buffer_is_filled_or_its_size_is_returned() {
         let mut buffer = [7_u16; 8];
-        let mut length = 8;
-        // SAFETY: a buffer of that length.
-        let mut ask = |room: u32, buffer: *mut u16| unsafe {
-            length = room;
-            (answer("v10.0", buffer, &raw mut length), length)
+        let ask = |mut length: u32, buffer: Buffer<'_, u16>| {
+            // SAFETY: the buffer is null, or has at least as much room as is said.
+            let result = unsafe { answer("v10.0", buffer, InOut::new(&mut length)) };
+            (result, length)
         };
-        assert_eq!(ask(0, std::ptr::null_mut()), (hresult::S_OK, 6));
-        assert_eq!(ask(5, buffer.as_mut_ptr()), (INSUFFICIENT_BUFFER, 6));
-        assert_eq!(ask(6, buffer.as_mut_ptr()), (hresult::S_OK, 6));
-        // SAFETY: zero-terminated by now.
-        assert_eq!(unsafe { read(buffer.as_ptr()) }.as_deref(), Some("v10.0"));
-        // SAFETY: null is allowed for both.
-        unsafe {
-            assert_eq!(
-                answer("", buffer.as_mut_ptr(), std::ptr::null_mut()),
-                hresult::E_POINTER
-            );
-            assert_eq!(read(std::ptr::null()), None);
-        }
+        assert_eq!(ask(0, Buffer::null()), (hresult::S_OK, 6));
+        assert_eq!(ask(5, Buffer::new(&mut buffer)), (INSUFFICIENT_BUFFER, 6));
+        assert_eq!(buffer, [7; 8]);
+        assert_eq!(ask(6, Buffer::new(&mut buffer)), (hresult::S_OK, 6));
+        assert_eq!(buffer[5..], [0, 7, 7]);
+        // SAFETY: the text that was just written has its zero.
+        let text = unsafe { Wide::from_raw(buffer.as_ptr()) };
+        assert_eq!(text.to_text().as_deref(), Some("v10.0"));
+        // SAFETY: without a length, the buffer is not written.
+        let result = unsafe { answer("", Buffer::new(&mut buffer), InOut::null()) };
+        assert_eq!(result, hresult::E_POINTER);
+        // SAFETY: the buffer has more room than that.
+        let result = unsafe { put("", Buffer::new(&mut buffer), 1, Out::null()) };
+        assert_eq!((result, buffer[0]), (hresult::S_OK, 0));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use soglia_abi::BOOL;
+use soglia_abi::{BOOL, param::Out};
 
 use crate::{
     host::{failure::heed, managers},
@@ -76,8 +76,8 @@ pub(super) fn ask(target: usize) -> bool {
         return false;
     };
     let mut needs = BOOL(0);
-    // SAFETY: the host's manager lives as long as the process, and the pointer is to a local. Only
-    // that result counts.
-    let _ = heed(unsafe { manager.CallNeedsHostHook(target, &raw mut needs) });
+    // The result does not matter, only the answer that the host has stored.
+    // SAFETY: the host's manager lives until the process ends.
+    let _ = heed(unsafe { manager.CallNeedsHostHook(target, Out::new(&mut needs)) });
     needs.as_bool()
 }

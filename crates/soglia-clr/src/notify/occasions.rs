@@ -27,6 +27,7 @@ use soglia_abi::{
         },
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK},
+    param::Out,
 };
 
 use super::thread::{self, Known, Thread};
@@ -325,8 +326,8 @@ pub extern "C" fn priority(words: *mut Words) -> isize {
             return OWN;
         };
         let mut priority = THREAD_PRIORITY_ERROR_RETURN;
-        // SAFETY: `of` keeps the task alive, and the pointer is to a local.
-        let answer = heed(unsafe { of.task().GetPriority(&raw mut priority) });
+        // SAFETY: `of` holds a reference to the host's task.
+        let answer = heed(unsafe { of.task().GetPriority(Out::new(&mut priority)) });
         if answer != S_OK || priority == THREAD_PRIORITY_ERROR_RETURN {
             return OWN;
         }

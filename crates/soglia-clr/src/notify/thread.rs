@@ -20,7 +20,13 @@ use std::{
     },
 };
 
-use soglia_abi::{HRESULT, hosting::host_task::IHostTask, hresult::S_OK, ids::ThreadId};
+use soglia_abi::{
+    HRESULT,
+    hosting::host_task::IHostTask,
+    hresult::S_OK,
+    ids::ThreadId,
+    param::{Lent, Out},
+};
 
 use crate::{
     arch::thread_pointer,
@@ -267,9 +273,10 @@ impl Thread {
             // The runtime has not started, or has ended. The next crossing tries again.
             return Ok(true);
         }
-        // Lent: the task outlives its thread for a while, for hosts that do not count (`com`).
-        // SAFETY: both tasks are alive.
-        heed(unsafe { known.task().SetCLRTask(of_clr) })
+        // Lent: it outlives its thread for a while, for hosts that do not count (`com`).
+        // SAFETY: `known` holds a reference to the host's task, and the CLR's task is this thread's,
+        // which lives at least as long as the thread.
+        heed(unsafe { known.task().SetCLRTask(Lent::from_raw(of_clr)) })
             .ok()
             .map_err(|e| e.code())?;
         self.paired.set(true);
@@ -279,9 +286,9 @@ impl Thread {
 
     fn task_of_host(&self) -> Option<&Arc<Known>> {
         let mut task = null_mut();
-        // SAFETY: the host's manager lives as long as the process, and the pointer is to a local.
-        // Only whether there is a task counts.
-        let _ = heed(unsafe { managers::task_manager()?.GetCurrentTask(&raw mut task) });
+        // The result does not matter, only whether the host has stored a task.
+        // SAFETY: the host's manager lives until the process ends.
+        let _ = heed(unsafe { managers::task_manager()?.GetCurrentTask(Out::new(&mut task)) });
         if task.is_null() {
             return None;
         }

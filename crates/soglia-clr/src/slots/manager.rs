@@ -15,6 +15,7 @@ use std::{
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
+        clr_task::ICLRTaskManager,
         host_task::{IHostTask, IHostTaskManager, IHostTaskManager_Impl, IHostTaskManager_Vtbl},
         own::{ISogliaSlots, ISogliaSlots_Impl, ISogliaSlots_Vtbl, SogliaSlotFigures},
         types::{INFINITE, LPTHREAD_START_ROUTINE},
@@ -23,6 +24,7 @@ use soglia_abi::{
         E_INVALIDARG, E_NOTIMPL, E_POINTER, E_UNEXPECTED, HOST_E_ABANDONED, HOST_E_INTERRUPTED,
         HOST_E_NOT_OWNER, HOST_E_TIMEOUT, S_OK,
     },
+    param::{Lent, Out},
 };
 use soglia_core::admission::{Bound, Holder, Refusal};
 use windows_core::{ComObject, IUnknown, Interface};
@@ -65,43 +67,36 @@ pub fn put_in_front(bound: Bound) {
 ///
 /// Answers `E_INVALIDARG` for no slots or more than 65,535, and `E_POINTER` for null.
 ///
-/// # Safety
-/// `inner` is null, or a live `IHostTaskManager` that may be called from any thread. `manager` is
-/// null or valid.
+/// `inner` may be called from any thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn SogliaCreateTaskManager(
+pub extern "system" fn SogliaCreateTaskManager(
     slots: u32,
     milliseconds: u32,
-    inner: *mut c_void,
-    manager: *mut *mut c_void,
+    inner: Lent<'_, IHostTaskManager>,
+    mut manager: Out<'_, *mut c_void>,
 ) -> HRESULT {
     fence(soglia_abi::hresult::E_FAIL, || {
         if manager.is_null() {
             return E_POINTER;
         }
-        // SAFETY: the pointer is not null here, so the caller promises that it is valid.
-        unsafe { *manager = null_mut() };
+        manager.write_if_wanted(null_mut());
         let Some(slots) = u16::try_from(slots).ok().and_then(NonZeroU16::new) else {
             return E_INVALIDARG;
         };
         let limit = (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()));
         let inner = (!inner.is_null()).then(|| {
-            // SAFETY: the caller promises a live object. The manager keeps a counted copy, and the
-            // caller's reference is not released.
-            unsafe {
-                let lent = stand_in::<IHostTaskManager>(inner);
-                std::mem::forget(lent.clone());
-                lent
-            }
+            // SAFETY: the host lends a live manager. It is not released before it is counted, in the
+            // next line.
+            let lent = unsafe { stand_in::<IHostTaskManager>(inner.as_ptr()) };
+            std::mem::forget(lent.clone());
+            lent
         });
         let made = Object::counted(Manager {
             slots: new_slots(Bound { slots, limit }),
             inner,
             is_kept: false,
         });
-        // SAFETY: the pointer is not null here, so the caller promises that it is valid.
-        unsafe { *manager = made.into_raw() };
-        S_OK
+        manager.write(made.into_raw())
     })
 }
 
@@ -217,33 +212,25 @@ pub unsafe fn keep(manager: *mut c_void) {
 }
 
 impl ISogliaSlots_Impl for View_Impl {
-    unsafe fn GetFigures(&self, figures: *mut SogliaSlotFigures) -> HRESULT {
+    unsafe fn GetFigures(&self, figures: Out<'_, SogliaSlotFigures>) -> HRESULT {
         fence(soglia_abi::hresult::E_FAIL, || {
-            if figures.is_null() {
-                return E_POINTER;
-            }
-            // SAFETY: the pointer is not null, and COM's caller promises that it is valid.
-            unsafe { *figures = figures::of(&self.slots) };
-            S_OK
+            figures.fill(|| Ok(figures::of(&self.slots)))
         })
     }
 }
 
 // The manager behind lives as long as this one, and gets the arguments that this one got.
 impl IHostTaskManager_Impl for Manager_Impl {
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
         if let Some(inner) = &self.inner {
             // SAFETY: the manager behind is alive, and gets the caller's own pointer.
             return unsafe { inner.GetCurrentTask(task) };
         }
         fence(soglia_abi::hresult::E_FAIL, || {
-            if task.is_null() {
-                return E_POINTER;
-            }
-            let own: IHostTask = ComObject::new(PlainTask).into_interface();
-            // SAFETY: the pointer is not null, and COM's caller promises that it is valid.
-            unsafe { *task = own.into_raw() };
-            S_OK
+            task.fill(|| {
+                let own: IHostTask = ComObject::new(PlainTask).into_interface();
+                Ok(own.into_raw())
+            })
         })
     }
 
@@ -252,7 +239,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
         stack: u32,
         start: Option<LPTHREAD_START_ROUTINE>,
         parameter: *mut c_void,
-        task: *mut *mut c_void,
+        task: Out<'_, *mut c_void>,
     ) -> HRESULT {
         // SAFETY: the manager behind is alive, and gets the caller's own arguments.
         self.inner(E_NOTIMPL, |inner| unsafe {
@@ -300,17 +287,12 @@ impl IHostTaskManager_Impl for Manager_Impl {
         self.inner(E_NOTIMPL, |inner| unsafe { inner.SetLocale(lcid) })
     }
 
-    unsafe fn CallNeedsHostHook(&self, target: usize, needs: *mut BOOL) -> HRESULT {
+    unsafe fn CallNeedsHostHook(&self, target: usize, needs: Out<'_, BOOL>) -> HRESULT {
         if let Some(inner) = &self.inner {
             // SAFETY: the manager behind is alive, and gets the caller's own pointer.
             return unsafe { inner.CallNeedsHostHook(target, needs) };
         }
-        if needs.is_null() {
-            return E_POINTER;
-        }
-        // SAFETY: the pointer is not null, and COM's caller promises that it is valid.
-        unsafe { *needs = true.into() };
-        S_OK
+        needs.fill(|| Ok(true.into()))
     }
 
     unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
@@ -402,15 +384,15 @@ impl IHostTaskManager_Impl for Manager_Impl {
         })
     }
 
-    unsafe fn GetStackGuarantee(&self, guarantee: *mut u32) -> HRESULT {
+    unsafe fn GetStackGuarantee(&self, guarantee: Out<'_, u32>) -> HRESULT {
         // SAFETY: the manager behind is alive, and gets the caller's own arguments.
         self.inner(E_NOTIMPL, |inner| unsafe {
             inner.GetStackGuarantee(guarantee)
         })
     }
 
-    unsafe fn SetCLRTaskManager(&self, manager: *mut c_void) -> HRESULT {
-        // SAFETY: the manager behind is alive, and gets the caller's own pointer.
+    unsafe fn SetCLRTaskManager(&self, manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
+        // SAFETY: the manager behind is alive, and gets the caller's own arguments.
         self.inner(S_OK, |inner| unsafe { inner.SetCLRTaskManager(manager) })
     }
 }

@@ -1,11 +1,13 @@
 //! The task of a host, where there is no host.
 
-use std::ffi::c_void;
-
 use soglia_abi::{
     HRESULT,
-    hosting::host_task::{IHostTask, IHostTask_Impl},
+    hosting::{
+        clr_task::ICLRTask,
+        host_task::{IHostTask, IHostTask_Impl},
+    },
     hresult::{E_NOTIMPL, S_OK},
+    param::{Lent, Out},
 };
 use windows_core::implement;
 
@@ -31,11 +33,11 @@ impl IHostTask_Impl for PlainTask_Impl {
         E_NOTIMPL
     }
 
-    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
+    unsafe fn GetPriority(&self, _priority: Out<'_, i32>) -> HRESULT {
         E_NOTIMPL
     }
 
-    unsafe fn SetCLRTask(&self, _task: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTask(&self, _task: Lent<'_, ICLRTask>) -> HRESULT {
         S_OK
     }
 }

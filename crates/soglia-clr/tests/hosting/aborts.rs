@@ -17,6 +17,7 @@ use soglia_abi::{
         runtime_host::ICLRRuntimeHost4,
     },
     hresult::{COR_E_THREADABORTED, E_NOTIMPL, HOST_E_INVALIDOPERATION, S_FALSE, S_OK},
+    param::Out,
 };
 use windows_core::Interface;
 
@@ -67,7 +68,7 @@ fn current(tasks: &ICLRTaskManager) -> ICLRTask2 {
     let mut task = null_mut();
     // SAFETY: a place for the answer, which is lent.
     unsafe {
-        assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+        assert_eq!(tasks.GetCurrentTask(Out::new(&mut task)), S_OK);
         ICLRTask2::from_raw_borrowed(&task).unwrap().clone()
     }
 }
@@ -263,7 +264,7 @@ pub fn an_abort_is_thrown_by_the_next_crossing(library: &Library, version: &str)
 fn needs_priority(task: &ICLRTask2) -> bool {
     let mut needs = BOOL(7);
     // SAFETY: a place for the answer.
-    unsafe { assert_eq!(task.NeedsPriorityScheduling(&raw mut needs), S_OK) };
+    unsafe { assert_eq!(task.NeedsPriorityScheduling(Out::new(&mut needs)), S_OK) };
     needs.as_bool()
 }
 

@@ -14,6 +14,7 @@ use soglia_abi::{
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost4},
     },
     hresult::S_OK,
+    param::{Buffer, In, InOut, Out, Wide, WideString},
 };
 use windows_core::Interface;
 
@@ -23,17 +24,18 @@ pub struct Library {
     path: PathBuf,
 }
 
-pub type Create = unsafe extern "system" fn(*const GUID, *const GUID, *mut *mut c_void) -> HRESULT;
+pub type Create =
+    unsafe extern "system" fn(In<'_, GUID>, In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT;
 pub type Bind = unsafe extern "system" fn(
-    *const u16,
-    *const u16,
+    Wide<'_>,
+    Wide<'_>,
     u32,
-    *const GUID,
-    *const GUID,
-    *mut *mut c_void,
+    In<'_, GUID>,
+    In<'_, GUID>,
+    Out<'_, *mut c_void>,
 ) -> HRESULT;
-pub type GetHost = unsafe extern "system" fn(*const GUID, *mut *mut c_void) -> HRESULT;
-pub type Tell = unsafe extern "system" fn(*mut u16, u32, *mut u32) -> HRESULT;
+pub type GetHost = unsafe extern "system" fn(In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT;
+pub type Tell = unsafe extern "system" fn(Buffer<'_, u16>, u32, Out<'_, u32>) -> HRESULT;
 
 impl Library {
     pub fn load(path: &str) -> Self {
@@ -69,14 +71,14 @@ impl Library {
     }
 
     pub fn create(&self) -> Create {
-        // SAFETY: its type.
+        // SAFETY: mscoree.h declares the function with this type.
         unsafe { self.function("CLRCreateInstance") }
     }
 
     pub fn meta_host(&self) -> ICLRMetaHost {
         get(|id, object| {
-            // SAFETY: valid pointers.
-            unsafe { self.create()(&CLSID_CLRMetaHost, id, object) }
+            // SAFETY: the library stays loaded.
+            unsafe { self.create()(In::new(&CLSID_CLRMetaHost), id, object) }
         })
         .unwrap()
     }
@@ -85,8 +87,8 @@ impl Library {
     pub fn runtime(&self, version: &str) -> ICLRRuntimeInfo {
         let version = wide(version);
         get(|id, object| {
-            // SAFETY: valid pointers.
-            unsafe { self.meta_host().GetRuntime(version.as_ptr(), id, object) }
+            // SAFETY: the object is alive while it is used here.
+            unsafe { self.meta_host().GetRuntime(version.lent(), id, object) }
         })
         .unwrap()
     }
@@ -95,8 +97,8 @@ impl Library {
         let runtime = self.runtime(version);
         // A host of the old days knows the first interface only.
         let host: ICLRRuntimeHost = get(|id, object| {
-            // SAFETY: valid pointers.
-            unsafe { runtime.GetInterface(&CLSID_CLRRuntimeHost, id, object) }
+            // SAFETY: the object is alive while it is used here.
+            unsafe { runtime.GetInterface(In::new(&CLSID_CLRRuntimeHost), id, object) }
         })
         .unwrap();
         host.cast().unwrap()
@@ -105,13 +107,14 @@ impl Library {
 
 /// The object that `ask` gives.
 pub fn get<T: Interface>(
-    ask: impl FnOnce(*const GUID, *mut *mut c_void) -> HRESULT,
+    ask: impl FnOnce(In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT,
 ) -> Result<T, HRESULT> {
     let mut object = null_mut();
-    match ask(&T::IID, &raw mut object) {
+    match ask(In::new(&T::IID), Out::new(&mut object)) {
         answer if answer.0 == 0 => {
             assert!(!object.is_null());
-            // SAFETY: of that interface, and with a reference for us.
+            // SAFETY: the library has stored an object of the interface that it was asked for, with a
+            // reference for the caller.
             Ok(unsafe { T::from_raw(object) })
         }
         answer => Err(answer),
@@ -119,25 +122,26 @@ pub fn get<T: Interface>(
 }
 
 pub fn control(host: &ICLRRuntimeHost4) -> ICLRControl {
-    // SAFETY: a place for the answer.
+    // SAFETY: the object is alive while it is used here.
     get(|_, object| unsafe { host.GetCLRControl(object) }).unwrap()
 }
 
 pub fn manager<T: Interface>(control: &ICLRControl) -> Result<T, HRESULT> {
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive while it is used here.
     get(|id, object| unsafe { control.GetCLRManager(id, object) })
 }
 
-pub fn wide(text: &str) -> Vec<u16> {
-    text.encode_utf16().chain([0]).collect()
+pub fn wide(text: &str) -> WideString {
+    WideString::new(text)
 }
 
 /// A text that is answered as `pcchBuffer` methods do.
-pub fn text(mut ask: impl FnMut(*mut u16, *mut u32) -> HRESULT) -> String {
+pub fn text(mut ask: impl FnMut(Buffer<'_, u16>, InOut<'_, u32>) -> HRESULT) -> String {
     let mut length = 0;
-    assert_eq!(ask(null_mut(), &raw mut length).0, 0);
+    assert_eq!(ask(Buffer::null(), InOut::new(&mut length)).0, 0);
     let mut buffer = vec![0; length as usize];
-    assert_eq!(ask(buffer.as_mut_ptr(), &raw mut length).0, 0);
+    let answer = ask(Buffer::new(&mut buffer), InOut::new(&mut length));
+    assert_eq!(answer.0, 0);
     assert_eq!(buffer.pop(), Some(0));
     String::from_utf16(&buffer).unwrap()
 }
@@ -171,14 +175,14 @@ pub fn call_in(
 ) -> Result<i32, HRESULT> {
     let [path, class, name, argument] = [path, class, name, argument].map(wide);
     let mut result = 0xdead_u32;
-    // SAFETY: zero-terminated texts and a place for the result.
+    // SAFETY: the object is alive while it is used here.
     let answer = unsafe {
         host.ExecuteInDefaultAppDomain(
-            path.as_ptr(),
-            class.as_ptr(),
-            name.as_ptr(),
-            argument.as_ptr(),
-            &raw mut result,
+            path.lent(),
+            class.lent(),
+            name.lent(),
+            argument.lent(),
+            Out::new(&mut result),
         )
     };
     if answer.0 == 0 {
@@ -190,7 +194,7 @@ pub fn call_in(
 }
 
 pub fn start(host: &ICLRRuntimeHost4) {
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive while it is used here.
     assert_eq!(unsafe { host.Start() }, S_OK);
 }
 
@@ -199,6 +203,6 @@ pub unsafe extern "system" fn answer_of(cookie: *mut c_void) -> HRESULT {
 }
 
 pub fn version_of(info: &ICLRRuntimeInfo) -> String {
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and `text` says how long its buffer is.
     text(|buffer, length| unsafe { info.GetVersionString(buffer, length) })
 }

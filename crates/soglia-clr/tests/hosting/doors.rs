@@ -1,9 +1,6 @@
 //! How hosts find a runtime.
 
-use std::{
-    ffi::c_void,
-    ptr::{null, null_mut},
-};
+use std::{ffi::c_void, ptr::null_mut};
 
 use soglia_abi::{
     BOOL, GUID, HRESULT,
@@ -19,6 +16,7 @@ use soglia_abi::{
         types::STARTUP_CONCURRENT_GC,
     },
     hresult::*,
+    param::{Buffer, In, InOut, Lent, Out, Wide},
 };
 use windows_core::{IUnknown, Interface};
 
@@ -35,7 +33,7 @@ pub fn unknown_ids_and_null_pointers(library: &Library, version: &str) {
     let mut ask = |class: &GUID, id: &GUID| {
         object = std::ptr::dangling_mut();
         // SAFETY: valid pointers.
-        let answer = unsafe { create(class, id, &raw mut object) };
+        let answer = unsafe { create(In::new(class), In::new(id), Out::new(&mut object)) };
         assert_eq!(object.is_null(), answer.is_err());
         if !object.is_null() {
             // SAFETY: with a reference for us.
@@ -57,62 +55,76 @@ pub fn unknown_ids_and_null_pointers(library: &Library, version: &str) {
     assert_eq!(ask(&CLSID_CLRDebugging, &IID_ICLRDebugging), E_NOTIMPL);
     // SAFETY: null is looked for.
     unsafe {
-        let (class, id) = (&CLSID_CLRMetaHost, &ICLRMetaHost::IID);
-        assert_eq!(create(class, id, null_mut()), E_POINTER);
-        assert_eq!(create(class, null(), &raw mut object), E_POINTER);
-        assert_eq!(create(null(), id, &raw mut object), E_POINTER);
+        let (class, id) = (In::new(&CLSID_CLRMetaHost), In::new(&ICLRMetaHost::IID));
+        assert_eq!(create(class, id, Out::null()), E_POINTER);
+        let mut create = |class, id| create(class, id, Out::new(&mut object));
+        assert_eq!(create(class, In::null()), E_POINTER);
+        assert_eq!(create(In::null(), id), E_POINTER);
 
         let meta = library.meta_host();
         let wanted = wide(version);
-        let id = &ICLRRuntimeInfo::IID;
-        assert_eq!(meta.GetRuntime(null(), id, &raw mut object), E_POINTER);
-        assert_eq!(meta.GetRuntime(wanted.as_ptr(), id, null_mut()), E_POINTER);
+        let id = In::new(&ICLRRuntimeInfo::IID);
         assert_eq!(
-            meta.GetRuntime(wanted.as_ptr(), null(), &raw mut object),
+            meta.GetRuntime(Wide::null(), id, Out::new(&mut object)),
+            E_POINTER
+        );
+        assert_eq!(meta.GetRuntime(wanted.lent(), id, Out::null()), E_POINTER);
+        assert_eq!(
+            meta.GetRuntime(wanted.lent(), In::null(), Out::new(&mut object)),
             E_POINTER
         );
         assert_eq!(
-            meta.GetRuntime(wanted.as_ptr(), &UNKNOWN, &raw mut object),
+            meta.GetRuntime(wanted.lent(), In::new(&UNKNOWN), Out::new(&mut object)),
             E_NOINTERFACE
         );
-        assert_eq!(meta.EnumerateInstalledRuntimes(null_mut()), E_POINTER);
+        assert_eq!(meta.EnumerateInstalledRuntimes(Out::null()), E_POINTER);
         assert_eq!(
-            meta.EnumerateLoadedRuntimes(null_mut(), null_mut()),
+            meta.EnumerateLoadedRuntimes(null_mut(), Out::null()),
             E_POINTER
         );
         assert_eq!(meta.RequestRuntimeLoadedNotification(None), E_NOTIMPL);
         assert_eq!(
-            meta.QueryLegacyV2RuntimeBinding(&UNKNOWN, &raw mut object),
+            meta.QueryLegacyV2RuntimeBinding(In::new(&UNKNOWN), Out::new(&mut object)),
             E_NOTIMPL
         );
 
         let info = library.runtime(version);
-        let (class, id) = (&CLSID_CLRRuntimeHost, &ICLRRuntimeHost::IID);
-        assert_eq!(info.GetInterface(class, id, null_mut()), E_POINTER);
-        assert_eq!(info.GetInterface(null(), id, &raw mut object), E_POINTER);
-        assert_eq!(info.GetInterface(class, null(), &raw mut object), E_POINTER);
+        let (class, id) = (
+            In::new(&CLSID_CLRRuntimeHost),
+            In::new(&ICLRRuntimeHost::IID),
+        );
+        assert_eq!(info.GetInterface(class, id, Out::null()), E_POINTER);
         assert_eq!(
-            info.GetInterface(&UNKNOWN, id, &raw mut object),
+            info.GetInterface(In::null(), id, Out::new(&mut object)),
+            E_POINTER
+        );
+        assert_eq!(
+            info.GetInterface(class, In::null(), Out::new(&mut object)),
+            E_POINTER
+        );
+        assert_eq!(
+            info.GetInterface(In::new(&UNKNOWN), id, Out::new(&mut object)),
             CLASS_E_CLASSNOTAVAILABLE
         );
         assert_eq!(
-            info.GetInterface(class, &UNKNOWN, &raw mut object),
+            info.GetInterface(class, In::new(&UNKNOWN), Out::new(&mut object)),
             E_NOINTERFACE
         );
         assert!(object.is_null());
-        assert_eq!(info.IsLoadable(null_mut()), E_POINTER);
-        assert_eq!(info.IsLoaded(null_mut(), null_mut()), E_POINTER);
-        assert_eq!(info.IsStarted(null_mut(), null_mut()), E_POINTER);
+        assert_eq!(info.IsLoadable(Out::null()), E_POINTER);
+        assert_eq!(info.IsLoaded(null_mut(), Out::null()), E_POINTER);
+        assert_eq!(info.IsStarted(Out::null(), Out::null()), E_POINTER);
         assert_eq!(info.BindAsLegacyV2Runtime(), E_NOTIMPL);
         assert_eq!(
-            info.LoadErrorString(1, null_mut(), null_mut(), 0),
+            info.LoadErrorString(1, Buffer::null(), InOut::null(), 0),
             E_NOTIMPL
         );
 
         let host = library.function::<api::GetHost>("GetCLRRuntimeHost");
-        assert_eq!(host(&ICLRRuntimeHost::IID, null_mut()), E_POINTER);
-        assert_eq!(host(null(), &raw mut object), E_POINTER);
-        assert_eq!(host(&UNKNOWN, &raw mut object), E_NOINTERFACE);
+        assert_eq!(host(In::new(&ICLRRuntimeHost::IID), Out::null()), E_POINTER);
+        assert_eq!(host(In::null(), Out::new(&mut object)), E_POINTER);
+        let answer = host(In::new(&UNKNOWN), Out::new(&mut object));
+        assert_eq!(answer, E_NOINTERFACE);
     }
 }
 
@@ -125,7 +137,13 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
     loop {
         let (mut object, mut number) = (null_mut(), 7);
         // SAFETY: room for one.
-        let answer = unsafe { installed.Next(1, &raw mut object, &raw mut number) };
+        let answer = unsafe {
+            installed.Next(
+                1,
+                Buffer::new(std::slice::from_mut(&mut object)),
+                Out::new(&mut number),
+            )
+        };
         if answer == S_FALSE {
             assert_eq!(number, 0);
             break;
@@ -159,7 +177,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
         let text = wide(absent);
         let answer: Result<ICLRRuntimeInfo, HRESULT> =
             // SAFETY: valid pointers.
-            get(|id, object| unsafe { meta.GetRuntime(text.as_ptr(), id, object) });
+            get(|id, object| unsafe { meta.GetRuntime(text.lent(), id, object) });
         if absent != "10" || !version.starts_with("10.") {
             let answer = answer.map(|info| version_of(&info));
             assert!(
@@ -176,48 +194,49 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
         assert!(directory.ends_with(&format!("/{version}/")), "{directory}");
         let (mut buffer, mut length) = ([0; 3], 3);
         assert_eq!(
-            info.GetVersionString(buffer.as_mut_ptr(), &raw mut length),
+            info.GetVersionString(Buffer::new(&mut buffer), InOut::new(&mut length)),
             INSUFFICIENT_BUFFER
         );
         assert_eq!(length as usize, own.len() + 1);
         assert_eq!(
-            info.GetVersionString(buffer.as_mut_ptr(), null_mut()),
+            info.GetVersionString(Buffer::new(&mut buffer), InOut::null()),
             E_POINTER
         );
         let mut yes = BOOL(7);
-        assert_eq!(info.IsLoadable(&raw mut yes), S_OK);
+        assert_eq!(info.IsLoadable(Out::new(&mut yes)), S_OK);
         assert_eq!(yes.0, 1);
-        assert_eq!(info.IsLoaded(null_mut(), &raw mut yes), S_OK);
+        assert_eq!(info.IsLoaded(null_mut(), Out::new(&mut yes)), S_OK);
         assert_eq!(yes.0, 0);
         let mut module = null_mut();
         let name = wide("libSystem.Native.so");
-        assert_eq!(info.LoadLibrary(name.as_ptr(), &raw mut module), S_OK);
+        assert_eq!(info.LoadLibrary(name.lent(), Out::new(&mut module)), S_OK);
         assert!(!module.is_null());
         assert!(
-            info.LoadLibrary(wide("libabsent.so").as_ptr(), &raw mut module)
+            info.LoadLibrary(wide("libabsent.so").lent(), Out::new(&mut module))
                 .is_err()
         );
         assert!(module.is_null());
         let mut address = null_mut();
         assert_eq!(
-            info.GetProcAddress(c"coreclr_initialize".as_ptr(), &raw mut address),
+            info.GetProcAddress(c"coreclr_initialize".as_ptr(), Out::new(&mut address)),
             S_OK
         );
         assert!(!address.is_null());
         assert_eq!(
-            info.GetProcAddress(c"absent".as_ptr(), &raw mut address),
+            info.GetProcAddress(c"absent".as_ptr(), Out::new(&mut address)),
             CLR_E_SHIM_RUNTIMEEXPORT
         );
         // The runtime's own would not know of host controls.
         assert_eq!(
-            info.GetProcAddress(c"GetCLRRuntimeHost".as_ptr(), &raw mut address),
+            info.GetProcAddress(c"GetCLRRuntimeHost".as_ptr(), Out::new(&mut address)),
             S_OK
         );
         assert_eq!(address, library.function("GetCLRRuntimeHost"));
 
         let tell = library.function::<api::Tell>("GetCORVersion");
         let mut buffer = [0; 64];
-        assert_eq!(tell(buffer.as_mut_ptr(), 64, &raw mut length), S_OK);
+        let answer = tell(Buffer::new(&mut buffer), 64, Out::new(&mut length));
+        assert_eq!(answer, S_OK);
         assert_eq!(
             String::from_utf16_lossy(&buffer[..length as usize - 1]),
             own
@@ -231,7 +250,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
 pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
     let policy: ICLRMetaHostPolicy = get(|id, object| {
         // SAFETY: valid pointers.
-        unsafe { library.create()(&CLSID_CLRMetaHostPolicy, id, object) }
+        unsafe { library.create()(In::new(&CLSID_CLRMetaHostPolicy), id, object) }
     })
     .unwrap();
     let newest = version_of(&library.runtime("v4.0.30319"));
@@ -240,9 +259,9 @@ pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
     let binary = wide(path.to_str().unwrap());
     let upgrade = METAHOST_POLICY_APPLY_UPGRADE_POLICY;
     // The runtime's version, as it is and as it is reported, and the binary's.
-    let choose = |flags, binary: *const u16, wanted: &str| {
+    let choose = |flags, binary: Wide<'_>, wanted: &str| {
         let (mut buffer, mut length) = ([0_u16; 64], 64);
-        buffer[..wanted.len()].copy_from_slice(&wide(wanted)[..wanted.len()]);
+        buffer[..wanted.len()].copy_from_slice(&wide(wanted).with_zero()[..wanted.len()]);
         let (mut image, mut image_length, mut config) = ([0_u16; 64], 64, 7);
         let info: ICLRRuntimeInfo = get(|id, object| {
             // SAFETY: valid pointers and sizes.
@@ -250,12 +269,12 @@ pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
                 policy.GetRequestedRuntime(
                     flags,
                     binary,
-                    null_mut(),
-                    buffer.as_mut_ptr(),
-                    &raw mut length,
-                    image.as_mut_ptr(),
-                    &raw mut image_length,
-                    &raw mut config,
+                    Lent::null(),
+                    Buffer::new(&mut buffer),
+                    InOut::new(&mut length),
+                    Buffer::new(&mut image),
+                    InOut::new(&mut image_length),
+                    Out::new(&mut config),
                     id,
                     object,
                 )
@@ -269,37 +288,36 @@ pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
     };
     let plain = METAHOST_POLICY_HIGHCOMPAT;
     let of = |runtime: &str, image: &str| Ok::<_, HRESULT>((runtime.to_owned(), image.to_owned()));
+    assert_eq!(choose(plain, binary.lent(), ""), of(&newest, "v4.0.30319"));
+    assert_eq!(choose(plain, binary.lent(), &own), of(&own, "v4.0.30319"));
+    assert_eq!(choose(plain, Wide::null(), &own), of(&own, &own));
+    assert_eq!(choose(plain, Wide::null(), ""), of(&newest, &newest));
     assert_eq!(
-        choose(plain, binary.as_ptr(), ""),
-        of(&newest, "v4.0.30319")
-    );
-    assert_eq!(choose(plain, binary.as_ptr(), &own), of(&own, "v4.0.30319"));
-    assert_eq!(choose(plain, null(), &own), of(&own, &own));
-    assert_eq!(choose(plain, null(), ""), of(&newest, &newest));
-    assert_eq!(
-        choose(plain, null(), "v1.1.4322"),
+        choose(plain, Wide::null(), "v1.1.4322"),
         Err(CLR_E_SHIM_RUNTIMELOAD)
     );
-    assert_eq!(choose(upgrade, null(), "v1.1.4322"), of(&newest, &newest));
+    assert_eq!(
+        choose(upgrade, Wide::null(), "v1.1.4322"),
+        of(&newest, &newest)
+    );
     let odd = METAHOST_POLICY_FLAGS(1);
-    assert_eq!(choose(odd, null(), ""), Err(E_INVALIDARG));
+    assert_eq!(choose(odd, Wide::null(), ""), Err(E_INVALIDARG));
     let absent = wide("/absent.dll");
-    assert_eq!(choose(plain, absent.as_ptr(), ""), Err(FILE_NOT_FOUND));
+    assert_eq!(choose(plain, absent.lent(), ""), Err(FILE_NOT_FOUND));
     // What is not asked for need not have a place, but a place needs its size.
-    let ask = |flags, buffer: *mut u16, length: *mut u32| {
+    let ask = |flags, buffer: Buffer<'_, u16>, length: InOut<'_, u32>| {
         get::<ICLRRuntimeInfo>(|id, object| {
-            let none = null_mut::<c_void>();
-            // SAFETY: valid pointers, or null.
+            // SAFETY: the object is alive, and the buffer has as much room as its length says.
             unsafe {
                 policy.GetRequestedRuntime(
                     flags,
-                    null(),
-                    none,
+                    Wide::null(),
+                    Lent::null(),
                     buffer,
                     length,
-                    none.cast(),
-                    none.cast(),
-                    none.cast(),
+                    Buffer::null(),
+                    InOut::null(),
+                    Out::null(),
                     id,
                     object,
                 )
@@ -308,14 +326,16 @@ pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
         .map(|info| version_of(&info))
     };
     let (mut buffer, mut length) = ([0_u16; 2], 2);
-    assert_eq!(ask(plain, null_mut(), null_mut()).as_deref(), Ok(&*newest));
-    assert_eq!(ask(plain, buffer.as_mut_ptr(), null_mut()), Err(E_POINTER));
-    assert_eq!(
-        ask(upgrade, null_mut(), null_mut()),
-        Err(CLR_E_SHIM_RUNTIMELOAD)
-    );
+    let nothing = || (Buffer::null(), InOut::null());
+    let (none, zero) = nothing();
+    assert_eq!(ask(plain, none, zero).as_deref(), Ok(&*newest));
+    let some = Buffer::new(&mut buffer);
+    assert_eq!(ask(plain, some, InOut::null()), Err(E_POINTER));
+    let (none, zero) = nothing();
+    assert_eq!(ask(upgrade, none, zero), Err(CLR_E_SHIM_RUNTIMELOAD));
     let short = HRESULT(0x8007_007a_u32 as i32);
-    assert_eq!(ask(plain, buffer.as_mut_ptr(), &raw mut length), Err(short));
+    let (some, two) = (Buffer::new(&mut buffer), InOut::new(&mut length));
+    assert_eq!(ask(plain, some, two), Err(short));
     assert_eq!(length as usize, newest.len() + 1);
 }
 
@@ -325,8 +345,13 @@ pub fn a_file_has_a_version(library: &Library, _: &str) {
         let path = wide(path);
         let (mut buffer, mut length) = ([0; 32], 32);
         // SAFETY: valid pointers.
-        let answer =
-            unsafe { meta.GetVersionFromFile(path.as_ptr(), buffer.as_mut_ptr(), &raw mut length) };
+        let answer = unsafe {
+            meta.GetVersionFromFile(
+                path.lent(),
+                Buffer::new(&mut buffer),
+                InOut::new(&mut length),
+            )
+        };
         let text = String::from_utf16_lossy(&buffer);
         answer
             .ok()
@@ -343,14 +368,13 @@ pub fn a_file_has_a_version(library: &Library, _: &str) {
     // SAFETY: null is looked for.
     unsafe {
         let mut length = 0;
-        let none = null_mut();
         assert_eq!(
-            meta.GetVersionFromFile(null(), none, &raw mut length),
+            meta.GetVersionFromFile(Wide::null(), Buffer::null(), InOut::new(&mut length)),
             E_POINTER
         );
         let path = wide("x");
         assert_eq!(
-            meta.GetVersionFromFile(path.as_ptr(), none, none.cast()),
+            meta.GetVersionFromFile(path.lent(), Buffer::null(), InOut::null()),
             E_POINTER
         );
     }
@@ -365,10 +389,10 @@ pub fn the_old_door_opens_too(library: &Library, version: &str) {
         // SAFETY: valid pointers.
         get(|id, object| unsafe {
             bind(
-                version.as_ptr(),
-                flavor.as_ptr(),
+                version.lent(),
+                flavor.lent(),
                 STARTUP_CONCURRENT_GC,
-                class,
+                In::new(class),
                 id,
                 object,
             )

@@ -12,8 +12,8 @@ use soglia_abi::{
         runtime_host::ICLRRuntimeHost4,
     },
     hresult::*,
+    param::Lent,
 };
-use windows_core::Interface;
 
 use crate::{
     api::{Library, assembly, call, control, manager, start},
@@ -28,7 +28,7 @@ fn told(library: &Library, version: &str) -> ICLRRuntimeHost4 {
     let events = manager::<ICLROnEventManager>(&control(&host)).unwrap();
     for event in [Event_ClrDisabled, Event_DomainUnload] {
         // SAFETY: a live object.
-        let answer = unsafe { events.RegisterActionOnEvent(event, action().as_raw()) };
+        let answer = unsafe { events.RegisterActionOnEvent(event, Lent::new(&action())) };
         assert_eq!(answer, S_OK);
     }
     start(&host);

@@ -3,7 +3,6 @@
 use std::{
     env,
     ffi::{CStr, CString, c_int, c_void},
-    ptr::null_mut,
     sync::atomic::{
         AtomicI32, AtomicUsize,
         Ordering::{Acquire, Relaxed},
@@ -11,15 +10,16 @@ use std::{
 };
 
 use soglia_abi::{
-    GUID, HRESULT,
+    HRESULT,
     hosting::{
-        control::{IHostControl, IHostControl_Impl},
+        control::IHostControl,
         host_task::{IHostTaskManager, IHostTaskManager_Vtbl},
-        policy::{Event_ClrDisabled, ICLROnEventManager},
+        policy::{Event_ClrDisabled, IActionOnCLREvent, ICLROnEventManager},
     },
     hresult::*,
+    param::Lent,
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::Interface;
 
 use crate::{
     api::{Library, control, manager, start},
@@ -102,7 +102,7 @@ pub fn thrown_while_handing_over(library: &Library, version: &str) {
     // SAFETY: a live control.
     unsafe {
         assert_eq!(
-            host.SetHostControl(control.as_raw()),
+            host.SetHostControl(Lent::new(&control)),
             HOST_E_CLRNOTAVAILABLE
         );
         assert_eq!(host.Start(), HOST_E_CLRNOTAVAILABLE);
@@ -157,7 +157,7 @@ pub fn thrown_while_running(library: &Library, version: &str) {
     let host = library.host(version);
     let control: IHostControl = throws.make(c"throws_control");
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let acting = Acting::joined(library, host, script::script(|_, _| S_OK));
     let before = acting.calls();
@@ -192,7 +192,7 @@ pub fn thrown_by_a_policy_manager(library: &Library, version: &str) {
     let control: IHostControl = throws.make(c"throws_control");
     // SAFETY: a live control.
     unsafe {
-        assert_eq!(host.SetHostControl(control.as_raw()), S_OK);
+        assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK);
         start(&host);
         throws.throw_in("OnDefaultAction", 0);
         let answer = library.meta_host().ExitProcess(42);
@@ -205,14 +205,12 @@ pub fn thrown_at_the_end(library: &Library, version: &str) {
     let clr = library.host(version);
     let events = manager::<ICLROnEventManager>(&control(&clr)).unwrap();
     let (action, other) = (host::action(), host::action());
-    let bad: windows_core::IUnknown = throws.make(c"throws_action");
+    let bad: IActionOnCLREvent = throws.make(c"throws_action");
     // SAFETY: live objects.
     unsafe {
-        for action in [action.as_raw(), bad.as_raw(), other.as_raw()] {
-            assert_eq!(
-                events.RegisterActionOnEvent(Event_ClrDisabled, action),
-                S_OK
-            );
+        for action in [&action, &bad, &other] {
+            let answer = events.RegisterActionOnEvent(Event_ClrDisabled, Lent::new(action));
+            assert_eq!(answer, S_OK);
         }
         start(&clr);
         throws.throw_in("OnEvent", 0);
@@ -227,7 +225,7 @@ pub fn a_host_ends_a_thread(library: &Library, version: &str) {
     let host = library.host(version);
     let control: IHostControl = throws.make(c"throws_control");
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let acting = Acting::joined(library, host, script::script(|_, _| S_OK));
     for (method, kind) in [
@@ -250,29 +248,6 @@ pub fn a_host_ends_a_thread(library: &Library, version: &str) {
     assert_eq!(throws.count(), 6);
 }
 
-/// A control in Rust whose task manager panics, in functions that may unwind. This program has
-/// another copy of Rust's runtime than the library.
-#[implement(IHostControl)]
-struct Panicking(IHostTaskManager);
-
-impl IHostControl_Impl for Panicking_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        unsafe {
-            *object = null_mut();
-            if *id != IHostTaskManager::IID {
-                return E_NOINTERFACE;
-            }
-            *object = self.0.clone().into_raw();
-        }
-        S_OK
-    }
-
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
-        E_NOTIMPL
-    }
-}
-
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C-unwind" fn panics(_this: *mut c_void, _target: usize) -> HRESULT {
@@ -280,6 +255,8 @@ unsafe extern "C-unwind" fn panics(_this: *mut c_void, _target: usize) -> HRESUL
     panic!("in LeaveRuntime");
 }
 
+/// A task manager of Rust's that panics, in functions that may unwind. This program has another copy
+/// of Rust's runtime than the library.
 pub fn a_panic_of_another_library(library: &Library, version: &str) {
     let script = script::script(|_, _| S_OK);
     let manager = script::manager(&script);
@@ -299,9 +276,9 @@ pub fn a_panic_of_another_library(library: &Library, version: &str) {
             .write(table);
     }
     let host = library.host(version);
-    let control: IHostControl = ComObject::new(Panicking(manager)).into_interface();
+    let control = host::offers([(IHostTaskManager::IID, manager.into())]);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let acting = Acting::joined(library, host, script);
     assert_eq!(acting.get("TryOften", "plain 5"), 5);

@@ -9,6 +9,7 @@ use std::{
 use soglia_abi::{
     BOOL, GUID, HRESULT,
     hosting::{
+        clr_task::ICLRTaskManager,
         control::{IHostControl, IHostControl_Impl},
         gc::{IHostGCManager, IHostGCManager_Impl},
         host_task::{IHostTaskManager, IHostTaskManager_Impl},
@@ -16,8 +17,9 @@ use soglia_abi::{
         types::LPTHREAD_START_ROUTINE,
     },
     hresult::{E_FAIL, E_NOINTERFACE, E_NOTIMPL, S_FALSE, S_OK},
+    param::{In, Lent, Out},
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::{ComObject, IUnknown, Interface, implement};
 
 #[derive(Default)]
 pub struct Told {
@@ -56,34 +58,54 @@ pub fn control(gives: Gives) -> (IHostControl, Arc<Mutex<Told>>) {
 }
 
 impl IHostControl_Impl for Control_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        let (id, object) = unsafe { (*id, &mut *object) };
+    unsafe fn GetHostManager(&self, id: In<'_, GUID>, mut object: Out<'_, *mut c_void>) -> HRESULT {
+        let id = *id.get().unwrap();
         self.told.lock().unwrap().asked.push(id);
-        *object = null_mut();
+        assert_eq!(object.write(null_mut()), S_OK);
         let manager = || -> IHostTaskManager {
             let broken = self.gives == Gives::BrokenTaskManager;
             ComObject::new(TaskManager(self.told.clone(), broken)).into_interface()
         };
         match (self.gives, id) {
             (Gives::TaskManager | Gives::BrokenTaskManager, IHostTaskManager::IID) => {
-                *object = manager().into_raw()
+                object.write(manager().into_raw())
             }
             (Gives::TaskManagerWithFalse, IHostTaskManager::IID) => {
-                *object = manager().into_raw();
-                return S_FALSE;
+                object.write_if_wanted(manager().into_raw());
+                S_FALSE
             }
             (Gives::GcManager, IHostGCManager::IID) => {
                 let manager: IHostGCManager = ComObject::new(GcManager).into_interface();
-                *object = manager.into_raw();
+                object.write(manager.into_raw())
             }
-            (Gives::Null, _) => {}
-            _ => return E_NOINTERFACE,
+            (Gives::Null, _) => S_OK,
+            _ => E_NOINTERFACE,
         }
-        S_OK
     }
 
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
+    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: Lent<'_, IUnknown>) -> HRESULT {
+        E_NOTIMPL
+    }
+}
+
+/// A control that gives out these managers, by their IIDs, and no others.
+pub fn offers<const N: usize>(managers: [(GUID, IUnknown); N]) -> IHostControl {
+    ComObject::new(Offers(managers.into())).into_interface()
+}
+
+#[implement(IHostControl)]
+struct Offers(Vec<(GUID, IUnknown)>);
+
+impl IHostControl_Impl for Offers_Impl {
+    unsafe fn GetHostManager(&self, id: In<'_, GUID>, mut object: Out<'_, *mut c_void>) -> HRESULT {
+        let wanted = id.get().expect("the library asks for something");
+        let found = self.0.iter().find(|(id, _)| id == wanted);
+        let manager = found.map(|(_, manager)| manager.clone().into_raw());
+        assert_eq!(object.write(manager.unwrap_or(null_mut())), S_OK);
+        if found.is_some() { S_OK } else { E_NOINTERFACE }
+    }
+
+    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: Lent<'_, IUnknown>) -> HRESULT {
         E_NOTIMPL
     }
 }
@@ -92,17 +114,15 @@ impl IHostControl_Impl for Control_Impl {
 struct TaskManager(Arc<Mutex<Told>>, bool);
 
 impl IHostTaskManager_Impl for TaskManager_Impl {
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *task = null_mut() };
-        S_OK
+    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
+        task.fill(|| Ok(null_mut()))
     }
     unsafe fn CreateTask(
         &self,
         _stack: u32,
         _start: Option<LPTHREAD_START_ROUTINE>,
         _parameter: *mut c_void,
-        _task: *mut *mut c_void,
+        _task: Out<'_, *mut c_void>,
     ) -> HRESULT {
         E_NOTIMPL
     }
@@ -118,10 +138,8 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
     unsafe fn SetLocale(&self, _lcid: u32) -> HRESULT {
         E_NOTIMPL
     }
-    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: *mut BOOL) -> HRESULT {
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *hook = true.into() };
-        S_OK
+    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: Out<'_, BOOL>) -> HRESULT {
+        hook.fill(|| Ok(true.into()))
     }
     unsafe fn LeaveRuntime(&self, _target: usize) -> HRESULT {
         S_OK
@@ -150,11 +168,11 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
     unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
         E_NOTIMPL
     }
-    unsafe fn GetStackGuarantee(&self, _guarantee: *mut u32) -> HRESULT {
+    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
         E_NOTIMPL
     }
-    unsafe fn SetCLRTaskManager(&self, manager: *mut c_void) -> HRESULT {
-        self.0.lock().unwrap().clr_task_manager = manager as usize;
+    unsafe fn SetCLRTaskManager(&self, manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
+        self.0.lock().unwrap().clr_task_manager = manager.as_ptr() as usize;
         if self.1 { E_FAIL } else { S_OK }
     }
 }

@@ -13,10 +13,9 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, GUID, HRESULT,
+    BOOL, HRESULT,
     hosting::{
-        clr_task::{ICLRTask2, ICLRTaskManager},
-        control::{IHostControl, IHostControl_Impl},
+        clr_task::{ICLRTask, ICLRTask2, ICLRTaskManager},
         host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
         policy::{
             EClrFailure, EClrOperation, EPolicyAction, IHostPolicyManager, IHostPolicyManager_Impl,
@@ -25,12 +24,13 @@ use soglia_abi::{
         types::LPTHREAD_START_ROUTINE,
     },
     hresult::*,
+    param::{Lent, Out},
 };
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
     api::{Library, assembly, call, call_in, control, manager, start},
-    host::Shared,
+    host::{Shared, offers},
     scheduler::schedules,
     script::wait_for,
 };
@@ -69,46 +69,15 @@ fn told(what: &'static str) -> HRESULT {
     S_OK
 }
 
-#[implement(IHostControl)]
-struct Control;
-
-impl IHostControl_Impl for Control_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        let (id, object) = unsafe { (*id, &mut *object) };
-        *object = match id {
-            IHostTaskManager::IID => {
-                let manager: IHostTaskManager = ComObject::new(Tasks).into_interface();
-                manager.into_raw()
-            }
-            IHostPolicyManager::IID => {
-                let manager: IHostPolicyManager = ComObject::new(Policy).into_interface();
-                manager.into_raw()
-            }
-            _ => null_mut(),
-        };
-        if object.is_null() {
-            E_NOINTERFACE
-        } else {
-            S_OK
-        }
-    }
-
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
-        E_NOTIMPL
-    }
-}
-
 #[implement(IHostTaskManager)]
 struct Tasks;
 
 impl IHostTaskManager_Impl for Tasks_Impl {
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetCurrentTask(&self, mut task: Out<'_, *mut c_void>) -> HRESULT {
         let answer = told("GetCurrentTask");
         TASKS.fetch_add(1, SeqCst);
         let own: IHostTask = ComObject::new(Task).into_interface();
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *task = own.into_raw() };
+        task.write_if_wanted(own.into_raw());
         answer
     }
     unsafe fn CreateTask(
@@ -116,7 +85,7 @@ impl IHostTaskManager_Impl for Tasks_Impl {
         _stack: u32,
         _start: Option<LPTHREAD_START_ROUTINE>,
         _parameter: *mut c_void,
-        _task: *mut *mut c_void,
+        _task: Out<'_, *mut c_void>,
     ) -> HRESULT {
         told("CreateTask")
     }
@@ -133,9 +102,8 @@ impl IHostTaskManager_Impl for Tasks_Impl {
     unsafe fn SetLocale(&self, _lcid: u32) -> HRESULT {
         told("SetLocale")
     }
-    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: *mut BOOL) -> HRESULT {
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *hook = true.into() };
+    unsafe fn CallNeedsHostHook(&self, _target: usize, mut hook: Out<'_, BOOL>) -> HRESULT {
+        hook.write_if_wanted(true.into());
         told("CallNeedsHostHook")
     }
     unsafe fn LeaveRuntime(&self, _target: usize) -> HRESULT {
@@ -165,10 +133,10 @@ impl IHostTaskManager_Impl for Tasks_Impl {
     unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
         told("SetStackGuarantee")
     }
-    unsafe fn GetStackGuarantee(&self, _guarantee: *mut u32) -> HRESULT {
+    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
         told("GetStackGuarantee")
     }
-    unsafe fn SetCLRTaskManager(&self, _manager: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTaskManager(&self, _manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
         told("SetCLRTaskManager")
     }
 }
@@ -177,7 +145,7 @@ impl IHostTaskManager_Impl for Tasks_Impl {
 struct Task;
 
 impl IHostTask_Impl for Task_Impl {
-    unsafe fn SetCLRTask(&self, _task: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTask(&self, _task: Lent<'_, ICLRTask>) -> HRESULT {
         told("SetCLRTask")
     }
     unsafe fn Start(&self) -> HRESULT {
@@ -195,7 +163,7 @@ impl IHostTask_Impl for Task_Impl {
     unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
         told("SetPriority")
     }
-    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
+    unsafe fn GetPriority(&self, _priority: Out<'_, i32>) -> HRESULT {
         let _ = told("GetPriority");
         E_NOTIMPL
     }
@@ -225,7 +193,7 @@ fn current(tasks: &ICLRTaskManager) -> ICLRTask2 {
     let mut task = null_mut();
     // SAFETY: a place for the answer, which is lent.
     unsafe {
-        assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+        assert_eq!(tasks.GetCurrentTask(Out::new(&mut task)), S_OK);
         ICLRTask2::from_raw_borrowed(&task).unwrap().clone()
     }
 }
@@ -237,9 +205,14 @@ const TIMES: usize = 5;
 pub fn aborts_under_a_lock(library: &Library, version: &str) {
     let host = library.host(version);
     let tasks = manager::<ICLRTaskManager>(&control(&host)).unwrap();
-    let control: IHostControl = ComObject::new(Control).into_interface();
+    let tasks_of_host: IHostTaskManager = ComObject::new(Tasks).into_interface();
+    let policy: IHostPolicyManager = ComObject::new(Policy).into_interface();
+    let control = offers([
+        (IHostTaskManager::IID, tasks_of_host.into()),
+        (IHostPolicyManager::IID, policy.into()),
+    ]);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let place = Mutex::new(None);
     thread::scope(|scope| {
@@ -266,8 +239,8 @@ pub fn aborts_under_a_lock(library: &Library, version: &str) {
             let answers = unsafe {
                 let (mut needs, mut locks) = (BOOL(0), 0);
                 assert!([S_OK, S_FALSE].contains(&task.YieldTask()));
-                assert_eq!(task.NeedsPriorityScheduling(&raw mut needs), S_OK);
-                assert_eq!(task.LocksHeld(&raw mut locks), S_OK);
+                assert_eq!(task.NeedsPriorityScheduling(Out::new(&mut needs)), S_OK);
+                assert_eq!(task.LocksHeld(Out::new(&mut locks)), S_OK);
                 assert_eq!(task.SetTaskIdentifier(7), S_OK);
                 assert_eq!(task.RudeAbort(), E_NOTIMPL);
                 [task.Abort(), task.Abort()]

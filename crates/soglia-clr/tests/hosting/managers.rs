@@ -1,10 +1,6 @@
 //! What hosts and the CLR ask each other for.
 
-use std::{
-    env,
-    ffi::c_void,
-    ptr::{null, null_mut},
-};
+use std::{env, ffi::c_void, ptr::null_mut};
 
 use soglia_abi::{
     BOOL, GUID,
@@ -30,6 +26,7 @@ use soglia_abi::{
         types::{COR_GC_THREAD_STATS, ETaskType, TT_UNKNOWN, TT_USER},
     },
     hresult::*,
+    param::{In, InOut, Lent, Out, Wide},
 };
 use soglia_core::trace::writer;
 use windows_core::Interface;
@@ -46,7 +43,7 @@ pub fn managers_are_asked_for_in_order(library: &Library, version: &str) {
     let host = library.host(version);
     let (first, told) = host::control(Gives::TaskManager);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(first.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&first)), S_OK) };
     let asked = [
         IHostMemoryManager::IID,
         IHostTaskManager::IID,
@@ -66,7 +63,7 @@ pub fn managers_are_asked_for_in_order(library: &Library, version: &str) {
     // A second control adds what is missing and is not asked for the rest.
     let (second, told) = host::control(Gives::GcManager);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(second.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&second)), S_OK) };
     assert!(!told.lock().unwrap().asked.contains(&IHostTaskManager::IID));
     assert!(told.lock().unwrap().asked.contains(&IHostGCManager::IID));
 
@@ -74,7 +71,7 @@ pub fn managers_are_asked_for_in_order(library: &Library, version: &str) {
     // SAFETY: a place for the answer.
     unsafe {
         let mut kind = ETaskType(0);
-        assert_eq!(manager.GetCurrentTaskType(&raw mut kind), S_OK);
+        assert_eq!(manager.GetCurrentTaskType(Out::new(&mut kind)), S_OK);
         assert_eq!(kind, TT_USER);
     }
     assert_eq!(call(&host, "Call", "10"), Ok(10));
@@ -85,7 +82,7 @@ pub fn only_a_plain_success_counts(library: &Library, version: &str) {
     for gives in [Gives::TaskManagerWithFalse, Gives::Null, Gives::Nothing] {
         let (control, told) = host::control(gives);
         // SAFETY: a live control.
-        unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+        unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
         let told = told.lock().unwrap();
         assert_eq!((told.asked.len(), told.clr_task_manager), (9, 0));
     }
@@ -103,22 +100,22 @@ pub fn a_host_that_fails_takes_the_clr_out_of_use(library: &Library, version: &s
     // SAFETY: a live control and valid pointers.
     unsafe {
         let gone = HOST_E_CLRNOTAVAILABLE;
-        assert_eq!(host.SetHostControl(broken.as_raw()), gone);
-        assert_eq!(host.SetHostControl(broken.as_raw()), gone);
+        assert_eq!(host.SetHostControl(Lent::new(&broken)), gone);
+        assert_eq!(host.SetHostControl(Lent::new(&broken)), gone);
         assert_eq!(host.Start(), gone);
         assert_eq!(host.Stop(), gone);
-        assert_eq!(host.GetCLRControl(&raw mut object), gone);
+        assert_eq!(host.GetCLRControl(Out::new(&mut object)), gone);
         assert_eq!(
             host.ExecuteInAppDomain(1, Some(answer_of), null_mut()),
             gone
         );
-        assert_eq!(host.GetCurrentAppDomainId(&raw mut number), gone);
+        assert_eq!(host.GetCurrentAppDomainId(Out::new(&mut number)), gone);
         assert_eq!(host.SetStartupFlags(0), gone);
         assert_eq!(call(&host, "Length", ""), Err(gone));
         assert_eq!(gc.Collect(-1), gone);
-        assert_eq!(tasks.GetCurrentTask(&raw mut object), gone);
-        let id = &ICLRGCManager::IID;
-        assert_eq!(clr_control.GetCLRManager(id, &raw mut object), gone);
+        assert_eq!(tasks.GetCurrentTask(Out::new(&mut object)), gone);
+        let id = In::new(&ICLRGCManager::IID);
+        assert_eq!(clr_control.GetCLRManager(id, Out::new(&mut object)), gone);
     }
     assert_eq!(version_of(&library.runtime(version)), format!("v{version}"));
 }
@@ -130,8 +127,8 @@ pub fn a_control_comes_before_the_start(library: &Library, version: &str) {
         let (control, told) = host::control(Gives::TaskManager);
         // SAFETY: a live control, or null.
         unsafe {
-            assert_eq!(host.SetHostControl(control.as_raw()), E_ACCESSDENIED);
-            assert_eq!(host.SetHostControl(null_mut()), E_INVALIDARG);
+            assert_eq!(host.SetHostControl(Lent::new(&control)), E_ACCESSDENIED);
+            assert_eq!(host.SetHostControl(Lent::null()), E_INVALIDARG);
         }
         assert!(told.lock().unwrap().asked.is_empty());
     }
@@ -143,7 +140,7 @@ pub fn nobody_sees_how_the_engine_came(library: &Library, version: &str) {
     let before: Vec<_> = env::vars_os().collect();
     let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     for name in [
         "CORECLR_ENABLE_PROFILING",
@@ -175,15 +172,21 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
     // SAFETY: valid pointers, or null.
     unsafe {
         assert_eq!(
-            early.GetCLRManager(&UNKNOWN, &raw mut object),
+            early.GetCLRManager(In::new(&UNKNOWN), Out::new(&mut object)),
             E_NOINTERFACE
         );
         assert_eq!(
-            early.GetCLRManager(&ICLRTaskManager::IID, null_mut()),
+            early.GetCLRManager(In::new(&ICLRTaskManager::IID), Out::null()),
             E_INVALIDARG
         );
-        assert_eq!(early.GetCLRManager(null(), &raw mut object), E_INVALIDARG);
-        assert_eq!(early.SetAppDomainManagerType(null(), null()), E_NOTIMPL);
+        assert_eq!(
+            early.GetCLRManager(In::null(), Out::new(&mut object)),
+            E_INVALIDARG
+        );
+        assert_eq!(
+            early.SetAppDomainManagerType(Wide::null(), Wide::null()),
+            E_NOTIMPL
+        );
     }
     // What was made before the start stays a full one.
     macro_rules! both {
@@ -213,9 +216,9 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
     // SAFETY: valid pointers, or null.
     unsafe {
         let mut yes = BOOL(7);
-        assert_eq!(debug.IsDebuggerAttached(&raw mut yes), S_OK);
+        assert_eq!(debug.IsDebuggerAttached(Out::new(&mut yes)), S_OK);
         assert_eq!(yes.0, 0);
-        assert_eq!(debug.IsDebuggerAttached(null_mut()), E_POINTER);
+        assert_eq!(debug.IsDebuggerAttached(Out::null()), E_POINTER);
         assert_eq!(debug.EndConnection(1), E_NOTIMPL);
         assert_eq!(policy.SetDefaultAction(OPR_ThreadAbort, eAbortThread), S_OK);
         assert_eq!(
@@ -223,13 +226,13 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
             E_INVALIDARG
         );
         let action = host::action();
-        let action = action.as_raw();
+        let action = Lent::new(&action);
         assert_eq!(
             events.RegisterActionOnEvent(MaxClrEvent, action),
             E_INVALIDARG
         );
         assert_eq!(
-            events.RegisterActionOnEvent(Event_ClrDisabled, null_mut()),
+            events.RegisterActionOnEvent(Event_ClrDisabled, Lent::null()),
             E_INVALIDARG
         );
         assert_eq!(
@@ -250,17 +253,17 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
             HOST_E_INVALIDOPERATION
         );
         let (mut one, mut other) = (0, 0);
-        assert_eq!(monitor.GetCurrentAllocated(1, &raw mut one), S_OK);
+        assert_eq!(monitor.GetCurrentAllocated(1, Out::new(&mut one)), S_OK);
         assert!(one > 0);
         assert_eq!(
-            monitor.GetCurrentAllocated(2, &raw mut one),
+            monitor.GetCurrentAllocated(2, Out::new(&mut one)),
             COR_E_APPDOMAINUNLOADED
         );
         assert_eq!(
-            monitor.GetCurrentSurvived(1, &raw mut one, &raw mut other),
+            monitor.GetCurrentSurvived(1, Out::new(&mut one), Out::new(&mut other)),
             S_OK
         );
-        assert_eq!(monitor.GetCurrentCpuTime(1, &raw mut one), S_OK);
+        assert_eq!(monitor.GetCurrentCpuTime(1, Out::new(&mut one)), S_OK);
     }
 }
 
@@ -271,7 +274,7 @@ pub fn the_collector_collects_and_counts(library: &Library, version: &str) {
     // SAFETY: valid pointers, or null.
     unsafe {
         assert_eq!(gc.Collect(-1), HOST_E_CLRNOTAVAILABLE);
-        assert_eq!(gc.GetStats(&raw mut stats), HOST_E_CLRNOTAVAILABLE);
+        assert_eq!(gc.GetStats(InOut::new(&mut stats)), HOST_E_CLRNOTAVAILABLE);
         start(&host);
         let full = call(&host, "Collections", "2").unwrap();
         let young = call(&host, "Collections", "0").unwrap();
@@ -284,17 +287,17 @@ pub fn the_collector_collects_and_counts(library: &Library, version: &str) {
         assert_eq!(gc.Collect(3), E_INVALIDARG);
         assert_eq!(gc.Collect(-2), E_INVALIDARG);
 
-        assert_eq!(gc.GetStats(null_mut()), E_POINTER);
+        assert_eq!(gc.GetStats(InOut::null()), E_POINTER);
         stats.Flags = 8;
-        assert_eq!(gc.GetStats(&raw mut stats), E_INVALIDARG);
+        assert_eq!(gc.GetStats(InOut::new(&mut stats)), E_INVALIDARG);
         stats.Flags = COR_GC_COUNTS;
         stats.ReservedKBytes = 77;
-        assert_eq!(gc.GetStats(&raw mut stats), S_OK);
+        assert_eq!(gc.GetStats(InOut::new(&mut stats)), S_OK);
         assert_eq!(stats.ExplicitGCCount, 3);
         assert_eq!(stats.GenCollectionsTaken[2] as i32, full + 2);
         assert_eq!(stats.CommittedKBytes, 0);
         stats.Flags = COR_GC_MEMORYUSAGE;
-        assert_eq!(gc.GetStats(&raw mut stats), S_OK);
+        assert_eq!(gc.GetStats(InOut::new(&mut stats)), S_OK);
         assert!(stats.CommittedKBytes > 0);
         assert_eq!(stats.ReservedKBytes, 77, "what is not known is left alone");
         let late = gc.SetGCStartupLimitsEx(0, 1 << 20);
@@ -308,29 +311,35 @@ pub fn a_task_is_a_thread(library: &Library, version: &str) {
     let mut task = std::ptr::dangling_mut();
     // SAFETY: valid pointers, or null; what is lent is alive while its thread is.
     unsafe {
-        assert_eq!(tasks.GetCurrentTask(null_mut()), E_POINTER);
-        assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+        assert_eq!(tasks.GetCurrentTask(Out::null()), E_POINTER);
+        assert_eq!(tasks.GetCurrentTask(Out::new(&mut task)), S_OK);
         assert!(task.is_null());
-        assert_eq!(tasks.CreateTask(&raw mut task), HOST_E_CLRNOTAVAILABLE);
+        assert_eq!(
+            tasks.CreateTask(Out::new(&mut task)),
+            HOST_E_CLRNOTAVAILABLE
+        );
         start(&host);
 
-        assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+        assert_eq!(tasks.GetCurrentTask(Out::new(&mut task)), S_OK);
         let own = ICLRTask::from_raw_borrowed(&task).unwrap().clone();
         let own2 = own.cast::<ICLRTask2>().unwrap();
         let mut again = null_mut();
-        assert_eq!(tasks.GetCurrentTask(&raw mut again), S_OK);
+        assert_eq!(tasks.GetCurrentTask(Out::new(&mut again)), S_OK);
         assert_eq!(task, again);
-        assert_eq!(tasks.CreateTask(&raw mut again), HOST_E_INVALIDOPERATION);
+        assert_eq!(
+            tasks.CreateTask(Out::new(&mut again)),
+            HOST_E_INVALIDOPERATION
+        );
 
         let mut memory = COR_GC_THREAD_STATS::default();
         assert_eq!(call(&host, "Length", "abc"), Ok(3));
-        assert_eq!(own.GetMemStats(&raw mut memory), S_OK);
+        assert_eq!(own.GetMemStats(InOut::new(&mut memory)), S_OK);
         assert!(memory.PerThreadAllocation > 0);
         assert_eq!(own.SetTaskIdentifier(u64::MAX), S_OK);
         assert_eq!(own.YieldTask(), HOST_E_INVALIDOPERATION);
         assert_eq!(own.SwitchOut(), E_NOTIMPL);
         assert_eq!(own.Abort(), E_NOTIMPL);
-        assert_eq!(own.LocksHeld(null_mut()), E_POINTER);
+        assert_eq!(own.LocksHeld(Out::null()), E_POINTER);
         assert_eq!(own2.EndPreventAsyncAbort(), E_UNEXPECTED);
         assert_eq!(own2.BeginPreventAsyncAbort(), S_OK);
         assert_eq!(own2.BeginPreventAsyncAbort(), S_OK);
@@ -355,14 +364,14 @@ pub fn a_task_is_a_thread(library: &Library, version: &str) {
         std::thread::spawn(move || {
             let (tasks, other) = { &shared }.0.clone();
             let (mut task, mut kind) = (std::ptr::dangling_mut(), ETaskType(0));
-            assert_eq!(tasks.GetCurrentTask(&raw mut task), S_OK);
+            assert_eq!(tasks.GetCurrentTask(Out::new(&mut task)), S_OK);
             assert!(task.is_null(), "the runtime does not know this thread");
-            assert_eq!(tasks.GetCurrentTaskType(&raw mut kind), S_OK);
+            assert_eq!(tasks.GetCurrentTaskType(Out::new(&mut kind)), S_OK);
             assert_eq!(kind, TT_UNKNOWN);
             assert_eq!(tasks.SetLocale(0x7f), HOST_E_INVALIDOPERATION);
-            assert_eq!(tasks.CreateTask(&raw mut task), S_OK);
+            assert_eq!(tasks.CreateTask(Out::new(&mut task)), S_OK);
             assert!(!task.is_null());
-            assert_eq!(tasks.GetCurrentTaskType(&raw mut kind), S_OK);
+            assert_eq!(tasks.GetCurrentTaskType(Out::new(&mut kind)), S_OK);
             assert_eq!(kind, TT_USER);
             // The other thread's.
             assert_ne!(task, other.as_raw());
@@ -380,7 +389,7 @@ pub fn another_profiler_is_in_the_way(library: &Library, version: &str) {
     let (control, _) = host::control(Gives::TaskManager);
     // SAFETY: a live control.
     unsafe {
-        assert_eq!(host.SetHostControl(control.as_raw()), S_OK);
+        assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK);
         assert_eq!(host.Start(), CORPROF_E_PROFILER_ALREADY_ACTIVE);
     }
     assert_eq!(call(&host, "Length", ""), Err(HOST_E_CLRNOTAVAILABLE));
@@ -393,10 +402,10 @@ pub fn the_end_is_told(library: &Library, version: &str) {
     // SAFETY: live objects.
     unsafe {
         for action in [&action, &other] {
-            let answer = events.RegisterActionOnEvent(Event_ClrDisabled, action.as_raw());
+            let answer = events.RegisterActionOnEvent(Event_ClrDisabled, Lent::new(action));
             assert_eq!(answer, S_OK);
         }
-        let answer = events.UnregisterActionOnEvent(Event_ClrDisabled, other.as_raw());
+        let answer = events.UnregisterActionOnEvent(Event_ClrDisabled, Lent::new(&other));
         assert_eq!(answer, S_OK);
         start(&host);
         assert_eq!(call(&host, "Length", "abc"), Ok(3));
@@ -410,7 +419,7 @@ pub fn without_its_engine_a_host_is_not_started(library: &Library, version: &str
     let (control, _) = host::control(Gives::TaskManager);
     // SAFETY: a live control.
     unsafe {
-        assert_eq!(host.SetHostControl(control.as_raw()), S_OK);
+        assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK);
         assert_eq!(host.Start(), E_FAIL);
         assert_eq!(host.Start(), HOST_E_CLRNOTAVAILABLE);
     }

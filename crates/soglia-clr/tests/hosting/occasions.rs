@@ -4,8 +4,8 @@ use soglia_abi::{
     HRESULT,
     hosting::{clr_task::ICLRTaskManager, runtime_host::ICLRRuntimeHost4},
     hresult::*,
+    param::Lent,
 };
-use windows_core::Interface;
 
 use crate::{
     api::{Library, assembly, call_in, control, manager, start},
@@ -301,7 +301,7 @@ pub fn other_hosts_hear_nothing(library: &Library, version: &str) {
     let host = library.host(version);
     let (control, _) = host::control(Gives::GcManager);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     assert_eq!(call(&host, "Sleep", "0"), YES);
     assert_eq!(

@@ -8,7 +8,11 @@ use std::{
     sync::atomic::Ordering::Relaxed,
 };
 
-use soglia_abi::{hosting::control::ICLRDomainManager, hresult::S_OK};
+use soglia_abi::{
+    hosting::control::ICLRDomainManager,
+    hresult::S_OK,
+    param::{Array, Out, WideString},
+};
 
 use crate::{
     ROLE,
@@ -34,25 +38,26 @@ pub fn run_a_program(library: &Library, version: &str) {
             .display()
     );
     let (names, values) = ([wide("APP_CONTEXT_BASE_DIRECTORY")], [wide(&base)]);
-    let (names, values) = ([names[0].as_ptr()], [values[0].as_ptr()]);
-    // SAFETY: the count is that of the texts, and all of them live until the call returns.
-    let set =
-        unsafe { domain.SetPropertiesForDefaultAppDomain(1, names.as_ptr(), values.as_ptr()) };
+    let (names, values) = ([names[0].lent()], [values[0].lent()]);
+    // SAFETY: the object is alive, and there are one name and one value.
+    let set = unsafe {
+        domain.SetPropertiesForDefaultAppDomain(1, Array::new(&names), Array::new(&values))
+    };
     assert_eq!(set, S_OK);
     start(&host);
     let path = wide(&env::var("PROGRAM").unwrap());
     let arguments = env::var("ARGUMENTS").unwrap();
-    let arguments: Vec<Vec<u16>> = arguments.split_whitespace().map(wide).collect();
-    let argv: Vec<*const u16> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+    let arguments: Vec<_> = arguments.split_whitespace().map(wide).collect();
+    let argv: Vec<_> = arguments.iter().map(WideString::lent).collect();
     let mut result = 0;
-    // SAFETY: zero-terminated texts, and a place for the result.
+    // SAFETY: the object is alive, and there are as many arguments as is said.
     let answer = unsafe {
         host.ExecuteAssembly(
             1,
-            path.as_ptr(),
+            path.lent(),
             argv.len() as i32,
-            argv.as_ptr(),
-            &raw mut result,
+            Array::new(&argv),
+            Out::new(&mut result),
         )
     };
     assert_eq!(answer, S_OK);

@@ -20,6 +20,7 @@ use soglia_abi::{
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost, ICLRRuntimeHost4},
     },
     hresult::*,
+    param::{Buffer, In, Lent, Out},
 };
 use windows_core::{IUnknown, Interface};
 
@@ -35,11 +36,12 @@ const TOO_OFTEN: usize = 9;
 /// Asks for an object, releases it too often and uses it again. Its interfaces still hold it, and
 /// the caller gets one of them.
 fn released_too_often<T: Interface>(
-    ask: impl Fn(*const GUID, *mut *mut c_void) -> HRESULT,
+    ask: impl Fn(In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT,
     what: &str,
 ) -> T {
     let mut object = null_mut();
-    assert_eq!(ask(&T::IID, &raw mut object), S_OK, "{what}");
+    let answer = ask(In::new(&T::IID), Out::new(&mut object));
+    assert_eq!(answer, S_OK, "{what}");
     for _ in 0..TOO_OFTEN {
         // SAFETY: an object of the library under test, which is released too often, as hosts do.
         unsafe {
@@ -55,53 +57,60 @@ fn released_too_often<T: Interface>(
 }
 
 pub fn objects_survive_releases(library: &Library, version: &str) {
-    // SAFETY: valid pointers, here and below.
-    let create =
-        |class: &'static GUID| move |id, object| unsafe { library.create()(class, id, object) };
-    let meta: ICLRMetaHost = released_too_often(create(&CLSID_CLRMetaHost), "meta host");
-    let _: ICLRMetaHostPolicy = released_too_often(create(&CLSID_CLRMetaHostPolicy), "policy");
+    // SAFETY: the library stays loaded.
+    let create = |class, id: In<'_, GUID>, object: Out<'_, *mut c_void>| unsafe {
+        library.create()(In::new(class), id, object)
+    };
+    let meta: ICLRMetaHost = released_too_often(
+        |id, object| create(&CLSID_CLRMetaHost, id, object),
+        "meta host",
+    );
+    let _: ICLRMetaHostPolicy = released_too_often(
+        |id, object| create(&CLSID_CLRMetaHostPolicy, id, object),
+        "policy",
+    );
     let name = crate::api::wide(version);
     let info: ICLRRuntimeInfo = released_too_often(
-        // SAFETY: valid pointers.
-        |id, object| unsafe { meta.GetRuntime(name.as_ptr(), id, object) },
+        // SAFETY: the object is alive while it is used here.
+        |id, object| unsafe { meta.GetRuntime(name.lent(), id, object) },
         "runtime info",
     );
     assert_eq!(crate::api::version_of(&info), format!("v{version}"));
     let installed: IEnumUnknown = released_too_often(
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive while it is used here.
         |_, object| unsafe { meta.EnumerateInstalledRuntimes(object) },
         "enumerator",
     );
     let first: ICLRRuntimeInfo = released_too_often(
-        // SAFETY: valid pointers.
-        |_, object| unsafe { installed.Next(1, object, null_mut()) },
+        // SAFETY: the object is alive, and the place is room for one.
+        |_, object| unsafe { installed.Next(1, Buffer::from_raw(object.as_ptr()), Out::null()) },
         "an element",
     );
     assert!(crate::api::version_of(&first).starts_with('v'));
     let _: IEnumUnknown = released_too_often(
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive while it is used here.
         |_, object| unsafe { IEnumUnknown::Clone(&installed, object) },
         "a copy of it",
     );
     let host: ICLRRuntimeHost = released_too_often(
-        // SAFETY: valid pointers.
-        |id, object| unsafe { info.GetInterface(&CLSID_CLRRuntimeHost, id, object) },
+        // SAFETY: the object is alive while it is used here.
+        |id, object| unsafe { info.GetInterface(In::new(&CLSID_CLRRuntimeHost), id, object) },
         "runtime host",
     );
     let host: ICLRRuntimeHost4 = host.cast().unwrap();
     let clr: ICLRControl = released_too_often(
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive while it is used here.
         |_, object| unsafe { host.GetCLRControl(object) },
         "control",
     );
     let bound: IHostTaskManager = released_too_often(
-        // SAFETY: valid pointers.
-        |_, object| unsafe { slots::create(library)(2, 0, null_mut(), object) },
+        // SAFETY: the library stays loaded.
+        |_, object| unsafe { slots::create(library)(2, 0, Lent::null(), object) },
         "slots",
     );
     let _: ISogliaSlots = released_too_often(
-        // SAFETY: valid pointers.
-        |id, object| unsafe { bound.query(id, object) },
+        // SAFETY: the object is alive, and so are the pointers.
+        |id, object| unsafe { bound.query(id.as_ptr(), object.as_ptr()) },
         "figures",
     );
     assert_eq!(slots::figures(&bound).Slots, 2);
@@ -116,7 +125,7 @@ pub fn objects_survive_releases(library: &Library, version: &str) {
         managers(&clr);
         start(&host);
         assert_eq!(call(&host, "Length", "abc"), Ok(3));
-        // SAFETY: no pointers.
+        // SAFETY: the object is alive while it is used here.
         assert_eq!(unsafe { host.Stop() }, S_OK);
     }
     start(&host);
@@ -132,7 +141,7 @@ pub fn objects_survive_releases(library: &Library, version: &str) {
 
 fn manager<T: Interface>(control: &ICLRControl) -> T {
     released_too_often(
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive while it is used here.
         |id, object| unsafe { control.GetCLRManager(id, object) },
         "a manager",
     )
@@ -224,7 +233,7 @@ pub fn tasks_live_while_counted(library: &Library, version: &str) {
     for task in [kept.0.as_raw(), lent as *mut c_void] {
         // SAFETY: see above.
         let task = unsafe { ICLRTask2::from_raw_borrowed(&task) }.unwrap();
-        // SAFETY: no pointers.
+        // SAFETY: the object is alive while it is used here.
         assert_eq!(unsafe { task.Abort() }, E_NOTIMPL);
     }
     for _ in 0..20 {

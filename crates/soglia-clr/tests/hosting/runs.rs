@@ -16,6 +16,7 @@ use soglia_abi::{
         types::{STARTUP_CONCURRENT_GC, STARTUP_SERVER_GC},
     },
     hresult::*,
+    param::{Array, Buffer, In, InOut, Lent, Out, Wide},
 };
 use windows_core::{IUnknown, Interface};
 
@@ -70,10 +71,11 @@ pub fn a_method_is_called(library: &Library, version: &str) {
     let mut result = 0;
     // SAFETY: valid pointers, or null where it is allowed.
     unsafe {
-        let (path, class, name) = (path.as_ptr(), class.as_ptr(), name.as_ptr());
-        let answer = host.ExecuteInDefaultAppDomain(path, class, name, null(), &raw mut result);
+        let (path, class, name) = (path.lent(), class.lent(), name.lent());
+        let answer =
+            host.ExecuteInDefaultAppDomain(path, class, name, Wide::null(), Out::new(&mut result));
         assert_eq!((answer, result as i32), (S_OK, -1));
-        let answer = host.ExecuteInDefaultAppDomain(path, class, name, null(), null_mut());
+        let answer = host.ExecuteInDefaultAppDomain(path, class, name, Wide::null(), Out::null());
         assert_eq!(answer, S_OK);
     }
 }
@@ -111,20 +113,19 @@ pub fn what_is_missing_is_told_apart(library: &Library, version: &str) {
     assert_eq!(call(&host, "ThrowFailure", "what"), Err(E_FAIL));
     assert_eq!(call(&host, "Length", "abc"), Ok(3));
     let text = wide("x");
-    let text = text.as_ptr();
+    let text = text.lent();
     // SAFETY: null is looked for.
     unsafe {
-        let none = null_mut();
         assert_eq!(
-            host.ExecuteInDefaultAppDomain(null(), text, text, text, none),
+            host.ExecuteInDefaultAppDomain(Wide::null(), text, text, text, Out::null()),
             E_POINTER
         );
         assert_eq!(
-            host.ExecuteInDefaultAppDomain(text, null(), text, text, none),
+            host.ExecuteInDefaultAppDomain(text, Wide::null(), text, text, Out::null()),
             E_POINTER
         );
         assert_eq!(
-            host.ExecuteInDefaultAppDomain(text, text, null(), text, none),
+            host.ExecuteInDefaultAppDomain(text, text, Wide::null(), text, Out::null()),
             E_POINTER
         );
     }
@@ -142,7 +143,7 @@ pub fn before_start_nothing_runs(library: &Library, version: &str) {
             HOST_E_CLRNOTAVAILABLE
         );
         assert_eq!(
-            host.GetCurrentAppDomainId(&raw mut number),
+            host.GetCurrentAppDomainId(Out::new(&mut number)),
             HOST_E_CLRNOTAVAILABLE
         );
         assert_eq!(
@@ -150,15 +151,15 @@ pub fn before_start_nothing_runs(library: &Library, version: &str) {
             HOST_E_INVALIDOPERATION
         );
         let name = wide("app");
-        let (name, none) = (name.as_ptr(), null());
+        let name = name.lent();
         assert_eq!(
-            host.ExecuteApplication(name, 0, none, 0, none, null_mut()),
+            host.ExecuteApplication(name, 0, Array::null(), 0, Array::null(), Out::null()),
             E_NOTIMPL
         );
-        let answer = host.ExecuteAssembly(1, name, 0, null(), &raw mut number);
+        let answer = host.ExecuteAssembly(1, name, 0, Array::null(), Out::new(&mut number));
         assert_eq!(answer, HOST_E_CLRNOTAVAILABLE);
-        assert_eq!(host.GetCLRControl(null_mut()), E_POINTER);
-        assert_eq!(host.SetHostControl(null_mut()), E_INVALIDARG);
+        assert_eq!(host.GetCLRControl(Out::null()), E_POINTER);
+        assert_eq!(host.SetHostControl(Lent::null()), E_INVALIDARG);
     }
     for id in [
         ICLRRuntimeHost::IID,
@@ -196,10 +197,10 @@ pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
             assert_eq!(second.Start(), CLR_E_SHIM_RUNTIMELOAD);
             let other = library.runtime(&newest);
             let mut yes = BOOL(7);
-            assert_eq!(other.IsLoadable(&raw mut yes), S_OK);
+            assert_eq!(other.IsLoadable(Out::new(&mut yes)), S_OK);
             assert_eq!(yes.0, 0);
             let asked: Result<ICLRRuntimeHost, HRESULT> =
-                get(|id, object| other.GetInterface(&CLSID_CLRRuntimeHost, id, object));
+                get(|id, object| other.GetInterface(In::new(&CLSID_CLRRuntimeHost), id, object));
             assert_eq!(asked.err(), Some(CLR_E_SHIM_RUNTIMELOAD));
         }
     }
@@ -207,18 +208,24 @@ pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
     let (mut yes, mut flags) = (BOOL(7), 0);
     // SAFETY: valid pointers.
     unsafe {
-        assert_eq!(info.IsStarted(&raw mut yes, &raw mut flags), S_OK);
+        assert_eq!(
+            info.IsStarted(Out::new(&mut yes), Out::new(&mut flags)),
+            S_OK
+        );
         assert_eq!((yes.0, flags), (1, STARTUP_CONCURRENT_GC));
         for process in [0_isize, -1, std::process::id() as isize] {
-            assert_eq!(info.IsLoaded(process as *mut c_void, &raw mut yes), S_OK);
+            assert_eq!(
+                info.IsLoaded(process as *mut c_void, Out::new(&mut yes)),
+                S_OK
+            );
             assert_eq!(yes.0, 1);
         }
         assert_eq!(
-            info.IsLoaded(isize::MAX as *mut c_void, &raw mut yes),
+            info.IsLoaded(isize::MAX as *mut c_void, Out::new(&mut yes)),
             E_HANDLE
         );
         assert_eq!(
-            info.SetDefaultStartupFlags(0, null()),
+            info.SetDefaultStartupFlags(0, Wide::null()),
             HOST_E_INVALIDOPERATION
         );
         let loaded: IEnumUnknown = get(|_, object| {
@@ -252,7 +259,10 @@ pub fn code_runs_in_the_domain(library: &Library, version: &str) {
     std::thread::spawn(move || unsafe {
         let host = { &shared }.0.clone();
         let mut domain = 0;
-        assert_eq!(host.GetCurrentAppDomainId(&raw mut domain), E_UNEXPECTED);
+        assert_eq!(
+            host.GetCurrentAppDomainId(Out::new(&mut domain)),
+            E_UNEXPECTED
+        );
         // What the callback answers is passed on, whatever it is.
         for answer in [S_OK, S_FALSE, E_FAIL, HOST_E_TIMEOUT] {
             let cookie = answer.0 as isize as *mut c_void;
@@ -263,9 +273,9 @@ pub fn code_runs_in_the_domain(library: &Library, version: &str) {
             HOST_E_INVALIDOPERATION
         );
         assert_eq!(host.ExecuteInAppDomain(1, None, null_mut()), E_POINTER);
-        assert_eq!(host.GetCurrentAppDomainId(&raw mut domain), S_OK);
+        assert_eq!(host.GetCurrentAppDomainId(Out::new(&mut domain)), S_OK);
         assert_eq!(domain, 1);
-        assert_eq!(host.GetCurrentAppDomainId(null_mut()), E_POINTER);
+        assert_eq!(host.GetCurrentAppDomainId(Out::null()), E_POINTER);
         assert_eq!(
             host.UnloadAppDomain(1, true.into()),
             HOST_E_INVALIDOPERATION
@@ -280,28 +290,28 @@ pub fn the_later_interfaces_work(library: &Library, version: &str) {
     start(&host);
     let path = wide(api::assembly().to_str().unwrap());
     let arguments = [wide("a"), wide("b")];
-    let argv = [arguments[0].as_ptr(), arguments[1].as_ptr()];
+    let argv = [arguments[0].lent(), arguments[1].lent()];
     let mut result = 0;
     // SAFETY: valid pointers.
     unsafe {
         assert_eq!(host.Authenticate(7), S_OK);
         assert_eq!(host.SetStartupFlags(0), HOST_E_INVALIDOPERATION);
-        let answer = host.ExecuteAssembly(1, path.as_ptr(), 2, argv.as_ptr(), &raw mut result);
+        let answer =
+            host.ExecuteAssembly(1, path.lent(), 2, Array::new(&argv), Out::new(&mut result));
         assert_eq!((answer, result), (S_OK, 102));
-        let answer = host.ExecuteAssembly(1, null(), 0, null(), &raw mut result);
+        let answer = host.ExecuteAssembly(1, Wide::null(), 0, Array::null(), Out::new(&mut result));
         assert_eq!(answer, E_POINTER);
         let mut id = 0;
-        let none = null();
         let name = wide("domain");
         let answer = host.CreateAppDomainWithManager(
-            name.as_ptr(),
+            name.lent(),
             0,
-            none,
-            none,
+            Wide::null(),
+            Wide::null(),
             0,
-            none.cast(),
-            none.cast(),
-            &raw mut id,
+            Array::null(),
+            Array::null(),
+            Out::new(&mut id),
         );
         assert_eq!(answer, HOST_E_INVALIDOPERATION);
         let [assembly, class, method] =
@@ -309,10 +319,10 @@ pub fn the_later_interfaces_work(library: &Library, version: &str) {
         let mut address = 0;
         let answer = host.CreateDelegate(
             1,
-            assembly.as_ptr(),
-            class.as_ptr(),
-            method.as_ptr(),
-            &raw mut address,
+            assembly.lent(),
+            class.lent(),
+            method.lent(),
+            Out::new(&mut address),
         );
         assert_eq!(answer, S_OK);
         let method: unsafe extern "system" fn(i32) -> i32 = std::mem::transmute(address);
@@ -329,10 +339,10 @@ pub fn a_method_of_a_file_is_a_function(library: &Library, version: &str) {
     );
     let find = |file: &str, class: &str, method: &str| {
         let [file, class, method] = [file, class, method].map(wide);
-        let (file, class, method) = (file.as_ptr(), class.as_ptr(), method.as_ptr());
+        let (file, class, method) = (file.lent(), class.lent(), method.lent());
         let mut address = 0;
         // SAFETY: valid pointers.
-        match unsafe { host.CreateDelegate(1, file, class, method, &raw mut address) } {
+        match unsafe { host.CreateDelegate(1, file, class, method, Out::new(&mut address)) } {
             S_OK => Ok(address),
             why => Err(why),
         }
@@ -374,18 +384,25 @@ pub fn flags_and_properties_reach_the_runtime(library: &Library, version: &str) 
     let host = library.host(version);
     let domain = manager::<ICLRDomainManager>(&control(&host)).unwrap();
     let (names, values) = ([wide("Soglia.Test")], [wide("twelve chars")]);
-    let (names, values) = ([names[0].as_ptr()], [values[0].as_ptr()]);
+    let (names, values) = ([names[0].lent()], [values[0].lent()]);
     // SAFETY: valid pointers.
     unsafe {
-        assert_eq!(info.SetDefaultStartupFlags(STARTUP_SERVER_GC, null()), S_OK);
+        assert_eq!(
+            info.SetDefaultStartupFlags(STARTUP_SERVER_GC, Wide::null()),
+            S_OK
+        );
         let (mut flags, mut length) = (0, 0);
         assert_eq!(
-            info.GetDefaultStartupFlags(&raw mut flags, null_mut(), &raw mut length),
+            info.GetDefaultStartupFlags(
+                Out::new(&mut flags),
+                Buffer::null(),
+                InOut::new(&mut length)
+            ),
             S_OK
         );
         assert_eq!((flags, length), (STARTUP_SERVER_GC, 1));
         let set = |number| {
-            domain.SetPropertiesForDefaultAppDomain(number, names.as_ptr(), values.as_ptr())
+            domain.SetPropertiesForDefaultAppDomain(number, Array::new(&names), Array::new(&values))
         };
         assert_eq!(set(1), S_OK);
         start(&host);
@@ -419,7 +436,7 @@ pub fn a_configuration_is_used(library: &Library, version: &str) {
     // SAFETY: valid pointers.
     unsafe {
         assert_eq!(
-            info.SetDefaultStartupFlags(STARTUP_CONCURRENT_GC, wide_path.as_ptr()),
+            info.SetDefaultStartupFlags(STARTUP_CONCURRENT_GC, wide_path.lent()),
             S_OK
         );
         // A framework that is not there; hostfxr says which on standard error.
@@ -461,10 +478,11 @@ pub fn close(control: &ICLRControl) {
     let domain = manager::<ICLRDomainManager>(control).unwrap();
     let name = "System.Runtime.InteropServices.EnableConsumingManagedCodeFromNativeHosting";
     let [name, value] = [name, "false"].map(wide);
-    let (names, values) = ([name.as_ptr()], [value.as_ptr()]);
+    let (names, values) = ([name.lent()], [value.lent()]);
     // SAFETY: valid pointers.
     unsafe {
-        let set = domain.SetPropertiesForDefaultAppDomain(1, names.as_ptr(), values.as_ptr());
+        let set =
+            domain.SetPropertiesForDefaultAppDomain(1, Array::new(&names), Array::new(&values));
         assert_eq!(set, S_OK);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use soglia_abi::{
-    HRESULT,
+    GUID, HRESULT,
     hosting::{
         clr_task::ICLRTaskManager,
         control::ICLRControl,
@@ -15,6 +15,7 @@ use soglia_abi::{
         runtime_host::{CLSID_CLRRuntimeHost, ICLRRuntimeHost4},
     },
     hresult::*,
+    param::{Buffer, In, InOut, Out, Wide},
 };
 use windows_core::{IUnknown, Interface};
 
@@ -75,9 +76,7 @@ fn sweep(what: &str, mut ask: impl FnMut() -> HRESULT) {
     assert_eq!(ask(), S_OK, "{what}");
 }
 
-fn given<T: Interface>(
-    ask: impl FnOnce(*const soglia_abi::GUID, *mut *mut c_void) -> HRESULT,
-) -> HRESULT {
+fn given<T: Interface>(ask: impl FnOnce(In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT) -> HRESULT {
     get::<T>(ask).err().unwrap_or(S_OK)
 }
 
@@ -87,15 +86,15 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
     // SAFETY: valid pointers, here and below.
     sweep("CLRCreateInstance", || {
         // SAFETY: valid pointers.
-        given::<ICLRMetaHost>(|id, object| unsafe { create(&CLSID_CLRMetaHost, id, object) })
+        given::<ICLRMetaHost>(|id, object| unsafe {
+            create(In::new(&CLSID_CLRMetaHost), id, object)
+        })
     });
     let meta = library.meta_host();
     let wanted = wide(version);
     sweep("GetRuntime", || {
         // SAFETY: valid pointers.
-        given::<ICLRRuntimeInfo>(|id, object| unsafe {
-            meta.GetRuntime(wanted.as_ptr(), id, object)
-        })
+        given::<ICLRRuntimeInfo>(|id, object| unsafe { meta.GetRuntime(wanted.lent(), id, object) })
     });
     sweep("EnumerateInstalledRuntimes", || {
         // SAFETY: valid pointers.
@@ -105,12 +104,12 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
     sweep("GetVersionString", || {
         let (mut text, mut length) = ([0; 64], 64);
         // SAFETY: valid pointers.
-        unsafe { info.GetVersionString(text.as_mut_ptr(), &raw mut length) }
+        unsafe { info.GetVersionString(Buffer::new(&mut text), InOut::new(&mut length)) }
     });
     sweep("GetInterface", || {
         // SAFETY: valid pointers.
         given::<ICLRRuntimeHost4>(|id, object| unsafe {
-            info.GetInterface(&CLSID_CLRRuntimeHost, id, object)
+            info.GetInterface(In::new(&CLSID_CLRRuntimeHost), id, object)
         })
     });
     // SAFETY: its type.
@@ -119,10 +118,10 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
         // SAFETY: valid pointers.
         given::<ICLRRuntimeHost4>(|id, object| unsafe {
             bind(
-                wanted.as_ptr(),
-                std::ptr::null(),
+                wanted.lent(),
+                Wide::null(),
                 0,
-                &CLSID_CLRRuntimeHost,
+                In::new(&CLSID_CLRRuntimeHost),
                 id,
                 object,
             )

@@ -5,7 +5,6 @@ use std::{
     cell::OnceCell,
     collections::{HashMap, VecDeque},
     ffi::c_void,
-    ptr::null_mut,
     sync::{
         Arc, Condvar, Mutex,
         atomic::{
@@ -18,19 +17,19 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, GUID, HRESULT,
+    BOOL, HRESULT,
     hosting::{
-        clr_task::ICLRTask,
-        control::{IHostControl, IHostControl_Impl},
+        clr_task::{ICLRTask, ICLRTaskManager},
         host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
         runtime_host::ICLRRuntimeHost4,
         types::{INFINITE, LPTHREAD_START_ROUTINE, WAIT_ALERTABLE},
     },
-    hresult::{E_NOINTERFACE, E_NOTIMPL, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK},
+    hresult::{E_NOTIMPL, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK},
+    param::{Lent, Out},
 };
 use windows_core::{ComObject, Interface, implement};
 
-use crate::api::start;
+use crate::{api::start, host::offers};
 
 /// What the host was asked for, and how it answers.
 #[derive(Default)]
@@ -45,9 +44,10 @@ pub struct Scheduler(Mutex<State>);
 /// Starts a runtime whose host this is.
 pub fn schedules(host: &ICLRRuntimeHost4) -> Arc<Scheduler> {
     let scheduler = Arc::<Scheduler>::default();
-    let control: IHostControl = ComObject::new(Control(scheduler.clone())).into_interface();
+    let manager: IHostTaskManager = ComObject::new(Manager(scheduler.clone())).into_interface();
+    let control = offers([(IHostTaskManager::IID, manager.into())]);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(host);
     scheduler
 }
@@ -87,27 +87,6 @@ impl Scheduler {
         } else {
             answers.front().copied()
         }
-    }
-}
-
-#[implement(IHostControl)]
-struct Control(Arc<Scheduler>);
-
-impl IHostControl_Impl for Control_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        let (id, object) = unsafe { (*id, &mut *object) };
-        *object = null_mut();
-        if id != IHostTaskManager::IID {
-            return E_NOINTERFACE;
-        }
-        let manager: IHostTaskManager = ComObject::new(Manager(self.0.clone())).into_interface();
-        *object = manager.into_raw();
-        S_OK
-    }
-
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
-        E_NOTIMPL
     }
 }
 
@@ -182,19 +161,19 @@ macro_rules! asked {
 }
 
 impl IHostTaskManager_Impl for Manager_Impl {
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
         asked!(self.0, "GetCurrentTask");
-        let object: IHostTask = ComObject::new(Task(own(), self.0.clone())).into_interface();
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *task = object.into_raw() };
-        S_OK
+        task.fill(|| {
+            let own: IHostTask = ComObject::new(Task(own(), self.0.clone())).into_interface();
+            Ok(own.into_raw())
+        })
     }
     unsafe fn CreateTask(
         &self,
         _stack: u32,
         _start: Option<LPTHREAD_START_ROUTINE>,
         _parameter: *mut c_void,
-        _task: *mut *mut c_void,
+        _task: Out<'_, *mut c_void>,
     ) -> HRESULT {
         asked!(self.0, "CreateTask");
         E_NOTIMPL
@@ -220,10 +199,8 @@ impl IHostTaskManager_Impl for Manager_Impl {
         asked!(self.0, "SetLocale"; "{lcid:#x}");
         S_OK
     }
-    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: *mut BOOL) -> HRESULT {
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *hook = false.into() };
-        S_OK
+    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: Out<'_, BOOL>) -> HRESULT {
+        hook.fill(|| Ok(false.into()))
     }
     unsafe fn LeaveRuntime(&self, _target: usize) -> HRESULT {
         S_OK
@@ -244,7 +221,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
         // SAFETY: the CLR's task of this thread, alive.
         let answer = unsafe {
             let task = ICLRTask::from_raw_borrowed(&task).unwrap();
-            task.LocksHeld(&raw mut locks)
+            task.LocksHeld(Out::new(&mut locks))
         };
         assert_eq!(answer, S_OK);
         asked!(self.0, "BeginDelayAbort"; "{locks}");
@@ -271,11 +248,11 @@ impl IHostTaskManager_Impl for Manager_Impl {
         asked!(self.0, "SetStackGuarantee");
         E_NOTIMPL
     }
-    unsafe fn GetStackGuarantee(&self, _guarantee: *mut u32) -> HRESULT {
+    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
         asked!(self.0, "GetStackGuarantee");
         E_NOTIMPL
     }
-    unsafe fn SetCLRTaskManager(&self, _manager: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTaskManager(&self, _manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
         S_OK
     }
 }
@@ -314,15 +291,13 @@ impl IHostTask_Impl for Task_Impl {
         self.0.priority.store(priority, Relaxed);
         S_OK
     }
-    unsafe fn GetPriority(&self, priority: *mut i32) -> HRESULT {
+    unsafe fn GetPriority(&self, priority: Out<'_, i32>) -> HRESULT {
         asked!(self.1, "GetPriority");
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *priority = self.0.priority.load(Relaxed) };
-        S_OK
+        priority.fill(|| Ok(self.0.priority.load(Relaxed)))
     }
-    unsafe fn SetCLRTask(&self, task: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTask(&self, task: Lent<'_, ICLRTask>) -> HRESULT {
         asked!(self.1, "SetCLRTask");
-        self.0.clr_task.store(task as usize, Relaxed);
+        self.0.clr_task.store(task.as_ptr() as usize, Relaxed);
         S_OK
     }
 }

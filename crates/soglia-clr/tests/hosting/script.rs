@@ -17,19 +17,22 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, GUID, HRESULT,
+    BOOL, HRESULT,
     hosting::{
-        clr_task::ICLRTask,
-        control::{IHostControl, IHostControl_Impl},
+        clr_task::{ICLRTask, ICLRTaskManager},
         host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
         runtime_host::ICLRRuntimeHost4,
         types::LPTHREAD_START_ROUTINE,
     },
-    hresult::{E_NOINTERFACE, E_NOTIMPL, S_OK},
+    hresult::{E_NOTIMPL, S_OK},
+    param::{Lent, Out},
 };
 use windows_core::{ComObject, Interface, implement};
 
-use crate::api::{Library, call_in, start};
+use crate::{
+    api::{Library, call_in, start},
+    host::offers,
+};
 
 /// What a host can be notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,45 +170,23 @@ pub fn symbol(target: usize) -> String {
     }
 }
 
-#[implement(IHostControl)]
-pub struct Control(Arc<Script>);
-
-impl IHostControl_Impl for Control_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        let (id, object) = unsafe { (*id, &mut *object) };
-        *object = null_mut();
-        if id != IHostTaskManager::IID {
-            return E_NOINTERFACE;
-        }
-        *object = manager(&self.0).into_raw();
-        S_OK
-    }
-
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
-        E_NOTIMPL
-    }
-}
-
 #[implement(IHostTaskManager)]
 struct Manager(Arc<Script>);
 
 impl IHostTaskManager_Impl for Manager_Impl {
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
+    unsafe fn GetCurrentTask(&self, mut task: Out<'_, *mut c_void>) -> HRESULT {
         let answer = self.0.heard(Told::GetTask);
         if self.0.gives.load(Relaxed) {
             self.0.made.fetch_add(1, Relaxed);
             let own: IHostTask =
                 ComObject::new(Task(self.0.clone(), thread(), OnceCell::new())).into_interface();
-            // SAFETY: a valid pointer, from the library under test.
-            unsafe { *task = own.into_raw() };
+            task.write_if_wanted(own.into_raw());
         }
         answer
     }
-    unsafe fn CallNeedsHostHook(&self, target: usize, hook: *mut BOOL) -> HRESULT {
+    unsafe fn CallNeedsHostHook(&self, target: usize, mut hook: Out<'_, BOOL>) -> HRESULT {
         let needs = self.0.needs.load(Relaxed);
-        // SAFETY: a valid pointer, from the library under test.
-        unsafe { *hook = needs.into() };
+        hook.write_if_wanted(needs.into());
         self.0.heard(Told::Needs(target))
     }
     unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
@@ -220,7 +201,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
     unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
         self.0.heard(Told::ReverseEnter)
     }
-    unsafe fn SetCLRTaskManager(&self, _manager: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTaskManager(&self, _manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
         S_OK
     }
     // Occasions that these tests are not about, or that .NET does not give.
@@ -229,7 +210,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
         _stack: u32,
         _start: Option<LPTHREAD_START_ROUTINE>,
         _parameter: *mut c_void,
-        _task: *mut *mut c_void,
+        _task: Out<'_, *mut c_void>,
     ) -> HRESULT {
         panic!("CreateTask")
     }
@@ -261,7 +242,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
     unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
         panic!("SetStackGuarantee")
     }
-    unsafe fn GetStackGuarantee(&self, _guarantee: *mut u32) -> HRESULT {
+    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
         panic!("GetStackGuarantee")
     }
 }
@@ -278,21 +259,17 @@ impl Drop for Task {
 }
 
 impl IHostTask_Impl for Task_Impl {
-    unsafe fn SetCLRTask(&self, task: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTask(&self, task: Lent<'_, ICLRTask>) -> HRESULT {
         assert_eq!(thread(), self.1, "on the task's own thread");
         assert!(!task.is_null());
         if self.0.counts_clr_tasks.load(Relaxed) {
-            // SAFETY: a live task.
-            let counted = unsafe { ICLRTask::from_raw_borrowed(&task) }
-                .unwrap()
-                .clone();
-            let _ = self.2.set(counted);
+            let _ = self.2.set(task.cloned().unwrap());
         }
         self.0
             .clr_tasks
             .lock()
             .unwrap()
-            .insert(self.1, task as usize);
+            .insert(self.1, task.as_ptr() as usize);
         self.0.heard(Told::SetTask)
     }
     unsafe fn Start(&self) -> HRESULT {
@@ -307,7 +284,7 @@ impl IHostTask_Impl for Task_Impl {
     unsafe fn SetPriority(&self, _priority: i32) -> HRESULT {
         S_OK
     }
-    unsafe fn GetPriority(&self, _priority: *mut i32) -> HRESULT {
+    unsafe fn GetPriority(&self, _priority: Out<'_, i32>) -> HRESULT {
         S_OK
     }
 }
@@ -453,9 +430,9 @@ pub fn set_control(host: &ICLRRuntimeHost4, script: &Arc<Script>) {
 
 /// The same, whatever the answer.
 pub fn try_control(host: &ICLRRuntimeHost4, script: &Arc<Script>) -> HRESULT {
-    let control: IHostControl = ComObject::new(Control(script.clone())).into_interface();
+    let control = offers([(IHostTaskManager::IID, manager(script).into())]);
     // SAFETY: a live control.
-    unsafe { host.SetHostControl(control.as_raw()) }
+    unsafe { host.SetHostControl(Lent::new(&control)) }
 }
 
 /// Calls a method of the fixture.

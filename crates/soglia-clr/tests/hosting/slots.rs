@@ -4,24 +4,30 @@
 use std::{ffi::c_void, ptr::null_mut, sync::atomic::Ordering::Relaxed};
 
 use soglia_abi::{
-    BOOL, GUID, HRESULT,
+    BOOL, HRESULT,
     hosting::{
-        control::{IHostControl, IHostControl_Impl},
         host_task::{IHostTask, IHostTaskManager},
         own::{ISogliaSlots, SogliaSlotFigures},
         runtime_host::ICLRRuntimeHost4,
         types::INFINITE,
     },
     hresult::*,
+    param::{Array, Lent, Out, WideString},
 };
-use windows_core::{ComObject, Interface, implement};
+use windows_core::Interface;
 
 use crate::{
     api::{Library, start},
+    host::offers,
     script::{self, Acting, Told, wait_for},
 };
 
-type Create = unsafe extern "system" fn(u32, u32, *mut c_void, *mut *mut c_void) -> HRESULT;
+type Create = unsafe extern "system" fn(
+    u32,
+    u32,
+    Lent<'_, IHostTaskManager>,
+    Out<'_, *mut c_void>,
+) -> HRESULT;
 
 pub fn create(library: &Library) -> Create {
     // SAFETY: its type.
@@ -34,10 +40,10 @@ fn manager(
     milliseconds: u32,
     inner: Option<&IHostTaskManager>,
 ) -> IHostTaskManager {
-    let inner = inner.map_or(null_mut(), Interface::as_raw);
+    let inner = inner.map_or(Lent::null(), Lent::new);
     let mut made = null_mut();
-    // SAFETY: null or a live manager; a place for the answer.
-    let answer = unsafe { create(library)(slots, milliseconds, inner, &raw mut made) };
+    // SAFETY: the library stays loaded.
+    let answer = unsafe { create(library)(slots, milliseconds, inner, Out::new(&mut made)) };
     assert_eq!(answer, S_OK);
     // SAFETY: of that interface, with a reference for us.
     unsafe { IHostTaskManager::from_raw(made) }
@@ -47,7 +53,7 @@ pub fn figures(manager: &IHostTaskManager) -> SogliaSlotFigures {
     let slots: ISogliaSlots = manager.cast().unwrap();
     let mut figures = SogliaSlotFigures::default();
     // SAFETY: a place for the answer.
-    assert_eq!(unsafe { slots.GetFigures(&raw mut figures) }, S_OK);
+    assert_eq!(unsafe { slots.GetFigures(Out::new(&mut figures)) }, S_OK);
     figures
 }
 
@@ -85,13 +91,13 @@ unsafe impl Sync for Everywhere {}
 
 pub fn a_bound_is_what_its_header_says(library: &Library, _version: &str) {
     let mut place = null_mut();
-    let make = |slots, place| {
-        // SAFETY: no manager behind; a place for the answer, or none.
-        unsafe { create(library)(slots, INFINITE, null_mut(), place) }
+    let make = |slots, place: Out<'_, *mut c_void>| {
+        // SAFETY: the library stays loaded.
+        unsafe { create(library)(slots, INFINITE, Lent::null(), place) }
     };
-    assert_eq!(make(1, null_mut()), E_POINTER);
+    assert_eq!(make(1, Out::null()), E_POINTER);
     for slots in [0, 65536, u32::MAX] {
-        assert_eq!(make(slots, &raw mut place), E_INVALIDARG);
+        assert_eq!(make(slots, Out::new(&mut place)), E_INVALIDARG);
         assert!(place.is_null());
     }
     let one = Everywhere(manager(library, 1, 0, None));
@@ -134,9 +140,9 @@ pub fn a_bound_is_what_its_header_says(library: &Library, _version: &str) {
     let (mut task, mut needs) = (null_mut(), BOOL(0));
     // SAFETY: places for the answers.
     unsafe {
-        assert_eq!(own.GetCurrentTask(&raw mut task), S_OK);
+        assert_eq!(own.GetCurrentTask(Out::new(&mut task)), S_OK);
         drop(IHostTask::from_raw(task));
-        assert_eq!(own.CallNeedsHostHook(1, &raw mut needs), S_OK);
+        assert_eq!(own.CallNeedsHostHook(1, Out::new(&mut needs)), S_OK);
         assert_eq!(own.Sleep(0, 0), E_NOTIMPL);
     }
     assert!(needs.as_bool());
@@ -167,32 +173,11 @@ pub fn a_dead_threads_slot_comes_back(library: &Library, _version: &str) {
     assert_eq!((leave(&own), enter(&own)), (S_OK, S_OK));
 }
 
-#[implement(IHostControl)]
-struct Gives(IHostTaskManager);
-
-impl IHostControl_Impl for Gives_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        unsafe {
-            *object = null_mut();
-            if *id != IHostTaskManager::IID {
-                return E_NOINTERFACE;
-            }
-            *object = self.0.clone().into_raw();
-        }
-        S_OK
-    }
-
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
-        E_NOTIMPL
-    }
-}
-
 /// Has a runtime's host give this manager.
 pub fn give(host: &ICLRRuntimeHost4, manager: &IHostTaskManager) {
-    let control: IHostControl = ComObject::new(Gives(manager.clone())).into_interface();
+    let control = offers([(IHostTaskManager::IID, manager.clone().into())]);
     // SAFETY: a live control.
-    assert_eq!(unsafe { host.SetHostControl(control.as_raw()) }, S_OK);
+    assert_eq!(unsafe { host.SetHostControl(Lent::new(&control)) }, S_OK);
 }
 
 /// A runtime whose host has given this manager; and the script, if one is behind it.
@@ -295,18 +280,18 @@ fn looks(library: &Library, version: &str, inner: Option<&IHostTaskManager>) {
     let path = crate::api::assembly();
     let path = path.to_str().unwrap().replace("hosted", "turns");
     let words = "look yield sleep0 sleep1 sleepspan spinwait spinuntil spinlock taskyield tryenter tryenter0 waitone join";
-    let words: Vec<Vec<u16>> = words.split(' ').map(crate::api::wide).collect();
-    let words: Vec<*const u16> = words.iter().map(|word| word.as_ptr()).collect();
+    let words: Vec<_> = words.split(' ').map(crate::api::wide).collect();
+    let words: Vec<_> = words.iter().map(WideString::lent).collect();
     let mut code = 99;
-    // SAFETY: zero-terminated texts, and a place for the answer.
+    // SAFETY: the object is alive, and there are as many words as is said.
     let answer = unsafe {
         let path = crate::api::wide(&path);
         acting.host.ExecuteAssembly(
             1,
-            path.as_ptr(),
+            path.lent(),
             words.len() as i32,
-            words.as_ptr(),
-            &raw mut code,
+            Array::new(&words),
+            Out::new(&mut code),
         )
     };
     assert_eq!((answer, code), (S_OK, 0));

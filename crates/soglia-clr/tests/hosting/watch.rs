@@ -2,25 +2,25 @@
 
 use std::{
     collections::HashSet,
-    ffi::c_void,
-    ptr::null_mut,
     sync::{Arc, Mutex},
     thread::{self, ThreadId},
 };
 
 use soglia_abi::{
-    GUID, HRESULT,
+    HRESULT,
     hosting::{
-        control::{IHostControl, IHostControl_Impl},
         gc::{IHostGCManager, IHostGCManager_Impl},
         policy::{
             EClrFailure, EClrOperation, EPolicyAction, IHostPolicyManager, IHostPolicyManager_Impl,
         },
         runtime_host::ICLRRuntimeHost4,
     },
-    hresult::{E_NOINTERFACE, E_NOTIMPL, S_OK},
+    hresult::S_OK,
+    param::Lent,
 };
 use windows_core::{ComObject, Interface, implement};
+
+use crate::host::offers;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Told {
@@ -41,9 +41,14 @@ pub fn watch(host: &ICLRRuntimeHost4, answer: HRESULT) -> Arc<Watch> {
         told: Mutex::default(),
         answer,
     });
-    let control: IHostControl = ComObject::new(Control(watch.clone())).into_interface();
+    let gc: IHostGCManager = ComObject::new(GcManager(watch.clone())).into_interface();
+    let policy: IHostPolicyManager = ComObject::new(PolicyManager).into_interface();
+    let control = offers([
+        (IHostGCManager::IID, gc.into()),
+        (IHostPolicyManager::IID, policy.into()),
+    ]);
     // SAFETY: a live control.
-    unsafe { assert_eq!(host.SetHostControl(control.as_raw()), S_OK) };
+    unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     watch
 }
 
@@ -73,34 +78,6 @@ impl Watch {
     pub fn take(&self) -> Vec<Told> {
         let told = std::mem::take(&mut *self.told.lock().unwrap());
         told.into_iter().map(|(told, _)| told).collect()
-    }
-}
-
-#[implement(IHostControl)]
-struct Control(Arc<Watch>);
-
-impl IHostControl_Impl for Control_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        // SAFETY: valid pointers, from the library under test.
-        let (id, object) = unsafe { (*id, &mut *object) };
-        *object = null_mut();
-        match id {
-            IHostGCManager::IID => {
-                let manager: IHostGCManager =
-                    ComObject::new(GcManager(self.0.clone())).into_interface();
-                *object = manager.into_raw();
-            }
-            IHostPolicyManager::IID => {
-                let manager: IHostPolicyManager = ComObject::new(PolicyManager).into_interface();
-                *object = manager.into_raw();
-            }
-            _ => return E_NOINTERFACE,
-        }
-        S_OK
-    }
-
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
-        E_NOTIMPL
     }
 }
 

@@ -1,14 +1,16 @@
 //! The host's traits as COM objects.
 //!
-//! What the engine calls ends up here: a panic is stopped, failures become numbers, and pointers are checked.
+//! The engine calls the methods here. They catch panics, turn failures into result codes, and check
+//! pointers.
 
-#![allow(unsafe_code, reason = "COM methods get pointers")]
+#![allow(unsafe_code, reason = "methods of COM interfaces are unsafe to call")]
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
+use soglia_abi::hosting::clr_task::{ICLRTask, ICLRTaskManager};
 use soglia_abi::hosting::control::{IHostControl, IHostControl_Impl};
 use soglia_abi::hosting::gc::{IHostGCManager, IHostGCManager_Impl};
 use soglia_abi::hosting::host_task::{
@@ -20,6 +22,7 @@ use soglia_abi::hosting::policy::{
 };
 use soglia_abi::hosting::types::LPTHREAD_START_ROUTINE;
 use soglia_abi::hresult::{E_FAIL, E_NOINTERFACE, E_NOTIMPL, E_POINTER, S_FALSE, S_OK};
+use soglia_abi::param::{In, Lent, Out};
 use soglia_abi::{BOOL, GUID, HRESULT};
 use soglia_core::crossing::Crossing;
 use windows_core::{ComObject, IUnknown, Interface, implement};
@@ -31,9 +34,9 @@ use super::target::Target;
 use super::task::{HostTask, HostTaskManager, Priority, TaskBody, WaitOptions, time_of};
 use super::watch::Watch;
 
-/// Stops a panic, which Rust has told on standard error by then.
+/// Catches a panic, which becomes `E_FAIL`. Rust's panic handler has printed its message by then.
 fn fence(body: impl FnOnce() -> HRESULT) -> HRESULT {
-    // What a panic leaves half done is the host's own, as with threads.
+    // A panic can leave the host's own state half changed, as a panic of a thread can.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(E_FAIL)
 }
 
@@ -41,23 +44,12 @@ fn answer(body: impl FnOnce() -> Answer) -> HRESULT {
     fence(|| HResult::answer(body()))
 }
 
-/// Fills in a place for an answer.
-///
-/// # Safety
-/// Null, or valid.
-unsafe fn fill<T>(place: *mut T, body: impl FnOnce() -> Answer<T>) -> HRESULT {
-    if place.is_null() {
-        return E_POINTER;
-    }
-    answer(|| {
-        let value = body()?;
-        // SAFETY: not null, so valid by the contract.
-        unsafe { place.write(value) };
-        Ok(())
-    })
+/// Stores the result of `body`. `E_POINTER`, without a call of `body`, if there is no place for it.
+fn fill<T>(place: Out<'_, T>, body: impl FnOnce() -> Answer<T>) -> HRESULT {
+    fence(|| place.fill(|| body().map_err(|failure| failure.0)))
 }
 
-/// What a host has, to be given out.
+/// The managers of a host.
 #[derive(Clone, Default)]
 pub(super) struct Managers {
     pub task: Option<Arc<dyn HostTaskManager>>,
@@ -71,7 +63,7 @@ impl Managers {
         self.task.is_none() && self.gc.is_none() && self.policy.is_none() && self.watch.is_none()
     }
 
-    /// For `SetHostControl`.
+    /// The object for `SetHostControl`.
     pub fn into_control(self) -> IHostControl {
         ComObject::new(Control(self)).into_interface()
     }
@@ -81,23 +73,23 @@ impl Managers {
 struct Control(Managers);
 
 impl IHostControl_Impl for Control_Impl {
-    unsafe fn GetHostManager(&self, id: *const GUID, object: *mut *mut c_void) -> HRESULT {
-        if id.is_null() || object.is_null() {
+    unsafe fn GetHostManager(&self, id: In<'_, GUID>, mut object: Out<'_, *mut c_void>) -> HRESULT {
+        let Some(id) = id.get() else {
+            return E_POINTER;
+        };
+        if object.is_null() {
             return E_POINTER;
         }
-        // SAFETY: not null, and valid by COM's rules.
-        let (id, object) = unsafe { (*id, &mut *object) };
-        *object = null_mut();
         let Managers {
             task,
             gc,
             policy,
             watch,
         } = &self.0;
-        let given = match id {
+        let given = match *id {
             IHostTaskManager::IID if task.is_some() || watch.is_some() => {
                 let manager = TaskManager {
-                    told: task.clone().unwrap_or_else(|| Arc::new(Nobody)),
+                    host: task.clone().unwrap_or_else(|| Arc::new(OnlyWatches)),
                     watch: watch.clone(),
                 };
                 let manager: IHostTaskManager = ComObject::new(manager).into_interface();
@@ -114,50 +106,45 @@ impl IHostControl_Impl for Control_Impl {
             }),
             _ => None,
         };
-        match given {
-            Some(manager) => {
-                *object = manager;
-                S_OK
-            }
-            None => E_NOINTERFACE,
-        }
+        object.write_if_wanted(given.unwrap_or(null_mut()));
+        if given.is_some() { S_OK } else { E_NOINTERFACE }
     }
 
-    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: *mut c_void) -> HRESULT {
+    unsafe fn SetAppDomainManager(&self, _domain: u32, _manager: Lent<'_, IUnknown>) -> HRESULT {
         E_NOTIMPL
     }
 }
 
-/// The task manager of those who only watch.
-struct Nobody;
+/// The task manager of a host that only watches.
+struct OnlyWatches;
 
-impl HostTaskManager for Nobody {}
+impl HostTaskManager for OnlyWatches {}
 
 #[implement(IHostTaskManager)]
 struct TaskManager {
-    told: Arc<dyn HostTaskManager>,
+    host: Arc<dyn HostTaskManager>,
     watch: Option<Arc<Watch>>,
 }
 
 impl TaskManager {
-    fn watch(&self, tell: impl FnOnce(&Watch)) {
+    fn watch(&self, record: impl FnOnce(&Watch)) {
         if let Some(watch) = &self.watch {
-            tell(watch);
+            record(watch);
         }
     }
 }
 
-/// A task, with a reference for whoever asked.
+/// The task as a COM object, with a reference for the receiver.
 fn give(task: Arc<dyn HostTask>) -> *mut c_void {
     let task: IHostTask = ComObject::new(Task(task)).into_interface();
     task.into_raw()
 }
 
 impl IHostTaskManager_Impl for TaskManager_Impl {
-    unsafe fn GetCurrentTask(&self, task: *mut *mut c_void) -> HRESULT {
-        let current = || Ok(self.told.current_task().map_or(null_mut(), give));
-        // SAFETY: null or valid, by COM's rules.
-        unsafe { fill(task, current) }
+    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
+        fill(task, || {
+            Ok(self.host.current_task().map_or(null_mut(), give))
+        })
     }
 
     unsafe fn CreateTask(
@@ -165,27 +152,26 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
         stack_size: u32,
         start: Option<LPTHREAD_START_ROUTINE>,
         parameter: *mut c_void,
-        task: *mut *mut c_void,
+        task: Out<'_, *mut c_void>,
     ) -> HRESULT {
         let Some(start) = start else {
             return E_POINTER;
         };
-        // SAFETY: what is to be run on a new thread is made for that; the place is null or valid, by COM's rules.
-        unsafe {
-            let body = TaskBody::new(start, parameter);
-            fill(task, || {
-                self.told.create_task(stack_size as usize, body).map(give)
-            })
-        }
+        // SAFETY: the caller of this method wants the function to be called once with its parameter,
+        // on the thread that the host makes for it.
+        let body = unsafe { TaskBody::new(start, parameter) };
+        fill(task, || {
+            self.host.create_task(stack_size as usize, body).map(give)
+        })
     }
 
     unsafe fn Sleep(&self, milliseconds: u32, options: u32) -> HRESULT {
-        answer(|| self.told.sleep(time_of(milliseconds), WaitOptions(options)))
+        answer(|| self.host.sleep(time_of(milliseconds), WaitOptions(options)))
     }
 
     unsafe fn SwitchToTask(&self, _option: u32) -> HRESULT {
         fence(|| {
-            if self.told.switch_to_task() {
+            if self.host.switch_to_task() {
                 S_OK
             } else {
                 S_FALSE
@@ -194,23 +180,23 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
     }
 
     unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
-        answer(|| self.told.set_ui_locale(lcid))
+        answer(|| self.host.set_ui_locale(lcid))
     }
 
     unsafe fn SetLocale(&self, lcid: u32) -> HRESULT {
-        answer(|| self.told.set_locale(lcid))
+        answer(|| self.host.set_locale(lcid))
     }
 
-    unsafe fn CallNeedsHostHook(&self, target: usize, hook: *mut BOOL) -> HRESULT {
-        let needs = || Ok(self.told.call_needs_host_hook(Target::new(target)).into());
-        // SAFETY: null or valid, by COM's rules.
-        unsafe { fill(hook, needs) }
+    unsafe fn CallNeedsHostHook(&self, target: usize, hook: Out<'_, BOOL>) -> HRESULT {
+        fill(hook, || {
+            Ok(self.host.call_needs_host_hook(Target::new(target)).into())
+        })
     }
 
     unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
         answer(|| {
             let target = Target::new(target);
-            self.told.leave_runtime(target)?;
+            self.host.leave_runtime(target)?;
             self.watch(|watch| watch.leave(target));
             Ok(())
         })
@@ -219,55 +205,53 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
     unsafe fn EnterRuntime(&self) -> HRESULT {
         answer(|| {
             self.watch(Watch::enter);
-            self.told.enter_runtime()
+            self.host.enter_runtime()
         })
     }
 
     unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
         answer(|| {
             self.watch(|watch| watch.put(Crossing::ReverseLeaveRuntime, None));
-            self.told.reverse_leave_runtime()
+            self.host.reverse_leave_runtime()
         })
     }
 
     unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
         answer(|| {
-            self.told.reverse_enter_runtime()?;
+            self.host.reverse_enter_runtime()?;
             self.watch(|watch| watch.put(Crossing::ReverseEnterRuntime, None));
             Ok(())
         })
     }
 
     unsafe fn BeginDelayAbort(&self) -> HRESULT {
-        answer(|| self.told.begin_delay_abort())
+        answer(|| self.host.begin_delay_abort())
     }
 
     unsafe fn EndDelayAbort(&self) -> HRESULT {
-        answer(|| self.told.end_delay_abort())
+        answer(|| self.host.end_delay_abort())
     }
 
     unsafe fn BeginThreadAffinity(&self) -> HRESULT {
-        answer(|| self.told.begin_thread_affinity())
+        answer(|| self.host.begin_thread_affinity())
     }
 
     unsafe fn EndThreadAffinity(&self) -> HRESULT {
-        answer(|| self.told.end_thread_affinity())
+        answer(|| self.host.end_thread_affinity())
     }
 
     unsafe fn SetStackGuarantee(&self, guarantee: u32) -> HRESULT {
-        answer(|| self.told.set_stack_guarantee(guarantee))
+        answer(|| self.host.set_stack_guarantee(guarantee))
     }
 
-    unsafe fn GetStackGuarantee(&self, guarantee: *mut u32) -> HRESULT {
-        // SAFETY: null or valid, by COM's rules.
-        unsafe { fill(guarantee, || self.told.stack_guarantee()) }
+    unsafe fn GetStackGuarantee(&self, guarantee: Out<'_, u32>) -> HRESULT {
+        fill(guarantee, || self.host.stack_guarantee())
     }
 
-    unsafe fn SetCLRTaskManager(&self, manager: *mut c_void) -> HRESULT {
+    unsafe fn SetCLRTaskManager(&self, manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
         answer(|| {
-            // SAFETY: null or alive, by COM's rules.
-            if let Some(manager) = unsafe { ClrTaskManager::lent(manager) } {
-                self.told.set_clr_task_manager(manager);
+            if let Some(manager) = ClrTaskManager::keep(&manager) {
+                self.host.set_clr_task_manager(manager);
             }
             Ok(())
         })
@@ -294,21 +278,14 @@ impl IHostTask_Impl for Task_Impl {
         answer(|| self.0.set_priority(Priority(priority)))
     }
 
-    unsafe fn GetPriority(&self, priority: *mut i32) -> HRESULT {
-        // SAFETY: null or valid, by COM's rules.
-        unsafe { fill(priority, || Ok(self.0.priority()?.0)) }
+    unsafe fn GetPriority(&self, priority: Out<'_, i32>) -> HRESULT {
+        fill(priority, || Ok(self.0.priority()?.0))
     }
 
-    unsafe fn SetCLRTask(&self, task: *mut c_void) -> HRESULT {
-        answer(|| {
-            // SAFETY: null or alive, by COM's rules.
-            let Some(lent) = (unsafe { ClrTask::lent(task) }) else {
-                return Ok(());
-            };
-            self.0.set_clr_task(lent)?;
-            // SAFETY: where it is taken, it comes with a reference, for hosts that do not count.
-            drop(unsafe { IUnknown::from_raw(task) });
-            Ok(())
+    unsafe fn SetCLRTask(&self, task: Lent<'_, ICLRTask>) -> HRESULT {
+        answer(|| match ClrTask::keep(&task) {
+            Some(task) => self.0.set_clr_task(task),
+            None => Ok(()),
         })
     }
 }
@@ -318,20 +295,20 @@ struct GcManager(Arc<dyn HostGcManager>);
 
 impl IHostGCManager_Impl for GcManager_Impl {
     unsafe fn ThreadIsBlockingForSuspension(&self) -> HRESULT {
-        told(|| self.0.thread_is_blocking_for_suspension())
+        notify(|| self.0.thread_is_blocking_for_suspension())
     }
 
     unsafe fn SuspensionStarting(&self) -> HRESULT {
-        told(|| self.0.suspension_starting())
+        notify(|| self.0.suspension_starting())
     }
 
     unsafe fn SuspensionEnding(&self, generation: u32) -> HRESULT {
         let generation = (generation != u32::MAX).then_some(generation);
-        told(|| self.0.suspension_ending(generation))
+        notify(|| self.0.suspension_ending(generation))
     }
 }
 
-fn told(body: impl FnOnce()) -> HRESULT {
+fn notify(body: impl FnOnce()) -> HRESULT {
     fence(|| {
         body();
         S_OK
@@ -343,29 +320,146 @@ struct PolicyManager(Arc<dyn HostPolicyManager>);
 
 impl IHostPolicyManager_Impl for PolicyManager_Impl {
     unsafe fn OnDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
-        told(|| self.0.on_default_action(operation.into(), action.into()))
+        notify(|| self.0.on_default_action(operation.into(), action.into()))
     }
 
     unsafe fn OnTimeout(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
-        told(|| self.0.on_timeout(operation.into(), action.into()))
+        notify(|| self.0.on_timeout(operation.into(), action.into()))
     }
 
     unsafe fn OnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT {
-        told(|| self.0.on_failure(failure.into(), action.into()))
+        notify(|| self.0.on_failure(failure.into(), action.into()))
     }
 }
 
-/// What is to happen on an event whose data says nothing new.
+/// An action for an event whose data the host does not need.
 #[implement(IActionOnCLREvent)]
 struct OnEvent(Box<dyn Fn() + Send + Sync>);
 
-/// For `RegisterActionOnEvent`.
+/// The object for `RegisterActionOnEvent`.
 pub(super) fn on_event(action: Box<dyn Fn() + Send + Sync>) -> IActionOnCLREvent {
     ComObject::new(OnEvent(action)).into_interface()
 }
 
 impl IActionOnCLREvent_Impl for OnEvent_Impl {
     unsafe fn OnEvent(&self, _event: EClrEvent, _data: *mut c_void) -> HRESULT {
-        told(|| (self.0)())
+        notify(|| (self.0)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soglia_abi::hosting::clr_task::{ICLRTask_Impl, ICLRTask2, ICLRTask2_Impl};
+    use soglia_abi::hosting::types::{COR_GC_THREAD_STATS, HANDLE, TASKID};
+    use soglia_abi::param::InOut;
+    use std::sync::{Mutex, Weak};
+
+    /// A task of the CLR's side. What it holds is dropped with it.
+    #[implement(ICLRTask2)]
+    struct OfClr(#[expect(dead_code, reason = "kept for its count")] Arc<()>);
+
+    macro_rules! not_called {
+        ($($method:ident($($type:ty),*);)*) => {
+            $(unsafe fn $method(&self, $(_: $type),*) -> HRESULT { E_NOTIMPL })*
+        };
+    }
+
+    impl ICLRTask_Impl for OfClr_Impl {
+        not_called! {
+            SwitchIn(HANDLE);
+            SwitchOut();
+            GetMemStats(InOut<'_, COR_GC_THREAD_STATS>);
+            Reset(BOOL);
+            ExitTask();
+            Abort();
+            RudeAbort();
+            NeedsPriorityScheduling(Out<'_, BOOL>);
+            YieldTask();
+            LocksHeld(Out<'_, usize>);
+            SetTaskIdentifier(TASKID);
+        }
+    }
+
+    impl ICLRTask2_Impl for OfClr_Impl {
+        not_called! {
+            BeginPreventAsyncAbort();
+            EndPreventAsyncAbort();
+        }
+    }
+
+    /// Keeps the CLR's task, or denies it.
+    #[derive(Default)]
+    struct Keeps(Mutex<Option<ClrTask>>, bool);
+
+    impl HostTask for Keeps {
+        fn set_clr_task(&self, task: ClrTask) -> Answer {
+            if self.1 {
+                return Err(HResult::ACCESS_DENIED);
+            }
+            *self.0.lock().unwrap() = Some(task);
+            Ok(())
+        }
+    }
+
+    fn of_clr() -> (ICLRTask2, Weak<()>) {
+        let inside = Arc::new(());
+        let alive = Arc::downgrade(&inside);
+        (ComObject::new(OfClr(inside)).into_interface(), alive)
+    }
+
+    /// The engine lends the task. A host that keeps it holds a reference of its own, so the task
+    /// outlives its thread, and it is gone when the host lets it go.
+    #[test]
+    fn the_clr_task_is_counted() {
+        let (of_clr, alive) = of_clr();
+        let host = Arc::new(Keeps::default());
+        let task: IHostTask = ComObject::new(Task(host.clone())).into_interface();
+        // SAFETY: both objects are alive.
+        let answer = unsafe { task.SetCLRTask(Lent::new(&of_clr)) };
+        assert_eq!(answer, S_OK);
+        drop(of_clr);
+        assert!(alive.upgrade().is_some(), "the host has a reference");
+        *host.0.lock().unwrap() = None;
+        assert!(alive.upgrade().is_none(), "and it was the last");
+    }
+
+    #[test]
+    fn a_clr_task_that_is_denied_is_not_kept() {
+        let (of_clr, alive) = of_clr();
+        let host = Arc::new(Keeps(Mutex::default(), true));
+        let task: IHostTask = ComObject::new(Task(host)).into_interface();
+        // SAFETY: both objects are alive, or there is none.
+        unsafe {
+            let denied = HResult::ACCESS_DENIED.0;
+            assert_eq!(task.SetCLRTask(Lent::new(&of_clr)), denied);
+            assert_eq!(task.SetCLRTask(Lent::null()), S_OK);
+        }
+        drop(of_clr);
+        assert!(alive.upgrade().is_none());
+    }
+
+    #[test]
+    fn null_has_no_place_for_answers() {
+        let manager: IHostTaskManager = ComObject::new(TaskManager {
+            host: Arc::new(OnlyWatches),
+            watch: None,
+        })
+        .into_interface();
+        let control = Managers::default().into_control();
+        let mut object = std::ptr::dangling_mut();
+        // SAFETY: the objects are alive, and null is what is tested.
+        unsafe {
+            assert_eq!(manager.GetCurrentTask(Out::null()), E_POINTER);
+            assert_eq!(manager.CallNeedsHostHook(1, Out::null()), E_POINTER);
+            assert_eq!(manager.GetStackGuarantee(Out::null()), E_POINTER);
+            let id = In::new(&IHostTaskManager::IID);
+            assert_eq!(control.GetHostManager(id, Out::null()), E_POINTER);
+            let place = Out::new(&mut object);
+            assert_eq!(control.GetHostManager(In::null(), place), E_POINTER);
+            let place = Out::new(&mut object);
+            assert_eq!(control.GetHostManager(id, place), E_NOINTERFACE);
+        }
+        assert!(object.is_null());
     }
 }

@@ -1,8 +1,10 @@
-//! The CLR's half: what hosts may ask it.
+//! The CLR's side of the hosting API: what hosts may ask it.
 
-#![allow(unsafe_code, reason = "calls through vtables of the engine's objects")]
+#![allow(
+    unsafe_code,
+    reason = "methods of the engine's objects are called through vtables"
+)]
 
-use std::ffi::c_void;
 use std::fmt;
 use std::ptr::null_mut;
 
@@ -10,24 +12,23 @@ use soglia_abi::BOOL;
 use soglia_abi::hosting::clr_task::{ICLRTask, ICLRTask2, ICLRTaskManager};
 use soglia_abi::hosting::gc::{COR_GC_COUNTS, COR_GC_MEMORYUSAGE, COR_GC_STATS, ICLRGCManager};
 use soglia_abi::hosting::types::{COR_GC_THREAD_STATS, ETaskType, *};
+use soglia_abi::param::{InOut, Lent, Out};
 use windows_core::Interface;
 
 use super::hresult::{Answer, HResult};
-use super::object::Shared;
+use super::object::{Shared, call};
 
-/// The CLR's half of [`HostTaskManager`](super::HostTaskManager): `ICLRTaskManager`.
+/// The CLR's side of [`HostTaskManager`](super::HostTaskManager): `ICLRTaskManager`.
 ///
-/// Every method answers [`HResult::CLR_NOT_AVAILABLE`] before the runtime runs, and may be called from any thread.
+/// Its methods may be called on any thread. Before the runtime runs, and after it has ended, each
+/// returns [`HResult::CLR_NOT_AVAILABLE`].
 #[derive(Clone)]
 pub struct ClrTaskManager(Shared<ICLRTaskManager>);
 
 impl ClrTaskManager {
-    /// # Safety
-    /// Null, or a live `ICLRTaskManager`.
-    pub(super) unsafe fn lent(manager: *mut c_void) -> Option<Self> {
-        // SAFETY: by the contract.
-        let manager = unsafe { ICLRTaskManager::from_raw_borrowed(&manager) };
-        manager.map(|manager| Self(Shared(manager.clone())))
+    /// The manager that the engine lends, with a reference of its own.
+    pub(super) fn keep(manager: &Lent<'_, ICLRTaskManager>) -> Option<Self> {
+        manager.cloned().map(Self::new)
     }
 
     pub(super) fn new(manager: ICLRTaskManager) -> Self {
@@ -37,42 +38,45 @@ impl ClrTaskManager {
     /// The calling thread's task; `None` if the CLR does not know the thread.
     pub fn current_task(&self) -> Option<ClrTask> {
         let mut task = null_mut();
-        // SAFETY: a live object, and a place for the answer, which is lent.
-        unsafe {
-            HResult::check(self.0.0.GetCurrentTask(&raw mut task)).ok()?;
-            ClrTask::lent(task)
-        }
+        HResult::check(call!(self.0.0, GetCurrentTask(Out::new(&mut task)))).ok()?;
+        // SAFETY: the engine has stored null or the task of this thread, which it keeps alive until
+        // the thread ends.
+        ClrTask::keep(&unsafe { Lent::from_raw(task) })
     }
 
-    /// Makes the calling thread known to the CLR, before it calls managed code for the first time.
+    /// Makes the calling thread known to the CLR, before the thread calls managed code for the first
+    /// time.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`] if it is known.
+    /// [`HResult::INVALID_OPERATION`] if the CLR knows the thread already.
     pub fn create_task(&self) -> Answer<ClrTask> {
         let mut task = null_mut();
-        // SAFETY: as above.
-        unsafe {
-            HResult::check(self.0.0.CreateTask(&raw mut task))?;
-            ClrTask::lent(task).ok_or(HResult::UNEXPECTED)
-        }
+        HResult::check(call!(self.0.0, CreateTask(Out::new(&mut task))))?;
+        // SAFETY: the engine has stored the task of this thread, which it keeps alive until the
+        // thread ends.
+        ClrTask::keep(&unsafe { Lent::from_raw(task) }).ok_or(HResult::UNEXPECTED)
     }
 
-    /// Sets the calling thread's `CurrentCulture`. Runs managed code: not from inside a callback.
+    /// Sets the calling thread's `CurrentCulture`.
+    ///
+    /// It runs managed code, so it must not be called from a method that the engine calls.
     ///
     /// # Errors
-    /// [`HResult::INVALID_ARGUMENT`] if .NET does not know it, [`HResult::INVALID_OPERATION`] if the CLR does not know the thread.
+    /// [`HResult::INVALID_ARGUMENT`] if .NET does not know the culture.
+    /// [`HResult::INVALID_OPERATION`] if the CLR does not know the thread.
     pub fn set_locale(&self, lcid: u32) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.SetLocale(lcid) })
+        HResult::check(call!(self.0.0, SetLocale(lcid)))
     }
 
-    /// Sets the calling thread's `CurrentUICulture`; otherwise as [`set_locale`](Self::set_locale).
+    /// Sets the calling thread's `CurrentUICulture`.
+    ///
+    /// It runs managed code, so it must not be called from a method that the engine calls.
     ///
     /// # Errors
-    /// As there.
+    /// [`HResult::INVALID_ARGUMENT`] if .NET does not know the culture.
+    /// [`HResult::INVALID_OPERATION`] if the CLR does not know the thread.
     pub fn set_ui_locale(&self, lcid: u32) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.SetUILocale(lcid) })
+        HResult::check(call!(self.0.0, SetUILocale(lcid)))
     }
 
     /// What the calling thread is for.
@@ -81,8 +85,7 @@ impl ClrTaskManager {
     /// [`HResult::CLR_NOT_AVAILABLE`].
     pub fn current_task_type(&self) -> Answer<TaskType> {
         let mut kind = TT_UNKNOWN;
-        // SAFETY: a live object, and a place for the answer.
-        HResult::check(unsafe { self.0.0.GetCurrentTaskType(&raw mut kind) })?;
+        HResult::check(call!(self.0.0, GetCurrentTaskType(Out::new(&mut kind))))?;
         Ok(kind.into())
     }
 }
@@ -97,21 +100,21 @@ impl fmt::Debug for ClrTaskManager {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskType {
-    /// Runs a program's code.
+    /// It runs the program's code.
     User,
-    /// Runs finalizers.
+    /// It runs finalizers.
     Finalizer,
-    /// The thread pool's timers.
+    /// It runs the thread pool's timers.
     ThreadpoolTimer,
-    /// Minds the thread pool.
+    /// It starts and stops workers of the thread pool.
     ThreadpoolGate,
-    /// Works for the thread pool.
+    /// It is a worker of the thread pool.
     ThreadpoolWorker,
-    /// Waits for the thread pool.
+    /// It waits on behalf of the thread pool.
     ThreadpoolWait,
     /// The CLR does not know the thread.
     Unknown,
-    /// Another one, by its number.
+    /// Another type, by its number.
     Other(u32),
 }
 
@@ -130,108 +133,111 @@ impl From<ETaskType> for TaskType {
     }
 }
 
-/// The CLR's half of a task, a thread that it knows: `ICLRTask2`.
+/// The CLR's side of a task, which is a thread that it knows: `ICLRTask2`.
 ///
-/// What .NET has no way to do answers [`HResult::NOT_IMPLEMENTED`]; `docs/hosting-reference.md` lists what. Switching threads in and out, which
-/// it never has, is not here.
+/// Methods for which .NET has no means return [`HResult::NOT_IMPLEMENTED`]; `docs/hosting.md` lists
+/// them. `SwitchIn` and `SwitchOut` are not here, since .NET cannot switch threads.
 #[derive(Clone)]
 pub struct ClrTask(Shared<ICLRTask2>);
 
 impl ClrTask {
-    /// # Safety
-    /// Null, or a live `ICLRTask`.
-    pub(super) unsafe fn lent(task: *mut c_void) -> Option<Self> {
-        // SAFETY: by the contract.
-        let task = unsafe { ICLRTask::from_raw_borrowed(&task) }?;
-        task.cast::<ICLRTask2>().ok().map(|task| Self(Shared(task)))
+    /// The task that the engine lends, with a reference of its own.
+    pub(super) fn keep(task: &Lent<'_, ICLRTask>) -> Option<Self> {
+        let task = task.get()?.cast::<ICLRTask2>().ok()?;
+        Some(Self(Shared(task)))
     }
 
-    /// Bytes that the task has allocated. Runs managed code: not from inside a callback.
+    /// The number of bytes that the task has allocated.
+    ///
+    /// It runs managed code, so it must not be called from a method that the engine calls.
     ///
     /// # Errors
     /// [`HResult::NOT_IMPLEMENTED`] on another thread than the task's.
     pub fn allocated(&self) -> Answer<u64> {
         let mut stats = COR_GC_THREAD_STATS::default();
-        // SAFETY: a live object, and a place for the answer.
-        HResult::check(unsafe { self.0.0.GetMemStats(&raw mut stats) })?;
+        HResult::check(call!(self.0.0, GetMemStats(InOut::new(&mut stats))))?;
         Ok(stats.PerThreadAllocation)
     }
 
-    /// Gives the task a number of the host's.
+    /// Gives the task a number of the host's choice.
     ///
     /// # Errors
     /// [`HResult::CLR_NOT_AVAILABLE`].
     pub fn set_identifier(&self, identifier: u64) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.SetTaskIdentifier(identifier) })
+        HResult::check(call!(self.0.0, SetTaskIdentifier(identifier)))
     }
 
-    /// Whether the task is worth to be scheduled before others: it runs managed code, or is the finalizer.
+    /// Whether the task should be scheduled before others: it runs managed code, or it is the
+    /// finalizer.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`] without a task manager.
+    /// [`HResult::NOT_IMPLEMENTED`] if the host has no task manager.
     pub fn needs_priority_scheduling(&self) -> Answer<bool> {
         let mut yes = BOOL(0);
-        // SAFETY: a live object, and a place for the answer.
-        HResult::check(unsafe { self.0.0.NeedsPriorityScheduling(&raw mut yes) })?;
+        HResult::check(call!(self.0.0, NeedsPriorityScheduling(Out::new(&mut yes))))?;
         Ok(yes.as_bool())
     }
 
-    /// How many critical regions the task is in (`Thread.BeginCriticalRegion`); of locks .NET does not tell.
+    /// The number of critical regions that the task is in (`Thread.BeginCriticalRegion`).
+    ///
+    /// Locks do not count, because .NET does not report them.
     ///
     /// # Errors
     /// [`HResult::NOT_IMPLEMENTED`] if the host has no task manager.
     pub fn locks_held(&self) -> Answer<usize> {
         let mut count = 0;
-        // SAFETY: a live object, and a place for the answer.
-        HResult::check(unsafe { self.0.0.LocksHeld(&raw mut count) })?;
+        HResult::check(call!(self.0.0, LocksHeld(Out::new(&mut count))))?;
         Ok(count)
     }
 
-    /// Asks the task, another one than the caller's, to let others run: it calls the task manager's `switch_to_task` at its next crossing.
+    /// Asks another task than the caller's to let others run.
+    ///
+    /// At its next crossing, that task calls
+    /// [`switch_to_task`](super::HostTaskManager::switch_to_task) of the host.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`] on the task's own thread, [`HResult::NOT_IMPLEMENTED`] without a task manager.
+    /// [`HResult::INVALID_OPERATION`] on the task's own thread. [`HResult::NOT_IMPLEMENTED`] if the
+    /// host has no task manager.
     pub fn yield_task(&self) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.YieldTask() })
+        HResult::check(call!(self.0.0, YieldTask()))
     }
 
-    /// Asks the CLR to abort what the task runs, and does not wait: its next crossing throws
-    /// `COR_E_THREADABORTED`, or its wait ends. `docs/hosting.md` tells how, and what holds that back.
+    /// Asks the CLR to abort what the task runs, and returns at once.
+    ///
+    /// The task's next crossing throws `COR_E_THREADABORTED`, or its wait ends. `docs/hosting.md`
+    /// says how, and what delays an abort.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`] for a task that runs no method called by the host, and without a task manager.
+    /// [`HResult::NOT_IMPLEMENTED`] if the task runs no method that the host has called, or if the
+    /// host has no task manager.
     pub fn abort(&self) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.Abort() })
+        HResult::check(call!(self.0.0, Abort()))
     }
 
-    /// The same, without a promise that handlers run.
+    /// Asks for an abort that may skip handlers.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`]: .NET has no such way.
+    /// Always [`HResult::NOT_IMPLEMENTED`]: .NET cannot do it.
     pub fn rude_abort(&self) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.RudeAbort() })
+        HResult::check(call!(self.0.0, RudeAbort()))
     }
 
-    /// From here to the matching [`end_prevent_async_abort`](Self::end_prevent_async_abort) the task is not aborted. Counts.
+    /// Delays aborts of the task until the matching
+    /// [`end_prevent_async_abort`](Self::end_prevent_async_abort). Calls nest.
     ///
     /// # Errors
     /// [`HResult::INVALID_OPERATION`] on another thread than the task's.
     pub fn begin_prevent_async_abort(&self) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.BeginPreventAsyncAbort() })
+        HResult::check(call!(self.0.0, BeginPreventAsyncAbort()))
     }
 
-    /// Takes one Begin back.
+    /// Ends one delay.
     ///
     /// # Errors
-    /// [`HResult::UNEXPECTED`] without a Begin; [`HResult::INVALID_OPERATION`] as above.
+    /// [`HResult::UNEXPECTED`] without a begin. [`HResult::INVALID_OPERATION`] on another thread
+    /// than the task's.
     pub fn end_prevent_async_abort(&self) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.EndPreventAsyncAbort() })
+        HResult::check(call!(self.0.0, EndPreventAsyncAbort()))
     }
 }
 
@@ -241,23 +247,26 @@ impl fmt::Debug for ClrTask {
     }
 }
 
-/// The garbage collector: `ICLRGCManager`. Its methods run managed code: not from inside a callback.
+/// The garbage collector: `ICLRGCManager`.
+///
+/// Its methods run managed code, so they must not be called from methods that the engine calls.
 #[derive(Clone)]
 pub struct ClrGc(Shared<ICLRGCManager>);
 
-/// What the collector has done, and what it has.
+/// What the garbage collector has done, and how much memory it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GcStats {
     /// Collections that hosts have asked for.
     pub explicit: usize,
-    /// Collections of generation 0, 1 and 2; those of a higher one count for the lower ones too.
+    /// Collections of generations 0, 1 and 2. A collection of a generation counts for those below
+    /// it too.
     pub collections: [usize; 3],
-    /// KiB of memory that .NET has.
+    /// Memory that .NET has committed, in KiB.
     pub committed_kib: usize,
-    /// KiB in generation 0, 1 and 2 after the last collection.
+    /// Memory in generations 0, 1 and 2 after the last collection, in KiB.
     pub generations_kib: [usize; 3],
-    /// KiB of large objects.
+    /// Memory of large objects, in KiB.
     pub large_objects_kib: usize,
 }
 
@@ -266,16 +275,16 @@ impl ClrGc {
         Self(Shared(manager))
     }
 
-    /// Collects that generation and those below it; `None`: all. Waits for it.
+    /// Collects a generation and those below it, or all with `None`, and returns when that is done.
     ///
     /// # Errors
     /// [`HResult::INVALID_ARGUMENT`] above generation 2.
     pub fn collect(&self, generation: Option<u8>) -> Answer {
-        // SAFETY: a live object.
-        HResult::check(unsafe { self.0.0.Collect(generation.map_or(-1, i32::from)) })
+        let generation = generation.map_or(-1, i32::from);
+        HResult::check(call!(self.0.0, Collect(generation)))
     }
 
-    /// What the collector has done, and what it has.
+    /// What the collector has done, and how much memory it holds.
     ///
     /// # Errors
     /// [`HResult::CLR_NOT_AVAILABLE`].
@@ -284,8 +293,7 @@ impl ClrGc {
             Flags: COR_GC_COUNTS | COR_GC_MEMORYUSAGE,
             ..COR_GC_STATS::default()
         };
-        // SAFETY: a live object, and a place for the answer.
-        HResult::check(unsafe { self.0.0.GetStats(&raw mut stats) })?;
+        HResult::check(call!(self.0.0, GetStats(InOut::new(&mut stats))))?;
         Ok(GcStats {
             explicit: stats.ExplicitGCCount,
             collections: stats.GenCollectionsTaken,

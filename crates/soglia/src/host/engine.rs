@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::ptr::null;
 
 use soglia_abi::hosting::metahost::{CLSID_CLRMetaHost, ICLRMetaHost};
+use soglia_abi::param::{In, Out};
 use soglia_abi::{GUID, HRESULT};
 use soglia_dotnet::library::Library;
 use windows_core::Interface;
@@ -48,12 +49,13 @@ impl Engine {
     /// The object that leads to all others.
     pub fn meta_host(&self) -> Result<ICLRMetaHost, Error> {
         type Create =
-            unsafe extern "system" fn(*const GUID, *const GUID, *mut *mut c_void) -> HRESULT;
-        // SAFETY: mscoree.h declares the function with this signature. The IDs and the place live
-        // until it returns, and it stores an object with the interface that it is asked for.
+            unsafe extern "system" fn(In<'_, GUID>, In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT;
+        let (class, id) = (In::new(&CLSID_CLRMetaHost), In::new(&ICLRMetaHost::IID));
+        // SAFETY: mscoree.h declares the function with this signature. It stores an object with the
+        // interface whose ID it is given, and a reference for its caller.
         unsafe {
             let create: Create = self.function(c"CLRCreateInstance")?;
-            given(|object| create(&CLSID_CLRMetaHost, &ICLRMetaHost::IID, object))
+            given(|object| create(class, id, object))
                 .map_err(|code| Error::other("CLRCreateInstance", code))
         }
     }

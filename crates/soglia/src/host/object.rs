@@ -1,15 +1,17 @@
-//! The engine's objects, as this layer holds them.
+//! The engine's objects, as this layer holds and calls them.
 
 #![allow(
     unsafe_code,
-    reason = "methods of the engine's objects hand out objects"
+    reason = "methods of the engine's objects are called through vtables"
 )]
 
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
-use soglia_abi::HRESULT;
 use soglia_abi::hosting::control::ICLRControl;
+use soglia_abi::hosting::policy::{EClrEvent, EClrUnhandledException};
+use soglia_abi::param::{In, InOut, Lent, Out, Wide};
+use soglia_abi::{BOOL, HRESULT};
 use windows_core::Interface;
 
 use super::hresult::{Answer, HResult};
@@ -25,6 +27,48 @@ unsafe impl<T> Send for Shared<T> {}
 // several threads at once.
 unsafe impl<T> Sync for Shared<T> {}
 
+/// Calls a method of one of the engine's objects: `call!(manager, SetLocale(lcid))`.
+///
+/// The arguments are evaluated outside of `unsafe`, and each is a [`Parameter`].
+macro_rules! call {
+    ($object:expr, $method:ident($($argument:expr),* $(,)?)) => {{
+        let object = &$object;
+        $crate::host::object::call!(@ object $method [] $($argument),*)
+    }};
+    (@ $object:ident $method:ident [$($bound:ident)*]) => {{
+        $($crate::host::object::is_parameter(&$bound);)*
+        // SAFETY: the object is one of the engine's and alive, since an interface in Rust holds a
+        // reference. The engine's methods require of their caller only that pointers are null or
+        // valid; every argument is a `Parameter`, and those are valid by construction.
+        unsafe { $object.$method($($bound),*) }
+    }};
+    (@ $object:ident $method:ident [$($bound:ident)*] $next:expr $(, $rest:expr)*) => {{
+        let argument = $next;
+        $crate::host::object::call!(@ $object $method [$($bound)* argument] $($rest),*)
+    }};
+}
+pub(super) use call;
+
+/// What safe code may pass to any method of the engine: numbers, and pointers that are null or
+/// valid by construction.
+///
+/// Arrays and buffers are not among them: they must be as long as another argument says.
+pub(super) trait Parameter {}
+
+macro_rules! parameters {
+    ($($type:ty)*) => { $(impl Parameter for $type {})* };
+}
+parameters! { i32 u32 u64 BOOL EClrEvent EClrUnhandledException Wide<'_> }
+impl<T> Parameter for Out<'_, T> {}
+impl<T> Parameter for InOut<'_, T> {}
+impl<T> Parameter for In<'_, T> {}
+impl<I: Interface> Parameter for Lent<'_, I> {}
+
+pub(super) fn is_parameter<T: Parameter>(_: &T) {}
+
+/// Where a method stores an object.
+pub(super) type Place<'a> = Out<'a, *mut c_void>;
+
 /// Gets an object from a method that stores it, with a reference, at the place it is given.
 ///
 /// # Errors
@@ -32,11 +76,9 @@ unsafe impl<T> Sync for Shared<T> {}
 ///
 /// # Safety
 /// `ask` stores null or a live object with the interface `T` and a reference for the caller.
-pub(super) unsafe fn given<T: Interface>(
-    ask: impl FnOnce(*mut *mut c_void) -> HRESULT,
-) -> Answer<T> {
+pub(super) unsafe fn given<T: Interface>(ask: impl FnOnce(Place<'_>) -> HRESULT) -> Answer<T> {
     let mut object = null_mut();
-    HResult::check(ask(&raw mut object))?;
+    HResult::check(ask(Out::new(&mut object)))?;
     if object.is_null() {
         return Err(HResult::UNEXPECTED);
     }
@@ -47,7 +89,8 @@ pub(super) unsafe fn given<T: Interface>(
 
 /// One of the CLR's managers, by its interface.
 pub(super) fn manager_of<T: Interface>(control: &ICLRControl) -> Answer<T> {
-    // SAFETY: the engine's control is alive, both pointers are valid for the call, and
-    // `GetCLRManager` stores an object with the interface whose ID it is given.
-    unsafe { given(|object| control.GetCLRManager(&T::IID, object)) }
+    let ask = |object: Place<'_>| call!(control, GetCLRManager(In::new(&T::IID), object));
+    // SAFETY: `GetCLRManager` stores an object with the interface whose ID it is given, and a
+    // reference for its caller.
+    unsafe { given(ask) }
 }

@@ -1,6 +1,9 @@
 //! The runtime that a host has started.
 
-#![allow(unsafe_code, reason = "calls through vtables of the engine's objects")]
+#![allow(
+    unsafe_code,
+    reason = "methods of the engine's objects are called through vtables"
+)]
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,13 +17,14 @@ use soglia_abi::hresult::{
     COR_E_BADIMAGEFORMAT, COR_E_FILELOAD, COR_E_FILENOTFOUND, COR_E_INVALIDOPERATION,
     COR_E_MISSINGMETHOD, COR_E_TYPELOAD,
 };
+use soglia_abi::param::{Array, Out, WideString};
 use soglia_core::regular;
 
 use super::clr::{ClrGc, ClrTaskManager};
 use super::error::Error;
 use super::function::FunctionPointer;
 use super::hresult::{Answer, HResult};
-use super::object::{Shared, manager_of};
+use super::object::{Shared, call, manager_of};
 use super::text::{unicode, wide};
 use super::watch::{Events, Watch};
 use crate::assembly;
@@ -72,16 +76,17 @@ impl Host {
             .into_iter()
             .map(|argument| wide(argument.as_ref()))
             .collect::<Result<_, _>>()?;
-        let argv: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+        let argv: Vec<_> = arguments.iter().map(WideString::lent).collect();
         let mut code = 0;
-        // SAFETY: zero-terminated texts, as many as are told, and a place for the result.
+        // SAFETY: the object is alive while this host is, and `argv` has as many texts as it is said
+        // to have.
         let answer = unsafe {
             self.host.0.ExecuteAssembly(
                 DOMAIN,
-                text.as_ptr(),
+                text.lent(),
                 argv.len() as i32,
-                argv.as_ptr(),
-                &raw mut code,
+                Array::new(&argv),
+                Out::new(&mut code),
             )
         };
         match HResult::check(answer) {
@@ -124,16 +129,16 @@ impl Host {
         let (assembly, argument) = (wide(unicode(assembly)?)?, wide(argument)?);
         let (class, method) = (wide(type_name)?, wide(method)?);
         let mut value = 0;
-        // SAFETY: zero-terminated texts and a place for the result.
-        let answer = unsafe {
-            self.host.0.ExecuteInDefaultAppDomain(
-                assembly.as_ptr(),
-                class.as_ptr(),
-                method.as_ptr(),
-                argument.as_ptr(),
-                &raw mut value,
+        let answer = call!(
+            self.host.0,
+            ExecuteInDefaultAppDomain(
+                assembly.lent(),
+                class.lent(),
+                method.lent(),
+                argument.lent(),
+                Out::new(&mut value),
             )
-        };
+        );
         Ok(HResult::check(answer).map(|()| value as i32))
     }
 
@@ -213,16 +218,16 @@ impl Host {
         let file = wide(unicode(&path)?)?;
         let (class, name) = (wide(type_name)?, wide(method)?);
         let mut address = 0;
-        // SAFETY: zero-terminated texts and a place for the result.
-        let answer = unsafe {
-            self.host.0.CreateDelegate(
+        let answer = call!(
+            self.host.0,
+            CreateDelegate(
                 DOMAIN,
-                file.as_ptr(),
-                class.as_ptr(),
-                name.as_ptr(),
-                &raw mut address,
+                file.lent(),
+                class.lent(),
+                name.lent(),
+                Out::new(&mut address),
             )
-        };
+        );
         let (type_name, method) = (type_name.to_owned(), method.to_owned());
         match HResult::check(answer) {
             // SAFETY: the runtime has stored the address of the method's native entry, and the
@@ -276,8 +281,7 @@ impl Host {
 
     /// Ends the process as `Environment.Exit` does: the runtime runs the handlers of its end first.
     pub fn exit(self, code: i32) -> ! {
-        // SAFETY: a live object.
-        let _ = unsafe { self.meta.0.ExitProcess(code) };
+        let _ = call!(self.meta.0, ExitProcess(code));
         std::process::exit(code)
     }
 }
@@ -292,8 +296,8 @@ fn assembly_file(path: &Path) -> Result<PathBuf, Error> {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // SAFETY: a live object. Nobody is left to be told of a failure.
-        let _ = unsafe { self.host.0.Stop() };
+        // There is no way to report a failure from here.
+        let _ = call!(self.host.0, Stop());
         if let Some(watch) = &self.watch {
             watch.close();
         }

@@ -1,6 +1,9 @@
 //! Starting .NET in this process.
 
-#![allow(unsafe_code, reason = "calls through vtables of the engine's objects")]
+#![allow(
+    unsafe_code,
+    reason = "methods of the engine's objects are called through vtables"
+)]
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,9 +15,9 @@ use soglia_abi::hosting::metahost::{ICLRMetaHost, ICLRRuntimeInfo};
 use soglia_abi::hosting::policy::{ICLROnEventManager, ICLRPolicyManager, eHostDeterminedPolicy};
 use soglia_abi::hosting::runtime_host::ICLRRuntimeHost4;
 use soglia_abi::hresult;
+use soglia_abi::param::{Array, Lent, WideString};
 use soglia_dotnet::library::Library;
 use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, full_path, process_env};
-use windows_core::Interface;
 
 use super::bridge;
 use super::builder::Builder;
@@ -22,7 +25,7 @@ use super::engine::Engine;
 use super::engine_file;
 use super::error::Error;
 use super::hresult::HResult;
-use super::object::{Shared, given, manager_of};
+use super::object::{Place, Shared, call, given, manager_of};
 use super::running::Host;
 use super::runtimes::{self, version_of};
 use super::said::Said;
@@ -96,8 +99,7 @@ impl Builder {
                 self.prepare(&host)?;
             }
             let said = Said::listen(&root.hostfxr);
-            // SAFETY: a live object.
-            let answer = HResult::check(unsafe { host.Start() });
+            let answer = HResult::check(call!(host, Start()));
             let said = said.finish();
             match answer {
                 Ok(()) => {
@@ -189,8 +191,7 @@ impl Builder {
         }
         if self.survives {
             let policy: ICLRPolicyManager = manager_of(&control.0).map_err(manager)?;
-            // SAFETY: a live object.
-            let answer = unsafe { policy.SetUnhandledExceptionPolicy(eHostDeterminedPolicy) };
+            let answer = call!(policy, SetUnhandledExceptionPolicy(eHostDeterminedPolicy));
             HResult::check(answer)
                 .map_err(|code| Error::other("SetUnhandledExceptionPolicy", code))?;
         }
@@ -203,8 +204,7 @@ impl Builder {
         for (event, action) in self.actions.drain(..) {
             let events: ICLROnEventManager = manager_of(&control.0).map_err(manager)?;
             let action = bridge::on_event(action);
-            // SAFETY: live objects.
-            let answer = unsafe { events.RegisterActionOnEvent(event, action.as_raw()) };
+            let answer = call!(events, RegisterActionOnEvent(event, Lent::new(&action)));
             HResult::check(answer).map_err(|code| match code {
                 HResult::INVALID_OPERATION => {
                     Error::AlreadyStarted("Builder::on_exit and on_clr_disabled")
@@ -215,8 +215,7 @@ impl Builder {
         }
         if !self.managers.is_empty() {
             let control = self.managers.clone().into_control();
-            // SAFETY: live objects.
-            let answer = unsafe { host.SetHostControl(control.as_raw()) };
+            let answer = call!(host, SetHostControl(Lent::new(&control)));
             HResult::check(answer).map_err(|code| match code {
                 HResult::ACCESS_DENIED => Error::AlreadyStarted("managers and Builder::watch"),
                 code => Error::other("SetHostControl", code),
@@ -252,8 +251,9 @@ fn control_of(host: &ICLRRuntimeHost4) -> Result<Shared<ICLRControl>, Error> {
     if let Some(control) = CONTROL.get() {
         return Ok(control.clone());
     }
-    // SAFETY: a place for an object with that interface.
-    let control = unsafe { given(|object| host.GetCLRControl(object)) };
+    let ask = |object: Place<'_>| call!(host, GetCLRControl(object));
+    // SAFETY: `GetCLRControl` stores an `ICLRControl`, and a reference for its caller.
+    let control = unsafe { given(ask) };
     let control = control.map_err(|code| Error::other("GetCLRControl", code))?;
     Ok(CONTROL.get_or_init(|| Shared(control)).clone())
 }
@@ -262,12 +262,11 @@ fn set_properties(domain: &ICLRDomainManager, all: &[(String, String)]) -> Resul
     let wide = |text: &String| wide(text);
     let names: Vec<_> = all.iter().map(|(n, _)| wide(n)).collect::<Result<_, _>>()?;
     let values: Vec<_> = all.iter().map(|(_, v)| wide(v)).collect::<Result<_, _>>()?;
-    let names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
-    let values: Vec<_> = values.iter().map(|value| value.as_ptr()).collect();
-    // SAFETY: as many zero-terminated texts as are told.
-    let answer = unsafe {
-        domain.SetPropertiesForDefaultAppDomain(names.len() as u32, names.as_ptr(), values.as_ptr())
-    };
+    let names: Vec<_> = names.iter().map(WideString::lent).collect();
+    let values: Vec<_> = values.iter().map(WideString::lent).collect();
+    let (number, names, values) = (all.len() as u32, Array::new(&names), Array::new(&values));
+    // SAFETY: the object is alive, and there are as many names and values as is said.
+    let answer = unsafe { domain.SetPropertiesForDefaultAppDomain(number, names, values) };
     HResult::check(answer).map_err(|code| match code {
         HResult::INVALID_OPERATION => Error::AlreadyStarted("Builder::property"),
         code => Error::other("SetPropertiesForDefaultAppDomain", code),

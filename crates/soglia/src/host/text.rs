@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use soglia_abi::HRESULT;
+use soglia_abi::param::{Buffer, InOut, WideString};
 
 use super::error::Error;
 
@@ -10,11 +11,11 @@ use super::error::Error;
 ///
 /// # Errors
 /// [`Error::ZeroByte`]: a zero inside the text would end it.
-pub(super) fn wide(text: &str) -> Result<Vec<u16>, Error> {
+pub(super) fn wide(text: &str) -> Result<WideString, Error> {
     if text.contains('\0') {
         return Err(Error::ZeroByte);
     }
-    Ok(text.encode_utf16().chain([0]).collect())
+    Ok(WideString::new(text))
 }
 
 /// The path as a text.
@@ -29,11 +30,11 @@ pub(super) fn unicode(path: &Path) -> Result<&str, Error> {
 /// Reads a text from a method with a `pcchBuffer` parameter, which is first asked for the length.
 ///
 /// The result is empty if the method fails.
-pub(super) fn read(ask: impl Fn(*mut u16, *mut u32) -> HRESULT) -> String {
+pub(super) fn read(ask: impl Fn(Buffer<'_, u16>, InOut<'_, u32>) -> HRESULT) -> String {
     let mut length = 0;
-    let _ = ask(std::ptr::null_mut(), &raw mut length);
+    let _ = ask(Buffer::null(), InOut::new(&mut length));
     let mut buffer = vec![0; length as usize];
-    if length == 0 || ask(buffer.as_mut_ptr(), &raw mut length).is_err() {
+    if length == 0 || ask(Buffer::new(&mut buffer), InOut::new(&mut length)).is_err() {
         return String::new();
     }
     let end = buffer.iter().position(|unit| *unit == 0);
