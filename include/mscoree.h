@@ -1,9 +1,10 @@
 // mscoree.h: the CLR's hosting API, for C and C++ on Linux.
 //
-// A host starts the CLR in its own process and can take part in what it does: it hands over an IHostControl, and is
-// told, thread by thread, whenever managed code calls unmanaged code and the other way round (IHostTaskManager). .NET
-// Framework's MSCorEE.h declared these interfaces for Windows. This header declares them with the same names, IDs,
-// numbers and vtables for stock .NET 8 and later; libmscoree.so (soglia) gives them life. Link with -lmscoree.
+// A host starts the CLR in its own process and can take part in what the CLR does. It hands over an
+// IHostControl, and is notified on each thread when managed code calls unmanaged code and the other
+// way round (IHostTaskManager). MSCorEE.h of .NET Framework declared these interfaces for Windows.
+// This header declares them with the same names, IDs, numbers and vtables for stock .NET 8 and
+// later. libmscoree.so, which is soglia's engine, implements them. Link with -lmscoree.
 //
 //     ICLRMetaHost *meta;             // C++
 //     ICLRRuntimeInfo *info;
@@ -15,16 +16,17 @@
 //     clr->Start();
 //     clr->ExecuteInDefaultAppDomain(u"app.dll", u"Program", u"Run", u"argument", &result);
 //
-// IHost* is implemented by the host and called by the CLR, ICLR* the other way round. What a host implements may be
-// called from any thread, and must neither throw a C++ exception nor call managed code. "Not called" and E_NOTIMPL
-// below say what today's .NET has no occasion for.
+// The host implements IHost* and the CLR calls it; ICLR* is the other way round. The CLR may call
+// methods of the host on any thread. They must neither throw a C++ exception nor call managed code.
+// "Not called" and E_NOTIMPL below mark what today's .NET has no occasion or means for.
 //
-// Two differences to Windows that a source notices: WCHAR is a char16_t, so that a literal is u"text" and not L"text"
-// (unless compiled with -fshort-wchar, where WCHAR is wchar_t); and the methods of C++ interfaces have no other
-// calling convention than functions have: STDMETHODCALLTYPE is there and empty.
+// Sources from Windows notice two differences. WCHAR is a char16_t, so a literal is u"text" and not
+// L"text" (unless the source is compiled with -fshort-wchar, where WCHAR is wchar_t). And methods
+// of C++ interfaces have the calling convention of functions: STDMETHODCALLTYPE is empty.
 //
-// C99 and later, C++11 and later, gcc and clang. In C, methods are called through lpVtbl, or by macros like
-// IHostTask_Start(task) if COBJMACROS is defined before this header is included.
+// The header takes C99 and later, C++11 and later, gcc and clang. In C, call methods through
+// lpVtbl, or with macros like IHostTask_Start(task) if COBJMACROS is defined before this header is
+// included.
 
 #ifndef SOGLIA_MSCOREE_H
 #define SOGLIA_MSCOREE_H
@@ -84,7 +86,8 @@
 #define UNREFERENCED_PARAMETER(parameter) ((void)(parameter))
 
 //
-// Scalars. Their widths are Windows's: DWORD, LONG, BOOL and enums have 32 bits on 64-bit Linux too.
+// Scalars. Their widths are Windows's: DWORD, LONG, BOOL and enums have 32 bits on 64-bit Linux
+// too.
 //
 
 typedef void VOID;
@@ -247,7 +250,8 @@ inline bool operator==(const GUID &a, const GUID &b) { return IsEqualGUID(a, b);
 inline bool operator!=(const GUID &a, const GUID &b) { return !IsEqualGUID(a, b); }
 
 // __uuidof(IHostTask), and of an object or a pointer to one. A type of your own gets an ID by
-// __CRT_UUID_DECL(IMine, 0x..., 0x..., 0x..., 0x.., ...), beside its declaration, outside of namespaces.
+// __CRT_UUID_DECL(IMine, 0x..., 0x..., 0x..., 0x.., ...), beside its declaration, outside of
+// namespaces.
 template <class T> struct soglia_uuid;
 template <class T> struct soglia_uuid<const T> : soglia_uuid<T> {};
 template <class T> struct soglia_uuid<T *> : soglia_uuid<T> {};
@@ -275,7 +279,8 @@ static inline BOOL InlineIsEqualGUID(REFGUID a, REFGUID b) { return IsEqualGUID(
 #endif
 
 //
-// Counting, as hosts do for AddRef and Release. All give the new value, the exchanging ones the old.
+// Counting, as hosts do for AddRef and Release. All give the new value, the exchanging ones the
+// old.
 //
 
 #ifdef __cplusplus
@@ -348,10 +353,13 @@ static inline HRESULT HRESULT_FROM_WIN32(DWORD error) {
 #define _HRESULT_TYPEDEF_(code) ((HRESULT)code)
 
 #define S_OK _HRESULT_TYPEDEF_(0x00000000)                       // Done.
-#define S_FALSE _HRESULT_TYPEDEF_(0x00000001)                    // Done, or nothing to do; the method says which.
+// Done, or nothing to do; the method says which.
+#define S_FALSE _HRESULT_TYPEDEF_(0x00000001)
 #define E_NOTIMPL _HRESULT_TYPEDEF_(0x80004001)                  // The method is not there.
-#define E_NOINTERFACE _HRESULT_TYPEDEF_(0x80004002)              // The object does not have that interface.
-#define E_POINTER _HRESULT_TYPEDEF_(0x80004003)                  // A pointer is null that must not be.
+// The object does not have that interface.
+#define E_NOINTERFACE _HRESULT_TYPEDEF_(0x80004002)
+// A pointer is null that must not be.
+#define E_POINTER _HRESULT_TYPEDEF_(0x80004003)
 #define E_ABORT _HRESULT_TYPEDEF_(0x80004004)                    // Given up.
 #define E_FAIL _HRESULT_TYPEDEF_(0x80004005)                     // Failed, and no more is known.
 // Not in this state; for the hosting API also an End without its Begin.
@@ -360,17 +368,22 @@ static inline HRESULT HRESULT_FROM_WIN32(DWORD error) {
 #define E_HANDLE _HRESULT_TYPEDEF_(0x80070006)                   // Not a handle.
 #define E_OUTOFMEMORY _HRESULT_TYPEDEF_(0x8007000E)              // No memory.
 #define E_INVALIDARG _HRESULT_TYPEDEF_(0x80070057)               // An argument is wrong.
-#define CLASS_E_NOAGGREGATION _HRESULT_TYPEDEF_(0x80040110)      // The class cannot be part of an aggregate.
+// The class cannot be part of an aggregate.
+#define CLASS_E_NOAGGREGATION _HRESULT_TYPEDEF_(0x80040110)
 #define CLASS_E_CLASSNOTAVAILABLE _HRESULT_TYPEDEF_(0x80040111)  // The library has no such class.
 
-#define HOST_E_DEADLOCK _HRESULT_TYPEDEF_(0x80131020)            // Host: the wait is broken to end a deadlock.
+// Host: the wait is broken to end a deadlock.
+#define HOST_E_DEADLOCK _HRESULT_TYPEDEF_(0x80131020)
 #define HOST_E_INTERRUPTED _HRESULT_TYPEDEF_(0x80131021)         // Host: an alert ended the wait.
-#define HOST_E_INVALIDOPERATION _HRESULT_TYPEDEF_(0x80131022)    // Wrong state or wrong thread for this call.
+// Wrong state or wrong thread for this call.
+#define HOST_E_INVALIDOPERATION _HRESULT_TYPEDEF_(0x80131022)
 // The runtime has not started, or can run managed code no more.
 #define HOST_E_CLRNOTAVAILABLE _HRESULT_TYPEDEF_(0x80131023)
 #define HOST_E_TIMEOUT _HRESULT_TYPEDEF_(0x80131024)             // Host: the wait ran out of time.
-#define HOST_E_NOT_OWNER _HRESULT_TYPEDEF_(0x80131025)           // Host: the lock belongs to somebody else.
-#define HOST_E_ABANDONED _HRESULT_TYPEDEF_(0x80131026)           // Host: what was waited for is gone.
+// Host: the lock belongs to somebody else.
+#define HOST_E_NOT_OWNER _HRESULT_TYPEDEF_(0x80131025)
+// Host: what was waited for is gone.
+#define HOST_E_ABANDONED _HRESULT_TYPEDEF_(0x80131026)
 // Exit code: policy turned a thread abort into the end of the process.
 #define HOST_E_EXITPROCESS_THREADABORT _HRESULT_TYPEDEF_(0x80131027)
 // Exit code: policy turned the unload of a domain into the end of the process.
@@ -387,34 +400,55 @@ static inline HRESULT HRESULT_FROM_WIN32(DWORD error) {
 #define COR_E_EXCEPTION _HRESULT_TYPEDEF_(0x80131500)            // Managed code: Exception.
 #define COR_E_SYSTEM _HRESULT_TYPEDEF_(0x80131501)               // Managed code: SystemException.
 #define COR_E_TIMEOUT _HRESULT_TYPEDEF_(0x80131505)              // Managed code: timed out.
-#define COR_E_EXECUTIONENGINE _HRESULT_TYPEDEF_(0x80131506)      // Managed code: the engine is broken.
-#define COR_E_INVALIDOPERATION _HRESULT_TYPEDEF_(0x80131509)     // Managed code: InvalidOperationException.
+// Managed code: the engine is broken.
+#define COR_E_EXECUTIONENGINE _HRESULT_TYPEDEF_(0x80131506)
+// Managed code: InvalidOperationException.
+#define COR_E_INVALIDOPERATION _HRESULT_TYPEDEF_(0x80131509)
 #define COR_E_MISSINGFIELD _HRESULT_TYPEDEF_(0x80131511)         // Managed code: no such field.
 #define COR_E_MISSINGMEMBER _HRESULT_TYPEDEF_(0x80131512)        // Managed code: no such member.
 #define COR_E_MISSINGMETHOD _HRESULT_TYPEDEF_(0x80131513)        // Managed code: no such method.
-#define COR_E_NOTSUPPORTED _HRESULT_TYPEDEF_(0x80131515)         // Managed code: NotSupportedException.
-#define COR_E_SYNCHRONIZATIONLOCK _HRESULT_TYPEDEF_(0x80131518)  // Managed code: a lock used without being held.
-#define COR_E_THREADINTERRUPTED _HRESULT_TYPEDEF_(0x80131519)    // Managed code: the thread was interrupted.
-#define COR_E_THREADSTATE _HRESULT_TYPEDEF_(0x80131520)          // Managed code: the thread is in the wrong state.
-#define COR_E_TYPELOAD _HRESULT_TYPEDEF_(0x80131522)             // Managed code: no such type, or not loadable.
-#define COR_E_ENTRYPOINTNOTFOUND _HRESULT_TYPEDEF_(0x80131523) // Managed code: a native library has no such function.
-#define COR_E_DLLNOTFOUND _HRESULT_TYPEDEF_(0x80131524)          // Managed code: no such native library.
-#define COR_E_SEMAPHOREFULL _HRESULT_TYPEDEF_(0x8013152B)        // Managed code: one release too many.
+// Managed code: NotSupportedException.
+#define COR_E_NOTSUPPORTED _HRESULT_TYPEDEF_(0x80131515)
+// Managed code: a lock used without being held.
+#define COR_E_SYNCHRONIZATIONLOCK _HRESULT_TYPEDEF_(0x80131518)
+// Managed code: the thread was interrupted.
+#define COR_E_THREADINTERRUPTED _HRESULT_TYPEDEF_(0x80131519)
+// Managed code: the thread is in the wrong state.
+#define COR_E_THREADSTATE _HRESULT_TYPEDEF_(0x80131520)
+// Managed code: no such type, or not loadable.
+#define COR_E_TYPELOAD _HRESULT_TYPEDEF_(0x80131522)
+// Managed code: a native library has no such function.
+#define COR_E_ENTRYPOINTNOTFOUND _HRESULT_TYPEDEF_(0x80131523)
+// Managed code: no such native library.
+#define COR_E_DLLNOTFOUND _HRESULT_TYPEDEF_(0x80131524)
+// Managed code: one release too many.
+#define COR_E_SEMAPHOREFULL _HRESULT_TYPEDEF_(0x8013152B)
 // Managed code: the owner of a mutex went without releasing it.
 #define COR_E_ABANDONEDMUTEX _HRESULT_TYPEDEF_(0x8013152D)
-#define COR_E_THREADABORTED _HRESULT_TYPEDEF_(0x80131530)        // Managed code: the thread was aborted.
-#define COR_E_TYPEINITIALIZATION _HRESULT_TYPEDEF_(0x80131534)   // Managed code: a type's initialiser failed.
-#define COR_E_OPERATIONCANCELED _HRESULT_TYPEDEF_(0x8013153B)    // Managed code: OperationCanceledException.
-#define COR_E_TARGETINVOCATION _HRESULT_TYPEDEF_(0x80131604)     // Managed code: what was called by reflection threw.
-#define COR_E_FILELOAD _HRESULT_TYPEDEF_(0x80131621)             // An assembly was found and could not be loaded.
-#define COR_E_FILENOTFOUND _HRESULT_TYPEDEF_(0x80070002)         // There is no such assembly or file.
-#define COR_E_BADIMAGEFORMAT _HRESULT_TYPEDEF_(0x8007000B)       // Not an assembly, or not one for this machine.
+// Managed code: the thread was aborted.
+#define COR_E_THREADABORTED _HRESULT_TYPEDEF_(0x80131530)
+// Managed code: a type's initialiser failed.
+#define COR_E_TYPEINITIALIZATION _HRESULT_TYPEDEF_(0x80131534)
+// Managed code: OperationCanceledException.
+#define COR_E_OPERATIONCANCELED _HRESULT_TYPEDEF_(0x8013153B)
+// Managed code: what was called by reflection threw.
+#define COR_E_TARGETINVOCATION _HRESULT_TYPEDEF_(0x80131604)
+// An assembly was found and could not be loaded.
+#define COR_E_FILELOAD _HRESULT_TYPEDEF_(0x80131621)
+// There is no such assembly or file.
+#define COR_E_FILENOTFOUND _HRESULT_TYPEDEF_(0x80070002)
+// Not an assembly, or not one for this machine.
+#define COR_E_BADIMAGEFORMAT _HRESULT_TYPEDEF_(0x8007000B)
 #define COR_E_STACKOVERFLOW _HRESULT_TYPEDEF_(0x800703E9)        // Managed code: no stack left.
 
-#define CLR_E_SHIM_RUNTIMELOAD _HRESULT_TYPEDEF_(0x80131700)     // The shim found no runtime of that version.
-#define CLR_E_SHIM_RUNTIMEEXPORT _HRESULT_TYPEDEF_(0x80131701)   // The shim's runtime has no such export.
-#define CLR_E_SHIM_INSTALLROOT _HRESULT_TYPEDEF_(0x80131702)     // The shim's installation root is wrong.
-#define CLR_E_SHIM_INSTALLCOMP _HRESULT_TYPEDEF_(0x80131703)     // The shim misses an installed component.
+// The shim found no runtime of that version.
+#define CLR_E_SHIM_RUNTIMELOAD _HRESULT_TYPEDEF_(0x80131700)
+// The shim's runtime has no such export.
+#define CLR_E_SHIM_RUNTIMEEXPORT _HRESULT_TYPEDEF_(0x80131701)
+// The shim's installation root is wrong.
+#define CLR_E_SHIM_INSTALLROOT _HRESULT_TYPEDEF_(0x80131702)
+// The shim misses an installed component.
+#define CLR_E_SHIM_INSTALLCOMP _HRESULT_TYPEDEF_(0x80131703)
 // The process is bound to another legacy runtime.
 #define CLR_E_SHIM_LEGACYRUNTIMEALREADYBOUND _HRESULT_TYPEDEF_(0x80131704)
 #define CLR_E_SHIM_SHUTDOWNINPROGRESS _HRESULT_TYPEDEF_(0x80131705) // The shim is on its way out.
@@ -556,7 +590,8 @@ typedef void(STDMETHODCALLTYPE *RuntimeLoadedCallbackFnPtr)(ICLRRuntimeInfo *pRu
                                                             CallbackThreadSetFnPtr pfnCallbackThreadSet,
                                                             CallbackThreadUnsetFnPtr pfnCallbackThreadUnset);
 
-// How the CLR starts. A bit set. .NET still reads CONCURRENT_GC (its default), SERVER_GC and HOARD_GC_VM.
+// How the CLR starts. A bit set. .NET still reads CONCURRENT_GC (its default), SERVER_GC and
+// HOARD_GC_VM.
 typedef enum STARTUP_FLAGS {
     STARTUP_CONCURRENT_GC = 0x1,
     STARTUP_LOADER_OPTIMIZATION_MASK = 0x6,
@@ -586,8 +621,8 @@ typedef enum HOST_TYPE {
     HOST_TYPE_CORFLAG = 0x2,
 } HOST_TYPE;
 
-// The option of waits. A bit set, and a DWORD in signatures. WAIT_ALERTABLE: IHostTask::Alert may break the wait.
-// WAIT_NOTINDEADLOCK: HOST_E_DEADLOCK may not.
+// The option of waits. A bit set, and a DWORD in signatures. WAIT_ALERTABLE: IHostTask::Alert may
+// break the wait. WAIT_NOTINDEADLOCK: HOST_E_DEADLOCK may not.
 typedef enum WAIT_OPTION {
     WAIT_MSGPUMP = 0x1,
     WAIT_ALERTABLE = 0x2,
@@ -718,7 +753,7 @@ typedef enum EClrUnhandledException {
     eHostDeterminedPolicy = 1,
 } EClrUnhandledException;
 
-// What an IActionOnCLREvent can be told of.
+// The events that an IActionOnCLREvent can be registered for.
 typedef enum EClrEvent {
     Event_DomainUnload = 0,
     Event_ClrDisabled = 1,
@@ -893,8 +928,8 @@ typedef struct IActivationFactory IActivationFactory;
 //
 // How an interface is declared: once, for C and C++.
 //
-// In C++ it is an abstract class. In C it is a struct whose first member, lpVtbl, points to a struct of functions, and
-// the base's methods come first, by a macro that is empty in C++.
+// In C++ it is an abstract class. In C it is a struct whose first member, lpVtbl, points to a
+// struct of functions, and the base's methods come first, by a macro that is empty in C++.
 //
 
 #ifdef __cplusplus
@@ -927,7 +962,8 @@ extern "C++" {
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 #endif
 
-// COM's root. QueryInterface gives another interface of the same object, with a reference; AddRef and Release count.
+// COM's root. QueryInterface gives another interface of the same object, with a reference; AddRef
+// and Release count.
 #undef INTERFACE
 #define INTERFACE IUnknown
 DECLARE_INTERFACE(IUnknown) {
@@ -1059,11 +1095,11 @@ DECLARE_INTERFACE_(IStream, ISequentialStream) {
 DECLARE_INTERFACE_(IHostControl, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Returns one of the host's managers. The engine calls it inside SetHostControl, on the thread
-    // that called that, once for each manager, in this order: memory, task, thread pool, I/O
-    // completion, synchronisation, assembly, GC, security, policy. For a manager that you have,
-    // store a pointer with a reference and return S_OK. For the others, store null and return
-    // E_NOINTERFACE. Only exactly S_OK with a pointer counts.
+    // Returns a manager. The engine calls it inside SetHostControl, on the thread that called that,
+    // once for each manager, in this order: memory, task, thread pool, I/O completion,
+    // synchronisation, assembly, GC, security, policy. For a manager that you have, store a pointer
+    // with a reference and return S_OK. For the others, store null and return E_NOINTERFACE. Only
+    // exactly S_OK with a pointer counts.
     STDMETHOD(GetHostManager)(THIS_ REFIID riid, void **ppObject) PURE;
 
     // Notifies the host of a domain that has an AppDomainManager. Not called: .NET has one domain,
@@ -1502,7 +1538,7 @@ DECLARE_INTERFACE_(IHostTask, IUnknown) {
 DECLARE_INTERFACE_(ICLRTaskManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Makes the calling thread one of the CLR's tasks. The CLR must not know the thread yet:
+    // Makes the calling thread a task of the CLR. The CLR must not know the thread yet:
     // HOST_E_INVALIDOPERATION.
     STDMETHOD(CreateTask)(THIS_ ICLRTask **pTask) PURE;
 
@@ -1879,8 +1915,8 @@ DECLARE_INTERFACE_(ICLRMemoryNotificationCallback, IUnknown) {
 // Garbage collection
 //
 
-// Notifies the host of the CLR's suspensions, in which all managed threads stand still: when they
-// begin and how long they last. Results are ignored. Do nothing that waits for managed code.
+// Notifies the host of suspensions, in which all managed threads stand still: when they begin and
+// how long they last. Results are ignored. Do nothing that waits for managed code.
 #undef INTERFACE
 #define INTERFACE IHostGCManager
 DECLARE_INTERFACE_(IHostGCManager, IUnknown) {
@@ -2213,13 +2249,15 @@ DECLARE_INTERFACE_(IHostSecurityContext, IUnknown) {
 // Visible even under -fvisibility=hidden.
 #pragma GCC visibility push(default)
 
-// The way in: (CLSID_CLRMetaHost, IID_ICLRMetaHost) gives the ICLRMetaHost. E_POINTER for a null place,
-// CLASS_E_CLASSNOTAVAILABLE for a class that is not there, E_NOINTERFACE for an interface that the class has not.
+// The way in: (CLSID_CLRMetaHost, IID_ICLRMetaHost) gives the ICLRMetaHost. E_POINTER for a null
+// place, CLASS_E_CLASSNOTAVAILABLE for a class that is not there, E_NOINTERFACE for an interface
+// that the class has not.
 STDAPI CLRCreateInstance(REFCLSID clsid, REFIID riid, LPVOID *ppInterface);
 
-// The way in before version 4, in one call: (..., CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) gives the ICLRRuntimeHost
-// of that version (null: the newest; see ICLRMetaHost::GetRuntime). pwszBuildFlavor, "wks" or "svr", and startupFlags
-// say which garbage collector. CLR_E_SHIM_RUNTIMELOAD if there is no such version.
+// The way in before version 4, in one call: (..., CLSID_CLRRuntimeHost, IID_ICLRRuntimeHost) gives
+// the ICLRRuntimeHost of that version (null: the newest; see ICLRMetaHost::GetRuntime).
+// pwszBuildFlavor, "wks" or "svr", and startupFlags say which garbage collector.
+// CLR_E_SHIM_RUNTIMELOAD if there is no such version.
 STDAPI CorBindToRuntimeEx(LPCWSTR pwszVersion, LPCWSTR pwszBuildFlavor, DWORD startupFlags, REFCLSID rclsid,
                           REFIID riid, LPVOID *ppv);
 
@@ -2237,8 +2275,8 @@ STDAPI CorBindToRuntimeByCfg(IStream *pCfgStream, DWORD reserved, DWORD startupF
 // The same, the version taken from a program's configuration file.
 STDAPI CorBindToCurrentRuntime(LPCWSTR pwszFileName, REFCLSID rclsid, REFIID riid, LPVOID *ppv);
 
-// The version of the runtime that this process runs or would run. cchBuffer: WCHARs in the buffer; *dwLength: those
-// needed, with the final zero.
+// The version of the runtime that this process runs or would run. cchBuffer: WCHARs in the buffer;
+// *dwLength: those needed, with the final zero.
 STDAPI GetCORVersion(LPWSTR pbBuffer, DWORD cchBuffer, DWORD *dwLength);
 
 // Its directory. Sizes as in GetCORVersion.
@@ -2260,11 +2298,13 @@ STDAPI LockClrVersion(FLockClrVersionCallback hostCallback, FLockClrVersionCallb
 // Ends the process, as orderly as the runtime can.
 STDAPI_(void) CorExitProcess(int exitCode);
 
-// What libcoreclr.so exports under this name, with the host's part added: an ICLRRuntimeHost, 2 or 4.
+// What libcoreclr.so exports under this name, with the host's part added: an ICLRRuntimeHost, 2 or
+// 4.
 STDAPI GetCLRRuntimeHost(REFIID riid, IUnknown **pUnk);
 
-// soglia's own: names the .NET root whose runtimes are meant from here on, in place of the one that `dotnet` would use;
-// null takes that back. CLR_E_SHIM_INSTALLROOT if there is no .NET, HOST_E_INVALIDOPERATION once a runtime runs.
+// soglia's own: names the .NET root whose runtimes are meant from here on, in place of the one that
+// `dotnet` would use; null takes that back. CLR_E_SHIM_INSTALLROOT if there is no .NET,
+// HOST_E_INVALIDOPERATION once a runtime runs.
 STDAPI SogliaSetDotnetRoot(LPCSTR path);
 
 #pragma GCC visibility pop

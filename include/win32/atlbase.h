@@ -1,5 +1,5 @@
-// ATL's pointers and texts: CComPtr, CComQIPtr, CComBSTR, CComVariant, CA2W and the like. What ATL has for making COM objects
-// (CComObject, COM_MAP, modules) is not here.
+// ATL's pointers and texts: CComPtr, CComQIPtr, CComBSTR, CComVariant, CA2W and the like. What ATL
+// has for making COM objects (CComObject, COM_MAP, modules) is not here.
 
 #ifndef SOGLIA_WIN32_ATLBASE_H
 #define SOGLIA_WIN32_ATLBASE_H

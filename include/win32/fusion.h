@@ -1,4 +1,5 @@
-// Names of Fusion's interfaces, to ask an object for. Nothing here has them, and their methods are not declared.
+// Names of Fusion's interfaces, to ask an object for. Nothing here has them, and their methods are
+// not declared.
 
 #ifndef SOGLIA_WIN32_FUSION_H
 #define SOGLIA_WIN32_FUSION_H

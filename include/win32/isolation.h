@@ -1,5 +1,5 @@
-// The name of an interface of Windows's isolation, to ask an object for. Nothing here has it, and its methods are not
-// declared.
+// The name of an interface of Windows's isolation, to ask an object for. Nothing here has it, and
+// its methods are not declared.
 
 #ifndef SOGLIA_WIN32_ISOLATION_H
 #define SOGLIA_WIN32_ISOLATION_H

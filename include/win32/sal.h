@@ -1,4 +1,5 @@
-// Annotations for Microsoft's analysers. Those of one word that Linux's libraries use as names (__in, __out) are not here.
+// Annotations for Microsoft's analysers. Those of one word that Linux's libraries use as names
+// (__in, __out) are not here.
 
 #ifndef SOGLIA_WIN32_SAL_H
 #define SOGLIA_WIN32_SAL_H

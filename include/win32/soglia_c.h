@@ -1,4 +1,5 @@
-// What C sources get of windows.h: types, errors, wide text and its printing. Threads, events and files are C++'s alone.
+// What C sources get of windows.h: types, errors, wide text and its printing. Threads, events and
+// files are C++'s alone.
 
 #ifndef SOGLIA_WIN32_C_H
 #define SOGLIA_WIN32_C_H
@@ -14,20 +15,8 @@
 
 #include "../mscoree.h"
 #include "sal.h"
+#include "soglia_macros.h"
 
-#ifndef UNICODE
-#define UNICODE
-#endif
-#ifndef _UNICODE
-#define _UNICODE
-#endif
-
-#define MAX_PATH 260
-#define _MAX_PATH 260
-#define ZeroMemory(place, size) memset((place), 0, (size))
-#define CopyMemory(to, from, size) memcpy((to), (from), (size))
-#define ARRAYSIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define _countof(array) (sizeof(array) / sizeof((array)[0]))
 #define __declspec(what)
 #define __forceinline static inline
 #define __int8 char
@@ -129,7 +118,8 @@ static inline char *soglia_narrow(LPCWSTR text, size_t count) {
     return out;
 }
 
-// printf with a wide format, as Windows has it: %s is wide, %S and %hs are not, and a long has 32 bits.
+// printf with a wide format, as Windows has it: %s is wide, %S and %hs are not, and a long has 32
+// bits.
 static inline int soglia_vfwprintf(FILE *file, LPCWSTR wide, va_list arguments) {
     char *all = soglia_narrow(wide, soglia_wcslen(wide)), spec[64];
     int count = 0;
@@ -222,18 +212,6 @@ static inline UINT SysStringLen(BSTR text) {
     return bytes / (UINT)sizeof(OLECHAR);
 }
 
-#define wcslen soglia_wcslen
-#define wcscmp soglia_wcscmp
-#define wcsncmp soglia_wcsncmp
-#define wcscpy soglia_wcscpy
-#define wcscat soglia_wcscat
-#define wcschr soglia_wcschr
-#define wcsrchr soglia_wcsrchr
-#define wprintf soglia_wprintf
-#define wprintf_s soglia_wprintf
-#define fwprintf soglia_fwprintf
-#define fwprintf_s soglia_fwprintf
-#define printf_s printf
-#define fprintf_s fprintf
+#include "soglia_names.h"
 
 #endif

@@ -1,4 +1,5 @@
-// _com_error, _bstr_t, _variant_t and _com_ptr_t, with which Microsoft's compiler makes COM easier. Behind comdef.h.
+// _com_error, _bstr_t, _variant_t and _com_ptr_t, with which Microsoft's compiler makes COM easier.
+// Behind comdef.h.
 
 #ifndef SOGLIA_WIN32_COMDEF_H
 #define SOGLIA_WIN32_COMDEF_H

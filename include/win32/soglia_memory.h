@@ -119,7 +119,7 @@ inline BOOL VirtualFree(LPVOID address, SIZE_T size, DWORD type) {
 }
 inline BOOL VirtualProtect(LPVOID address, SIZE_T size, DWORD protect, DWORD *before) {
     if (before != nullptr)
-        *before = PAGE_READWRITE; // nobody keeps it
+        *before = PAGE_READWRITE; // the previous protection is not known
     return mprotect(address, soglia_win32::pages(size), soglia_win32::protection(protect)) == 0 ||
            soglia_win32::fail(ERROR_INVALID_PARAMETER);
 }
@@ -143,7 +143,7 @@ inline BOOL HeapFree(HANDLE, DWORD, LPVOID place) {
     free(place);
     return TRUE;
 }
-// malloc ends the process when it sees corruption, whether it is told to or not.
+// malloc ends the process when it sees corruption, whatever this says.
 typedef enum _HEAP_INFORMATION_CLASS {
     HeapCompatibilityInformation = 0,
     HeapEnableTerminationOnCorruption = 1,

@@ -1,7 +1,7 @@
 // A thread's queue of window messages, and what COM does with it while it waits. Part of windows.h.
 //
-// Hosts wait so when they are asked for WAIT_MSGPUMP. There are no windows here and no apartments: the one message that
-// ever comes is the thread's own WM_QUIT.
+// Hosts wait so when they are asked for WAIT_MSGPUMP. There are no windows here and no apartments:
+// the one message that ever comes is the thread's own WM_QUIT.
 
 #ifndef SOGLIA_WIN32_MESSAGES_H
 #define SOGLIA_WIN32_MESSAGES_H

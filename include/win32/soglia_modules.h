@@ -1,4 +1,5 @@
-// Where modules and files are, what errors are called, and what else a program asks of the system. Part of windows.h.
+// Where modules and files are, what errors are called, and what else a program asks of the system.
+// Part of windows.h.
 
 #ifndef SOGLIA_WIN32_MODULES_H
 #define SOGLIA_WIN32_MODULES_H
@@ -54,14 +55,16 @@
 typedef void *HLOCAL;
 typedef void *HGLOBAL;
 typedef void *HINSTANCE__;
-// Of `extern "C" IMAGE_DOS_HEADER __ImageBase`, whose address is the module that the source is compiled into.
+// Of `extern "C" IMAGE_DOS_HEADER __ImageBase`, whose address is the module that the source is
+// compiled into.
 typedef struct _IMAGE_DOS_HEADER {
     BYTE elf[64];
 } IMAGE_DOS_HEADER, *PIMAGE_DOS_HEADER;
 #define __ImageBase __ehdr_start
 
 namespace soglia_win32 {
-// The file of a module: of the program for null; else a handle of dlopen's, or where the module begins in memory.
+// The file of a module: of the program for null; else a handle of dlopen's, or where the module
+// begins in memory.
 inline std::string file_of(HMODULE module) {
     Dl_info about;
     struct link_map *map = nullptr;

@@ -41,7 +41,7 @@ inline FARPROC GetProcAddress(HMODULE library, LPCSTR name) {
 inline BOOL FreeLibrary(HMODULE library) { return dlclose(library) == 0; }
 inline BOOL DisableThreadLibraryCalls(HMODULE) { return TRUE; }
 
-// It is none of them.
+// It is not one of them.
 inline bool IsWindowsVistaOrGreater() { return false; }
 inline bool IsWindows7OrGreater() { return false; }
 inline bool IsWindows8OrGreater() { return false; }
@@ -67,12 +67,12 @@ inline void GetSystemInfo(LPSYSTEM_INFO info) {
     info->lpMaximumApplicationAddress = (LPVOID)0x7FFFFFFEFFFF;
 }
 
-// To standard error, for want of a debugger that would listen.
+// To standard error, as there is no debugger that would read it.
 inline void OutputDebugStringA(LPCSTR text) { fputs(text, stderr); }
 inline void OutputDebugStringW(LPCWSTR text) { fputs(soglia_win32::narrow(text).c_str(), stderr); }
 inline void OutputDebugString(LPCWSTR text) { OutputDebugStringW(text); }
 
-// There are no tokens, so that nobody can be impersonated.
+// There are no tokens, so a thread cannot act with another identity.
 inline BOOL OpenThreadToken(HANDLE, DWORD, BOOL, HANDLE *) { return soglia_win32::fail(ERROR_CALL_NOT_IMPLEMENTED); }
 inline BOOL OpenProcessToken(HANDLE, DWORD, HANDLE *) { return soglia_win32::fail(ERROR_CALL_NOT_IMPLEMENTED); }
 inline BOOL SetThreadToken(HANDLE *, HANDLE) { return soglia_win32::fail(ERROR_CALL_NOT_IMPLEMENTED); }

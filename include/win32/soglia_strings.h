@@ -1,8 +1,9 @@
 // std::wstring, std::wcout and BSTR, of 16 bits. Part of windows.h.
 //
-// The C++ library's own wide strings and streams have been compiled for 32 bits. In a source that includes windows.h,
-// wstring is a std::basic_string with our own traits and wcout a thin layer on cout, which writes UTF-8; soglia_streams.h
-// has the other streams. A std::basic_string<WCHAR> that a source writes out is the library's own, and must not be used.
+// The C++ library's own wide strings and streams have been compiled for 32 bits. In a source that
+// includes windows.h, wstring is a std::basic_string with our own traits and wcout a thin layer on
+// cout, which writes UTF-8; soglia_streams.h has the other streams. A std::basic_string<WCHAR> that
+// a source writes out is the library's own, and must not be used.
 
 #ifndef SOGLIA_WIN32_STRINGS_H
 #define SOGLIA_WIN32_STRINGS_H

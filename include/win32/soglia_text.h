@@ -1,6 +1,7 @@
 // Wide text of 16 bits, and main with it. Part of windows.h.
 //
-// The C library's own functions of these names expect 32 bits. The macros at the end put ours into their places.
+// The C library's own functions of these names expect 32 bits. The macros at the end put ours into
+// their places.
 
 #ifndef SOGLIA_WIN32_TEXT_H
 #define SOGLIA_WIN32_TEXT_H
@@ -92,7 +93,8 @@ inline int put(LPWSTR to, size_t room, size_t at, LPCWSTR text, size_t most) {
     return 0;
 }
 
-// printf with a wide format, as Windows has it: %s is wide, %S and %hs are not, and a long has 32 bits.
+// printf with a wide format, as Windows has it: %s is wide, %S and %hs are not, and a long has 32
+// bits.
 inline std::string format(LPCWSTR format, va_list arguments) {
     std::string out, all = narrow(format);
     for (size_t i = 0; i < all.size(); i++) {
@@ -288,22 +290,10 @@ inline DWORD GetCurrentDirectoryW(DWORD room, LPWSTR to) {
 }
 inline DWORD GetCurrentDirectory(DWORD room, LPWSTR to) { return GetCurrentDirectoryW(room, to); }
 
-#define wcslen soglia_wcslen
-#define wcscmp soglia_wcscmp
-#define wcsncmp soglia_wcsncmp
-#define wcscpy soglia_wcscpy
-#define wcscat soglia_wcscat
-#define wcschr soglia_wcschr
-#define wcsrchr soglia_wcsrchr
-#define wprintf soglia_wprintf
-#define wprintf_s soglia_wprintf
-#define fwprintf soglia_fwprintf
-#define fwprintf_s soglia_fwprintf
+#include "soglia_names.h"
 #define swprintf soglia_swprintf
 #define swprintf_s soglia_swprintf
 #define vwprintf soglia_vwprintf
-#define printf_s printf
-#define fprintf_s fprintf
 #define _tcslen soglia_wcslen
 #define _tcscmp soglia_wcscmp
 #define _tcsicmp _wcsicmp

@@ -1,7 +1,7 @@
 // Threads and what they wait for. Part of windows.h.
 //
-// All waits share one lock and one condition: a wake-up wakes all, and each looks for itself. Simple, and right for the
-// handful of threads that a host has.
+// All waits share one lock and one condition: a wake-up wakes all, and each looks for itself.
+// Simple, and right for the handful of threads that a host has.
 
 #ifndef SOGLIA_WIN32_THREADS_H
 #define SOGLIA_WIN32_THREADS_H
@@ -32,7 +32,8 @@
 #define TLS_OUT_OF_INDEXES 0xFFFFFFFFu
 #define WT_EXECUTEDEFAULT 0
 #define WT_EXECUTELONGFUNCTION 0x10
-#define WT_SET_MAX_THREADPOOL_THREADS(flags, most) ((flags) |= (most) << 16) // a thread for each, whatever it says
+// a thread for each, whatever it says
+#define WT_SET_MAX_THREADPOOL_THREADS(flags, most) ((flags) |= (most) << 16)
 
 typedef struct _SECURITY_ATTRIBUTES *LPSECURITY_ATTRIBUTES;
 typedef void(CALLBACK *PAPCFUNC)(ULONG_PTR);
@@ -98,7 +99,7 @@ struct Thread final : Object {
     bool ready() const override { return ended; }
 };
 
-// The calling thread, whoever has made it.
+// The calling thread, created by this library or not.
 struct Current {
     Thread *thread = nullptr;
     ~Current() {
@@ -418,7 +419,7 @@ inline int GetThreadPriority(HANDLE handle) {
     std::lock_guard<std::mutex> guard(soglia_win32::waits().lock);
     return thread->priority;
 }
-// Linux has no locale IDs: there is nothing to set, and nobody to miss it.
+// Linux has no locale IDs, so there is nothing to set.
 inline BOOL SetThreadLocale(LCID) { return TRUE; }
 inline DWORD QueueUserAPC(PAPCFUNC call, HANDLE handle, ULONG_PTR argument) {
     soglia_win32::Thread *thread = soglia_win32::get<soglia_win32::Thread>(handle);

@@ -1,7 +1,7 @@
 // VARIANT and SAFEARRAY, as far as hosts pass them about in their own process. Part of windows.h.
 //
-// .NET on Linux has no COM automation: nothing here can be passed to managed code. IDispatch is declared, and soglia has no
-// object that answers to it.
+// .NET on Linux has no COM automation: nothing here can be passed to managed code. IDispatch is
+// declared, and soglia has no object that answers to it.
 
 #ifndef SOGLIA_WIN32_VARIANT_H
 #define SOGLIA_WIN32_VARIANT_H
@@ -271,7 +271,8 @@ inline HRESULT VariantCopy(VARIANTARG *to, const VARIANTARG *from) {
 }
 
 namespace soglia_win32 {
-// An element that is given as Windows's functions take one: pointers themselves, all else by address.
+// An element that is given as Windows's functions take one: pointers themselves, all else by
+// address.
 inline HRESULT put_element(VARTYPE type, ULONG size, void *place, void *value) {
     if (type == VT_BSTR) {
         SysFreeString(*(BSTR *)place);

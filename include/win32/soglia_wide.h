@@ -6,7 +6,8 @@
 #define SOGLIA_WIN32_WIDE_H
 
 namespace soglia_win32 {
-// What strtol and its kin do with wide text. They never look beyond ASCII, so that each WCHAR can be one byte.
+// What strtol and its kin do with wide text. They never look beyond ASCII, so that each WCHAR can
+// be one byte.
 template <class Number, class... More>
 Number number(Number (*read)(const char *, char **, More...), LPCWSTR text, WCHAR **end, More... more) {
     std::string bytes;
@@ -154,7 +155,8 @@ inline errno_t _ui64tow_s(unsigned long long value, LPWSTR to, size_t room, int 
 template <size_t room, class... More> int soglia_swprintf(WCHAR (&to)[room], LPCWSTR text, More... more) {
     return soglia_swprintf((LPWSTR)to, room, text, more...);
 }
-// At most `most` WCHARs are kept; with _TRUNCATE, as many as there is room for. -1 if it was longer.
+// At most `most` WCHARs are kept; with _TRUNCATE, as many as there is room for. -1 if it was
+// longer.
 inline int soglia_vsnwprintf_s(LPWSTR to, size_t room, size_t most, LPCWSTR text, va_list arguments) {
     std::string out = soglia_win32::format(text, arguments);
     std::vector<WCHAR> all = soglia_win32::wide(out.data(), out.size());
@@ -222,7 +224,8 @@ inline int _snwprintf(LPWSTR to, size_t room, LPCWSTR text, ...) {
     return count;
 }
 
-// Between narrow and wide. The number that is told counts the zero; what is too long for the room ends the process.
+// Between narrow and wide. The number counts the zero; what is too long for the room ends the
+// process.
 inline errno_t mbstowcs_s(size_t *told, LPWSTR to, size_t room, const char *text, size_t most) {
     std::vector<WCHAR> all = soglia_win32::wide(text, strlen(text));
     size_t count = all.size() < most ? all.size() : most;

@@ -1,14 +1,15 @@
-// What hosts use of windows.h beside the hosting API itself: threads, events, locks, memory, wide text. For sources that
-// were written for Windows and are to stay as they are. It is an aid and not an emulation of Windows: what is not in here
-// does not compile, and what cannot be done answers with an error. C has less of it, which is in soglia_c.h.
+// What hosts use of windows.h beside the hosting API itself: threads, events, locks, memory, wide
+// text. For sources that were written for Windows and are to stay as they are. It is an aid and not
+// an emulation of Windows: what is not in here does not compile, and what cannot be done answers
+// with an error. C has less of it, which is in soglia_c.h.
 //
 // Compile with the folder of this file as an include path in front of the others, and with
 //
 //     -fshort-wchar -pthread
 //
-// so that L"text" is UTF-16, as LPCWSTR is. The functions of the C library that take wchar_t then mean the wrong thing;
-// those in soglia_text.h and soglia_wide.h take their places, and those of soglia_strings.h and
-// soglia_streams.h the places of std::wstring, std::wcout and the like.
+// so that L"text" is UTF-16, as LPCWSTR is. The functions of the C library that take wchar_t then
+// mean the wrong thing; those in soglia_text.h and soglia_wide.h take their places, and those of
+// soglia_strings.h and soglia_streams.h the places of std::wstring, std::wcout and the like.
 
 #ifndef SOGLIA_WIN32_WINDOWS_H
 #define SOGLIA_WIN32_WINDOWS_H
@@ -46,25 +47,13 @@
 
 #include "../mscoree.h"
 #include "sal.h"
+#include "soglia_macros.h"
 
-#ifndef UNICODE
-#define UNICODE
-#endif
-#ifndef _UNICODE
-#define _UNICODE
-#endif
-
-#define MAX_PATH 260
-#define _MAX_PATH 260
 #define _ASSERTE(what) assert(what)
 #define _ASSERT(what) assert(what)
 #define ASSERT(what) assert(what)
-#define ZeroMemory(place, size) memset((place), 0, (size))
-#define CopyMemory(to, from, size) memcpy((to), (from), (size))
 #define MoveMemory(to, from, size) memmove((to), (from), (size))
 #define FillMemory(place, size, byte) memset((place), (byte), (size))
-#define ARRAYSIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define _countof(array) (sizeof(array) / sizeof((array)[0]))
 #define __declspec(what)
 #define __forceinline inline
 #define __int8 char
@@ -79,8 +68,8 @@
 #define NTAPI
 #define FAR
 #define NEAR
-// Structured exceptions do not exist: what would be one is a signal here, and ends the process. __try is try already, in
-// the C++ library of gcc. There is no __finally.
+// Structured exceptions do not exist: what would be one is a signal here, and ends the process.
+// __try is try already, in the C++ library of gcc. There is no __finally.
 #define __except(filter) catch (const soglia_win32::StructuredException &)
 #define GetExceptionCode() ((DWORD)0)
 #define STATUS_NO_MEMORY ((DWORD)0xC0000017)

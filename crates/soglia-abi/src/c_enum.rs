@@ -2,8 +2,8 @@
 
 /// A C enum: a number with names for some of its values.
 ///
-/// Not a Rust enum, because a later runtime may send a value that has no name here, and that must not be undefined
-/// behaviour. The names are free constants, as they are in C.
+/// A later runtime may send a value that has no name here, which would be undefined behaviour for a
+/// Rust enum. The names are free constants, as in C.
 macro_rules! c_enum {
     ($($(#[$doc:meta])* $name:ident { $($value:ident = $number:literal),* $(,)? })*) => {$(
         $(#[$doc])*

@@ -1,7 +1,8 @@
-//! Result codes by the names that the CLR's headers give them.
+//! Result codes, with their names in the CLR's headers.
 //!
-//! Every CLR code is `0x8013xxxx` (facility 0x13). Several `HOST_E_*` codes left today's headers together with the
-//! interfaces that used them; their numbers stay taken and are what a host expects to see.
+//! Every code of the CLR is `0x8013xxxx` (facility 0x13). Several `HOST_E_*` codes left today's
+//! headers with the interfaces that used them. Their numbers are still reserved, and hosts expect
+//! them.
 
 use windows_core::HRESULT;
 

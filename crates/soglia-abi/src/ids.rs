@@ -1,9 +1,10 @@
-//! The numbers by which the profiling API names things.
+//! The numbers that the profiling API has for things.
 //!
-//! An ID is an address inside the CLR that means nothing outside and must never be read through; it is pointer sized,
-//! valid only for as long as the thing it names, and zero when the CLR has nothing to name (a `calli` to native code
-//! has no function). A token is a row in one module's metadata, 32 bits, and means nothing without its module. Each
-//! has its own type, so that the compiler refuses a class where a module is asked for.
+//! An ID is an address inside the CLR. It means nothing outside and must never be read through. It
+//! is as wide as a pointer, valid as long as the thing that it stands for, and zero if there is no
+//! such thing (a `calli` to native code has no function). A token is a row in one module's
+//! metadata. It has 32 bits, and means nothing without its module. Each kind has a type of its own,
+//! so that the compiler rejects a class where a module is expected.
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident($repr:ty);)*) => {$(
@@ -55,7 +56,8 @@ ids! {
     /// One version of a recompiled method; zero is the original.
     ReJITId(usize);
 
-    /// Any metadata token. The top byte is the table, the other three are the row; row zero is nil in every table.
+    /// Any metadata token. The top byte is the table, the other three are the row; row zero is nil
+    /// in every table.
     MdToken(u32);
 }
 

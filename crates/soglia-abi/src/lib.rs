@@ -1,31 +1,37 @@
-//! The COM words that soglia and the CLR speak to each other: interfaces, result codes, IDs, flags.
+//! The COM interfaces through which soglia and the CLR call each other, with their result codes,
+//! IDs and flags.
 //!
-//! Two APIs, both binary and both with their order fixed for ever. [`profiler`] is how today's CLR tells us of
-//! crossings; [`hosting`] is what a host was promised in 2005 and what soglia gives it again.
+//! There are two binary APIs, and the order of their methods never changes. [`profiler`] is the API
+//! by which today's CLR notifies a profiler of crossings. [`hosting`] is the API for hosts of .NET
+//! Framework 2, which soglia provides again.
 //!
-//! Words only. Nothing in here decides, allocates, reads or writes anything, and nothing may: whoever uses this crate
-//! may take it for a header file. Names are Microsoft's wherever the other side sees them (types, methods, constants)
-//! and Rust's elsewhere ([`ids`]).
+//! This crate declares and has no behaviour, like a header file, except that [`param`] checks
+//! pointers. Names are Microsoft's where the other side sees them (types, methods, constants), and
+//! Rust's elsewhere ([`ids`], [`param`]).
 //!
 //! # Pointers
 //!
-//! Every pointer in a signature is a raw one, because the other side may pass null wherever it likes. Interfaces travel
-//! as `*mut c_void`: one that comes *in* is only lent (`from_raw_borrowed`), one that comes *out* carries a reference
-//! that the receiver owns (`from_raw`). Where the CLR breaks that rule, the method's doc says so.
+//! The other side may pass null for every pointer. Methods of the hosting API take the types of
+//! [`param`], which check for that. Methods of the profiling API take raw pointers. There an
+//! interface is a `*mut c_void`: one that comes *in* is lent (`from_raw_borrowed`), and one that
+//! comes *out* has a reference that the receiver owns (`from_raw`). Where the CLR breaks that rule,
+//! the method's documentation says so.
 //!
 //! # Numbers
 //!
-//! A C enum is a transparent `u32` with named values and not a Rust enum, so that a value from a newer runtime is a
-//! number without a name instead of undefined behaviour.
+//! A C enum is a transparent `u32` with named values. With a Rust enum, a value from a newer
+//! runtime would be undefined behaviour; here it is a number without a name.
 //!
 //! # Being a profiler
 //!
-//! Implement [`profiler::callback::ProfilerCallback`] and write only the callbacks that you want; all the others
-//! already answer. The interfaces of the CLR, eleven of them with 95 methods, come along by themselves:
+//! Implement [`profiler::callback::ProfilerCallback`] and write only the callbacks that you need;
+//! the others have defaults. The CLR's eleven interfaces, with 95 methods, follow from that:
 //!
 //! ```
 //! use std::cell::Cell;
-//! use soglia_abi::profiler::callback::{ICorProfilerCallback, ICorProfilerCallback11, ProfilerCallback};
+//! use soglia_abi::profiler::callback::{
+//!     ICorProfilerCallback, ICorProfilerCallback11, ProfilerCallback,
+//! };
 //! use soglia_abi::profiler::types::{COR_PRF_TRANSITION_CALL, COR_PRF_TRANSITION_REASON};
 //! use soglia_abi::{hresult::S_OK, ids::FunctionId};
 //! use windows_core::{HRESULT, Interface, implement};
@@ -34,7 +40,11 @@
 //! struct Calls(Cell<u32>);
 //!
 //! impl ProfilerCallback for Calls {
-//!     fn ManagedToUnmanagedTransition(&self, _: FunctionId, reason: COR_PRF_TRANSITION_REASON) -> HRESULT {
+//!     fn ManagedToUnmanagedTransition(
+//!         &self,
+//!         _: FunctionId,
+//!         reason: COR_PRF_TRANSITION_REASON,
+//!     ) -> HRESULT {
 //!         if reason == COR_PRF_TRANSITION_CALL {
 //!             self.0.set(self.0.get() + 1);
 //!         }
@@ -44,21 +54,24 @@
 //!
 //! let profiler = windows_core::ComObject::new(Calls(Cell::new(0)));
 //!
-//! // What the CLR does: ask for an interface, then call through its vtable.
+//! // The CLR asks for an interface, then calls through its vtable.
 //! let clr: ICorProfilerCallback = profiler.to_interface::<ICorProfilerCallback11>().cast()?;
+//! let (function, call) = (FunctionId(0x7f00), COR_PRF_TRANSITION_CALL);
 //! // SAFETY: `clr` is a live object, and these two callbacks take no pointers.
 //! unsafe {
-//!     assert_eq!(clr.ManagedToUnmanagedTransition(FunctionId(0x7f00), COR_PRF_TRANSITION_CALL), S_OK);
+//!     assert_eq!(clr.ManagedToUnmanagedTransition(function, call), S_OK);
 //!     assert_eq!(clr.Shutdown(), S_OK);
 //! }
 //! assert_eq!(profiler.0.get(), 1);
 //! # Ok::<(), windows_core::Error>(())
 //! ```
 //!
-//! It costs nothing. The vtable slot holds the only instance of a function generic over `Calls`, with the callback
-//! inlined into it: no second vtable, no reference count, no allocation between the CLR's call and your code.
+//! This has no cost at run time. A vtable slot holds the only instance of a function that is
+//! generic over `Calls`, with the callback inlined into it. Between the CLR's call and your code
+//! there is no second vtable, no reference count and no allocation.
 //!
-//! A callback must not unwind; a panic that reaches the vtable ends the process. The fence belongs to the engine.
+//! A callback must not unwind: a panic that reaches the vtable ends the process. The engine catches
+//! panics before that.
 
 #![allow(
     unsafe_code,
@@ -66,7 +79,7 @@
 )]
 #![allow(
     clippy::missing_safety_doc,
-    reason = "all methods of all interfaces have the one contract that is under Pointers above"
+    reason = "all methods of all interfaces have one contract, which Pointers above says"
 )]
 
 #[macro_use]

@@ -3,12 +3,13 @@
 //! Each type has the layout of one pointer and says what a method may do with it. A method checks
 //! for null and reads or writes without `unsafe`, because the argument for it is made once, here:
 //!
-//! * Safe code makes these values from references, which live as long as the value does, or as null.
+//! * Safe code makes these values from references, which live as long as the value does, or as
+//!   null.
 //! * Everything else is [`from_raw`](Out::from_raw), whose caller promises the same of its pointer.
 //! * A method gets them from its caller. The methods of COM interfaces are `unsafe` to call and to
-//!   reach through a vtable, so whoever calls one, in any language, promises what the C signature
-//!   means: a pointer is null, or it is valid and aligned for the whole call. Their lifetimes end
-//!   with the call, so that a method cannot keep them.
+//!   reach through a vtable, so their caller, in any language, promises what the C signature means:
+//!   a pointer is null, or it is valid and aligned for the whole call. The lifetimes of these types
+//!   end with the call, so that a method cannot keep them.
 //!
 //! | C | Rust | meaning |
 //! | --- | --- | --- |
@@ -380,7 +381,8 @@ impl<'a, T> Buffer<'a, T> {
     }
 
     /// # Safety
-    /// `places` is null, or valid for writes of as many `T` as the method is told, as long as `'a`.
+    /// `places` is null, or valid for writes of as many `T` as another parameter says, as long as
+    /// `'a`.
     pub const unsafe fn from_raw(places: *mut T) -> Self {
         Self(places, PhantomData)
     }
@@ -403,8 +405,8 @@ impl<'a, T> Buffer<'a, T> {
         if self.0.is_null() {
             return None;
         }
-        // SAFETY: not null, and the caller of the method has room there for at least `count` values,
-        // which nothing else uses as long as `'a`.
+        // SAFETY: not null, and the caller of the method has room there for at least `count`
+        // values, which nothing else uses as long as `'a`.
         Some(unsafe { core::slice::from_raw_parts_mut(self.0.cast(), count) })
     }
 }

@@ -1,4 +1,5 @@
-//! A profiler that wants one callback: the others answer for themselves, and the one comes straight through.
+//! A profiler that wants one callback: the others answer for themselves, and the one comes straight
+//! through.
 #![expect(
     unsafe_code,
     reason = "plays the CLR's part, which calls through vtables"

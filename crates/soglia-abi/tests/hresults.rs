@@ -1,4 +1,5 @@
-//! Result codes, against numbers written down from the hosting sheet, winerror and the CLR's corerror.
+//! Result codes, against numbers written down from the hosting sheet, winerror and the CLR's
+//! corerror.
 
 use soglia_abi::HRESULT;
 use soglia_abi::hresult::{self, *};

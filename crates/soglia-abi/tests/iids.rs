@@ -1,5 +1,6 @@
-//! The IID of every profiling interface and the IDs of classes, against numbers written down from the IDL and the
-//! hosting sheet. Those of the hosting interfaces are in `common/hosting.rs`, which `vtable_hosting` tests.
+//! The IID of every profiling interface and the IDs of classes, against numbers written down from
+//! the IDL and the hosting sheet. Those of the hosting interfaces are in `common/hosting.rs`, which
+//! `vtable_hosting` tests.
 
 use soglia_abi::hosting::{metahost::*, runtime_host::*};
 use soglia_abi::profiler::{
@@ -8,7 +9,7 @@ use soglia_abi::profiler::{
 };
 use windows_core::{GUID, IUnknown, Interface};
 
-/// 32 hex digits in four groups, as a GUID is printed but for the grouping.
+/// The 32 hexadecimal digits of a printed GUID, in four groups.
 macro_rules! iids {
     ($($name:ident $value:literal;)*) => {
         &[$((stringify!($name), $name::IID, $value)),*]

@@ -1,4 +1,5 @@
-//! Flags, enumerations and tokens, against numbers written down from the IDL, corhdr.h and the hosting sheet.
+//! Flags, enumerations and tokens, against numbers written down from the IDL, corhdr.h and the
+//! hosting sheet.
 
 use soglia_abi::hosting::types::*;
 use soglia_abi::ids::{FunctionId, MdToken};

@@ -92,11 +92,11 @@ fn arrays_and_buffers_have_as_many_as_is_said() {
     let texts = ["one", "two"].map(WideString::new);
     let lent = texts.each_ref().map(WideString::lent);
     let array = Array::new(&lent);
-    // SAFETY: two texts are there.
+    // SAFETY: the array was made of two texts.
     let read = unsafe { array.get(2) }.unwrap();
     assert_eq!(read[1].to_text().unwrap(), "two");
     let mut numbers = [1_u16, 2, 3];
-    // SAFETY: three places are there.
+    // SAFETY: the buffer was made of three places.
     let places = unsafe { Buffer::new(&mut numbers).places(2) }.unwrap();
     for place in places {
         place.write(9);

@@ -47,12 +47,13 @@ fn query(object: &IUnknown, iid: &GUID) -> (HRESULT, *mut c_void) {
 
 /// Drops one reference and gives the number that is left.
 fn release(pointer: *mut c_void) -> u32 {
-    // SAFETY: the tests hand in an owned reference; an object begins with the address of a vtable that begins as
-    // IUnknown's does.
+    // SAFETY: the tests hand in an owned reference; an object begins with the address of a vtable
+    // that begins as IUnknown's does.
     unsafe { ((*(*pointer.cast::<*const IUnknown_Vtbl>())).Release)(pointer) }
 }
 
-/// Every interface of `chain` answers, at one address; what is not in it does not. Then the last reference goes.
+/// Every interface of `chain` answers, at one address; what is not in it does not. Then the last
+/// reference goes.
 fn check(object: IUnknown, chain: &[GUID], dropped: &Dropped) {
     let mut first: *mut c_void = null_mut();
     for iid in chain {

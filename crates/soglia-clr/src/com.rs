@@ -1,9 +1,9 @@
-//! Objects that hosts get, and that they may release too often: .NET Framework's managers were statics, whose `Release` did
-//! nothing, and hosts have been written against those.
+//! Objects that hosts get, and that they may release too often: .NET Framework's managers were
+//! statics, whose `Release` did nothing, and hosts have been written against those.
 //!
-//! A host's references are counted, and never below none. An object whose last reference is gone is *buried*: it works on, until so
-//! many others were buried after it ([`ROOM`]). One that is *held* is never buried: what there is one of in a process, and the task of
-//! a thread that runs.
+//! A host's references are counted, and never below none. An object whose last reference is gone is
+//! *buried*: it works on, until so many others were buried after it ([`ROOM`]). One that is *held*
+//! is never buried: what there is one of in a process, and the task of a thread that runs.
 
 use std::{
     collections::VecDeque,
@@ -41,13 +41,15 @@ pub trait Class: Sized + 'static {
     /// Whether this is the interface, or one that it derives from, other than `IUnknown`.
     fn is(id: &GUID) -> bool;
 
-    /// An interface of another object that is a part of this one, with a reference for the caller. Asked first.
+    /// An interface of another object that is a part of this one, with a reference for the caller.
+    /// Asked first.
     fn part(_this: &Object<Self>, _id: &GUID) -> Option<*mut c_void> {
         None
     }
 }
 
-/// Makes a class of a type whose objects are named: `class!(Debug, Debug_Impl, ICLRDebugManager, ICLRDebugManager_Vtbl)`.
+/// Makes a class of a type whose objects are named: `class!(Debug, Debug_Impl, ICLRDebugManager,
+/// ICLRDebugManager_Vtbl)`.
 macro_rules! class {
     ($class:ident, $object:ident, $interface:ident, $methods:ident $(, $part:item)?) => {
         #[allow(non_camel_case_types, reason = "as windows-core names them")]
@@ -211,7 +213,8 @@ fn bury<T: Class>(object: NonNull<Object<T>>) {
         // SAFETY: not freed before: no other code takes it out.
         unsafe {
             (*object).is_buried.store(false, Release);
-            // A host has gone on using it, against the rules: it lives on, until it is released again.
+            // A host has gone on using it, against the rules: it lives on, until it is released
+            // again.
             if !(*object).is_in_use() {
                 drop(Box::from_raw(object));
             }
@@ -233,7 +236,7 @@ fn bury<T: Class>(object: NonNull<Object<T>>) {
         };
         // What is in there may be released with it, and be buried itself.
         if let Some(grave) = oldest {
-            // SAFETY: just taken out.
+            // SAFETY: only this code has taken it out of the graves, so it is freed once.
             unsafe { (grave.free)(grave.object) };
         }
     });
@@ -342,9 +345,9 @@ mod tests {
     }
 
     fn works(object: *mut c_void) -> bool {
-        // SAFETY: as above.
+        // SAFETY: the tests keep their objects alive, counted or buried.
         let object = unsafe { IEnumUnknown::from_raw_borrowed(&object) }.unwrap();
-        // SAFETY: takes a number.
+        // SAFETY: the method takes any number.
         unsafe { object.Skip(7) }.0 == 7
     }
 

@@ -17,7 +17,7 @@ use crate::param::{InOut, Out};
 /// ICLRControl::GetCLRManager return it.
 #[interface("4862EFBE-3AE5-44F8-8FEB-346190EE8A34")]
 pub unsafe trait ICLRTaskManager: IUnknown {
-    /// Makes the calling thread one of the CLR's tasks. The CLR must not know the thread yet:
+    /// Makes the calling thread a task of the CLR. The CLR must not know the thread yet:
     /// HOST_E_INVALIDOPERATION.
     pub fn CreateTask(&self, pTask: Out<'_, *mut c_void>) -> HRESULT;
     /// Lends the CLR's task of the calling thread, without a reference, or null. It allocates no

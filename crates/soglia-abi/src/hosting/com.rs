@@ -1,4 +1,4 @@
-//! The few words of plain COM that the hosting API speaks: enumerations and streams.
+//! What the hosting API takes from plain COM: enumerations and streams.
 
 #![allow(
     missing_docs,
@@ -24,7 +24,7 @@ pub struct FILETIME {
     pub dwHighDateTime: u32,
 }
 
-/// What `IStream::Stat` fills.
+/// The result of `IStream::Stat`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct STATSTG {

@@ -1,4 +1,5 @@
-//! `IHostControl` and `ICLRControl`: each side asks the other for its managers. And `ICLRDomainManager`.
+//! `IHostControl` and `ICLRControl`: each side asks the other for its managers. And
+//! `ICLRDomainManager`.
 
 #![allow(
     missing_docs,
@@ -29,10 +30,10 @@ c_enum! {
 /// ICLRRuntimeHost::SetHostControl before Start. The engine keeps it until the process ends.
 #[interface("02CA073C-7079-4860-880A-C2F7A449C991")]
 pub unsafe trait IHostControl: IUnknown {
-    /// Returns one of the host's managers. The engine calls it inside SetHostControl, on the thread
-    /// that called that, once for each manager, in this order: memory, task, thread pool, I/O
-    /// completion, synchronisation, assembly, GC, security, policy. For a manager that you have,
-    /// store a pointer with a reference and return S_OK. For the others, store null and return
+    /// Returns a manager. The engine calls it inside SetHostControl, on the thread that called
+    /// that, once for each manager, in this order: memory, task, thread pool, I/O completion,
+    /// synchronisation, assembly, GC, security, policy. For a manager that you have, store a
+    /// pointer with a reference and return S_OK. For the others, store null and return
     /// E_NOINTERFACE. Only exactly S_OK with a pointer counts.
     pub fn GetHostManager(&self, riid: In<'_, GUID>, ppObject: Out<'_, *mut c_void>) -> HRESULT;
     /// Notifies the host of a domain that has an AppDomainManager. Not called: .NET has one domain,

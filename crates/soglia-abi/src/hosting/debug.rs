@@ -1,4 +1,5 @@
-//! `ICLRDebugManager`, `ICLRErrorReportingManager` and `ICLRHostProtectionManager`: debugging, crash reports, protection.
+//! `ICLRDebugManager`, `ICLRErrorReportingManager` and `ICLRHostProtectionManager`: debugging,
+//! crash reports, protection.
 
 #![allow(
     missing_docs,

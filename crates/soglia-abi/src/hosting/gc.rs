@@ -1,4 +1,5 @@
-//! `IHostGCManager`, `ICLRGCManager` and `ICLRAppDomainResourceMonitor`: suspensions, collections, use of memory.
+//! `IHostGCManager`, `ICLRGCManager` and `ICLRAppDomainResourceMonitor`: suspensions, collections,
+//! use of memory.
 
 #![allow(
     missing_docs,
@@ -36,9 +37,8 @@ pub struct COR_GC_STATS {
     pub KBytesPromotedFromGen1: usize,
 }
 
-/// Slots 3 to 5. Notifies the host of the CLR's suspensions, in which all managed threads stand
-/// still: when they begin and how long they last. Results are ignored. Do nothing that waits for
-/// managed code.
+/// Slots 3 to 5. Notifies the host of suspensions, in which all managed threads stand still: when
+/// they begin and how long they last. Results are ignored. Do nothing that waits for managed code.
 #[interface("5D4EC34E-F248-457B-B603-255FAABA0D21")]
 pub unsafe trait IHostGCManager: IUnknown {
     /// The calling thread is about to wait for the end of a suspension.

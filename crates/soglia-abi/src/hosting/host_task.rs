@@ -1,8 +1,8 @@
 //! `IHostTaskManager` and `IHostTask`: the host's side of tasks.
 //!
-//! The four transitions are what soglia is named for. For managed code that calls native code that calls managed code,
-//! the CLR says Leave, ReverseEnter, ReverseLeave, Enter: per thread a stack, which Leave and ReverseEnter push and
-//! their opposites pop. A managed thread's stack begins with Leave, a native thread's with ReverseEnter.
+//! The four crossings form a stack on each thread: LeaveRuntime and ReverseEnterRuntime push, and
+//! EnterRuntime and ReverseLeaveRuntime pop. A managed thread's stack begins with LeaveRuntime, an
+//! unmanaged thread's with ReverseEnterRuntime.
 
 #![allow(
     missing_docs,

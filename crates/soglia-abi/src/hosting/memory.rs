@@ -1,4 +1,5 @@
-//! `IHostMemoryManager`, `IHostMalloc` and `ICLRMemoryNotificationCallback`: where memory comes from.
+//! `IHostMemoryManager`, `IHostMalloc` and `ICLRMemoryNotificationCallback`: where memory comes
+//! from.
 
 #![allow(
     missing_docs,

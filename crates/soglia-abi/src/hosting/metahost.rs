@@ -1,6 +1,7 @@
-//! `ICLRMetaHost` and `ICLRRuntimeInfo`: which runtimes there are, and the way into one.
+//! `ICLRMetaHost` and `ICLRRuntimeInfo`: finding a runtime and getting an interface of it.
 //!
-//! A buffer's `pcch*` is its size in `WCHAR`s on the way in and the size that was needed on the way out.
+//! `pcch*` is the size of a buffer in `WCHAR`s. It becomes the size that is needed, with the final
+//! zero.
 
 #![allow(
     missing_docs,

@@ -1,9 +1,10 @@
-//! The hosting API of MSCorEE.h: how a host and the CLR share the work of running tasks.
+//! The hosting API of MSCorEE.h, with which a host and the CLR share the work of running tasks.
 //!
-//! `IHost*` is implemented by the host and called by the CLR; `ICLR*` the other way round. .NET on Linux has only
-//! `ICLRRuntimeHost` and its successors left; soglia plays the CLR's part for the rest.
+//! The host implements `IHost*` and the CLR calls it; `ICLR*` is the other way round. .NET on Linux
+//! has only `ICLRRuntimeHost` and its successors, and the engine implements the rest.
 //!
-//! `include/mscoree.h` and, for [`own`], `include/soglia.h` say the same in C and C++; a test compares them.
+//! `include/mscoree.h`, and `include/soglia.h` for [`own`], declare the same in C and C++. A test
+//! compares them.
 
 pub mod assembly;
 pub mod clr_task;

@@ -10,29 +10,29 @@ use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 use crate::param::Out;
 
-/// How tasks came to their slots, since the beginning.
+/// Counts and times of waits for slots, since the task manager was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct SogliaSlotFigures {
-    /// Slots in all.
+    /// All slots.
     pub Slots: u32,
-    /// Of these: held by nobody.
+    /// Slots that are free now.
     pub Free: u32,
-    /// Tasks that wait for one now.
+    /// Tasks that wait for a slot now.
     pub Waiting: u32,
     /// Unused.
     pub Reserved: u32,
-    /// Waits that are over, however they ended.
+    /// Waits that have ended, with or without a slot.
     pub Waits: u64,
-    /// All of them together, in nanoseconds.
+    /// The time of all waits together, in nanoseconds.
     pub WaitedNs: u64,
-    /// The longest of them, in nanoseconds.
+    /// The time of the longest wait, in nanoseconds.
     pub LongestNs: u64,
-    /// Of them: ended by HOST_E_TIMEOUT.
+    /// Waits that ended with HOST_E_TIMEOUT.
     pub TimedOut: u64,
-    /// Slots that were lent while the threads of their holders slept.
+    /// Slots that were lent while their owners slept.
     pub Lent: u64,
-    /// Slots whose owners died.
+    /// Slots whose owner's thread vanished without ending.
     pub Abandoned: u64,
 }
 

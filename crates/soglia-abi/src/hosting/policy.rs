@@ -1,4 +1,5 @@
-//! `ICLRPolicyManager`, `IHostPolicyManager`, `ICLROnEventManager` and `IActionOnCLREvent`: what happens when code fails.
+//! `ICLRPolicyManager`, `IHostPolicyManager`, `ICLROnEventManager` and `IActionOnCLREvent`: what
+//! happens when code fails.
 
 #![allow(
     missing_docs,
@@ -18,7 +19,7 @@ use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 use crate::param::Lent;
 
 c_enum! {
-    /// What the CLR does that can take long or fail.
+    /// Operations of the CLR that can take long or fail.
     EClrOperation {
         OPR_ThreadAbort = 0,
         OPR_ThreadRudeAbortInNonCriticalRegion = 1,
@@ -42,7 +43,7 @@ c_enum! {
         MaxClrFailure = 7,
     }
 
-    /// What to do about it, in order of severity.
+    /// Actions, in order of severity.
     EPolicyAction {
         eNoAction = 0,
         eThrowException = 1,
@@ -63,7 +64,7 @@ c_enum! {
         eHostDeterminedPolicy = 1,
     }
 
-    /// What an `IActionOnCLREvent` can be told of.
+    /// The events that an `IActionOnCLREvent` can be registered for.
     EClrEvent {
         Event_DomainUnload = 0,
         Event_ClrDisabled = 1,
@@ -80,7 +81,7 @@ c_enum! {
     }
 }
 
-/// With `Event_MDAFired`.
+/// The data of `Event_MDAFired`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MDAInfo {
@@ -89,12 +90,12 @@ pub struct MDAInfo {
     pub lpStackTrace: *const u16,
 }
 
-/// With `Event_StackOverflow`.
+/// The data of `Event_StackOverflow`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StackOverflowInfo {
     pub soType: StackOverflowType,
-    /// An `EXCEPTION_POINTERS`, which Linux has not.
+    /// An `EXCEPTION_POINTERS`, which Linux does not have.
     pub pExceptionInfo: *mut c_void,
 }
 

@@ -1,6 +1,7 @@
-//! `ICLRRuntimeHost`, `ICLRRuntimeHost2` and `ICLRRuntimeHost4`: the CLR as a thing to start and to run code in.
+//! `ICLRRuntimeHost`, `ICLRRuntimeHost2` and `ICLRRuntimeHost4`: starting the CLR and running code
+//! in it.
 //!
-//! libcoreclr.so still hands these out (`GetCLRRuntimeHost`); there never was an `ICLRRuntimeHost3`.
+//! libcoreclr.so still returns these (`GetCLRRuntimeHost`). There never was an `ICLRRuntimeHost3`.
 
 #![allow(
     missing_docs,

@@ -1,4 +1,5 @@
-//! `IHostThreadpoolManager`, `IHostIoCompletionManager` and `ICLRIoCompletionManager`: pool threads and I/O completion.
+//! `IHostThreadpoolManager`, `IHostIoCompletionManager` and `ICLRIoCompletionManager`: pool threads
+//! and I/O completion.
 
 #![allow(
     missing_docs,

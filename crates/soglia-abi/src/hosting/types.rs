@@ -1,7 +1,8 @@
 //! Scalars, enumerations and structs of the hosting API.
 //!
-//! Widths are those of the ABI on every platform: `DWORD`, `BOOL` and every C enum have 32 bits, `TASKID` has 64,
-//! `SIZE_T` and `HANDLE` are pointer sized, `WCHAR` has 16 (never the 32 of Linux's `wchar_t`).
+//! Widths are those of the ABI on every platform: `DWORD`, `BOOL` and every C enum have 32 bits,
+//! `TASKID` has 64, `SIZE_T` and `HANDLE` are as wide as a pointer, and `WCHAR` has 16 bits (not
+//! the 32 of Linux's `wchar_t`).
 
 #![allow(
     missing_docs,
@@ -17,29 +18,29 @@ use core::ffi::c_void;
 
 use windows_core::{BOOL, HRESULT};
 
-/// The host's own name for a task, for debuggers to show. The documentation of `SetTaskIdentifier` says `DWORD`; the
-/// ABI says 64 bits.
+/// The host's number for a task, for debuggers to show. Microsoft's page about `SetTaskIdentifier`
+/// says `DWORD`; the ABI has 64 bits.
 pub type TASKID = u64;
-/// A connection, as debuggers know them.
+/// A debugger's number for a connection.
 pub type CONNID = u32;
 /// An enumeration of domains, in version 1.
 pub type HDOMAINENUM = *mut c_void;
-/// An operating system handle. Nothing on Linux makes one; it is passed through unread.
+/// A handle of Windows. The engine passes it on without reading it.
 pub type HANDLE = *mut c_void;
 
-/// What a task runs.
+/// The function that a task runs.
 pub type LPTHREAD_START_ROUTINE = unsafe extern "system" fn(lpThreadParameter: *mut c_void) -> u32;
-/// What `ExecuteInAppDomain` runs.
+/// The function that `ExecuteInAppDomain` calls.
 pub type FExecuteInAppDomainCallback = unsafe extern "system" fn(cookie: *mut c_void) -> HRESULT;
-/// What `LockClrVersion` takes and gives.
+/// The functions of `LockClrVersion`.
 pub type FLockClrVersionCallback = unsafe extern "system" fn() -> HRESULT;
-/// What an I/O completion calls.
+/// The function that an I/O completion calls.
 pub type LPOVERLAPPED_COMPLETION_ROUTINE = unsafe extern "system" fn(
     dwErrorCode: u32,
     dwNumberOfBytesTransfered: u32,
     lpOverlapped: *mut c_void,
 );
-/// What a timer or a wait calls.
+/// The function that a timer or a wait calls.
 pub type WAITORTIMERCALLBACK =
     unsafe extern "system" fn(lpParameter: *mut c_void, TimerOrWaitFired: BOOL);
 
@@ -49,9 +50,9 @@ pub const INFINITE: u32 = 0xFFFF_FFFF;
 // WAIT_OPTION: a bit set, and always a DWORD in signatures.
 
 pub const WAIT_MSGPUMP: u32 = 0x1;
-/// `Alert` may break the wait.
+/// `Alert` may end the wait.
 pub const WAIT_ALERTABLE: u32 = 0x2;
-/// The wait must not be broken to end a deadlock: `HOST_E_DEADLOCK` is no answer to it.
+/// The wait must not be ended to break a deadlock, so it does not return `HOST_E_DEADLOCK`.
 pub const WAIT_NOTINDEADLOCK: u32 = 0x4;
 
 // THREAD_PRIORITY_*: what SetPriority takes and GetPriority gives.
@@ -65,7 +66,8 @@ pub const THREAD_PRIORITY_HIGHEST: i32 = 2;
 pub const THREAD_PRIORITY_TIME_CRITICAL: i32 = 15;
 pub const THREAD_PRIORITY_ERROR_RETURN: i32 = 0x7FFF_FFFF;
 
-// STARTUP_FLAGS: a bit set, and a DWORD in most signatures. .NET still reads CONCURRENT_GC, SERVER_GC and HOARD_GC_VM.
+// STARTUP_FLAGS: a bit set, and a DWORD in most signatures. .NET still reads CONCURRENT_GC,
+// SERVER_GC and HOARD_GC_VM.
 
 pub const STARTUP_CONCURRENT_GC: u32 = 0x1;
 pub const STARTUP_LOADER_OPTIMIZATION_MASK: u32 = 0x6;
@@ -88,7 +90,8 @@ pub const STARTUP_APPX_APP_MODEL: u32 = 0x100_0000;
 pub const STARTUP_DISABLE_RANDOMIZED_STRING_HASHING: u32 = 0x200_0000;
 
 c_enum! {
-    /// What a task is for. Spaced like a bit set, but `GetCurrentTaskType` answers exactly one.
+    /// What a task is for. The values look like a bit set, but `GetCurrentTaskType` returns exactly
+    /// one.
     ETaskType {
         TT_DEBUGGERHELPER = 0x1,
         TT_GC = 0x2,
@@ -114,7 +117,7 @@ c_enum! {
 /// `COR_GC_THREAD_STATS::Flags`: the last GC promoted bytes of this thread.
 pub const COR_GC_THREAD_HAS_PROMOTED_BYTES: u32 = 0x1;
 
-/// What `GetMemStats` fills. Zero it first: a flag is only ever set, never cleared.
+/// The result of `GetMemStats`. Set it to zero first: a flag is only ever set, never cleared.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct COR_GC_THREAD_STATS {

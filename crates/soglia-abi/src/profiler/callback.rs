@@ -1,10 +1,12 @@
-//! `ICorProfilerCallback` to `ICorProfilerCallback11`: what the CLR tells a profiler.
+//! `ICorProfilerCallback` to `ICorProfilerCallback11`: the callbacks that the CLR makes.
 //!
-//! Eleven interfaces, each derived from the one before, so one object with one vtable of 98 slots serves every
-//! runtime from 2.0 to today. The CLR asks for the highest that it knows and falls back.
+//! There are eleven interfaces, each derived from the previous one. So one object with one vtable
+//! of 98 slots serves every runtime from 2.0 to today. The CLR asks for the highest interface that
+//! it knows, then for lower ones.
 //!
-//! The table below is the vtable, top to bottom. Three things come out of it: the interfaces, the trait
-//! [`ProfilerCallback`] that a profiler implements, and the way from the one to the other.
+//! The table below is the vtable, from top to bottom. Three things are made from it: the
+//! interfaces, the trait [`ProfilerCallback`] that a profiler implements, and the calls from the
+//! former to the latter.
 
 #![allow(
     missing_docs,
@@ -30,8 +32,8 @@ use crate::profiler::types::{
     COR_PRF_SUSPEND_REASON, COR_PRF_TRANSITION_REASON, EVENTPIPE_PROVIDER,
 };
 
-/// `[unsafe]` marks a callback that gets pointers: implementing it means to trust the CLR with them. What stands
-/// behind `=>` is answered when the implementer has not said anything, `S_OK` where nothing stands.
+/// `[unsafe]` marks a callback that gets pointers, which the CLR vouches for. The expression behind
+/// `=>` is the default result of a callback, and `S_OK` is the default of the others.
 macro_rules! callbacks {
     ($(
         $(#[$doc:meta])*
@@ -47,16 +49,17 @@ macro_rules! callbacks {
             }
         )*
 
-        /// The callbacks of a profiler, all of them with an answer already: write those that you want to hear.
+        /// The callbacks of a profiler. Each has a default result; write those that you need.
         ///
-        /// A type that is `#[implement(ICorProfilerCallback11)]` needs nothing else; the vtable slots call straight
-        /// into these methods. Which of them the CLR really calls is chosen by the event mask, except for
-        /// `Initialize`, `Shutdown`, the attach and detach callbacks and `LoadAsNotificationOnly`.
+        /// A type with `#[implement(ICorProfilerCallback11)]` needs nothing else: the slots of the
+        /// vtable call these methods directly. The event mask chooses which of them the CLR calls,
+        /// except for `Initialize`, `Shutdown`, `LoadAsNotificationOnly` and the callbacks about
+        /// attaching and detaching.
         ///
         /// # Safety
         ///
-        /// Methods that take pointers are `unsafe`: their caller, the CLR, promises that a pointer is null or good
-        /// for as long as the call lasts, and that a count beside it is right.
+        /// Methods that take pointers are `unsafe`. Their caller, the CLR, promises that each
+        /// pointer is null or valid for the call, and that the count beside it is right.
         pub trait ProfilerCallback {
             $($(
                 #[inline]
@@ -77,7 +80,8 @@ macro_rules! callbacks {
                     #[inline(always)]
                     #[allow(unused_unsafe, reason = "only callbacks with pointers are unsafe")]
                     unsafe fn $method(&self, $($arg: $type),*) -> HRESULT {
-                        // SAFETY: the same caller with the same arguments; its promise is passed on.
+                        // SAFETY: the caller of this method makes the promises that the callback
+                        // needs, and the arguments are passed on unchanged.
                         unsafe { ProfilerCallback::$method(self.get_impl(), $($arg),*) }
                     }
                 )*
@@ -182,7 +186,8 @@ callbacks! {
         [] fn ExceptionCLRCatcherExecute();
     }
 
-    /// Slots 72 to 79: thread names, garbage collections, GC handles. Without it the CLR turns a profiler away.
+    /// Slots 72 to 79: thread names, garbage collections, GC handles. Without it the CLR turns a
+    /// profiler away.
     interface("8A8CC829-CCF2-49FE-BBAE-0F022228071A")
     ICorProfilerCallback2 (ICorProfilerCallback2_Impl): ICorProfilerCallback {
         [unsafe] fn ThreadNameChanged(threadId: ThreadId, cchName: u32, name: *const u16);
@@ -212,7 +217,7 @@ callbacks! {
     /// Slots 80 to 82: coming to a running process, and going.
     interface("4FD2ED52-7731-4B8D-9469-03D2CC3086C5")
     ICorProfilerCallback3 (ICorProfilerCallback3_Impl): ICorProfilerCallback2 {
-        // Not S_OK: a profiler that has not written this one would be attached without ever being initialised.
+        // With S_OK, a profiler without this callback would be attached without being initialised.
         [unsafe] fn InitializeForAttach(
             pCorProfilerInfoUnk: *mut c_void,
             pvClientData: *const c_void,

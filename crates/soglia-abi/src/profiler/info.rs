@@ -1,7 +1,8 @@
-//! `ICorProfilerInfo` to `ICorProfilerInfo4`: what the CLR can be asked.
+//! `ICorProfilerInfo` to `ICorProfilerInfo4`: questions that the CLR answers.
 //!
-//! Buffers that a method fills (`szName`, `map`, ...) are a pointer and a count of elements; both may be null and zero
-//! to learn the size. Interfaces come back as an owned pointer: the caller releases it.
+//! A buffer that a method fills (`szName`, `map`, ...) is a pointer and a count of elements. Both
+//! may be null and zero to get the size. An interface comes out with a reference that the caller
+//! releases.
 
 #![allow(
     missing_docs,
@@ -442,7 +443,7 @@ pub unsafe trait ICorProfilerInfo4: ICorProfilerInfo3 {
     pub fn GetObjectSize2(&self, objectId: ObjectId, pcSize: *mut usize) -> HRESULT;
 }
 
-/// The five enumerators are alike but for what `Next` gives.
+/// The five enumerators differ only in what `Next` stores.
 macro_rules! enumerators {
     ($($(#[$doc:meta])* interface($iid:tt) $name:ident of $item:ty;)*) => {$(
         $(#[$doc])*

@@ -1,6 +1,8 @@
-//! `ICorProfilerInfo5` to `ICorProfilerInfo15`, and two small interfaces that go with changing a method's IL.
+//! `ICorProfilerInfo5` to `ICorProfilerInfo15`, and two small interfaces for changing a method's
+//! IL.
 //!
-//! .NET 8 has all but the last, .NET 10 has that too (both asked). Use `cast`, and live with a no.
+//! .NET 8 has all of them except the last, and .NET 10 has that too (both measured). Use `cast`,
+//! which fails if a runtime lacks one.
 
 #![allow(
     missing_docs,
@@ -135,7 +137,8 @@ pub unsafe trait ICorProfilerInfo10: ICorProfilerInfo9 {
 /// Slots 99 and 100: the environment as managed code sees it.
 #[interface("06398876-8987-4154-B621-40A00D6E4D04")]
 pub unsafe trait ICorProfilerInfo11: ICorProfilerInfo10 {
-    /// `pcchValue` gets the length without the terminating zero, unlike that of every other string here.
+    /// `pcchValue` gets the length without the terminating zero, unlike that of every other string
+    /// here.
     pub fn GetEnvironmentVariable(
         &self,
         szName: *const u16,
@@ -212,7 +215,8 @@ pub unsafe trait ICorProfilerInfo13: ICorProfilerInfo12 {
     pub fn GetObjectIDFromHandle(&self, handle: ObjectHandleID, pObject: *mut ObjectId) -> HRESULT;
 }
 
-/// Slots 111 to 113: objects outside the GC heap, and EventPipe providers that are told of their sessions.
+/// Slots 111 to 113: objects outside the GC heap, and EventPipe providers that get callbacks
+/// about their sessions.
 #[interface("F460E352-D76D-4FE9-835F-F6AF9D6E862D")]
 pub unsafe trait ICorProfilerInfo14: ICorProfilerInfo13 {
     pub fn EnumerateNonGCObjects(&self, ppEnum: *mut *mut c_void) -> HRESULT;

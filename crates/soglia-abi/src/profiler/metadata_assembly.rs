@@ -1,4 +1,5 @@
-//! `IMetaDataAssemblyEmit` and `IMetaDataAssemblyImport`: the assembly's part of a module's metadata.
+//! `IMetaDataAssemblyEmit` and `IMetaDataAssemblyImport`: the assembly's part of a module's
+//! metadata.
 
 #![allow(
     missing_docs,
@@ -44,7 +45,8 @@ pub struct ASSEMBLYMETADATA {
     pub ulOS: u32,
 }
 
-/// What a profiler adds to the references of an assembly, through `ICorProfilerAssemblyReferenceProvider`.
+/// What a profiler adds to the references of an assembly, through
+/// `ICorProfilerAssemblyReferenceProvider`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct COR_PRF_ASSEMBLY_REFERENCE_INFO {

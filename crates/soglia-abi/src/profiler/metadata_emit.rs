@@ -1,6 +1,7 @@
 //! `IMetaDataEmit` and `IMetaDataEmit2`: writing to a module's metadata.
 //!
-//! Asked for with `ofWrite`, which makes the CLR keep that module's metadata in its slower form from then on.
+//! Asking for it takes `ofWrite`. From then on the CLR keeps the module's metadata in its slower
+//! form.
 
 #![allow(
     missing_docs,
@@ -20,7 +21,8 @@ use crate::ids::{
 };
 use crate::profiler::types::COR_FIELD_OFFSET;
 
-/// Slots 3 to 51. Lists of tokens (`rtkImplements`, `rmdOtherMethods`) end with a nil token or are null.
+/// Slots 3 to 51. Lists of tokens (`rtkImplements`, `rmdOtherMethods`) end with a nil token or are
+/// null.
 #[interface("BA3FEE4C-ECB9-4E41-83B7-183FA41CD859")]
 pub unsafe trait IMetaDataEmit: IUnknown {
     pub fn SetModuleProps(&self, szName: *const u16) -> HRESULT;

@@ -103,7 +103,8 @@ pub const COR_PRF_MONITOR_GC: u32 = 0x0000_0080;
 pub const COR_PRF_MONITOR_OBJECT_ALLOCATED: u32 = 0x0000_0100;
 pub const COR_PRF_MONITOR_THREADS: u32 = 0x0000_0200;
 pub const COR_PRF_MONITOR_REMOTING: u32 = 0x0000_0400;
-/// Asks for both transition callbacks. Immutable: settable in `Initialize` only, and never by an attached profiler.
+/// Asks for both transition callbacks. Immutable: settable in `Initialize` only, and never by an
+/// attached profiler.
 pub const COR_PRF_MONITOR_CODE_TRANSITIONS: u32 = 0x0000_0800;
 pub const COR_PRF_MONITOR_ENTERLEAVE: u32 = 0x0000_1000;
 pub const COR_PRF_MONITOR_CCW: u32 = 0x0000_2000;
@@ -245,7 +246,8 @@ pub struct COR_IL_MAP {
     pub fAccurate: BOOL,
 }
 
-/// One range of native code. `ilOffset` is -1, -2 or -3 for code that stands for no IL, a prolog or an epilog.
+/// One range of native code. `ilOffset` is -1, -2 or -3 for code that stands for no IL, a prolog or
+/// an epilog.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct COR_DEBUG_IL_TO_NATIVE_MAP {
@@ -368,8 +370,8 @@ pub type FunctionIDMapper2 = unsafe extern "system" fn(
     pbHookFunction: *mut BOOL,
 ) -> usize;
 
-/// Called once for each managed frame, and with a null function for each run of native ones. Anything but `S_OK`
-/// ends the walk.
+/// Called once for each managed frame, and with a null function for each run of native ones.
+/// Anything but `S_OK` ends the walk.
 pub type StackSnapshotCallback = unsafe extern "system" fn(
     funcId: FunctionId,
     ip: usize,
@@ -396,6 +398,6 @@ pub type EventPipeProviderCallback = unsafe extern "system" fn(
     callback_data: *mut c_void,
 );
 
-/// An enter, leave or tailcall hook. It has to save every register itself, so it is assembly and has no Rust type;
-/// null means no hook.
+/// An enter, leave or tailcall hook. It has to save every register itself, so it is assembly and
+/// has no Rust type; null means no hook.
 pub type FunctionHook = *const c_void;

@@ -1,7 +1,8 @@
-//! Every interface of the hosting API: IID, slots in all, and the slot of each method, inherited ones left out.
+//! Every interface of the hosting API: IID, slots in all, and the slot of each method, inherited
+//! ones left out.
 //!
-//! Written down from the IDL and the hosting sheet, not computed from the crate. The tests of IIDs, of vtables and of
-//! `include/mscoree.h` read this one table.
+//! Written down from the IDL and the hosting sheet, not computed from the crate. The tests of IIDs,
+//! of vtables and of `include/mscoree.h` read this one table.
 
 macro_rules! hosting_interfaces {
     ($with:ident) => {

@@ -1,8 +1,10 @@
 //! What the vtable tests share.
 
-/// One test per vtable: so many slots in all, and each method in the slot that is written beside it.
+/// One test per vtable: so many slots in all, and each method in the slot that is written beside
+/// it.
 ///
-/// The numbers stand in the test, counted from `QueryInterface` as 0, and are not computed from anything.
+/// The numbers stand in the test, counted from `QueryInterface` as 0, and are not computed from
+/// anything.
 macro_rules! vtable {
     ($vtable:ident, $slots:literal slots: $($slot:literal $method:ident,)*) => {
         #[test]

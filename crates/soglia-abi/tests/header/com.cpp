@@ -1,4 +1,5 @@
-// What include/win32 has of Microsoft's ways to make COM easier: comdef.h, atlbase.h, wrl/client.h. `done` if all is as there.
+// What include/win32 has of Microsoft's ways to make COM easier: comdef.h, atlbase.h, wrl/client.h.
+// `done` if all is as there.
 #include <atlbase.h>
 #include <atlstr.h>
 #include <comdef.h>

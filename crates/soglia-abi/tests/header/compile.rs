@@ -109,8 +109,8 @@ fn printed(program: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Compiles a source with include/win32, in all standards; runs the last, and gives what was printed. `more` are options
-/// of the compiler.
+/// Compiles a source with include/win32, in all standards; runs the last, and gives what was
+/// printed. `more` are options of the compiler.
 pub fn windows_source(name: &str, text: &str, more: &[&str], arguments: &[&str]) -> String {
     windows(Language::Cpp, &CPP, name, text, more, arguments)
 }
@@ -163,7 +163,8 @@ fn windows(
     printed(&program, arguments)
 }
 
-/// Compiles a C++ source with include/win32 by each of these standards that a compiler knows, and by clang too where there is one.
+/// Compiles a C++ source with include/win32 by each of these standards that a compiler knows, and
+/// by clang too where there is one.
 pub fn windows_source_by(name: &str, text: &str, standards: &[&str]) {
     let headers = path_text(&repository("include/win32"));
     let source = place(name).join(name).with_extension("cpp");

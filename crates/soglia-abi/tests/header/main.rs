@@ -1,7 +1,8 @@
-//! `include/mscoree.h`, and `include/soglia.h` in [`own`], against the crate: slots, parameters, IDs, layouts and numbers, and that
-//! compilers take them.
+//! `include/mscoree.h`, and `include/soglia.h` in [`own`], against the crate: slots, parameters,
+//! IDs, layouts and numbers, and that compilers take them.
 //!
-//! Needs a C and a C++ compiler (`CC` and `CXX`, else `cc` and `c++`), and fails without; clang is tried where there is one.
+//! Needs a C and a C++ compiler (`CC` and `CXX`, else `cc` and `c++`), and fails without; clang is
+//! tried where there is one.
 #![cfg(target_pointer_width = "64")]
 
 use std::collections::BTreeMap;
@@ -258,7 +259,8 @@ fn layouts() {
     agree(said(Language::Cpp, "layouts", &lines), krate);
 }
 
-/// The names that stand in the header at the beginning of a line, behind `prefix` and in front of ` = ` or ` _HRESULT`.
+/// The names that stand in the header at the beginning of a line, behind `prefix` and in front of `
+/// = ` or ` _HRESULT`.
 fn header_names(prefix: &str, behind: &str) -> Vec<String> {
     compile::header()
         .lines()
@@ -364,7 +366,8 @@ fn windows_sources() {
     assert_eq!(printed, "written\ndone\n");
 }
 
-/// `#import`, which warns wherever it stands, and what Microsoft's C library has in headers of the C standard.
+/// `#import`, which warns wherever it stands, and what Microsoft's C library has in headers of the
+/// C standard.
 #[test]
 fn windows_sources_with_warnings() {
     let options = ["-w", "-include", "windows.h"];
@@ -444,7 +447,8 @@ fn the_guide_shows_the_small_host() {
     assert!(document.contains(&format!("```cpp\n{host}```\n")));
 }
 
-/// docs/porting.md shows the lines that porting has changed: they are in the source as they are there, and three.
+/// docs/porting.md shows the lines that porting has changed: they are in the source as they are
+/// there, and three.
 #[test]
 fn the_port_is_what_its_document_says() {
     let host = compile::read("examples/cpp/port/host.cpp");

@@ -1,4 +1,5 @@
-// Wide text of include/win32: what the standard's functions and streams do with 16 bits. `done` if all is as on Windows.
+// Wide text of include/win32: what the standard's functions and streams do with 16 bits. `done` if
+// all is as on Windows.
 #include <windows.h>
 
 #include <locale>

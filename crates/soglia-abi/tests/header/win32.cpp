@@ -1,4 +1,5 @@
-// What Windows sources do with include/win32. Exit code 0, and `done` as the last line, if all is as on Windows.
+// What Windows sources do with include/win32. Exit code 0, and `done` as the last line, if all is
+// as on Windows.
 #include <tchar.h>
 #include <windows.h>
 

@@ -31,7 +31,8 @@ template <> struct List<> {
     static std::string all() { return ""; }
 };
 
-// A pointer to a virtual method is one more than its place in the vtable, in the ABI of C++ on Linux.
+// A pointer to a virtual method is one more than its place in the vtable, in the ABI of C++ on
+// Linux.
 template <class Class, class Result, class... Parameters>
 void tell(const char *name, Result (Class::*method)(Parameters...)) {
     size_t place[2];

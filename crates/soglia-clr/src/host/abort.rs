@@ -1,11 +1,15 @@
 //! `ICLRTask::Abort`, without aborting threads: the task's next crossing throws, or its wait ends.
 //!
-//! .NET's own way, `ControlledExecution.Run`, is none on Linux: in 8 and 10, an abort that meets a loop with a call in it ends the process, and one that
-//! meets a loop without calls may never come. So an abort is what a refused crossing is, an exception with `COR_E_THREADABORTED` in a place where one can be
-//! thrown; and a task that waits gets `Thread.Interrupt`. Whichever comes first, once.
+//! .NET's own way, `ControlledExecution.Run`, is none on Linux: in 8 and 10, an abort that meets a
+//! loop with a call in it ends the process, and one that meets a loop without calls may never come.
+//! So an abort is what a refused crossing is, an exception with `COR_E_THREADABORTED` in a place
+//! where one can be thrown; and a task that waits gets `Thread.Interrupt`. Whichever comes first,
+//! once.
 //!
-//! What is thrown must not meet native code on its way, which ends the process. So an abort is held back while the task runs managed code that native code
-//! has called, and managed code that would begin like that is refused while one is due. All that is one word, so no two threads can differ on who came first:
+//! What is thrown must not meet native code on its way, which ends the process. So an abort is held
+//! back while the task runs managed code that native code has called, and managed code that would
+//! begin like that is refused while one is due. All that is one word, so no two threads can differ
+//! on who came first:
 //!
 //! ```text
 //!   controlled ── asked for ── due ── thrown
@@ -146,8 +150,8 @@ impl Abort {
         }
     }
 
-    /// Whether an abort of this is due. The thread that asks is done with it if not, or if it is the
-    /// one to `take` it now.
+    /// Whether an abort of this is due. The thread that asks is done with it if not, or if it is
+    /// the one to `take` it now.
     fn shall_wake(&self, execution: &Arc<dyn Execution>, take: bool) -> bool {
         let mut current = self.current();
         if !current.is(execution) {
@@ -184,7 +188,8 @@ impl Abort {
         }
     }
 
-    /// On the task's thread, as the others from here on: something begins that can be aborted. Answers what [`end`](Self::end) wants.
+    /// On the task's thread, as the others from here on: something begins that can be aborted.
+    /// Answers what [`end`](Self::end) wants.
     pub fn begin(&self, execution: Arc<dyn Execution>) -> u64 {
         let mut current = self.current();
         *current = Current {

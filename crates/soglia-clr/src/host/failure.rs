@@ -12,8 +12,9 @@ pub fn has_failed() -> bool {
     FAILED.load(Relaxed)
 }
 
-/// To be called with what a method of the host has answered. `E_FAIL` is documented to take the CLR out of use: from then on
-/// every hosting method answers `HOST_E_CLRNOTAVAILABLE`. Takes one comparison otherwise.
+/// To be called with what a method of the host has answered. `E_FAIL` is documented to take the CLR
+/// out of use: from then on every hosting method answers `HOST_E_CLRNOTAVAILABLE`. Takes one
+/// comparison otherwise.
 #[inline]
 pub fn heed(answer: HRESULT) -> HRESULT {
     if answer == hresult::E_FAIL {

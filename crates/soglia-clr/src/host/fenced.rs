@@ -1,8 +1,8 @@
 //! A fence around the host's objects: what their methods throw ends there.
 //!
-//! A C++ exception that leaves a method of a host's must not unwind through us, which ends the process, nor into the CLR. So nobody calls such
-//! an object itself, but a *stand-in* for it, whose methods all go by one piece of code that unwinders know as a place where exceptions
-//! are caught:
+//! A C++ exception that leaves a method of a host's must not unwind through us, which ends the
+//! process, nor into the CLR. So nobody calls such an object itself, but a *stand-in* for it, whose
+//! methods all go by one piece of code that unwinders know as a place where exceptions are caught:
 //!
 //! ```text
 //!   stand-in { methods, object }      thunk N                        common code
@@ -11,11 +11,12 @@
 //!   caller <────────────────────────────────────────────────────────── E_FAIL
 //! ```
 //!
-//! A method that throws has answered `E_FAIL`, with all that this means (see [`super::failure::heed`]). What ends a thread, `pthread_exit` and cancellation,
-//! unwinds too and is let pass.
+//! A method that throws has answered `E_FAIL`, with all that this means (see
+//! [`super::failure::heed`]). What ends a thread, `pthread_exit` and cancellation, unwinds too and
+//! is let pass.
 //!
-//! The stand-in has the methods of any interface, and takes what is passed in registers: six words, `this` among them. No interface of a host's that
-//! we call has a method with more.
+//! The stand-in has the methods of any interface, and takes what is passed in registers: six words,
+//! `this` among them. No interface of a host's that we call has a method with more.
 
 #[path = "fenced/x86_64.rs"]
 mod machine;
@@ -31,11 +32,13 @@ struct StandIn {
     object: *mut c_void,
 }
 
-/// Puts an object of the host's behind a fence, for good: the few bytes of the stand-in are given back by [`release`] and [`give_up`] alone. The reference that
-/// comes with the object, if any, is the stand-in's.
+/// Puts an object of the host's behind a fence, for good: the few bytes of the stand-in are given
+/// back by [`release`] and [`give_up`] alone. The reference that comes with the object, if any, is
+/// the stand-in's.
 ///
 /// # Safety
-/// `object` is one of interface `T`, with no more methods than [`machine::METHODS`], and lives as long as what is answered here.
+/// `object` is one of interface `T`, with no more methods than [`machine::METHODS`], and lives as
+/// long as what is answered here.
 pub unsafe fn stand_in<T: Interface>(object: *mut c_void) -> T {
     const { assert!(size_of::<T::Vtable>() <= machine::METHODS * size_of::<usize>()) };
     let methods = machine::methods();
@@ -66,6 +69,7 @@ pub unsafe fn release<T: Interface>(stand_in: T) {
 /// # Safety
 /// As for [`release`].
 pub unsafe fn give_up<T: Interface>(stand_in: ManuallyDrop<T>) {
-    // SAFETY: as in `release`.
+    // SAFETY: the caller passes what `stand_in` has made by `Box::into_raw`, and does not use it
+    // again.
     drop(unsafe { Box::from_raw(stand_in.as_raw().cast::<StandIn>()) });
 }

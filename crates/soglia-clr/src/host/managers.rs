@@ -16,8 +16,8 @@ pub static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
 pub static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
 
-/// The `IHostTaskManager` to be told of crossings: the host's, or soglia's own in front of it. A load or two; the answer does not
-/// change once the runtime runs.
+/// The `IHostTaskManager` to be told of crossings: the host's, or soglia's own in front of it. A
+/// load or two; the answer does not change once the runtime runs.
 #[inline]
 pub fn task_manager() -> Option<&'static IHostTaskManager> {
     let manager = IN_FRONT.get().or_else(|| TASK_MANAGER.get());

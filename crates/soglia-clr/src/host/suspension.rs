@@ -1,7 +1,8 @@
 //! Tells the host's `IHostGCManager` when the runtime suspends its threads, and lets them go again.
 //!
-//! The runtime announces both to profilers, on the thread that suspends the others and under its lock on threads: one suspension
-//! is over before the next begins, and the host hears of it in that order. [`slots`] want to know as well. Nothing is subscribed without either.
+//! The runtime announces both to profilers, on the thread that suspends the others and under its
+//! lock on threads: one suspension is over before the next begins, and the host hears of it in that
+//! order. [`slots`] want to know as well. Nothing is subscribed without either.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
@@ -24,7 +25,8 @@ static SUSPENDED: AtomicBool = AtomicBool::new(false);
 /// What is collected in this suspension.
 static GENERATION: AtomicU32 = AtomicU32::new(NONE);
 
-/// The events, low and high, that this needs from the CLR. None, if the host has no use for them, and no `slots` have.
+/// The events, low and high, that this needs from the CLR. None, if the host has no use for them,
+/// and no `slots` have.
 ///
 /// `COR_PRF_MONITOR_GC` would tell collections too, but turns concurrent ones off.
 pub fn events(slots: bool) -> (u32, u32) {
@@ -53,13 +55,14 @@ pub fn collects(generations: &[BOOL]) {
         .iter()
         .rposition(|collected| collected.as_bool())
     {
-        // Large and pinned objects, which the runtime tells as a third and fourth one, belong to the oldest.
+        // Large and pinned objects, which the runtime tells as a third and fourth one, belong to
+        // the oldest.
         GENERATION.store((oldest as u32).min(2), Relaxed);
     }
 }
 
-/// `RuntimeResumeStarted`, when the threads still stand. When they have been let go, another suspension may begin at any time,
-/// and would be told before the end of this one.
+/// `RuntimeResumeStarted`, when the threads still stand. When they have been let go, another
+/// suspension may begin at any time, and would be told before the end of this one.
 pub fn ended() {
     fence((), || {
         SUSPENDED.store(false, SeqCst);
@@ -75,8 +78,8 @@ pub fn is_on() -> bool {
     SUSPENDED.load(Relaxed)
 }
 
-/// To be called, in preemptive mode, on a thread that is about to go (back) into managed code: if that has to wait for the end of
-/// a suspension, the host is told. Takes one load otherwise.
+/// To be called, in preemptive mode, on a thread that is about to go (back) into managed code: if
+/// that has to wait for the end of a suspension, the host is told. Takes one load otherwise.
 #[inline]
 pub fn about_to_enter_managed() {
     if SUSPENDED.load(Relaxed) {

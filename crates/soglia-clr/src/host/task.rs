@@ -1,4 +1,5 @@
-//! The task that the calling thread is, as crossings see it. Its object, which hosts get, is made in `hosting`.
+//! The task that the calling thread is, as crossings see it. Its object, which hosts get, is made
+//! in `hosting`.
 
 use std::{
     ffi::c_void,
@@ -41,7 +42,8 @@ pub fn keep(state: *mut State) {
 /// The state of the calling thread, if it has an `ICLRTask`. Two loads.
 #[inline]
 pub fn here() -> Option<&'static State> {
-    // SAFETY: null, or of the object in CURRENT, which is held until `Own` is dropped. Nothing of ours on this thread uses a state after that.
+    // SAFETY: null, or of the object in CURRENT, which is held until `Own` is dropped. Nothing of
+    // ours on this thread uses a state after that.
     unsafe { state::get().as_ref() }
 }
 
@@ -53,14 +55,16 @@ pub fn runs_managed(managed: bool) {
     }
 }
 
-/// Whether the calling thread is to give up its processor, as somebody has asked by `YieldTask`. Says so once.
+/// Whether the calling thread is to give up its processor, as somebody has asked by `YieldTask`.
+/// Says so once.
 #[inline]
 pub fn shall_yield() -> bool {
     here()
         .is_some_and(|task| task.shall_yield.load(Relaxed) && task.shall_yield.swap(false, Relaxed))
 }
 
-/// Whether the crossing that the calling thread makes has to throw `COR_E_THREADABORTED`: out of managed code (before anything was told), or back into it.
+/// Whether the crossing that the calling thread makes has to throw `COR_E_THREADABORTED`: out of
+/// managed code (before anything was told), or back into it.
 #[inline]
 pub fn throws() -> bool {
     here().is_some_and(|task| task.abort.is_due() && task.abort.take())
@@ -83,7 +87,8 @@ pub fn inside() -> Result<Inside, HRESULT> {
     enter_managed().map(Inside)
 }
 
-/// To be called before native code calls managed code on this thread. Without errors there has to be a [`leave_managed`] after it.
+/// To be called before native code calls managed code on this thread. Without errors there has to
+/// be a [`leave_managed`] after it.
 ///
 /// # Errors
 /// As for [`inside`].

@@ -1,4 +1,5 @@
-//! How the engine gets into the runtime that a host starts: by the variables that make CoreCLR load a profiler.
+//! How the engine gets into the runtime that a host starts: by the variables that make CoreCLR load
+//! a profiler.
 
 use std::{
     env,
@@ -22,7 +23,8 @@ use crate::{tail_calls, variables};
 /// The recording of a process that nobody records.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
 
-/// Where the engine records while a host starts the runtime; `None` if no host does. Nobody reads it.
+/// Where the engine records while a host starts the runtime; `None` if no host does. Nobody reads
+/// it.
 pub fn recording() -> Option<PathBuf> {
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     own.as_ref().map(|(_, path)| path.clone())
@@ -42,7 +44,8 @@ impl Variables {
     /// Sets them, if somebody wants to be told of what happens, or the process is recorded.
     ///
     /// # Errors
-    /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants to be told and the environment names another profiler.
+    /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants to be told and the environment names
+    /// another profiler.
     pub fn set(told: bool) -> Result<Self, HRESULT> {
         let mut variables = Self { before: Vec::new() };
         let recorded = env::var_os(variables::RECORDING).is_some();
@@ -89,7 +92,8 @@ impl Variables {
 impl Drop for Variables {
     fn drop(&mut self) {
         OWN.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The tool had set them for the engine, which removes them once it has come, or leaves them for child processes.
+        // The tool had set them for the engine, which removes them once it has come, or leaves them
+        // for child processes.
         let for_us = |(name, value): &(&str, Option<OsString>)| {
             *name == variables::OF_THE_CLR[1] && value.is_some()
         };
@@ -101,7 +105,8 @@ impl Drop for Variables {
     }
 }
 
-/// A variable that the runtime reads when it starts, for as long as this lives. One that is there stays as it is.
+/// A variable that the runtime reads when it starts, for as long as this lives. One that is there
+/// stays as it is.
 pub struct Variable(&'static str);
 
 impl Variable {
@@ -119,8 +124,9 @@ impl Drop for Variable {
 }
 
 fn set(name: &str, value: Option<OsString>) {
-    // SAFETY: glibc's and Rust's locks cover other writers; what is left is another thread of the host that reads its
-    // environment without a lock at this moment. Start is documented to change it.
+    // SAFETY: glibc's and Rust's locks cover other writers; what is left is another thread of the
+    // host that reads its environment without a lock at this moment. Start is documented to change
+    // it.
     unsafe {
         match value {
             Some(value) => env::set_var(name, value),
@@ -139,8 +145,8 @@ fn another_profiler(own: &str) -> bool {
     })
 }
 
-/// The file of this library, by whichever name it was loaded: the loader knows a file that it has, so there will be no
-/// second copy.
+/// The file of this library, by whichever name it was loaded: the loader knows a file that it has,
+/// so there will be no second copy.
 pub fn own_file() -> Option<PathBuf> {
     let address = recording as *const () as usize;
     mappings::at(address as u64)?.path

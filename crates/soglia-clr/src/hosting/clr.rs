@@ -1,8 +1,9 @@
 //! The one runtime of this process: starting it, and asking it for managed functions.
 //!
-//! hostfxr finds the framework and starts CoreCLR. Before that, the variables that make CoreCLR load a profiler are set to
-//! this very library, if anybody wants to be told of what happens; they are gone again when `Start` returns. Then CoreCLR's
-//! own `ICLRRuntimeHost4` runs the host's code: a second one beside hostfxr's, which is why its count of starts is not ours.
+//! hostfxr finds the framework and starts CoreCLR. Before that, the variables that make CoreCLR
+//! load a profiler are set to this very library, if anybody wants to be told of what happens; they
+//! are gone again when `Start` returns. Then CoreCLR's own `ICLRRuntimeHost4` runs the host's code:
+//! a second one beside hostfxr's, which is why its count of starts is not ours.
 
 use std::{
     collections::HashSet,
@@ -56,11 +57,13 @@ pub fn is_running() -> bool {
     CLR.get().is_some() || running().is_some()
 }
 
-/// Starts a runtime, or joins the one that runs. `told`: the host counts on being told what only the engine knows.
+/// Starts a runtime, or joins the one that runs. `told`: the host counts on being told what only
+/// the engine knows.
 ///
 /// # Errors
-/// `CLR_E_SHIM_RUNTIMELOAD` if another one runs, or if there is none such; `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host is to
-/// be told of things and the environment names another profiler; hostfxr's code if it does not start it.
+/// `CLR_E_SHIM_RUNTIMELOAD` if another one runs, or if there is none such;
+/// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host is to be told of things and the environment
+/// names another profiler; hostfxr's code if it does not start it.
 pub fn start(wanted: &Runtime, told: bool) -> Result<&'static Clr, HRESULT> {
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +101,8 @@ fn running() -> Option<(ICLRRuntimeHost4, Runtime)> {
     let runtime = runtimes::loaded()?;
     let library = library::Library::loaded(&runtime.directory.join(LIBRARY)).ok()?;
     type GetHost = unsafe extern "system" fn(In<'_, GUID>, Out<'_, *mut c_void>) -> HRESULT;
-    // SAFETY: the exported function has this type, it fills in an object of the interface that was asked for.
+    // SAFETY: the exported function has this type, it fills in an object of the interface that was
+    // asked for.
     unsafe {
         let get = library.function::<GetHost>(c"GetCLRRuntimeHost").ok()?;
         let mut object = null_mut();
@@ -126,7 +130,8 @@ impl Clr {
         unsafe { self.host().GetCurrentAppDomainId(Out::new(&mut domain)) }.is_ok()
     }
 
-    /// A static method that has no other of its name beside it, as a function. It makes the calling thread known to the runtime.
+    /// A static method that has no other of its name beside it, as a function. It makes the calling
+    /// thread known to the runtime.
     ///
     /// # Errors
     /// The runtime's: what is missing, by its HRESULT.
@@ -162,21 +167,24 @@ impl Clr {
     /// `F` is the type of a pointer to that function.
     pub unsafe fn activator<F: Copy>(&self, method: &str) -> Result<F, HRESULT> {
         let class = "Internal.Runtime.InteropServices.ComponentActivator";
-        // SAFETY: by the contract.
+        // SAFETY: the caller vouches that `F` is the type of the method.
         unsafe { self.function("System.Private.CoreLib", class, method) }
     }
 
-    /// The address of an `UnmanagedCallersOnly` method of the assembly in that file, which is named as the assembly.
+    /// The address of an `UnmanagedCallersOnly` method of the assembly in that file, which is named
+    /// as the assembly.
     ///
     /// # Errors
-    /// The runtime's: what is missing, by its HRESULT; `COR_E_INVALIDOPERATION` for a method without the attribute.
+    /// The runtime's: what is missing, by its HRESULT; `COR_E_INVALIDOPERATION` for a method
+    /// without the attribute.
     pub fn method_of_file(&self, path: &Path, class: &str, method: &str) -> Result<isize, HRESULT> {
         // .NET's answer would be another one.
         if !path.is_file() {
             return Err(hresult::COR_E_FILENOTFOUND);
         }
         self.load_checked(path)?;
-        // Commas and other marks in an assembly's name would have to be escaped, and nobody has them.
+        // Commas and other marks in an assembly's name would have to be escaped, and nobody has
+        // them.
         let assembly = path.file_stem().unwrap_or_default().to_string_lossy();
         let c_string = |text: &str| CString::new(text).map_err(|_| hresult::E_INVALIDARG);
         let (class, method) = (
@@ -184,7 +192,8 @@ impl Clr {
             c_string(method)?,
         );
         let mut address = null_mut();
-        // SAFETY: the method has this signature since .NET 5; C strings, and a place for the answer.
+        // SAFETY: the method has this signature since .NET 5; C strings, and a place for the
+        // answer.
         let answer = unsafe {
             self.activator::<fxr::GetFunctionPointer>("GetFunctionPointer")?(
                 class.as_ptr(),
@@ -198,8 +207,8 @@ impl Clr {
         hostfxr::check(answer).map(|()| address as isize)
     }
 
-    /// Loads an assembly, for its dependencies to be looked for beside it, as .NET Framework did. What goes wrong here goes
-    /// wrong again when the assembly is used, and is told there.
+    /// Loads an assembly, for its dependencies to be looked for beside it, as .NET Framework did.
+    /// What goes wrong here goes wrong again when the assembly is used, and is told there.
     pub fn load(&self, path: &Path) {
         let _ = self.load_checked(path);
     }

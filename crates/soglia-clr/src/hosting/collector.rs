@@ -1,4 +1,5 @@
-//! `ICLRGCManager`, `ICLRAppDomainResourceMonitor` and the callback for scarce memory: the garbage collector, as far as .NET shows it.
+//! `ICLRGCManager`, `ICLRAppDomainResourceMonitor` and the callback for scarce memory: the garbage
+//! collector, as far as .NET shows it.
 
 use std::{
     ffi::c_void,
@@ -103,7 +104,8 @@ impl ICLRGCManager_Impl for GcManager_Impl {
                     stats.Gen1HeapSizeKBytes = gen1;
                     stats.Gen2HeapSizeKBytes = gen2;
                     stats.LargeObjectHeapSizeKBytes = large;
-                    // What is reserved, and what was promoted from where, .NET does not tell: those fields stay as they are.
+                    // What is reserved, and what was promoted from where, .NET does not tell: those
+                    // fields stay as they are.
                 }
             }))
         })
@@ -130,7 +132,8 @@ impl ICLRGCManager2_Impl for GcManager_Impl {
 /// The least that either may be.
 const LEAST: (usize, usize) = (4 << 20, 64 << 10);
 
-/// Bounds generation 0. What does not matter is 0, or all ones. .NET's heap has no segments, so their size cannot be set.
+/// Bounds generation 0. What does not matter is 0, or all ones. .NET's heap has no segments, so
+/// their size cannot be set.
 fn limit(segment: usize, gen0: usize) -> HRESULT {
     let wish = |size: usize| (size != 0 && size != usize::MAX).then_some(size);
     let (segment, gen0) = (wish(segment), wish(gen0));
@@ -242,7 +245,8 @@ impl ICLRMemoryNotificationCallback_Impl for Memory_Impl {
             let (last, now) = (LAST.load(Relaxed), Anchor::take().monotonic_ns);
             let due = last == 0 || now.saturating_sub(last) >= BETWEEN_COLLECTIONS_NS;
             if due && LAST.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
-                // The host may be in the middle of anything, so not on its thread. If there is no thread, the garbage stays.
+                // The host may be in the middle of anything, so not on its thread. If there is no
+                // thread, the garbage stays.
                 clerk::thread_for_others(|| {
                     let _ = method(|| answer(managed::collect(-1)));
                 });

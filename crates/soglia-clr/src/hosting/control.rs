@@ -31,8 +31,8 @@ use super::{
 };
 use crate::com::{Object, class};
 
-/// A control, with a reference for the caller. One that is made before the runtime runs stays a full one.
-/// `major` is that of the runtime that the host is for.
+/// A control, with a reference for the caller. One that is made before the runtime runs stays a
+/// full one. `major` is that of the runtime that the host is for.
 pub fn create(limited: bool, major: u64) -> *mut c_void {
     // One full and one limited for each version: few.
     static ALL: Mutex<Vec<&Object<Control>>> = Mutex::new(Vec::new());

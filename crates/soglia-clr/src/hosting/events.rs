@@ -1,5 +1,5 @@
-//! What ends the program, and who is told of it: the host's `IHostPolicyManager`, and the actions that it has registered with
-//! `ICLROnEventManager`.
+//! What ends the program, and who is told of it: the host's `IHostPolicyManager`, and the actions
+//! that it has registered with `ICLROnEventManager`.
 //!
 //! | occasion | `IHostPolicyManager` | then `IActionOnCLREvent` |
 //! | --- | --- | --- |
@@ -7,8 +7,9 @@
 //! | nobody has caught an exception | `OnFailure(FAIL_FatalRuntime, eRudeExitProcess)` | `Event_ClrDisabled` |
 //! | `ICLRTask::Abort` | `OnDefaultAction(OPR_ThreadAbort, eAbortThread)` | |
 //!
-//! Managed code tells of the first two ([`managed::watch`]), before other handlers of the same events run. Where a program lets none of ours in,
-//! the runtime's shutdown has to do. Each is told once.
+//! Managed code tells of the first two ([`managed::watch`]), before other handlers of the same
+//! events run. Where a program lets none of ours in, the runtime's shutdown has to do. Each is told
+//! once.
 
 use std::{
     ffi::c_void,
@@ -57,7 +58,7 @@ struct Action(ManuallyDrop<Shared<IActionOnCLREvent>>);
 impl Drop for Action {
     /// The last reference may go with it, and that is the host's code.
     fn drop(&mut self) {
-        // SAFETY: never used again.
+        // SAFETY: this runs once, as the last use of the field.
         let Shared(action) = unsafe { ManuallyDrop::take(&mut self.0) };
         // SAFETY: made by `stand_in`, and lent only.
         unsafe { release(action) };
@@ -76,7 +77,8 @@ pub fn any() -> bool {
     !actions().is_empty()
 }
 
-/// To be called when the runtime has started: has managed code tell what only it hears of, if the host wants to know.
+/// To be called when the runtime has started: has managed code tell what only it hears of, if the
+/// host wants to know.
 pub fn started() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if (any() || managers::policy_manager().is_some()) && !WATCHED.swap(true, AcqRel) {
@@ -173,8 +175,8 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 // Nobody was interested when it started, so nobody is there to tell.
                 return HOST_E_INVALIDOPERATION;
             }
-            // SAFETY: the caller of this method lends a live action. It is not released before it is
-            // counted, in the next line.
+            // SAFETY: the caller of this method lends a live action. It is not released before it
+            // is counted, in the next line.
             let lent = unsafe { stand_in::<IActionOnCLREvent>(action.as_ptr()) };
             std::mem::forget(lent.clone());
             let counted = Action(ManuallyDrop::new(Shared(lent)));

@@ -35,7 +35,8 @@ impl Drop for Managed {
     }
 }
 
-/// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its host is told of crossings.
+/// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its
+/// host is told of crossings.
 ///
 /// # Errors
 /// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.

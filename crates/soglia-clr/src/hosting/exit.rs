@@ -5,7 +5,8 @@ use soglia_abi::HRESULT;
 use super::clr;
 use crate::host::failure::has_failed;
 
-/// Ends the process, with the runtime's own farewell if it runs. Does not come back, unless the runtime refuses.
+/// Ends the process, with the runtime's own farewell if it runs. Does not come back, unless the
+/// runtime refuses.
 pub fn exit(code: i32) -> HRESULT {
     if let Some(clr) = clr::get().filter(|_| !has_failed()) {
         type Exit = unsafe extern "system" fn(i32);
@@ -13,7 +14,7 @@ pub fn exit(code: i32) -> HRESULT {
         let exit =
             unsafe { clr.function::<Exit>("System.Private.CoreLib", "System.Environment", "Exit") };
         match exit {
-            // SAFETY: as above.
+            // SAFETY: the runtime has returned the address of that method, which takes an int.
             Ok(exit) => unsafe { exit(code) },
             Err(why) => return why,
         }

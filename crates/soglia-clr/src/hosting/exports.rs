@@ -1,7 +1,7 @@
 //! The exports of mscoree.dll, and `GetCLRRuntimeHost` of libcoreclr.so.
 //!
-//! `CLRCreateInstance` is the way in. The `CorBind` functions are those of .NET Framework 1 and 2, for
-//! hosts that still use them.
+//! `CLRCreateInstance` is the way in. The `CorBind` functions are those of .NET Framework 1 and 2,
+//! for hosts that still use them.
 //!
 //! C callers pass pointers as `mscoree.h` declares them: each is null or valid for the call.
 
@@ -36,8 +36,8 @@ use crate::boundary::fence;
 
 /// Gives out `ICLRMetaHost` or `ICLRMetaHostPolicy`, which lead to everything else.
 ///
-/// `E_POINTER` for null pointers. `E_NOINTERFACE` for an unknown class or interface. `E_NOTIMPL` for
-/// the class of .NET Framework's debugging interface, which .NET has no means for.
+/// `E_POINTER` for null pointers. `E_NOINTERFACE` for an unknown class or interface. `E_NOTIMPL`
+/// for the class of .NET Framework's debugging interface, which .NET has no means for.
 #[unsafe(no_mangle)]
 pub extern "system" fn CLRCreateInstance(
     class: In<'_, GUID>,
@@ -175,8 +175,8 @@ pub extern "system" fn CorBindToRuntime(
     bind([version, flavor, Wide::null()], None, class, id, object)
 }
 
-/// Took an XML configuration from a stream. `E_NOTIMPL`: .NET has configurations of another kind, in
-/// files.
+/// Took an XML configuration from a stream. `E_NOTIMPL`: .NET has configurations of another kind,
+/// in files.
 #[unsafe(no_mangle)]
 pub extern "system" fn CorBindToRuntimeByCfg(
     _config: *mut c_void,

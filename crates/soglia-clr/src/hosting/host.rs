@@ -1,7 +1,7 @@
 //! The host's side: its `IHostControl`, and the managers that it gave.
 //!
-//! They are of the process, not of one `ICLRRuntimeHost`: there is one runtime. They are kept for ever, as documented; the
-//! host must not free them, not even after `Stop`.
+//! They are of the process, not of one `ICLRRuntimeHost`: there is one runtime. They are kept for
+//! ever, as documented; the host must not free them, not even after `Stop`.
 
 use std::{ffi::c_void, mem::ManuallyDrop, ptr::null_mut, sync::OnceLock};
 
@@ -38,7 +38,8 @@ static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
 static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 
-/// Those that .NET gives no occasion to call. They are asked for, since hosts count on the order, and kept.
+/// Those that .NET gives no occasion to call. They are asked for, since hosts count on the order,
+/// and kept.
 static OTHERS: [OnceLock<Shared<*mut c_void>>; 5] = [const { OnceLock::new() }; 5];
 
 /// Whether somebody counts on being told what only the engine knows.
@@ -49,8 +50,8 @@ pub fn wants_engine() -> bool {
         || events::any()
 }
 
-/// `ICLRRuntimeHost::SetHostControl`: asks for the managers, in the documented order. The first control stays; another may add
-/// managers that are missing.
+/// `ICLRRuntimeHost::SetHostControl`: asks for the managers, in the documented order. The first
+/// control stays; another may add managers that are missing.
 pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     if control.is_null() {
         return E_INVALIDARG;
@@ -104,7 +105,8 @@ unsafe fn ask<T: Interface>(
     if cell.get().is_some() {
         return None;
     }
-    // SAFETY: what the host answers to this IID with S_OK is an interface of that type, with a reference for us.
+    // SAFETY: what the host answers to this IID with S_OK is an interface of that type, with a
+    // reference for us.
     let manager = unsafe { fenced::stand_in::<T>(get(control, &T::IID)?) };
     // If another thread was faster, this one is released.
     cell.set(Shared(manager)).ok()?;
@@ -115,7 +117,7 @@ unsafe fn ask<T: Interface>(
 /// A live control.
 unsafe fn keep(control: &IHostControl, id: &GUID, cell: &'static OnceLock<Shared<*mut c_void>>) {
     if cell.get().is_none() {
-        // SAFETY: by the contract.
+        // SAFETY: the caller of this function vouches that the control is alive.
         if let Some(manager) = unsafe { get(control, id) } {
             let _ = cell.set(Shared(manager));
         }

@@ -1,4 +1,5 @@
-//! Has hostfxr start the runtime, with the engine in it if anybody wants to be told of what happens.
+//! Has hostfxr start the runtime, with the engine in it if anybody wants to be told of what
+//! happens.
 
 use std::{
     env,
@@ -32,7 +33,8 @@ const GEN0_LIMIT: &str = "DOTNET_GCGen0MaxBudget";
 /// The runtime was started with it, by us, and has copied the environment.
 static LIMITED: AtomicBool = AtomicBool::new(false);
 
-/// The variable that was in the environment for the runtime's start alone, if there was one. Says so once.
+/// The variable that was in the environment for the runtime's start alone, if there was one. Says
+/// so once.
 pub fn only_for_its_start() -> Option<&'static str> {
     LIMITED.swap(false, Relaxed).then_some(GEN0_LIMIT)
 }
@@ -134,7 +136,8 @@ pub fn check(code: i32) -> Result<(), HRESULT> {
     }
 }
 
-/// `AppContext.BaseDirectory`: the folder of the host's executable, as .NET Framework had it. hostfxr knows of no program that it could be of.
+/// `AppContext.BaseDirectory`: the folder of the host's executable, as .NET Framework had it.
+/// hostfxr knows of no program that it could be of.
 fn base_directory() -> Option<(String, String)> {
     let executable = env::current_exe().ok()?;
     let folder = executable.parent()?.to_str()?;
@@ -154,7 +157,8 @@ fn gc_of(flags: u32) -> [(String, String); 3] {
 /// The folder of the runtime that hostfxr has chosen.
 fn framework_of(fxr: &Fxr, context: fxr::Handle) -> Option<PathBuf> {
     let mut value = null();
-    // SAFETY: an initialized context, a C string, and a place for the answer, which is a C string of hostfxr's.
+    // SAFETY: an initialized context, a C string, and a place for the answer, which is a C string
+    // of hostfxr's.
     let file = unsafe {
         let code = (fxr.get_property)(context, c"FX_DEPS_FILE".as_ptr(), &raw mut value);
         if code != 0 || value.is_null() {
@@ -212,7 +216,8 @@ impl Drop for Context {
     }
 }
 
-/// The `runtimeconfig.json` to start with: the one that the host names, the one beside the host's executable, or one made up.
+/// The `runtimeconfig.json` to start with: the one that the host names, the one beside the host's
+/// executable, or one made up.
 struct Config {
     path: PathBuf,
     made: Option<PathBuf>,

@@ -1,7 +1,9 @@
-//! What only managed code can ask .NET: a small assembly of ours, loaded from memory when it is first needed.
+//! What only managed code can ask .NET: a small assembly of ours, loaded from memory when it is
+//! first needed.
 //!
-//! Its source is `managed/Hosting.cs`, and `fixtures/build.sh managed` builds it. Its methods take and give numbers and
-//! pointers, so calling them marshals nothing; none of them throws. The calling thread becomes known to the runtime, if it was not.
+//! Its source is `managed/Hosting.cs`, and `fixtures/build.sh managed` builds it. Its methods take
+//! and give numbers and pointers, so calling them marshals nothing; none of them throws. The
+//! calling thread becomes known to the runtime, if it was not.
 
 use std::{
     ops::Deref,
@@ -100,7 +102,8 @@ fn table() -> Result<&'static Functions, HRESULT> {
 }
 
 fn find(clr: &Clr) -> Result<Functions, HRESULT> {
-    // SAFETY: the method has this signature since .NET 8. The bytes are copied; there are no symbols.
+    // SAFETY: the method has this signature since .NET 8. The bytes are copied; there are no
+    // symbols.
     let answer = unsafe {
         let load = clr.activator::<LoadAssemblyBytes>("LoadAssemblyBytes")?;
         load(
@@ -140,13 +143,15 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
     })
 }
 
-/// Whether the assembly can be used: a program can be configured to let nothing in from native code.
+/// Whether the assembly can be used: a program can be configured to let nothing in from native
+/// code.
 pub fn is_there() -> bool {
     functions().is_ok()
 }
 
-/// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what it threw. With an execution of [`begin`],
-/// its waits can be ended: `COR_E_THREADABORTED`. The argument may be null.
+/// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what
+/// it threw. With an execution of [`begin`], its waits can be ended: `COR_E_THREADABORTED`. The
+/// argument may be null.
 pub fn execute(
     assembly: Wide<'_>,
     class: Wide<'_>,
@@ -164,19 +169,21 @@ pub fn execute(
 
 /// Prepares an execution on the calling thread whose waits can be ended.
 pub fn begin() -> Result<isize, HRESULT> {
-    // SAFETY: of Hosting.cs.
+    // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.begin)() })
 }
 
 /// Whether its thread waits, sleeps or joins.
 pub fn waits(execution: isize) -> Result<bool, HRESULT> {
-    // SAFETY: of Hosting.cs; what `begin` gave, before its `forget_execution`.
+    // SAFETY: Hosting.cs declares the function with this type; what `begin` gave, before its
+    // `forget_execution`.
     Ok(unsafe { (functions()?.waits)(execution) } != 0)
 }
 
 /// Ends that wait, or the next one. False if the execution is over.
 pub fn interrupt(execution: isize) -> Result<bool, HRESULT> {
-    // SAFETY: as above.
+    // SAFETY: Hosting.cs declares the function with this type. It takes what `begin` returned,
+    // before its `forget_execution`.
     Ok(unsafe { (functions()?.interrupt)(execution) } != 0)
 }
 
@@ -184,7 +191,7 @@ pub fn interrupt(execution: isize) -> Result<bool, HRESULT> {
 pub fn end(execution: isize) {
     // The host may have stopped the runtime meanwhile, which goes on all the same.
     if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), task::inside()) {
-        // SAFETY: of Hosting.cs; what `begin` gave.
+        // SAFETY: Hosting.cs declares the function with this type; what `begin` gave.
         unsafe { (functions.end)(execution) };
     }
 }
@@ -192,14 +199,14 @@ pub fn end(execution: isize) {
 /// No code asks about it any more. On any thread; nothing in there waits.
 pub fn forget_execution(execution: isize) {
     if let Some(functions) = FUNCTIONS.get() {
-        // SAFETY: of Hosting.cs; what `begin` gave, once.
+        // SAFETY: Hosting.cs declares the function with this type; what `begin` gave, once.
         unsafe { (functions.forget_execution)(execution) };
     }
 }
 
 /// Collects that generation and those below it, -1: all; and waits for it.
 pub fn collect(generation: i32) -> Result<(), HRESULT> {
-    // SAFETY: of Hosting.cs.
+    // SAFETY: Hosting.cs declares the function with this type.
     unsafe { (functions()?.collect)(generation) };
     Ok(())
 }
@@ -207,7 +214,8 @@ pub fn collect(generation: i32) -> Result<(), HRESULT> {
 /// What the collector has done and has.
 pub fn statistics() -> Result<Statistics, HRESULT> {
     let mut statistics = Statistics::default();
-    // SAFETY: of Hosting.cs; it fills in a structure of the same layout.
+    // SAFETY: Hosting.cs declares the function with this type; it fills in a structure of the same
+    // layout.
     unsafe { (functions()?.statistics)(Out::new(&mut statistics)) };
     Ok(statistics)
 }
@@ -215,40 +223,44 @@ pub fn statistics() -> Result<Statistics, HRESULT> {
 /// What the process has used.
 pub fn used() -> Result<Used, HRESULT> {
     let mut used = Used::default();
-    // SAFETY: of Hosting.cs; it fills in a structure of the same layout.
+    // SAFETY: Hosting.cs declares the function with this type; it fills in a structure of the same
+    // layout.
     unsafe { (functions()?.used)(Out::new(&mut used)) };
     Ok(used)
 }
 
 /// Bytes that the calling thread has allocated.
 pub fn allocated_by_this_thread() -> Result<u64, HRESULT> {
-    // SAFETY: of Hosting.cs.
+    // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.allocated)() }.max(0) as u64)
 }
 
 /// Whether a managed debugger is attached.
 pub fn debugger_attached() -> Result<bool, HRESULT> {
-    // SAFETY: of Hosting.cs.
+    // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.debugger)() } != 0)
 }
 
-/// Has `tell` called, in preemptive mode, when the program exits (0), and when nobody has caught an exception (1).
+/// Has `tell` called, in preemptive mode, when the program exits (0), and when nobody has caught an
+/// exception (1).
 pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
-    // SAFETY: of Hosting.cs, and the function is of this library, which stays.
+    // SAFETY: Hosting.cs declares the function with this type, and the function is of this library,
+    // which stays.
     unsafe { (functions()?.watch)(tell) };
     Ok(())
 }
 
-/// Has exceptions that nobody catches end their thread only. False if this runtime cannot do that, or does as the program says.
+/// Has exceptions that nobody catches end their thread only. False if this runtime cannot do that,
+/// or does as the program says.
 pub fn keep_running() -> Result<bool, HRESULT> {
-    // SAFETY: of Hosting.cs.
+    // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.keep_running)() } != 0)
 }
 
 /// Removes a variable from the environment that managed code sees.
 pub fn forget(variable: &str) -> Result<(), HRESULT> {
     let variable = WideString::new(variable);
-    // SAFETY: of Hosting.cs, and a zero-terminated text.
+    // SAFETY: Hosting.cs declares the function with this type, and a zero-terminated text.
     unsafe { (functions()?.forget)(variable.lent()) };
     Ok(())
 }
@@ -256,6 +268,6 @@ pub fn forget(variable: &str) -> Result<(), HRESULT> {
 /// Sets the calling thread's culture. False if .NET does not know it.
 pub fn set_culture(lcid: u32, of_ui: bool) -> Result<bool, HRESULT> {
     let lcid = i32::try_from(lcid).map_err(|_| hresult::E_INVALIDARG)?;
-    // SAFETY: of Hosting.cs.
+    // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.set_culture)(lcid, of_ui.into()) } != 0)
 }

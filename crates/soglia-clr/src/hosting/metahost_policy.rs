@@ -49,8 +49,8 @@ class!(
     ICLRMetaHostPolicy_Vtbl
 );
 
-/// The text in a buffer that the result goes into afterwards. `None` if there is no buffer, or if it
-/// is empty.
+/// The text in a buffer that the result goes into afterwards. `None` if there is no buffer, or if
+/// it is empty.
 ///
 /// # Safety
 /// `buffer` is null, or has as many characters as `room` says.
@@ -114,8 +114,8 @@ impl ICLRMetaHostPolicy_Impl for MetaHostPolicy_Impl {
                 (&built_for, image_version, image_length),
             ] {
                 if !length.is_null() {
-                    // SAFETY: the caller of this method says by each length how much room its buffer
-                    // has.
+                    // SAFETY: the caller of this method says by each length how much room its
+                    // buffer has.
                     let written = unsafe { wide::answer(text, buffer, length) };
                     written.ok().map_err(|e| e.code())?;
                 }

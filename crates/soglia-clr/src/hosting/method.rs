@@ -8,14 +8,16 @@ use crate::{
     memory,
 };
 
-/// The body of a hosting method: does not run after an `E_FAIL` (see [`heed`]), and does not unwind into the host.
+/// The body of a hosting method: does not run after an `E_FAIL` (see [`heed`]), and does not unwind
+/// into the host.
 ///
 /// An `E_FAIL` of ours counts as one of the host's.
 pub(super) fn method(body: impl FnOnce() -> HRESULT) -> HRESULT {
     heed(running(body))
 }
 
-/// As [`method`], where the answer may come from the host's or the program's code, whose `E_FAIL` is an answer like others.
+/// As [`method`], where the answer may come from the host's or the program's code, whose `E_FAIL`
+/// is an answer like others.
 pub(super) fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
     if has_failed() {
         return hresult::HOST_E_CLRNOTAVAILABLE;
@@ -23,7 +25,8 @@ pub(super) fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
     boundary::fence(hresult::E_FAIL, body)
 }
 
-/// As [`method`], for one that gives out or keeps something: answers `E_OUTOFMEMORY` if there is no memory.
+/// As [`method`], for one that gives out or keeps something: answers `E_OUTOFMEMORY` if there is no
+/// memory.
 pub(super) fn giving(body: impl FnOnce() -> HRESULT) -> HRESULT {
     method(|| with_memory(body))
 }

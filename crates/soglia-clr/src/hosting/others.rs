@@ -197,7 +197,8 @@ impl ICLRDomainManager_Impl for Domain_Impl {
             if clr::is_running() {
                 return HOST_E_INVALIDOPERATION;
             }
-            // SAFETY: the caller of this method says by `number` how many names and values there are.
+            // SAFETY: the caller of this method says by `number` how many names and values there
+            // are.
             let all = unsafe { (names.get(number as usize), values.get(number as usize)) };
             let (Some(names), Some(values)) = all else {
                 return E_POINTER;

@@ -1,7 +1,8 @@
 //! `ICLRPolicyManager`: what the host wants done when code fails.
 //!
-//! .NET escalates in one way only. A host that asks for just that gets `S_OK`, any other `E_NOTIMPL`, and `E_INVALIDARG` for what is out of range. One
-//! thing can be chosen, from .NET 10 on: exceptions that nobody catches end the process, or their thread only.
+//! .NET escalates in one way only. A host that asks for just that gets `S_OK`, any other
+//! `E_NOTIMPL`, and `E_INVALIDARG` for what is out of range. One thing can be chosen, from .NET 10
+//! on: exceptions that nobody catches end the process, or their thread only.
 
 use std::{
     ffi::c_void,

@@ -1,7 +1,7 @@
 //! `ICLRRuntimeHost` and its successors: the runtime as a thing to start and to run code in.
 //!
-//! Most of it is CoreCLR's own object behind checks for what it does not know: starts are counted here, and the host control
-//! is ours altogether.
+//! Most of it is CoreCLR's own object behind checks for what it does not know: starts are counted
+//! here, and the host control is ours altogether.
 
 use std::{
     ffi::c_void,
@@ -82,7 +82,8 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 return hresult::S_FALSE;
             }
             if let Some(variable) = hostfxr::only_for_its_start() {
-                // Where managed code cannot be called, it is seen there, and by the programs that are started from there.
+                // Where managed code cannot be called, it is seen there, and by the programs that
+                // are started from there.
                 let _ = managed::forget(variable);
             }
             events::started();
@@ -129,8 +130,8 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
     ) -> HRESULT {
         signals::make_room();
         running(|| match started() {
-            // SAFETY: the runtime is alive, and the caller of this method vouches for the callback and
-            // its cookie.
+            // SAFETY: the runtime is alive, and the caller of this method vouches for the callback
+            // and its cookie.
             Ok(clr) => unsafe { clr.host().ExecuteInAppDomain(domain, callback, cookie) },
             Err(why) => why,
         })
@@ -300,8 +301,8 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
             };
             clr.load(Path::new(&path));
             let path = WideString::new(&path);
-            // SAFETY: the runtime is alive, and checks the pointers for null. The caller of this method
-            // passes as many arguments as it says.
+            // SAFETY: the runtime is alive, and checks the pointers for null. The caller of this
+            // method passes as many arguments as it says.
             unsafe {
                 clr.host()
                     .ExecuteAssembly(domain, path.lent(), arguments, argv, result)

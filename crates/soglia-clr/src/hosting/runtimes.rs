@@ -1,6 +1,7 @@
 //! Runtimes: which are installed, which one a version means, and which one is in this process.
 //!
-//! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one runtime at most.
+//! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one
+//! runtime at most.
 
 use std::{
     path::{Path, PathBuf},
@@ -113,8 +114,9 @@ pub fn at(file: &Path) -> Runtime {
 
 /// The runtime that a version means; `None` if it is not installed.
 ///
-/// `v` before it is optional. All numbers name one runtime exactly, fewer the newest of those that begin so. The names of
-/// .NET Framework 2 and 4, which hosts have compiled in, mean the newest of all. A release counts before a preview.
+/// `v` before it is optional. All numbers name one runtime exactly, fewer the newest of those that
+/// begin so. The names of .NET Framework 2 and 4, which hosts have compiled in, mean the newest of
+/// all. A release counts before a preview.
 pub fn named(text: &str) -> Option<Runtime> {
     choose(installed(), text)
 }
@@ -149,7 +151,8 @@ fn choose(installed: Vec<Runtime>, text: &str) -> Option<Runtime> {
     }
 }
 
-/// `v2.0.50727` and `v4.0.30319`; of the latter any build. There never was a .NET 4 of today's kind.
+/// `v2.0.50727` and `v4.0.30319`; of the latter any build. There never was a .NET 4 of today's
+/// kind.
 fn is_framework(version: &Version) -> bool {
     (version.major, version.minor) == (4, 0)
         || (version.major, version.minor, version.patch) == (2, 0, 50727)
@@ -162,8 +165,8 @@ fn best(installed: Vec<Runtime>, fits: impl Fn(&Version) -> bool) -> Option<Runt
         .max_by_key(|r| r.version.clone().map(|v| (v.pre.is_empty(), v)))
 }
 
-/// The runtimes that are loaded in a process: one or none. The handle is a process id, or one of the two that mean this process:
-/// null, and the -1 that `GetCurrentProcess` gives.
+/// The runtimes that are loaded in a process: one or none. The handle is a process id, or one of
+/// the two that mean this process: null, and the -1 that `GetCurrentProcess` gives.
 pub fn loaded_in(process: HANDLE) -> Result<Vec<Runtime>, HRESULT> {
     let id = process as isize;
     if id == 0 || id == -1 || id == std::process::id() as isize {

@@ -18,7 +18,8 @@ pub struct Settings {
     pub gen0: Option<usize>,
 }
 
-/// The settings, for reading and for changing. Not to be held while the host or the runtime is called.
+/// The settings, for reading and for changing. Not to be held while the host or the runtime is
+/// called.
 pub fn settings() -> MutexGuard<'static, Settings> {
     static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
         flags: None,

@@ -1,14 +1,16 @@
 //! Room for the runtime's signal handlers.
 //!
-//! They run on the alternate stack that a thread has, and the runtime brings its own where there is none. Rust's standard library gives its
-//! threads one of a few kilobytes, which a fault of managed code overflows where processors have large registers.
+//! They run on the alternate stack that a thread has, and the runtime brings its own where there is
+//! none. Rust's standard library gives its threads one of a few kilobytes, which a fault of managed
+//! code overflows where processors have large registers.
 
 use std::{mem::zeroed, ptr::null};
 
 /// Less than any stack of the runtime's own is.
 const ENOUGH: usize = 16 << 10;
 
-/// To be called on a thread before the runtime gets to know it: takes an alternate stack away that is too small.
+/// To be called on a thread before the runtime gets to know it: takes an alternate stack away that
+/// is too small.
 pub fn make_room() {
     // SAFETY: zeroed is a valid stack_t; asked about, and taken away if nothing runs on it.
     unsafe {

@@ -1,7 +1,8 @@
 //! `ICLRTaskManager` and `ICLRTask`: the CLR's half of a host's tasks.
 //!
-//! A task is a thread that the runtime knows. Its object is made when somebody asks for it, and lives as long as its thread,
-//! or longer if the host has a reference. What .NET has no way to do answers `E_NOTIMPL`.
+//! A task is a thread that the runtime knows. Its object is made when somebody asks for it, and
+//! lives as long as its thread, or longer if the host has a reference. What .NET has no way to do
+//! answers `E_NOTIMPL`.
 
 use std::{
     cell::{Cell, RefCell},
@@ -51,7 +52,8 @@ pub fn manager() -> *mut c_void {
     MANAGER.get_or_init(|| Object::forever(TaskManager)).give()
 }
 
-/// The calling thread's number among those that were asked for theirs. The standard library's would need memory.
+/// The calling thread's number among those that were asked for theirs. The standard library's would
+/// need memory.
 fn own_number() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
@@ -80,7 +82,8 @@ pub fn make() -> Option<&'static State> {
     here()
 }
 
-/// The calling thread's `ICLRTask2`, lent; null if the runtime does not know the thread, or the thread is all but gone.
+/// The calling thread's `ICLRTask2`, lent; null if the runtime does not know the thread, or the
+/// thread is all but gone.
 pub fn current() -> *mut c_void {
     let known = started().is_ok_and(|clr| clr.knows_this_thread());
     if !known {
@@ -100,8 +103,8 @@ pub fn current() -> *mut c_void {
     task.unwrap_or(null_mut())
 }
 
-/// The calling thread's `ICLRTask2`, lent, for its host; null if the runtime is not there. A thread that the runtime does not know yet
-/// gets known to it.
+/// The calling thread's `ICLRTask2`, lent, for its host; null if the runtime is not there. A thread
+/// that the runtime does not know yet gets known to it.
 pub fn of_this_thread() -> *mut c_void {
     match started() {
         Ok(clr) if clr.knows_this_thread() || introduce(clr).is_ok() => current(),

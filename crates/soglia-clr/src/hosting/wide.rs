@@ -1,4 +1,5 @@
-//! Text as the hosting API passes it back: into buffers of the host, with the length that is needed.
+//! Text as the hosting API passes it back: into buffers of the host, with the length that is
+//! needed.
 
 use soglia_abi::{
     HRESULT, hresult,

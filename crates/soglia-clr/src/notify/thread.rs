@@ -274,8 +274,8 @@ impl Thread {
             return Ok(true);
         }
         // Lent: it outlives its thread for a while, for hosts that do not count (`com`).
-        // SAFETY: `known` holds a reference to the host's task, and the CLR's task is this thread's,
-        // which lives at least as long as the thread.
+        // SAFETY: `known` holds a reference to the host's task, and the CLR's task is this
+        // thread's, which lives at least as long as the thread.
         heed(unsafe { known.task().SetCLRTask(Lent::from_raw(of_clr)) })
             .ok()
             .map_err(|e| e.code())?;

@@ -85,8 +85,8 @@ pub extern "system" fn SogliaCreateTaskManager(
         };
         let limit = (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()));
         let inner = (!inner.is_null()).then(|| {
-            // SAFETY: the host lends a live manager. It is not released before it is counted, in the
-            // next line.
+            // SAFETY: the host lends a live manager. It is not released before it is counted, in
+            // the next line.
             let lent = unsafe { stand_in::<IHostTaskManager>(inner.as_ptr()) };
             std::mem::forget(lent.clone());
             lent

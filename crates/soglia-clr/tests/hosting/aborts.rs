@@ -74,7 +74,7 @@ fn current(tasks: &ICLRTaskManager) -> ICLRTask2 {
 }
 
 fn ask(task: &ICLRTask2) -> HRESULT {
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe { task.Abort() }
 }
 
@@ -184,7 +184,7 @@ pub fn aborts_can_be_held_back(library: &Library, version: &str) {
         let inner = Shared((host.clone(), task.clone()));
         then(move || {
             let (host, task) = &{ &inner }.0;
-            // SAFETY: no pointers.
+            // SAFETY: the object is alive, and its method takes no pointers.
             unsafe {
                 assert_eq!(task.BeginPreventAsyncAbort(), S_OK);
                 assert_eq!(task.BeginPreventAsyncAbort(), S_OK);
@@ -203,12 +203,12 @@ pub fn aborts_can_be_held_back(library: &Library, version: &str) {
     let (_, thread) = host.task(|host, task| {
         let inner = Shared(task.clone());
         then(move || {
-            // SAFETY: no pointers.
+            // SAFETY: the object is alive, and its method takes no pointers.
             unsafe { assert_eq!({ &inner }.0.BeginPreventAsyncAbort(), S_OK) };
             assert_eq!(ask(&{ &inner }.0), S_OK);
         });
         let first = call(host, "CallBack", &address());
-        // SAFETY: no pointers.
+        // SAFETY: the object is alive, and its method takes no pointers.
         unsafe { assert_eq!(task.EndPreventAsyncAbort(), S_OK) };
         (first, call(host, "Length", "abc"))
     });
@@ -231,7 +231,7 @@ pub fn a_callback_is_no_way_into_an_aborted_task(library: &Library, version: &st
     assert_eq!(acting.get("Call", "twice"), 2);
     acting.script.lines();
     let task = acting.script.clr_task() as *mut c_void;
-    // SAFETY: this thread's, alive.
+    // SAFETY: the task of this thread, which lives as long as the thread.
     let task = unsafe { ICLRTask2::from_raw_borrowed(&task) }.unwrap();
     let _ = TASK.set(Shared(task.clone()));
     assert_eq!(acting.run("Call", "twice"), ABORTED);
@@ -248,7 +248,7 @@ pub fn an_abort_is_thrown_by_the_next_crossing(library: &Library, version: &str)
     acting.script.lines();
     let calls = acting.calls();
     let task = acting.script.clr_task() as *mut c_void;
-    // SAFETY: this thread's, alive.
+    // SAFETY: the task of this thread, which lives as long as the thread.
     let task = unsafe { ICLRTask2::from_raw_borrowed(&task) }.unwrap();
     let shared = Shared(task.clone());
     let asker = thread::spawn(move || abort(&{ shared }.0));

@@ -115,7 +115,7 @@ pub fn addresses_are_those_that_are_called(library: &Library, version: &str) {
     // The C library chooses one implementation when it is loaded. That one is called, and it has no
     // name.
     assert_eq!(acting.get("Call", "strlen"), 7);
-    // SAFETY: a C string.
+    // SAFETY: the name is a C string, and the default handle is always open.
     let strlen = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"strlen".as_ptr()) };
     let wanted = format!("N({0}) T S L({0}) E", symbol(strlen as usize));
     assert_eq!(acting.script.targets(), [strlen as usize]);

@@ -77,7 +77,7 @@ impl Library {
 
     pub fn meta_host(&self) -> ICLRMetaHost {
         get(|id, object| {
-            // SAFETY: the library stays loaded.
+            // SAFETY: the library under test stays loaded until the process ends.
             unsafe { self.create()(In::new(&CLSID_CLRMetaHost), id, object) }
         })
         .unwrap()
@@ -113,8 +113,8 @@ pub fn get<T: Interface>(
     match ask(In::new(&T::IID), Out::new(&mut object)) {
         answer if answer.0 == 0 => {
             assert!(!object.is_null());
-            // SAFETY: the library has stored an object of the interface that it was asked for, with a
-            // reference for the caller.
+            // SAFETY: the library has stored an object of the interface that it was asked for, with
+            // a reference for the caller.
             Ok(unsafe { T::from_raw(object) })
         }
         answer => Err(answer),

@@ -31,7 +31,7 @@ pub fn suspensions_are_told(library: &Library, version: &str) {
     assert_eq!(call(&host, "Length", "abc"), Ok(3));
     watch.take();
     for (asked, collected) in [(0, 0), (1, 1), (2, 2), (-1, 2)] {
-        // SAFETY: no pointers.
+        // SAFETY: the object is alive, and its method takes no pointers.
         unsafe { assert_eq!(gc.Collect(asked), S_OK) };
         assert_eq!(watch.threads(), 1, "a suspension is one thread's");
         assert_eq!(generations(&watch.take()), [collected]);
@@ -47,7 +47,7 @@ pub fn suspensions_are_told(library: &Library, version: &str) {
 pub fn the_youngest_generation_is_bounded(library: &Library, version: &str) {
     let host = library.host(version);
     let gc = manager::<ICLRGCManager2>(&control(&host)).unwrap();
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(gc.SetGCStartupLimits(0, 1000), E_INVALIDARG);
         assert_eq!(gc.SetGCStartupLimits(1 << 20, 0), E_INVALIDARG);
@@ -81,7 +81,7 @@ pub fn a_gc_manager_that_fails_takes_the_clr_out_of_use(library: &Library, versi
     let gc = manager::<ICLRGCManager>(&control(&host)).unwrap();
     watch(&host, E_FAIL);
     start(&host);
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(gc.Collect(0), S_OK, "that was still under way");
         assert_eq!(gc.Collect(0), HOST_E_CLRNOTAVAILABLE);

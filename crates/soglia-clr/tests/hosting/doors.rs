@@ -32,7 +32,7 @@ pub fn unknown_ids_and_null_pointers(library: &Library, version: &str) {
     let mut object = std::ptr::dangling_mut::<c_void>();
     let mut ask = |class: &GUID, id: &GUID| {
         object = std::ptr::dangling_mut();
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         let answer = unsafe { create(In::new(class), In::new(id), Out::new(&mut object)) };
         assert_eq!(object.is_null(), answer.is_err());
         if !object.is_null() {
@@ -53,7 +53,7 @@ pub fn unknown_ids_and_null_pointers(library: &Library, version: &str) {
         S_OK
     );
     assert_eq!(ask(&CLSID_CLRDebugging, &IID_ICLRDebugging), E_NOTIMPL);
-    // SAFETY: null is looked for.
+    // SAFETY: the object is alive, and its methods check parameters for null.
     unsafe {
         let (class, id) = (In::new(&CLSID_CLRMetaHost), In::new(&ICLRMetaHost::IID));
         assert_eq!(create(class, id, Out::null()), E_POINTER);
@@ -136,7 +136,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
     let mut versions = Vec::new();
     loop {
         let (mut object, mut number) = (null_mut(), 7);
-        // SAFETY: room for one.
+        // SAFETY: the object is alive, and the buffer has the one place that it is said to have.
         let answer = unsafe {
             installed.Next(
                 1,
@@ -155,7 +155,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
     }
     let own = format!("v{version}");
     assert!(versions.contains(&own), "{versions:?}");
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(installed.Skip(1), S_FALSE);
         assert_eq!(installed.Reset(), S_OK);
@@ -176,7 +176,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
     for absent in ["", "v1.1.4322", "v99.0", "10", "newest", "v8.0.0.0"] {
         let text = wide(absent);
         let answer: Result<ICLRRuntimeInfo, HRESULT> =
-            // SAFETY: valid pointers.
+            // SAFETY: the object is alive, and safe code has made the parameters.
             get(|id, object| unsafe { meta.GetRuntime(text.lent(), id, object) });
         if absent != "10" || !version.starts_with("10.") {
             let answer = answer.map(|info| version_of(&info));
@@ -188,7 +188,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
     }
 
     let info = library.runtime(version);
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         let directory = text(|buffer, length| info.GetRuntimeDirectory(buffer, length));
         assert!(directory.ends_with(&format!("/{version}/")), "{directory}");
@@ -249,7 +249,7 @@ pub fn runtimes_by_version(library: &Library, version: &str) {
 
 pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
     let policy: ICLRMetaHostPolicy = get(|id, object| {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         unsafe { library.create()(In::new(&CLSID_CLRMetaHostPolicy), id, object) }
     })
     .unwrap();
@@ -264,7 +264,7 @@ pub fn a_policy_chooses_the_runtime(library: &Library, version: &str) {
         buffer[..wanted.len()].copy_from_slice(&wide(wanted).with_zero()[..wanted.len()]);
         let (mut image, mut image_length, mut config) = ([0_u16; 64], 64, 7);
         let info: ICLRRuntimeInfo = get(|id, object| {
-            // SAFETY: valid pointers and sizes.
+            // SAFETY: the object is alive, and each buffer has as much room as its length says.
             unsafe {
                 policy.GetRequestedRuntime(
                     flags,
@@ -344,7 +344,7 @@ pub fn a_file_has_a_version(library: &Library, _: &str) {
     let version = |path: &str| {
         let path = wide(path);
         let (mut buffer, mut length) = ([0; 32], 32);
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         let answer = unsafe {
             meta.GetVersionFromFile(
                 path.lent(),
@@ -365,7 +365,7 @@ pub fn a_file_has_a_version(library: &Library, _: &str) {
     );
     assert_eq!(version("/absent.dll"), Err(FILE_NOT_FOUND));
     assert_eq!(version("/proc/self/exe"), Err(BAD_IMAGE));
-    // SAFETY: null is looked for.
+    // SAFETY: the object is alive, and its methods check parameters for null.
     unsafe {
         let mut length = 0;
         assert_eq!(
@@ -381,12 +381,12 @@ pub fn a_file_has_a_version(library: &Library, _: &str) {
 }
 
 pub fn the_old_door_opens_too(library: &Library, version: &str) {
-    // SAFETY: its type.
+    // SAFETY: the headers declare the function with this type.
     let bind = unsafe { library.function::<api::Bind>("CorBindToRuntimeEx") };
     let flavor = wide("wks");
     let bind = |version: &str, class: &GUID| -> Result<ICLRRuntimeHost4, HRESULT> {
         let version = wide(version);
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         get(|id, object| unsafe {
             bind(
                 version.lent(),
@@ -419,7 +419,7 @@ pub fn the_old_door_opens_too(library: &Library, version: &str) {
 }
 
 pub fn a_process_ends_without_a_runtime(library: &Library, _: &str) {
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let answer = unsafe { library.meta_host().ExitProcess(3) };
     panic!("still here: {answer:?}");
 }

@@ -27,7 +27,7 @@ fn told(library: &Library, version: &str) -> ICLRRuntimeHost4 {
     watch(&host, S_OK);
     let events = manager::<ICLROnEventManager>(&control(&host)).unwrap();
     for event in [Event_ClrDisabled, Event_DomainUnload] {
-        // SAFETY: a live object.
+        // SAFETY: the object is alive during the call.
         let answer = unsafe { events.RegisterActionOnEvent(event, Lent::new(&action())) };
         assert_eq!(answer, S_OK);
     }
@@ -42,7 +42,7 @@ pub fn managed_code_exits(library: &Library, version: &str) {
 
 pub fn the_host_exits(library: &Library, version: &str) {
     told(library, version);
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let answer = unsafe { library.meta_host().ExitProcess(42) };
     panic!("still here: {answer:?}");
 }
@@ -80,7 +80,7 @@ pub fn exits_are_told_without_managed_help(library: &Library, version: &str) {
     let controls = control(&host);
     crate::runs::close(&controls);
     start(&host);
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let answer = unsafe { library.meta_host().ExitProcess(0) };
     panic!("still here: {answer:?}");
 }
@@ -88,7 +88,7 @@ pub fn exits_are_told_without_managed_help(library: &Library, version: &str) {
 pub fn what_happens_anyway_can_be_asked_for(library: &Library, version: &str) {
     let host = library.host(version);
     let policy = manager::<ICLRPolicyManager>(&control(&host)).unwrap();
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(policy.SetDefaultAction(OPR_ProcessExit, eExitProcess), S_OK);
         let other = policy.SetDefaultAction(OPR_ProcessExit, eRudeExitProcess);
@@ -125,7 +125,7 @@ pub fn a_host_decides_on_uncaught_exceptions(library: &Library, version: &str) {
     let host = library.host(version);
     let policy = manager::<ICLRPolicyManager>(&control(&host)).unwrap();
     let able = version.split('.').next().unwrap().parse::<u32>().unwrap() >= 10;
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let decide = |who| unsafe { policy.SetUnhandledExceptionPolicy(who) };
     let expected = if able { S_OK } else { E_NOTIMPL };
     assert_eq!(decide(eHostDeterminedPolicy), expected);

@@ -58,14 +58,14 @@ impl Throws {
     }
 
     fn count(&self) -> i32 {
-        // SAFETY: of that type.
+        // SAFETY: throws.cpp defines the variable with this type, and its library stays loaded.
         unsafe { &*self.symbol::<AtomicI32>(c"throws_count") }.load(Acquire)
     }
 
     /// Nothing that was on the stack, or thrown, is left; the C++ runtime agrees.
     #[track_caller]
     fn assert_clean(&self) {
-        // SAFETY: of these types.
+        // SAFETY: throws.cpp defines the symbols with these types, and its library stays loaded.
         unsafe {
             assert_eq!(
                 (*self.symbol::<AtomicI32>(c"throws_alive")).load(Acquire),
@@ -99,7 +99,7 @@ pub fn thrown_while_handing_over(library: &Library, version: &str) {
     let host = library.host(version);
     let control: IHostControl = throws.make(c"throws_control");
     throws.throw_in(&method_to_throw(), 0);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe {
         assert_eq!(
             host.SetHostControl(Lent::new(&control)),
@@ -156,7 +156,7 @@ pub fn thrown_while_running(library: &Library, version: &str) {
     let throws = Throws::load(library);
     let host = library.host(version);
     let control: IHostControl = throws.make(c"throws_control");
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let acting = Acting::joined(library, host, script::script(|_, _| S_OK));
@@ -190,7 +190,7 @@ pub fn thrown_by_a_policy_manager(library: &Library, version: &str) {
     let throws = Throws::load(library);
     let host = library.host(version);
     let control: IHostControl = throws.make(c"throws_control");
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe {
         assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK);
         start(&host);
@@ -206,7 +206,7 @@ pub fn thrown_at_the_end(library: &Library, version: &str) {
     let events = manager::<ICLROnEventManager>(&control(&clr)).unwrap();
     let (action, other) = (host::action(), host::action());
     let bad: IActionOnCLREvent = throws.make(c"throws_action");
-    // SAFETY: live objects.
+    // SAFETY: the objects are alive during these calls.
     unsafe {
         for action in [&action, &bad, &other] {
             let answer = events.RegisterActionOnEvent(Event_ClrDisabled, Lent::new(action));
@@ -224,7 +224,7 @@ pub fn a_host_ends_a_thread(library: &Library, version: &str) {
     let throws = Throws::load(library);
     let host = library.host(version);
     let control: IHostControl = throws.make(c"throws_control");
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let acting = Acting::joined(library, host, script::script(|_, _| S_OK));
@@ -255,8 +255,8 @@ unsafe extern "C-unwind" fn panics(_this: *mut c_void, _target: usize) -> HRESUL
     panic!("in LeaveRuntime");
 }
 
-/// A task manager of Rust's that panics, in functions that may unwind. This program has another copy
-/// of Rust's runtime than the library.
+/// A task manager of Rust's that panics, in functions that may unwind. This program has another
+/// copy of Rust's runtime than the library.
 pub fn a_panic_of_another_library(library: &Library, version: &str) {
     let script = script::script(|_, _| S_OK);
     let manager = script::manager(&script);
@@ -277,7 +277,7 @@ pub fn a_panic_of_another_library(library: &Library, version: &str) {
     }
     let host = library.host(version);
     let control = host::offers([(IHostTaskManager::IID, manager.into())]);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let acting = Acting::joined(library, host, script);

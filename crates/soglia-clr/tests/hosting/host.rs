@@ -210,7 +210,7 @@ impl IActionOnCLREvent_Impl for Action_Impl {
 /// COM objects of the library may be used on any thread.
 pub struct Shared<T>(pub T);
 
-// SAFETY: see above.
+// SAFETY: the library under test lets any thread use its objects.
 unsafe impl<T> Send for Shared<T> {}
-// SAFETY: see above.
+// SAFETY: the library under test lets any thread use its objects.
 unsafe impl<T> Sync for Shared<T> {}

@@ -20,7 +20,7 @@ use crate::{
 /// A host may do what it likes to errno.
 pub fn errors_are_unharmed(library: &Library, version: &str) {
     let acting = Acting::new(library, version, |_, _| {
-        // SAFETY: this thread's own.
+        // SAFETY: each thread has an errno of its own, which is always there.
         unsafe { *libc::__errno_location() = 99 };
         S_OK
     });
@@ -150,7 +150,7 @@ pub fn stopping_while_tasks_are_out(library: &Library, version: &str) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| acting.get("Call", "callback"));
         wait_for(|| is_held.load(Acquire));
-        // SAFETY: no pointers.
+        // SAFETY: the object is alive, and its method takes no pointers.
         unsafe {
             assert_eq!(acting.host.Stop(), S_OK);
             assert_eq!(acting.host.Stop(), HOST_E_CLRNOTAVAILABLE);

@@ -211,7 +211,7 @@ pub fn aborts_under_a_lock(library: &Library, version: &str) {
         (IHostTaskManager::IID, tasks_of_host.into()),
         (IHostPolicyManager::IID, policy.into()),
     ]);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     let place = Mutex::new(None);
@@ -279,7 +279,7 @@ pub fn a_hosts_sleep_is_ended(library: &Library, version: &str) {
             });
             wait_for(|| place.lock().unwrap().is_some());
             let task = place.lock().unwrap().take().unwrap().0;
-            // SAFETY: no pointers.
+            // SAFETY: the object is alive, and its method takes no pointers.
             wait_for(|| unsafe { task.Abort() } == S_OK);
             let answers = victim.join().unwrap();
             assert_eq!(answers, (Err(COR_E_THREADABORTED), Ok(2)), "{method}");

@@ -42,7 +42,7 @@ const UNKNOWN: GUID = GUID::from_u128(0x01234567_89ab_cdef_0123_456789abcdef);
 pub fn managers_are_asked_for_in_order(library: &Library, version: &str) {
     let host = library.host(version);
     let (first, told) = host::control(Gives::TaskManager);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&first)), S_OK) };
     let asked = [
         IHostMemoryManager::IID,
@@ -62,7 +62,7 @@ pub fn managers_are_asked_for_in_order(library: &Library, version: &str) {
 
     // A second control adds what is missing and is not asked for the rest.
     let (second, told) = host::control(Gives::GcManager);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&second)), S_OK) };
     assert!(!told.lock().unwrap().asked.contains(&IHostTaskManager::IID));
     assert!(told.lock().unwrap().asked.contains(&IHostGCManager::IID));
@@ -81,7 +81,7 @@ pub fn only_a_plain_success_counts(library: &Library, version: &str) {
     let host = library.host(version);
     for gives in [Gives::TaskManagerWithFalse, Gives::Null, Gives::Nothing] {
         let (control, told) = host::control(gives);
-        // SAFETY: a live control.
+        // SAFETY: the host and the control are alive during the call.
         unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
         let told = told.lock().unwrap();
         assert_eq!((told.asked.len(), told.clr_task_manager), (9, 0));
@@ -139,7 +139,7 @@ pub fn nobody_sees_how_the_engine_came(library: &Library, version: &str) {
     let (control, _) = host::control(Gives::TaskManager);
     let before: Vec<_> = env::vars_os().collect();
     let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     for name in [
@@ -169,7 +169,7 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
     start(&host);
     let late = control(&host);
     let mut object = null_mut();
-    // SAFETY: valid pointers, or null.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(
             early.GetCLRManager(In::new(&UNKNOWN), Out::new(&mut object)),
@@ -213,7 +213,7 @@ pub fn managers_are_given_out(library: &Library, version: &str) {
     let policy = manager::<ICLRPolicyManager>(&early).unwrap();
     let events = manager::<ICLROnEventManager>(&early).unwrap();
     let monitor = manager::<ICLRAppDomainResourceMonitor>(&early).unwrap();
-    // SAFETY: valid pointers, or null.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         let mut yes = BOOL(7);
         assert_eq!(debug.IsDebuggerAttached(Out::new(&mut yes)), S_OK);
@@ -271,7 +271,7 @@ pub fn the_collector_collects_and_counts(library: &Library, version: &str) {
     let host = library.host(version);
     let gc = manager::<ICLRGCManager2>(&control(&host)).unwrap();
     let mut stats = COR_GC_STATS::default();
-    // SAFETY: valid pointers, or null.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(gc.Collect(-1), HOST_E_CLRNOTAVAILABLE);
         assert_eq!(gc.GetStats(InOut::new(&mut stats)), HOST_E_CLRNOTAVAILABLE);
@@ -387,7 +387,7 @@ pub fn a_task_is_a_thread(library: &Library, version: &str) {
 pub fn another_profiler_is_in_the_way(library: &Library, version: &str) {
     let host = library.host(version);
     let (control, _) = host::control(Gives::TaskManager);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe {
         assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK);
         assert_eq!(host.Start(), CORPROF_E_PROFILER_ALREADY_ACTIVE);
@@ -399,7 +399,7 @@ pub fn the_end_is_told(library: &Library, version: &str) {
     let host = library.host(version);
     let events = manager::<ICLROnEventManager>(&control(&host)).unwrap();
     let (action, other) = (host::action(), host::action());
-    // SAFETY: live objects.
+    // SAFETY: the objects are alive during these calls.
     unsafe {
         for action in [&action, &other] {
             let answer = events.RegisterActionOnEvent(Event_ClrDisabled, Lent::new(action));
@@ -417,7 +417,7 @@ pub fn the_end_is_told(library: &Library, version: &str) {
 pub fn without_its_engine_a_host_is_not_started(library: &Library, version: &str) {
     let host = library.host(version);
     let (control, _) = host::control(Gives::TaskManager);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe {
         assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK);
         assert_eq!(host.Start(), E_FAIL);

@@ -202,7 +202,7 @@ pub fn a_host_hears_of_cultures(library: &Library, version: &str) {
     // E_POINTER, as an ArgumentNullException has it.
     assert_eq!(told("null 0"), (threw(E_POINTER), vec![]));
     // What the host sets, it is not told.
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(tasks.SetLocale(0x7f), S_OK);
         assert_eq!(tasks.SetUILocale(0x7f), S_OK);
@@ -300,7 +300,7 @@ pub fn a_host_without_tasks_is_left_alone(library: &Library, version: &str) {
 pub fn other_hosts_hear_nothing(library: &Library, version: &str) {
     let host = library.host(version);
     let (control, _) = host::control(Gives::GcManager);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(&host);
     assert_eq!(call(&host, "Sleep", "0"), YES);

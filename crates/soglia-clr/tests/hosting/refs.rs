@@ -57,7 +57,7 @@ fn released_too_often<T: Interface>(
 }
 
 pub fn objects_survive_releases(library: &Library, version: &str) {
-    // SAFETY: the library stays loaded.
+    // SAFETY: the library under test stays loaded until the process ends.
     let create = |class, id: In<'_, GUID>, object: Out<'_, *mut c_void>| unsafe {
         library.create()(In::new(class), id, object)
     };
@@ -104,7 +104,7 @@ pub fn objects_survive_releases(library: &Library, version: &str) {
         "control",
     );
     let bound: IHostTaskManager = released_too_often(
-        // SAFETY: the library stays loaded.
+        // SAFETY: the library under test stays loaded until the process ends.
         |_, object| unsafe { slots::create(library)(2, 0, Lent::null(), object) },
         "slots",
     );
@@ -117,7 +117,7 @@ pub fn objects_survive_releases(library: &Library, version: &str) {
     slots::give(&host, &bound);
     // The host has counted too little; the runtime goes on calling it.
     for _ in 0..TOO_OFTEN {
-        // SAFETY: as above.
+        // SAFETY: an object of the library survives releases that it has not counted.
         unsafe { (Interface::vtable(&bound).base__.Release)(bound.as_raw()) };
     }
     std::mem::forget(bound);
@@ -161,7 +161,7 @@ fn managers(control: &ICLRControl) {
 
 /// Bytes that are allocated, of all threads: the case has glibc keep them in one place.
 fn allocated() -> usize {
-    // SAFETY: no arguments.
+    // SAFETY: the C library allows the call at any time; it takes no pointers.
     unsafe { libc::mallinfo2() }.uordblks
 }
 
@@ -221,7 +221,7 @@ pub fn tasks_live_while_counted(library: &Library, version: &str) {
         let other = scope.spawn(|| {
             acting.get("Call", "plain");
             let task = acting.script.clr_task() as *mut c_void;
-            // SAFETY: that thread's.
+            // SAFETY: the task of the calling thread, which lives as long as the thread.
             let kept = unsafe { ICLRTask2::from_raw_borrowed(&task) }
                 .unwrap()
                 .clone();
@@ -231,7 +231,7 @@ pub fn tasks_live_while_counted(library: &Library, version: &str) {
     });
     // It works for a while without being counted, and for ever with that.
     for task in [kept.0.as_raw(), lent as *mut c_void] {
-        // SAFETY: see above.
+        // SAFETY: the library under test lets any thread use its objects.
         let task = unsafe { ICLRTask2::from_raw_borrowed(&task) }.unwrap();
         // SAFETY: the object is alive while it is used here.
         assert_eq!(unsafe { task.Abort() }, E_NOTIMPL);
@@ -239,7 +239,7 @@ pub fn tasks_live_while_counted(library: &Library, version: &str) {
     for _ in 0..20 {
         acting.get("Threads", "plain 50");
     }
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(kept.0.Abort(), E_NOTIMPL);
         let own = ICLRTask2::from_raw_borrowed(&own).unwrap();

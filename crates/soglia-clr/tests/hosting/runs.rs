@@ -114,20 +114,14 @@ pub fn what_is_missing_is_told_apart(library: &Library, version: &str) {
     assert_eq!(call(&host, "Length", "abc"), Ok(3));
     let text = wide("x");
     let text = text.lent();
-    // SAFETY: null is looked for.
+    // SAFETY: the object is alive, and its methods check parameters for null.
     unsafe {
-        assert_eq!(
+        let answers = [
             host.ExecuteInDefaultAppDomain(Wide::null(), text, text, text, Out::null()),
-            E_POINTER
-        );
-        assert_eq!(
             host.ExecuteInDefaultAppDomain(text, Wide::null(), text, text, Out::null()),
-            E_POINTER
-        );
-        assert_eq!(
             host.ExecuteInDefaultAppDomain(text, text, Wide::null(), text, Out::null()),
-            E_POINTER
-        );
+        ];
+        assert_eq!(answers, [E_POINTER; 3]);
     }
 }
 
@@ -135,7 +129,7 @@ pub fn before_start_nothing_runs(library: &Library, version: &str) {
     let host = library.host(version);
     let mut number = 0;
     assert_eq!(call(&host, "Length", ""), Err(HOST_E_CLRNOTAVAILABLE));
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(host.Stop(), E_UNEXPECTED);
         assert_eq!(
@@ -167,7 +161,7 @@ pub fn before_start_nothing_runs(library: &Library, version: &str) {
         ICLRRuntimeHost4::IID,
     ] {
         let mut object = null_mut();
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         unsafe {
             assert_eq!(host.query(&id, &raw mut object), S_OK);
             drop(IUnknown::from_raw(object));
@@ -178,7 +172,7 @@ pub fn before_start_nothing_runs(library: &Library, version: &str) {
 pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
     let (first, second) = (library.host(version), library.host("v4.0.30319"));
     start(&first);
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         // As .NET Framework had it.
         assert_eq!(first.Start(), S_FALSE);
@@ -188,11 +182,11 @@ pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
     let newest = version_of(&library.runtime("v4.0.30319"));
     if newest == format!("v{version}") {
         start(&second);
-        // SAFETY: no pointers.
+        // SAFETY: the object is alive, and its method takes no pointers.
         assert_eq!(unsafe { second.Stop() }, S_FALSE);
     } else {
         // A process has one runtime.
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         unsafe {
             assert_eq!(second.Start(), CLR_E_SHIM_RUNTIMELOAD);
             let other = library.runtime(&newest);
@@ -206,7 +200,7 @@ pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
     }
     let info = library.runtime(version);
     let (mut yes, mut flags) = (BOOL(7), 0);
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(
             info.IsStarted(Out::new(&mut yes), Out::new(&mut flags)),
@@ -241,7 +235,7 @@ pub fn starts_and_stops_are_counted(library: &Library, version: &str) {
         Ok(3),
         "a host may use what another has started"
     );
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     unsafe {
         assert_eq!(first.Stop(), S_OK);
         assert_eq!(first.Stop(), HOST_E_CLRNOTAVAILABLE);
@@ -255,7 +249,7 @@ pub fn code_runs_in_the_domain(library: &Library, version: &str) {
     let host = library.host(version);
     start(&host);
     let shared = host::Shared(host.clone());
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     std::thread::spawn(move || unsafe {
         let host = { &shared }.0.clone();
         let mut domain = 0;
@@ -292,7 +286,7 @@ pub fn the_later_interfaces_work(library: &Library, version: &str) {
     let arguments = [wide("a"), wide("b")];
     let argv = [arguments[0].lent(), arguments[1].lent()];
     let mut result = 0;
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(host.Authenticate(7), S_OK);
         assert_eq!(host.SetStartupFlags(0), HOST_E_INVALIDOPERATION);
@@ -341,7 +335,7 @@ pub fn a_method_of_a_file_is_a_function(library: &Library, version: &str) {
         let [file, class, method] = [file, class, method].map(wide);
         let (file, class, method) = (file.lent(), class.lent(), method.lent());
         let mut address = 0;
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         match unsafe { host.CreateDelegate(1, file, class, method, Out::new(&mut address)) } {
             S_OK => Ok(address),
             why => Err(why),
@@ -349,7 +343,7 @@ pub fn a_method_of_a_file_is_a_function(library: &Library, version: &str) {
     };
     let class = "Guest.Plugin";
     let add = find(file, class, "Add").unwrap();
-    // SAFETY: the method's signature.
+    // SAFETY: Plugin.cs declares the method with this signature.
     let add: extern "system" fn(i32, i32) -> i32 = unsafe { std::mem::transmute(add) };
     assert_eq!(add(40, 2), 42);
     assert_eq!(find(file, class, "Absent"), Err(COR_E_MISSINGMETHOD));
@@ -361,7 +355,7 @@ pub fn a_method_of_a_file_is_a_function(library: &Library, version: &str) {
 
 pub fn a_root_can_be_named(library: &Library, version: &str) {
     type SetRoot = unsafe extern "system" fn(*const c_char) -> HRESULT;
-    // SAFETY: its type.
+    // SAFETY: the headers declare the function with this type.
     let set: SetRoot = unsafe { library.function("SogliaSetDotnetRoot") };
     let root = env::var_os("DOTNET_ROOT").unwrap().into_encoded_bytes();
     let root = CString::new(root).unwrap();
@@ -375,7 +369,7 @@ pub fn a_root_can_be_named(library: &Library, version: &str) {
     let host = library.host(version);
     start(&host);
     assert_eq!(call(&host, "Length", "abc"), Ok(3));
-    // SAFETY: null is allowed.
+    // SAFETY: soglia.h allows null for the path.
     assert_eq!(unsafe { set(null()) }, HOST_E_INVALIDOPERATION);
 }
 
@@ -385,7 +379,7 @@ pub fn flags_and_properties_reach_the_runtime(library: &Library, version: &str) 
     let domain = manager::<ICLRDomainManager>(&control(&host)).unwrap();
     let (names, values) = ([wide("Soglia.Test")], [wide("twelve chars")]);
     let (names, values) = ([names[0].lent()], [values[0].lent()]);
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(
             info.SetDefaultStartupFlags(STARTUP_SERVER_GC, Wide::null()),
@@ -433,7 +427,7 @@ pub fn a_configuration_is_used(library: &Library, version: &str) {
     let wide_path = wide(path.to_str().unwrap());
     let host = library.host(version);
     write("8.0.999");
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         assert_eq!(
             info.SetDefaultStartupFlags(STARTUP_CONCURRENT_GC, wide_path.lent()),
@@ -464,7 +458,7 @@ pub fn hosts_start_at_the_same_time(library: &Library, version: &str) {
             });
         }
     });
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let stops: Vec<_> = hosts
         .iter()
         .map(|shared| unsafe { shared.0.Stop() })
@@ -479,7 +473,7 @@ pub fn close(control: &ICLRControl) {
     let name = "System.Runtime.InteropServices.EnableConsumingManagedCodeFromNativeHosting";
     let [name, value] = [name, "false"].map(wide);
     let (names, values) = ([name.lent()], [value.lent()]);
-    // SAFETY: valid pointers.
+    // SAFETY: the object is alive, and safe code has made the parameters.
     unsafe {
         let set =
             domain.SetPropertiesForDefaultAppDomain(1, Array::new(&names), Array::new(&values));

@@ -25,7 +25,7 @@ use crate::{
 };
 
 fn symbol<T>(name: &CStr) -> *mut T {
-    // SAFETY: a C string.
+    // SAFETY: the name is a C string, and the default handle is always open.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     assert!(!symbol.is_null(), "{name:?} is preloaded");
     symbol.cast()
@@ -39,7 +39,7 @@ fn value(name: &CStr) -> i64 {
 /// Does `body` while the engine's allocations from `first` to `last` fail. Returns how many
 /// succeeded beside them.
 fn scarce<T>(first: c_long, last: c_long, body: impl FnOnce() -> T) -> (T, i64) {
-    // SAFETY: functions with these arguments.
+    // SAFETY: scarce.c defines the functions with these arguments.
     unsafe {
         let arm: extern "C" fn(c_long, c_long) =
             std::mem::transmute(symbol::<c_void>(c"scarce_arm"));
@@ -85,7 +85,7 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
     let create = library.create();
     // SAFETY: valid pointers, here and below.
     sweep("CLRCreateInstance", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<ICLRMetaHost>(|id, object| unsafe {
             create(In::new(&CLSID_CLRMetaHost), id, object)
         })
@@ -93,29 +93,29 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
     let meta = library.meta_host();
     let wanted = wide(version);
     sweep("GetRuntime", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<ICLRRuntimeInfo>(|id, object| unsafe { meta.GetRuntime(wanted.lent(), id, object) })
     });
     sweep("EnumerateInstalledRuntimes", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<IUnknown>(|_, object| unsafe { meta.EnumerateInstalledRuntimes(object) })
     });
     let info = library.runtime(version);
     sweep("GetVersionString", || {
         let (mut text, mut length) = ([0; 64], 64);
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         unsafe { info.GetVersionString(Buffer::new(&mut text), InOut::new(&mut length)) }
     });
     sweep("GetInterface", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<ICLRRuntimeHost4>(|id, object| unsafe {
             info.GetInterface(In::new(&CLSID_CLRRuntimeHost), id, object)
         })
     });
-    // SAFETY: its type.
+    // SAFETY: the headers declare the function with this type.
     let bind = unsafe { library.function::<api::Bind>("CorBindToRuntimeEx") };
     sweep("CorBindToRuntimeEx", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<ICLRRuntimeHost4>(|id, object| unsafe {
             bind(
                 wanted.lent(),
@@ -129,12 +129,12 @@ pub fn scarce_at_the_door(library: &Library, version: &str) {
     });
     let host = library.host(version);
     sweep("GetCLRControl", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<ICLRControl>(|_, object| unsafe { host.GetCLRControl(object) })
     });
     let control = api::control(&host);
     sweep("GetCLRManager", || {
-        // SAFETY: valid pointers.
+        // SAFETY: the object is alive, and safe code has made the parameters.
         given::<ICLRTaskManager>(|id, object| unsafe { control.GetCLRManager(id, object) })
     });
     sweep("SetHostControl", || {
@@ -156,7 +156,7 @@ pub fn scarce_while_running(library: &Library, version: &str) {
     let host = library.host(version);
     let script = script::script(|_, _| S_OK);
     script::set_control(&host, &script);
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let (answer, _) = scarce(0, c_long::MAX, || unsafe { host.Start() });
     assert_eq!(answer, E_OUTOFMEMORY);
     start(&host);

@@ -46,7 +46,7 @@ pub fn schedules(host: &ICLRRuntimeHost4) -> Arc<Scheduler> {
     let scheduler = Arc::<Scheduler>::default();
     let manager: IHostTaskManager = ComObject::new(Manager(scheduler.clone())).into_interface();
     let control = offers([(IHostTaskManager::IID, manager.into())]);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     start(host);
     scheduler

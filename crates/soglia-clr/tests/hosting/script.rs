@@ -69,7 +69,7 @@ pub struct Script {
 }
 
 fn thread() -> i32 {
-    // SAFETY: no arguments.
+    // SAFETY: the system call takes no pointers and cannot fail.
     unsafe { libc::gettid() }
 }
 
@@ -300,7 +300,7 @@ pub struct Acting {
 // SAFETY: the hosting API allows its objects to be used on any thread, and what the loader returns
 // belongs to the process. Both live until the process ends.
 unsafe impl Send for Acting {}
-// SAFETY: as above.
+// SAFETY: the library under test lets any thread use its objects.
 unsafe impl Sync for Acting {}
 
 /// A script that answers like this.
@@ -431,7 +431,7 @@ pub fn set_control(host: &ICLRRuntimeHost4, script: &Arc<Script>) {
 /// The same, whatever the answer.
 pub fn try_control(host: &ICLRRuntimeHost4, script: &Arc<Script>) -> HRESULT {
     let control = offers([(IHostTaskManager::IID, manager(script).into())]);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { host.SetHostControl(Lent::new(&control)) }
 }
 

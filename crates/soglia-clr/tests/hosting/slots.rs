@@ -30,7 +30,7 @@ type Create = unsafe extern "system" fn(
 ) -> HRESULT;
 
 pub fn create(library: &Library) -> Create {
-    // SAFETY: its type.
+    // SAFETY: the headers declare the function with this type.
     unsafe { library.function("SogliaCreateTaskManager") }
 }
 
@@ -42,7 +42,7 @@ fn manager(
 ) -> IHostTaskManager {
     let inner = inner.map_or(Lent::null(), Lent::new);
     let mut made = null_mut();
-    // SAFETY: the library stays loaded.
+    // SAFETY: the library under test stays loaded until the process ends.
     let answer = unsafe { create(library)(slots, milliseconds, inner, Out::new(&mut made)) };
     assert_eq!(answer, S_OK);
     // SAFETY: of that interface, with a reference for us.
@@ -59,22 +59,22 @@ pub fn figures(manager: &IHostTaskManager) -> SogliaSlotFigures {
 
 /// The four crossings, on the calling thread.
 fn leave(manager: &IHostTaskManager) -> HRESULT {
-    // SAFETY: takes a number.
+    // SAFETY: the object is alive, and its method takes any number.
     unsafe { manager.LeaveRuntime(1) }
 }
 
 fn enter(manager: &IHostTaskManager) -> HRESULT {
-    // SAFETY: takes nothing.
+    // SAFETY: the object is alive, and its method has no parameters.
     unsafe { manager.EnterRuntime() }
 }
 
 fn reverse_enter(manager: &IHostTaskManager) -> HRESULT {
-    // SAFETY: takes nothing.
+    // SAFETY: the object is alive, and its method has no parameters.
     unsafe { manager.ReverseEnterRuntime() }
 }
 
 fn reverse_leave(manager: &IHostTaskManager) -> HRESULT {
-    // SAFETY: takes nothing.
+    // SAFETY: the object is alive, and its method has no parameters.
     unsafe { manager.ReverseLeaveRuntime() }
 }
 
@@ -92,7 +92,7 @@ unsafe impl Sync for Everywhere {}
 pub fn a_bound_is_what_its_header_says(library: &Library, _version: &str) {
     let mut place = null_mut();
     let make = |slots, place: Out<'_, *mut c_void>| {
-        // SAFETY: the library stays loaded.
+        // SAFETY: the library under test stays loaded until the process ends.
         unsafe { create(library)(slots, INFINITE, Lent::null(), place) }
     };
     assert_eq!(make(1, Out::null()), E_POINTER);
@@ -138,7 +138,7 @@ pub fn a_bound_is_what_its_header_says(library: &Library, _version: &str) {
     }
     // Every thread has a task, and every function gives notifications.
     let (mut task, mut needs) = (null_mut(), BOOL(0));
-    // SAFETY: places for the answers.
+    // SAFETY: the object is alive, and it stores a task with a reference for us.
     unsafe {
         assert_eq!(own.GetCurrentTask(Out::new(&mut task)), S_OK);
         drop(IHostTask::from_raw(task));
@@ -176,7 +176,7 @@ pub fn a_dead_threads_slot_comes_back(library: &Library, _version: &str) {
 /// Has a runtime's host give this manager.
 pub fn give(host: &ICLRRuntimeHost4, manager: &IHostTaskManager) {
     let control = offers([(IHostTaskManager::IID, manager.clone().into())]);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     assert_eq!(unsafe { host.SetHostControl(Lent::new(&control)) }, S_OK);
 }
 
@@ -297,7 +297,7 @@ fn looks(library: &Library, version: &str, inner: Option<&IHostTaskManager>) {
     assert_eq!((answer, code), (S_OK, 0));
     assert_eq!(figures(&bound).TimedOut, 0);
     // A host may ask for it by itself. No thread waits now, and no manager is behind.
-    // SAFETY: no pointers.
+    // SAFETY: the object is alive, and its method takes no pointers.
     let switched = unsafe { bound.SwitchToTask(0) };
     assert_eq!(switched, if inner.is_some() { S_OK } else { E_NOTIMPL });
 }

@@ -47,7 +47,7 @@ pub fn watch(host: &ICLRRuntimeHost4, answer: HRESULT) -> Arc<Watch> {
         (IHostGCManager::IID, gc.into()),
         (IHostPolicyManager::IID, policy.into()),
     ]);
-    // SAFETY: a live control.
+    // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
     watch
 }
@@ -60,7 +60,7 @@ impl Watch {
             .unwrap()
             .push((told, thread::current().id()));
         println!("{told:?}");
-        // SAFETY: this thread's.
+        // SAFETY: each thread has an errno of its own, which is always there.
         unsafe { *libc::__errno_location() = libc::EXDEV };
         self.answer
     }

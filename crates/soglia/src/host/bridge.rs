@@ -157,8 +157,8 @@ impl IHostTaskManager_Impl for TaskManager_Impl {
         let Some(start) = start else {
             return E_POINTER;
         };
-        // SAFETY: the caller of this method wants the function to be called once with its parameter,
-        // on the thread that the host makes for it.
+        // SAFETY: the caller of this method wants one call of the function with its parameter, on
+        // the thread that the host creates for it.
         let body = unsafe { TaskBody::new(start, parameter) };
         fill(task, || {
             self.host.create_task(stack_size as usize, body).map(give)
@@ -355,7 +355,7 @@ mod tests {
     use soglia_abi::param::InOut;
     use std::sync::{Mutex, Weak};
 
-    /// A task of the CLR's side. What it holds is dropped with it.
+    /// A task as the CLR has it. What it holds is dropped with it.
     #[implement(ICLRTask2)]
     struct OfClr(#[expect(dead_code, reason = "kept for its count")] Arc<()>);
 
@@ -415,7 +415,7 @@ mod tests {
         let (of_clr, alive) = of_clr();
         let host = Arc::new(Keeps::default());
         let task: IHostTask = ComObject::new(Task(host.clone())).into_interface();
-        // SAFETY: both objects are alive.
+        // SAFETY: both objects are alive during the call.
         let answer = unsafe { task.SetCLRTask(Lent::new(&of_clr)) };
         assert_eq!(answer, S_OK);
         drop(of_clr);

@@ -44,8 +44,7 @@ impl ClrTaskManager {
         ClrTask::keep(&unsafe { Lent::from_raw(task) })
     }
 
-    /// Makes the calling thread known to the CLR, before the thread calls managed code for the first
-    /// time.
+    /// Makes the calling thread known to the CLR, before its first call of managed code.
     ///
     /// # Errors
     /// [`HResult::INVALID_OPERATION`] if the CLR knows the thread already.
@@ -159,7 +158,7 @@ impl ClrTask {
         Ok(stats.PerThreadAllocation)
     }
 
-    /// Gives the task a number of the host's choice.
+    /// Gives the task a number that the host chooses.
     ///
     /// # Errors
     /// [`HResult::CLR_NOT_AVAILABLE`].

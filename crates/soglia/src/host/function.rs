@@ -5,13 +5,15 @@
 use std::ffi::c_void;
 use std::mem::transmute;
 
-/// A pointer to a function in C, with up to twelve parameters: what [`Host::function`](super::Host::function) can give.
+/// A pointer to a C function with up to twelve parameters: what
+/// [`Host::function`](super::Host::function) can return.
 ///
-/// Arguments and result must be what C and C# agree on: integers, floats, pointers, `#[repr(C)]` structures of such. Not `bool`
-/// and `char`, not `String`, no references: C# has pointers there.
+/// Parameters and result must be types that C and C# share: integers, floats, pointers, and
+/// `#[repr(C)]` structures of them. `bool`, `char`, `String` and references are not among them: C#
+/// has pointers there.
 pub trait FunctionPointer: Copy + sealed::Sealed {
     /// # Safety
-    /// `address` is that of such a function.
+    /// `address` is the address of a function with the parameters and the result of `Self`.
     #[doc(hidden)]
     unsafe fn from_address(address: *const c_void) -> Self;
 }
@@ -25,7 +27,8 @@ macro_rules! pointers {
         impl<$($argument,)* R> sealed::Sealed for $type {}
         impl<$($argument,)* R> FunctionPointer for $type {
             unsafe fn from_address(address: *const c_void) -> Self {
-                // SAFETY: by the contract; both are addresses.
+                // SAFETY: a function pointer is an address, and the caller vouches for the
+                // function.
                 unsafe { transmute::<*const c_void, Self>(address) }
             }
         }

@@ -1,18 +1,22 @@
-//! Answers of hosting methods that are no success.
+//! Results of hosting methods.
 
 use std::fmt;
 
 use soglia_abi::{HRESULT, hresult};
 
-/// What a hosting method answers, of either side: nothing but that it is done, or a failure.
+/// The result of a hosting method: success without a value, or a failure code.
 pub type Answer<T = ()> = Result<T, HResult>;
 
-/// A failing HRESULT. Those that hosts use have names here; all others can be made from their number.
+/// A failing HRESULT.
 ///
-/// Where a host's failure becomes a managed exception, .NET chooses its type by the number:
-/// [`ACCESS_DENIED`](Self::ACCESS_DENIED) is an `UnauthorizedAccessException`, [`OUT_OF_MEMORY`](Self::OUT_OF_MEMORY) an
-/// `OutOfMemoryException`, [`CANCELED`](Self::CANCELED) an `OperationCanceledException`, [`NOT_SUPPORTED`](Self::NOT_SUPPORTED) a
-/// `NotSupportedException`, and a number without a type of its own a `COMException`. `Exception.HResult` is the number in any case.
+/// The codes that hosts use have names here. [`new`](Self::new) makes any other code.
+///
+/// Where a failure of a host becomes a managed exception, .NET chooses the exception's type by the
+/// code: [`ACCESS_DENIED`](Self::ACCESS_DENIED) becomes an `UnauthorizedAccessException`,
+/// [`OUT_OF_MEMORY`](Self::OUT_OF_MEMORY) an `OutOfMemoryException`, [`CANCELED`](Self::CANCELED)
+/// an `OperationCanceledException`, [`NOT_SUPPORTED`](Self::NOT_SUPPORTED) a
+/// `NotSupportedException`. A code without a type of its own becomes a `COMException`.
+/// `Exception.HResult` is always the code.
 ///
 /// ```
 /// use soglia::host::HResult;
@@ -27,37 +31,39 @@ pub struct HResult(pub(super) HRESULT);
 impl HResult {
     /// The wait ran out of time.
     pub const TIMEOUT: Self = Self(hresult::HOST_E_TIMEOUT);
-    /// The lock belongs to somebody else.
+    /// Another thread owns the lock.
     pub const NOT_OWNER: Self = Self(hresult::HOST_E_NOT_OWNER);
-    /// What was waited for is gone.
+    /// The owner of what was waited for has ended.
     pub const ABANDONED: Self = Self(hresult::HOST_E_ABANDONED);
-    /// The wait was broken to end a deadlock.
+    /// The wait was ended to break a deadlock.
     pub const DEADLOCK: Self = Self(hresult::HOST_E_DEADLOCK);
     /// An alert ended the wait.
     pub const INTERRUPTED: Self = Self(hresult::HOST_E_INTERRUPTED);
-    /// Wrong state, or wrong thread.
+    /// The call is wrong in this state or on this thread.
     pub const INVALID_OPERATION: Self = Self(hresult::HOST_E_INVALIDOPERATION);
     /// The CLR has not started, or has been taken out of use.
     pub const CLR_NOT_AVAILABLE: Self = Self(hresult::HOST_E_CLRNOTAVAILABLE);
-    /// A catastrophe. A host that answers it takes the CLR out of use: from then on every hosting method answers
-    /// [`CLR_NOT_AVAILABLE`](Self::CLR_NOT_AVAILABLE). A panic counts as this.
+    /// An unspecified failure, which takes the CLR out of use: after a host's method has returned
+    /// it, every hosting method returns [`CLR_NOT_AVAILABLE`](Self::CLR_NOT_AVAILABLE). A panic
+    /// counts as this.
     pub const FAIL: Self = Self(hresult::E_FAIL);
-    /// There is no such thing here.
+    /// The method is not implemented.
     pub const NOT_IMPLEMENTED: Self = Self(hresult::E_NOTIMPL);
-    /// Not allowed.
+    /// The call is not allowed.
     pub const ACCESS_DENIED: Self = Self(hresult::E_ACCESSDENIED);
     /// An argument is wrong.
     pub const INVALID_ARGUMENT: Self = Self(hresult::E_INVALIDARG);
-    /// No memory.
+    /// There is not enough memory.
     pub const OUT_OF_MEMORY: Self = Self(hresult::E_OUTOFMEMORY);
-    /// Not in this state; also an End without its Begin.
+    /// The call is wrong in this state, such as an end without its begin.
     pub const UNEXPECTED: Self = Self(hresult::E_UNEXPECTED);
-    /// Given up, because somebody asked for it.
+    /// The operation was cancelled.
     pub const CANCELED: Self = Self(hresult::COR_E_OPERATIONCANCELED);
-    /// Not supported.
+    /// The operation is not supported.
     pub const NOT_SUPPORTED: Self = Self(hresult::COR_E_NOTSUPPORTED);
 
-    /// The failure with that number. A number without its highest bit is no failure: [`UNEXPECTED`](Self::UNEXPECTED).
+    /// The failure with that code. A code without its highest bit is not a failure, and becomes
+    /// [`UNEXPECTED`](Self::UNEXPECTED).
     pub const fn new(code: u32) -> Self {
         match HRESULT(code as i32) {
             success if success.is_ok() => Self::UNEXPECTED,
@@ -65,17 +71,17 @@ impl HResult {
         }
     }
 
-    /// The number.
+    /// The code as a number.
     pub const fn code(self) -> u32 {
         self.0.0 as u32
     }
 
-    /// The number's name in .NET's headers, if it has one there.
+    /// The code's name in .NET's headers, if it has one.
     pub const fn name(self) -> Option<&'static str> {
         hresult::name(self.0)
     }
 
-    /// What a method of the other side has answered.
+    /// The result of a method of the engine.
     pub(super) fn check(answer: HRESULT) -> Answer {
         if answer.is_err() {
             Err(Self(answer))
@@ -84,7 +90,7 @@ impl HResult {
         }
     }
 
-    /// What a method answers to the other side.
+    /// The result code for the engine.
     pub(super) fn answer(result: Answer) -> HRESULT {
         result.err().map_or(hresult::S_OK, |failure| failure.0)
     }

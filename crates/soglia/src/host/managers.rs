@@ -1,22 +1,24 @@
-//! `IHostGCManager` and `IHostPolicyManager`: what hosts are told besides crossings.
+//! Notifications besides crossings: `IHostGCManager` and `IHostPolicyManager`.
 
 use soglia_abi::hosting::policy::{EClrFailure, EClrOperation, EPolicyAction};
 
-/// What a host is told of suspensions: when all managed threads stand still. `IHostGCManager`.
+/// Notified of suspensions, in which all managed threads stand still: `IHostGCManager`.
 ///
-/// The methods are called in the middle of that: they must be quick, and do nothing that waits for managed code.
+/// The methods are called during a suspension. They must be quick, and must not wait for managed
+/// code.
 pub trait HostGcManager: Send + Sync {
-    /// The calling thread is about to wait for a suspension to end.
+    /// The calling thread is about to wait for the end of a suspension.
     fn thread_is_blocking_for_suspension(&self) {}
 
-    /// A suspension begins. On the thread that suspends the others.
+    /// A suspension begins. Called on the thread that suspends the others.
     fn suspension_starting(&self) {}
 
-    /// It has ended: the generation that was collected, or `None` if it was for something else.
+    /// The suspension has ended. It was for a collection of that generation, or for another reason
+    /// with `None`.
     fn suspension_ending(&self, _generation: Option<u32>) {}
 }
 
-/// What a host is told when the CLR acts on a failure: `IHostPolicyManager`.
+/// Notified when the CLR acts on a failure: `IHostPolicyManager`.
 pub trait HostPolicyManager: Send + Sync {
     /// An operation took its default action.
     fn on_default_action(&self, _operation: Operation, _action: Action) {}
@@ -24,7 +26,7 @@ pub trait HostPolicyManager: Send + Sync {
     /// An operation took too long.
     fn on_timeout(&self, _operation: Operation, _action: Action) {}
 
-    /// Something failed.
+    /// A failure happened.
     fn on_failure(&self, _failure: Failure, _action: Action) {}
 }
 
@@ -35,7 +37,7 @@ macro_rules! numbers {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$value_doc])* $value,)*
-            /// Another one, by its number.
+            /// Another value, by its number.
             Other(u32),
         }
 
@@ -51,17 +53,17 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// What the CLR does that can take long or fail: `EClrOperation`.
+    /// An operation of the CLR that can take long or fail: `EClrOperation`.
     Operation(EClrOperation) {
         /// A thread is aborted.
         ThreadAbort = 0,
-        /// A thread is aborted without running its handlers.
+        /// A thread that holds no lock is aborted without its handlers.
         ThreadRudeAbortInNonCriticalRegion = 1,
-        /// The same while it held a lock.
+        /// A thread that holds a lock is aborted without its handlers.
         ThreadRudeAbortInCriticalRegion = 2,
         /// A domain is unloaded.
         AppDomainUnload = 3,
-        /// A domain is unloaded without running handlers.
+        /// A domain is unloaded without handlers.
         AppDomainRudeUnload = 4,
         /// The process ends.
         ProcessExit = 5,
@@ -71,23 +73,23 @@ numbers! {
 
     /// What can fail: `EClrFailure`.
     Failure(EClrFailure) {
-        /// A resource, while no lock was held.
+        /// A resource was missing while no lock was held.
         NonCriticalResource = 0,
-        /// A resource, while a lock was held.
+        /// A resource was missing while a lock was held.
         CriticalResource = 1,
-        /// The runtime itself.
+        /// The runtime itself failed.
         FatalRuntime = 2,
-        /// A lock whose owner is gone.
+        /// A lock's owner has ended.
         OrphanedLock = 3,
         /// No stack was left.
         StackOverflow = 4,
-        /// An access to memory that is not there.
+        /// Code accessed memory that is not there.
         AccessViolation = 5,
-        /// A contract in managed code.
+        /// A contract in managed code was violated.
         CodeContract = 6,
     }
 
-    /// What is done about it: `EPolicyAction`.
+    /// What the CLR does about it: `EPolicyAction`.
     Action(EPolicyAction) {
         /// Nothing.
         None = 0,
@@ -95,13 +97,13 @@ numbers! {
         ThrowException = 1,
         /// The thread is aborted.
         AbortThread = 2,
-        /// The same, without running its handlers.
+        /// The thread is aborted without its handlers.
         RudeAbortThread = 3,
         /// The domain is unloaded.
         UnloadAppDomain = 4,
-        /// The same, without running handlers.
+        /// The domain is unloaded without handlers.
         RudeUnloadAppDomain = 5,
-        /// The process ends in order.
+        /// The process ends, with its exit handlers.
         ExitProcess = 6,
         /// The process ends without finalizers.
         FastExitProcess = 7,

@@ -87,7 +87,7 @@ pub(super) unsafe fn given<T: Interface>(ask: impl FnOnce(Place<'_>) -> HRESULT)
     Ok(unsafe { T::from_raw(object) })
 }
 
-/// One of the CLR's managers, by its interface.
+/// A manager that the CLR provides, by its interface.
 pub(super) fn manager_of<T: Interface>(control: &ICLRControl) -> Answer<T> {
     let ask = |object: Place<'_>| call!(control, GetCLRManager(In::new(&T::IID), object));
     // SAFETY: `GetCLRManager` stores an object with the interface whose ID it is given, and a

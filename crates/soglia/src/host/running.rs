@@ -54,10 +54,11 @@ impl Host {
     /// Runs a program: calls its `Main` on this thread with these arguments, and returns its exit
     /// code.
     ///
-    /// The process goes on when `Main` returns, and so do other threads of the program. An exception
-    /// that leaves `Main` ends the process, as does `Environment.Exit`: this function does not
-    /// return then. The program runs on the runtime that this host has started. To start the runtime
-    /// that the program asks for, pass the program to [`Builder::program`](super::Builder::program).
+    /// The process goes on when `Main` returns, and so do other threads of the program. An
+    /// exception that leaves `Main` ends the process, as does `Environment.Exit`: this function
+    /// does not return then. The program runs on the runtime that this host has started. To start
+    /// the runtime that the program asks for, pass the program to
+    /// [`Builder::program`](super::Builder::program).
     ///
     /// # Errors
     /// [`Error::AssemblyNotFound`] and [`Error::NotAProgram`]. [`Error::Other`] with the runtime's
@@ -78,8 +79,8 @@ impl Host {
             .collect::<Result<_, _>>()?;
         let argv: Vec<_> = arguments.iter().map(WideString::lent).collect();
         let mut code = 0;
-        // SAFETY: the object is alive while this host is, and `argv` has as many texts as it is said
-        // to have.
+        // SAFETY: the object is alive while this host is, and `argv` has as many texts as it is
+        // said to have.
         let answer = unsafe {
             self.host.0.ExecuteAssembly(
                 DOMAIN,

@@ -27,8 +27,8 @@ pub(super) fn find(meta: &ICLRMetaHost, version: &str) -> Result<Option<ICLRRunt
     let version = wide(version)?;
     let id = In::new(&ICLRRuntimeInfo::IID);
     let ask = |object: Place<'_>| call!(meta, GetRuntime(version.lent(), id, object));
-    // SAFETY: `GetRuntime` stores an object with the interface whose ID it is given, and a reference
-    // for its caller.
+    // SAFETY: `GetRuntime` stores an object with the interface whose ID it is given, and a
+    // reference for its caller.
     let info = unsafe { given(ask) };
     match info {
         Ok(info) => Ok(Some(info)),

@@ -1,4 +1,6 @@
-//! What hostfxr has to say when it does not start a runtime: it writes to standard error, or to whoever asks for it.
+//! Messages of hostfxr when it does not start a runtime.
+//!
+//! hostfxr writes them to standard error, or passes them to a function that a program has set.
 
 #![allow(unsafe_code, reason = "hostfxr takes a function")]
 
@@ -19,7 +21,7 @@ extern "C" fn write(line: *const c_char) {
     if line.is_null() {
         return;
     }
-    // SAFETY: a C string of hostfxr's, for as long as this runs.
+    // SAFETY: hostfxr passes a C string that lives until this function returns.
     let line = unsafe { CStr::from_ptr(line) }.to_string_lossy();
     SAID.with_borrow_mut(|said| {
         said.push_str(line.trim_end());
@@ -27,7 +29,7 @@ extern "C" fn write(line: *const c_char) {
     });
 }
 
-/// Has what is said on this thread kept, for as long as this lives.
+/// Keeps the messages of this thread while it lives.
 pub(super) struct Said {
     set: Option<(SetWriter, Option<Writer>)>,
 }
@@ -37,15 +39,16 @@ impl Said {
         SAID.take();
         let library = Library::open(hostfxr).ok();
         let set = library.and_then(|library| {
-            // SAFETY: hostfxr.h declares it with this signature.
+            // SAFETY: hostfxr.h declares the function with this signature.
             let set: SetWriter = unsafe { library.function(c"hostfxr_set_error_writer") }.ok()?;
-            // SAFETY: a function that may be called at any time on this thread.
+            // SAFETY: the function may be called at any time, and `write` lives as long as the
+            // program.
             Some((set, unsafe { set(Some(write)) }))
         });
         Self { set }
     }
 
-    /// What was said.
+    /// The messages.
     pub fn finish(self) -> String {
         drop(self);
         SAID.take().trim().to_owned()
@@ -55,7 +58,7 @@ impl Said {
 impl Drop for Said {
     fn drop(&mut self) {
         if let Some((set, before)) = self.set {
-            // SAFETY: as above; the one before is hostfxr's or its caller's.
+            // SAFETY: hostfxr returned this function as the one that was set before.
             unsafe { set(before) };
         }
     }

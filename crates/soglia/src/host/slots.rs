@@ -1,4 +1,4 @@
-//! soglia's own task manager: at most N tasks run managed code at a time.
+//! soglia's own task manager: at most N threads run managed code at a time.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -16,15 +16,19 @@ use super::task::{HostTask, HostTaskManager, WaitOptions};
 
 pub use soglia_core::admission::Figures;
 
-/// A fixed number of slots, as a task manager: a task needs one to run managed code. It gives its slot back when it calls native code, and
-/// waits for one, in line, when it comes back; likewise for callbacks.
+/// A task manager that limits how many threads run managed code at a time.
 ///
-/// Give it to [`Builder::task_manager`](super::Builder::task_manager), or call its methods from those of a manager of your own. Clones share the
-/// slots, so one can be kept to look at them. The finalizer's thread and those that mind the thread pool need no slot, nor does a thread before its
-/// first crossing. Tasks that sleep in managed code, in locks for instance, lend their slots to others.
+/// A task needs a slot to run managed code. It gives the slot back when it calls native code, and
+/// waits in line for one when it returns. Callbacks work the other way round.
 ///
-/// Who waits longer than the limit gets [`HResult::TIMEOUT`] as an exception; [`HResult::ABANDONED`], once, who takes the slot of a thread that is gone without having
-/// ended.
+/// Pass it to [`Builder::task_manager`](super::Builder::task_manager), or call its methods from
+/// those of your own manager. Clones share the slots, so you can keep one to look at them. The
+/// finalizer's thread and threads that manage the thread pool need no slot, nor does a thread
+/// before its first crossing. A task that sleeps in managed code, in a lock for instance, lends its
+/// slot to others.
+///
+/// A task that waits longer than the limit gets [`HResult::TIMEOUT`] as an exception. A task that
+/// takes the slot of a thread which vanished without ending gets [`HResult::ABANDONED`], once.
 ///
 /// ```no_run
 /// use soglia::host::{Host, Slots};
@@ -52,9 +56,9 @@ struct Shared {
 /// One thread's part.
 struct Task {
     of: Slots,
-    /// For its own thread alone: locked, it is in use further out, where a signal's handler has come in between.
+    /// Only its own thread uses it. If it is locked, a signal handler has interrupted that use.
     task: Mutex<admission::Holder>,
-    /// Somebody has woken it while it slept, or before.
+    /// An alert has come, during its sleep or before it.
     alerted: Mutex<bool>,
     alert: Condvar,
 }
@@ -72,7 +76,7 @@ impl HostTask for Task {
 }
 
 impl Task {
-    /// Sleeps for so long, `None`: for ever.
+    /// Sleeps that long, for ever with `None`.
     fn sleep(&self, time: Option<Duration>) -> Answer {
         let mut alerted = self.alerted.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
@@ -96,7 +100,7 @@ impl Task {
 }
 
 impl Drop for Task {
-    // When its thread has ended.
+    // Its thread has ended.
     fn drop(&mut self) {
         let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.of.0.slots.end(task);
@@ -104,7 +108,7 @@ impl Drop for Task {
 }
 
 impl Slots {
-    /// So many slots. A task waits for one no longer than `limit`; without a limit, until it gets one.
+    /// `count` slots. A task waits for one at most `limit`, or until it gets one with `None`.
     pub fn new(count: NonZeroU16, limit: Option<Duration>) -> Self {
         Self(Arc::new(Shared {
             slots: admission::Slots::new(count, limit, look_at),
@@ -112,27 +116,31 @@ impl Slots {
         }))
     }
 
-    /// Slots that nobody holds.
+    /// The number of slots that are free.
     pub fn free(&self) -> usize {
         self.0.slots.free()
     }
 
-    /// Tasks that wait for one.
+    /// The number of tasks that wait for a slot.
     pub fn waiting(&self) -> usize {
         self.0.slots.waiting()
     }
 
-    /// How tasks came to their slots so far.
+    /// Counts and times of waits so far.
     pub fn figures(&self) -> Figures {
         self.0.slots.figures()
     }
 
-    /// Lifts the bound for good: who waits goes on. For the end, as what runs there must not wait for tasks that run no more.
+    /// Removes the limit for good, so that waiting tasks go on.
+    ///
+    /// Call it when the program ends: code that runs then must not wait for tasks that run no more.
     pub fn lift(&self) {
         self.0.slots.lift();
     }
 
-    /// Has the calling thread's task give or take. A thread without one goes on: it has ended, all but for this.
+    /// Runs `act` with the calling thread's task.
+    ///
+    /// Returns `Ok` for a thread without one: a thread that has ended except for this code.
     fn with(
         &self,
         act: impl FnOnce(
@@ -157,7 +165,7 @@ impl Slots {
         })
     }
 
-    /// Whether the calling thread is one of the runtime's own, for which others would wait in vain.
+    /// Whether the calling thread is one of the runtime's own. Other tasks must not wait for those.
     fn is_of_runtime(&self) -> bool {
         let kind = self.0.clr.get().map(ClrTaskManager::current_task_type);
         matches!(
@@ -204,7 +212,7 @@ impl HostTaskManager for Slots {
         self.with(admission::Slots::reverse_leave)
     }
 
-    /// While others wait for its slot, the task sleeps here, without it.
+    /// If others wait for a slot, the task gives its own back and sleeps here.
     fn sleep(&self, time: Option<Duration>, _options: WaitOptions) -> Answer {
         if time == Some(Duration::ZERO) {
             self.switch_to_task();
@@ -275,12 +283,12 @@ mod tests {
 
     const TARGET: Target = Target::new(1);
 
-    /// On a thread of its own, as the CLR has it.
+    /// Runs `body` on a thread of its own, with a task, as the CLR does.
     fn on_a_task<T: Send>(slots: &Slots, body: impl FnOnce() -> T + Send) -> T {
         let run = || {
             let task = slots.current_task();
             let result = body();
-            // The CLR lets go of it at the thread's end.
+            // The CLR releases it at the thread's end.
             drop(task);
             result
         };
@@ -308,12 +316,12 @@ mod tests {
         });
         assert_eq!(slots.free(), 1, "a thread that ends gives its slot back");
         assert_eq!(slots.figures().timed_out, 1);
-        // A thread that the CLR has not asked for is no task.
+        // A thread that the CLR has not asked about has no task.
         assert_eq!(slots.enter_runtime(), Ok(()));
         assert_eq!(slots.free(), 1);
     }
 
-    /// `longjmp` leaves callbacks open, which is no death.
+    /// `longjmp` leaves callbacks open. The thread has ended all the same.
     #[test]
     fn a_thread_that_ends_with_a_callback_open_has_ended() {
         let slots = Slots::new(1.try_into().unwrap(), Some(Duration::ZERO));
@@ -337,7 +345,8 @@ mod tests {
         });
     }
 
-    /// A task looks for what another one does, which needs its slot; it yields, or sleeps, and can be woken from that.
+    /// A task polls for what another task does, which needs its slot. It yields or sleeps, and an
+    /// alert wakes it.
     #[test]
     fn a_task_that_looks_gives_way() {
         let slots = Slots::new(1.try_into().unwrap(), None);

@@ -1,4 +1,4 @@
-//! A native function, as hosts are told of it: by its address.
+//! Native functions, by their addresses.
 
 #![allow(unsafe_code, reason = "dladdr")]
 
@@ -10,40 +10,45 @@ use std::path::{Path, PathBuf};
 
 /// The native function that managed code calls.
 ///
-/// It is its address, and compares by it. Names are looked up each time they are asked for, which takes the loader's lock and
-/// microseconds: ask in [`call_needs_host_hook`](super::HostTaskManager::call_needs_host_hook), once, and keep the address.
+/// Two targets are equal if their addresses are. Names are looked up each time they are asked for,
+/// which takes the loader's lock and microseconds. So look a function up once, in
+/// [`call_needs_host_hook`](super::HostTaskManager::call_needs_host_hook), and keep its address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target(usize);
 
 impl Target {
-    /// The function at that address; 0 is one that is not known.
+    /// The function at that address; 0 is an unknown function.
     pub const fn new(address: usize) -> Self {
         Self(address)
     }
 
-    /// Where the function begins; 0 if it is not known.
+    /// Where the function begins; 0 if it is unknown.
     pub const fn address(self) -> usize {
         self.0
     }
 
-    /// The function's name, if its library exports one. A function with several names has any of them: `__getpid` for `getpid`.
+    /// The function's name, if its library exports one.
+    ///
+    /// For a function with several names it is any of them: `__getpid` for `getpid`.
     pub fn name(self) -> Option<String> {
         let found = self.look_up()?;
         if found.dli_sname.is_null() || found.dli_saddr as usize != self.0 {
             return None;
         }
-        // SAFETY: a C string of the loader's, of a library that holds a function which is just being called.
+        // SAFETY: the loader has found a library at this address. Its names stay while it is
+        // loaded, and a library is not unloaded while one of its functions is being called.
         let name = unsafe { CStr::from_ptr(found.dli_sname) };
         Some(name.to_string_lossy().into_owned())
     }
 
-    /// The file of the library that the function is in, as it was loaded.
+    /// The file of the library that the function is in, by the name it was loaded by.
     pub fn library(self) -> Option<PathBuf> {
         let found = self.look_up()?;
         if found.dli_fname.is_null() {
             return None;
         }
-        // SAFETY: as above.
+        // SAFETY: the loader has found a library at this address, and keeps its file's name while
+        // it is loaded, which is as long as one of its functions is being called.
         let file = unsafe { CStr::from_ptr(found.dli_fname) };
         Some(PathBuf::from(OsStr::from_bytes(file.to_bytes())))
     }
@@ -56,7 +61,7 @@ impl Target {
 
     fn look_up(self) -> Option<libc::Dl_info> {
         let mut found = MaybeUninit::uninit();
-        // SAFETY: any address may be asked for; a success fills all fields.
+        // SAFETY: `dladdr` takes any address, and fills all fields if it succeeds.
         unsafe {
             (self.0 != 0 && libc::dladdr(self.0 as *const _, found.as_mut_ptr()) != 0)
                 .then(|| found.assume_init())
@@ -64,7 +69,7 @@ impl Target {
     }
 }
 
-/// `libc.so.6!usleep`, or as much of it as is known.
+/// `libc.so.6!usleep`, or the parts that are known.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(library) = self.library() {

@@ -1,4 +1,4 @@
-//! `IHostTaskManager` and `IHostTask`: the host's side of tasks.
+//! The host's side of tasks: `IHostTaskManager` and `IHostTask`.
 
 #![allow(unsafe_code, reason = "a task's body is a C function")]
 
@@ -17,11 +17,16 @@ use super::clr::{ClrTask, ClrTaskManager};
 use super::hresult::{Answer, HResult};
 use super::target::Target;
 
-/// What a host is told of tasks, and of every crossing of theirs between managed and native code: `IHostTaskManager`.
+/// The host's task manager: `IHostTaskManager`.
 ///
-/// All methods do nothing unless they are written; write those that matter. They are called on the thread that they are about,
-/// on many threads at once, on threads that the host has never seen, and in *preemptive mode*: the garbage collector does not wait for
-/// them, so they may take locks and block as long as they like. They must not call managed code.
+/// The engine notifies it of every crossing of a thread between managed and native code. A thread
+/// that the runtime knows is a *task* here.
+///
+/// Every method has a default that leaves the matter to .NET; write the methods that you need. The
+/// engine calls them on the thread that they are about, on many threads at once, and on threads
+/// that the host has never seen. It calls them in *preemptive mode*: the garbage collector does not
+/// wait for them, so they may take locks and block as long as they like. They must not call managed
+/// code.
 ///
 /// For managed code that calls native A, which calls managed B, which calls native C:
 ///
@@ -30,36 +35,44 @@ use super::target::Target;
 /// | 1 | `leave_runtime(A)` | managed code calls A |
 /// | 2 | `reverse_enter_runtime()` | A calls B |
 /// | 3 | `leave_runtime(C)` | B calls C |
-/// | 4 | `enter_runtime()` | C is back |
-/// | 5 | `reverse_leave_runtime()` | B is back |
-/// | 6 | `enter_runtime()` | A is back |
+/// | 4 | `enter_runtime()` | C has returned |
+/// | 5 | `reverse_leave_runtime()` | B has returned |
+/// | 6 | `enter_runtime()` | A has returned |
 ///
-/// A failure of the first three kinds becomes a managed exception. A panic of any method is stopped, and counts as
-/// [`HResult::FAIL`], which takes the CLR out of use.
+/// A failure of `leave_runtime`, `reverse_enter_runtime` or `enter_runtime` becomes a managed
+/// exception. A panic in any method is caught and counts as [`HResult::FAIL`], which takes the CLR
+/// out of use.
 pub trait HostTaskManager: Send + Sync {
-    /// The host's task of the calling thread. Asked when the thread crosses for the first time; a thread without a task is not told
-    /// of, and is asked again.
+    /// Returns the host's task of the calling thread.
+    ///
+    /// The engine asks at the thread's first crossing. With `None` the thread's crossings are not
+    /// notified, and the engine asks again at the next one.
     fn current_task(&self) -> Option<Arc<dyn HostTask>> {
         Some(Arc::new(PlainTask))
     }
 
-    /// A task for a new thread, to be started by [`HostTask::start`]. Stack size in bytes, 0: the usual. Not called: .NET makes its
-    /// own threads.
+    /// Creates a task for a new thread, which [`HostTask::start`] starts. The stack size is in
+    /// bytes, 0 for the default.
+    ///
+    /// Not called: .NET creates its own threads.
     fn create_task(&self, _stack_size: usize, _body: TaskBody) -> Answer<Arc<dyn HostTask>> {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// The calling task is to sleep (`Thread.Sleep`), `None`: for ever. `Ok` when it has slept. The wait is
-    /// [alertable](WaitOptions::alertable).
+    /// Lets the calling task sleep (`Thread.Sleep`), for ever with `None`, and returns `Ok` when it
+    /// has slept. The wait is [alertable](WaitOptions::alertable).
     ///
     /// # Errors
-    /// [`HResult::INTERRUPTED`]: somebody has alerted the task. Any other: .NET sleeps itself.
+    /// [`HResult::INTERRUPTED`] after an [alert](HostTask::alert). After any other failure .NET
+    /// sleeps itself.
     fn sleep(&self, _time: Option<Duration>, _options: WaitOptions) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// The calling task has nothing to do right now (`Thread.Yield`, and waits that spin). Whether another one was switched to; if not,
-    /// .NET yields itself.
+    /// Lets other tasks run, because the calling task has nothing to do right now (`Thread.Yield`,
+    /// and waits that spin).
+    ///
+    /// Returns whether another task ran. If not, .NET yields itself.
     fn switch_to_task(&self) -> bool {
         false
     }
@@ -67,7 +80,8 @@ pub trait HostTaskManager: Send + Sync {
     /// Managed code has set the thread's UI culture, by its LCID.
     ///
     /// # Errors
-    /// [`HResult::NOT_IMPLEMENTED`] is no hindrance; any other is an `ArgumentException` where it is set.
+    /// [`HResult::NOT_IMPLEMENTED`] leaves the culture to .NET. Any other failure becomes an
+    /// `ArgumentException` where the culture is set.
     fn set_ui_locale(&self, _lcid: u32) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
@@ -75,14 +89,17 @@ pub trait HostTaskManager: Send + Sync {
     /// Managed code has set the thread's culture, by its LCID.
     ///
     /// # Errors
-    /// As above.
+    /// [`HResult::NOT_IMPLEMENTED`] leaves the culture to .NET. Any other failure becomes an
+    /// `ArgumentException` where the culture is set.
     fn set_locale(&self, _lcid: u32) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Whether the host wants to be told of calls of that function, by [`leave_runtime`](Self::leave_runtime) and
-    /// [`enter_runtime`](Self::enter_runtime). Asked before the first call, seldom again; calls of what the host does not want to be told of
-    /// cost next to nothing. Has no effect on the reverse pair.
+    /// Returns whether [`leave_runtime`](Self::leave_runtime) and
+    /// [`enter_runtime`](Self::enter_runtime) should be called for that function.
+    ///
+    /// The engine asks before the first call, and rarely again. With `false`, calls cost next to
+    /// nothing. The result has no effect on the reverse pair.
     fn call_needs_host_hook(&self, _target: Target) -> bool {
         true
     }
@@ -90,90 +107,105 @@ pub trait HostTaskManager: Send + Sync {
     /// This thread is about to leave managed code for that native function.
     ///
     /// # Errors
-    /// Refuse the call: the function is not called, the managed caller gets an exception, and no `enter_runtime` follows.
+    /// A failure denies the call: the function is not called, the managed caller gets an exception,
+    /// and no `enter_runtime` follows.
     fn leave_runtime(&self, _target: Target) -> Answer {
         Ok(())
     }
 
-    /// The native function is back; one for each `leave_runtime` that succeeded.
+    /// The native function has returned: one call for each `leave_runtime` that succeeded.
     ///
     /// # Errors
-    /// Become an exception at the managed caller. What the function did stays done; its result is lost.
+    /// A failure becomes an exception at the managed caller. What the function did stays done, and
+    /// its result is lost.
     fn enter_runtime(&self) -> Answer {
         Ok(())
     }
 
-    /// Native code calls managed code on this thread: a callback, or a native thread's way in.
+    /// Native code calls managed code on this thread: a callback, or the first managed code of a
+    /// native thread.
     ///
     /// # Errors
-    /// Refuse the callback: the managed method does not run, the native caller gets zeros, and no `reverse_leave_runtime` follows. The
-    /// managed call that led there throws the exception when it is back.
+    /// A failure denies the callback: the managed method does not run, its native caller gets
+    /// zeros, and no `reverse_leave_runtime` follows. The managed call that led to the native
+    /// caller throws the exception when it returns.
     fn reverse_enter_runtime(&self) -> Answer {
         Ok(())
     }
 
-    /// The managed code that was called so returns to its native caller.
+    /// The managed code that native code had called returns.
     ///
     /// # Errors
-    /// Are ignored: nobody is left to be told.
+    /// A failure is ignored, since the method has run.
     fn reverse_leave_runtime(&self) -> Answer {
         Ok(())
     }
 
-    /// From here to [`end_delay_abort`](Self::end_delay_abort) the task must not be aborted: the outermost
-    /// `Thread.BeginCriticalRegion`.
+    /// The task must not be aborted from here to [`end_delay_abort`](Self::end_delay_abort): the
+    /// outermost `Thread.BeginCriticalRegion`.
     fn begin_delay_abort(&self) -> Answer {
         Ok(())
     }
 
-    /// The end of that.
+    /// The task may be aborted again.
     fn end_delay_abort(&self) -> Answer {
         Ok(())
     }
 
-    /// From here to [`end_thread_affinity`](Self::end_thread_affinity) the task must stay on its thread
-    /// (`Thread.BeginThreadAffinity`); nests, and the host counts.
+    /// The task must stay on its thread from here to
+    /// [`end_thread_affinity`](Self::end_thread_affinity): `Thread.BeginThreadAffinity`. Calls
+    /// nest, and the host counts them.
     fn begin_thread_affinity(&self) -> Answer {
         Ok(())
     }
 
-    /// The end of that.
+    /// Ends one such region.
     fn end_thread_affinity(&self) -> Answer {
         Ok(())
     }
 
-    /// So many bytes of stack are to be left after a stack overflow. Not called: Windows only.
+    /// Sets how many bytes of stack must be left after a stack overflow.
+    ///
+    /// Not called: Windows only.
     fn set_stack_guarantee(&self, _bytes: u32) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// The same, asked. Not called.
+    /// Returns what [`set_stack_guarantee`](Self::set_stack_guarantee) has set.
+    ///
+    /// Not called: Windows only.
     fn stack_guarantee(&self) -> Answer<u32> {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Hands over the CLR's half, once, inside [`Builder::start`](super::Builder::start) and before the runtime runs. Keep it: it
-    /// works once the runtime has started.
+    /// Gives the host the CLR's side, once, inside [`Builder::start`](super::Builder::start) and
+    /// before the runtime runs. Keep it: it works once the runtime has started.
     fn set_clr_task_manager(&self, _manager: ClrTaskManager) {}
 }
 
-/// The host's half of a task, a thread that runs managed code: `IHostTask`. The CLR keeps it until the thread is gone.
+/// The host's side of a task, which is a thread that runs managed code: `IHostTask`.
+///
+/// The CLR keeps it until the thread has ended.
 pub trait HostTask: Send + Sync {
-    /// Lets a task run that [`HostTaskManager::create_task`] made. Not called, as that is not.
+    /// Lets a task of [`HostTaskManager::create_task`] run. Not called, as that is not.
     fn start(&self) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Wakes the task out of a wait of the host's that is [`alertable`](WaitOptions::alertable), or out of its next one
-    /// (`Thread.Interrupt`). From any thread; returns at once.
+    /// Wakes the task from a wait of this host that is [`alertable`](WaitOptions::alertable), or
+    /// from its next one (`Thread.Interrupt`).
+    ///
+    /// Called on any thread. It must return at once.
     fn alert(&self) -> Answer {
         Ok(())
     }
 
-    /// Waits for the task's end (`Thread.Join`), at most 100 ms at a time; .NET looks itself whether the thread has ended.
+    /// Waits for the task's end (`Thread.Join`), at most 100 ms at a time. After `Ok`, .NET checks
+    /// itself whether the thread has ended.
     ///
     /// # Errors
-    /// [`HResult::TIMEOUT`]; [`HResult::INTERRUPTED`]: somebody has alerted the waiting task. Any other: .NET waits itself.
+    /// [`HResult::TIMEOUT`]. [`HResult::INTERRUPTED`] after an [alert](Self::alert) of the waiting
+    /// task. After any other failure .NET waits itself.
     fn join(&self, _time: Option<Duration>, _options: WaitOptions) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
@@ -181,30 +213,31 @@ pub trait HostTask: Send + Sync {
     /// Sets the task's priority (`Thread.Priority`). A host may ignore it.
     ///
     /// # Errors
-    /// The priority stays as it was, but for [`HResult::NOT_IMPLEMENTED`], which leaves it to .NET.
+    /// [`HResult::NOT_IMPLEMENTED`] leaves it to .NET. After any other failure the priority stays
+    /// as it was.
     fn set_priority(&self, _priority: Priority) -> Answer {
         Ok(())
     }
 
-    /// The task's priority.
+    /// Returns the task's priority.
     ///
     /// # Errors
-    /// Leave it to .NET, which gives what was set.
+    /// After a failure .NET returns the priority that was set last.
     fn priority(&self) -> Answer<Priority> {
         Err(HResult::NOT_IMPLEMENTED)
     }
 
-    /// Pairs the task with the CLR's half of it. Called on the task's own thread, right after
-    /// [`HostTaskManager::current_task`] gave it.
+    /// Pairs the task with the CLR's side of it. Called on the task's own thread, right after
+    /// [`HostTaskManager::current_task`] has returned the task.
     ///
     /// # Errors
-    /// Refuse the crossing that it came with.
+    /// A failure denies the crossing that it came with.
     fn set_clr_task(&self, _task: ClrTask) -> Answer {
         Ok(())
     }
 }
 
-/// A task that leaves everything to the CLR, for hosts that do not tell threads apart.
+/// A task that leaves everything to .NET, for hosts that do not distinguish threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainTask;
 
@@ -216,7 +249,7 @@ pub struct TaskBody {
     parameter: *mut c_void,
 }
 
-// SAFETY: the CLR gives it out to be run on another thread.
+// SAFETY: the CLR passes the function and its parameter to be called on another thread.
 unsafe impl Send for TaskBody {}
 
 impl TaskBody {
@@ -226,9 +259,9 @@ impl TaskBody {
         Self { start, parameter }
     }
 
-    /// Runs it, on the calling thread. Gives the thread's exit code.
+    /// Runs it on the calling thread, and returns the thread's exit code.
     pub fn run(self) -> u32 {
-        // SAFETY: by the contract of `new`; `self` is gone, so this is the one time.
+        // SAFETY: the caller of `new` allows one call on any thread, and this consumes `self`.
         unsafe { (self.start)(self.parameter) }
     }
 }
@@ -244,17 +277,17 @@ impl fmt::Debug for TaskBody {
 pub struct WaitOptions(pub u32);
 
 impl WaitOptions {
-    /// [`HostTask::alert`] may end it.
+    /// [`HostTask::alert`] may end the wait.
     pub const fn alertable(self) -> bool {
         self.0 & WAIT_ALERTABLE != 0
     }
 
-    /// It must not be ended to break a deadlock.
+    /// The wait must not be ended to break a deadlock.
     pub const fn not_in_deadlock(self) -> bool {
         self.0 & WAIT_NOTINDEADLOCK != 0
     }
 
-    /// Messages are to be handled during it. Windows only.
+    /// The wait handles messages. Windows only.
     pub const fn message_pump(self) -> bool {
         self.0 & WAIT_MSGPUMP != 0
     }
@@ -265,13 +298,13 @@ impl WaitOptions {
 pub struct Priority(pub i32);
 
 impl Priority {
-    /// Only if nobody else wants to.
+    /// Only when no other thread wants to run.
     pub const IDLE: Self = Self(THREAD_PRIORITY_IDLE);
     /// Two below normal.
     pub const LOWEST: Self = Self(THREAD_PRIORITY_LOWEST);
     /// One below normal.
     pub const BELOW_NORMAL: Self = Self(THREAD_PRIORITY_BELOW_NORMAL);
-    /// The usual.
+    /// The default.
     pub const NORMAL: Self = Self(THREAD_PRIORITY_NORMAL);
     /// One above normal.
     pub const ABOVE_NORMAL: Self = Self(THREAD_PRIORITY_ABOVE_NORMAL);
@@ -281,7 +314,7 @@ impl Priority {
     pub const TIME_CRITICAL: Self = Self(THREAD_PRIORITY_TIME_CRITICAL);
 }
 
-/// Milliseconds as the hosting API has them.
+/// The time of a wait, from the milliseconds of the hosting API; `None` is for ever.
 pub(super) fn time_of(milliseconds: u32) -> Option<Duration> {
     (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()))
 }

@@ -1,7 +1,8 @@
-//! Crossings as a stream, for those who only watch.
+//! Crossings as a stream, for hosts that only watch.
 //!
-//! The crossing thread puts an event into a queue with a fixed number of places and goes on; it takes no lock, wakes nobody and never
-//! waits. If the queue is full the event is dropped and counted. Readers come by themselves, and look up names in their own time.
+//! The crossing thread puts an event into a queue with a fixed number of places and goes on. It
+//! takes no lock, wakes no thread and never waits. If the queue is full, the event is dropped and
+//! counted. Readers poll the queue, and look up names when they need them.
 
 use std::cell::Cell;
 use std::iter::FusedIterator;
@@ -16,13 +17,13 @@ use soglia_core::time::{self, Anchor, Scale, TickSource};
 
 use super::target::Target;
 
-/// Events that wait to be read, unless the host says otherwise.
+/// How many events can wait to be read by default.
 pub(super) const CAPACITY: usize = 65_536;
 
 /// How long a reader sleeps when there is nothing to read.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Calls of native functions that are open on a thread, as far as their targets are kept.
+/// For how many open native calls of a thread the targets are kept.
 const DEPTH: usize = 64;
 
 /// A crossing that has happened.
@@ -31,24 +32,27 @@ const DEPTH: usize = 64;
 pub struct Event {
     /// Which one of the four.
     pub crossing: Crossing,
-    /// The native function that is called, or that is back; unknown for callbacks, and inside of more than 64 calls.
+    /// The native function that is called or has returned. It is unknown for callbacks, and inside
+    /// more than 64 open calls.
     pub target: Option<Target>,
-    /// The thread that crossed, by the number that the operating system gives it.
+    /// The thread that crossed, by the operating system's number.
     pub thread: u32,
-    /// When, by the processor's counter where that is steady: to be compared with those of other events.
+    /// The time, from the processor's counter where that is steady. Compare it with the times of
+    /// other events.
     pub time: Instant,
-    /// How many events were dropped since the one that was read before, because the queue was full.
+    /// How many events were dropped since the previous one that was read, because the queue was
+    /// full.
     pub missed: u64,
 }
 
-/// An event on its way: small, and for the reader to make something of.
+/// An event in the queue. The reader makes an [`Event`] of it.
 struct Record {
     crossing: Crossing,
     thread: u32,
     /// An address, or 0.
     target: usize,
     ticks: u64,
-    /// Events that had been dropped by then.
+    /// How many events had been dropped before it.
     dropped: u64,
 }
 
@@ -56,11 +60,11 @@ struct Record {
 pub(super) struct Watch {
     queue: ArrayQueue<Record>,
     dropped: AtomicU64,
-    /// Of the dropped ones, those that a reader was told of.
+    /// How many dropped events readers know of.
     told: AtomicU64,
     closed: AtomicBool,
     start: (Instant, Anchor),
-    /// Found by the first reader, when there is some distance from the start.
+    /// The first reader computes it, when some time has passed since the start.
     scale: OnceLock<Scale>,
 }
 
@@ -100,7 +104,7 @@ impl Watch {
         }
     }
 
-    /// No more events will be waited for.
+    /// Readers stop waiting for events.
     pub fn close(&self) {
         self.closed.store(true, SeqCst);
     }
@@ -126,7 +130,7 @@ impl Watch {
     }
 }
 
-/// The targets of a thread's open calls. Cells, since a signal's handler may come in between.
+/// The targets of a thread's open calls. Cells, since a signal handler may interrupt a change.
 struct Open {
     targets: [Cell<usize>; DEPTH],
     depth: Cell<usize>,
@@ -155,7 +159,7 @@ thread_local! {
     static THREAD: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The calling thread's number, asked for once.
+/// The operating system's number of the calling thread.
 pub(super) fn thread_number() -> u32 {
     THREAD.with(|number| {
         if number.get() == 0 {
@@ -169,8 +173,9 @@ pub(super) fn thread_number() -> u32 {
 
 /// The crossings of a host that watches: [`Builder::watch`](super::Builder::watch).
 ///
-/// As an iterator it waits for events, and ends when the host is gone and all has been read. Clones share one queue: each event is
-/// given once. While nobody reads, the queue fills up, and what comes after that is dropped; [`Event::missed`] tells.
+/// As an iterator it waits for events, and ends when the host is dropped and all events were read.
+/// Clones share one queue: each event is returned once. Without a reader the queue fills up, and
+/// further events are dropped; [`Event::missed`] counts them.
 #[derive(Clone)]
 pub struct Events {
     watch: Arc<Watch>,
@@ -186,7 +191,7 @@ impl Events {
         self.watch.take()
     }
 
-    /// The next event, waiting for it no longer than that.
+    /// The next event, or `None` after that time without one.
     pub fn next_within(&self, time: Duration) -> Option<Event> {
         let end = Instant::now() + time;
         loop {
@@ -210,7 +215,7 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<Event> {
         loop {
-            // Before the queue is looked at: what was put there before the end is still given out.
+            // Read before the queue, so that events from before the end are still returned.
             let closed = self.watch.closed.load(SeqCst);
             let event = self.watch.take();
             if event.is_some() || closed {
@@ -247,7 +252,7 @@ mod tests {
         watch.enter();
         watch.put(Crossing::ReverseLeaveRuntime, None);
         watch.enter();
-        watch.enter(); // of a call that was open before anybody watched
+        watch.enter(); // from a call that was open before the watch began
         watch.close();
         let targets: Vec<_> = events.clone().map(|event| event.target).collect();
         assert_eq!(

@@ -1,4 +1,5 @@
-//! The machine's part: the methods of all stand-ins, and what catches. The unwinder's words are those of the Itanium C++ ABI.
+//! The machine's part: the methods of all stand-ins, and what catches. The unwinder's words are
+//! those of the Itanium C++ ABI.
 
 use std::{
     arch::global_asm,
@@ -15,8 +16,9 @@ pub(super) const METHODS: usize = 32;
 
 // A method of a stand-in: the object instead of the stand-in, and its method of the same number.
 //
-// The code that all go on with has a frame, so that there is a place to land at: with the stack as it is after the call, and the exception in
-// rax. Its personality is asked what to do there; it needs no table.
+// The code that all go on with has a frame, so that there is a place to land at: with the stack as
+// it is after the call, and the exception in rax. Its personality is asked what to do there; it
+// needs no table.
 global_asm!(
     ".pushsection .text.soglia_fence,\"ax\",@progbits",
     ".balign 32",
@@ -112,7 +114,8 @@ const CONTINUE_UNWIND: c_int = 8;
 /// DWARF's number of rax.
 const RAX: c_int = 0;
 
-/// What an unwinder asks when it comes by the code above: everything is caught, but for the end of a thread.
+/// What an unwinder asks when it comes by the code above: everything is caught, but for the end of
+/// a thread.
 unsafe extern "C" fn personality(
     _version: c_int,
     actions: c_int,
@@ -129,7 +132,8 @@ unsafe extern "C" fn personality(
     if actions & HANDLER_FRAME == 0 {
         return CONTINUE_UNWIND;
     }
-    // SAFETY: the unwinder's context; it goes on at the landing place above, which wants the exception in rax.
+    // SAFETY: the unwinder's context; it goes on at the landing place above, which wants the
+    // exception in rax.
     unsafe {
         _Unwind_SetGR(context, RAX, exception.expose_provenance());
         _Unwind_SetIP(context, soglia_fence_threw as *const () as usize);
@@ -153,30 +157,33 @@ unsafe fn dispose(exception: *mut Exception) {
         u64::from_le_bytes(*b"MOZ\0RUST"),
         u64::from_be_bytes(*b"MOZ\0RUST"),
     ];
-    // SAFETY: by the contract.
+    // SAFETY: the caller passes the exception that is being caught, which is alive.
     let (class, cleanup) = unsafe { ((*exception).class, (*exception).cleanup) };
-    // Another copy of Rust's runtime takes its panics back from nobody: it would end the process. The bytes are lost.
+    // Another copy of Rust's runtime takes its panics back from nobody: it would end the process.
+    // The bytes are lost.
     if RUST.contains(&class) {
         return;
     }
     if (class >> 8) & 0xff_ffff == CPP
         && let Some((begin, end)) = cleanup.and_then(|cleanup| catching(cleanup as *const c_void))
     {
-        // SAFETY: the C++ runtime that has thrown it; with this, its count of exceptions in flight is right again.
+        // SAFETY: the C++ runtime that has thrown it; with this, its count of exceptions in flight
+        // is right again.
         unsafe {
             begin(exception);
             end();
         }
         return;
     }
-    // SAFETY: by the contract.
+    // SAFETY: the caller passes the exception that was caught, and does not use it again.
     unsafe { _Unwind_DeleteException(exception) };
 }
 
 type Begin = unsafe extern "C" fn(*mut Exception) -> *mut c_void;
 type End = unsafe extern "C" fn();
 
-/// What catches in the C++ runtime that an address is in: there may be several. `None`: it does not export it.
+/// What catches in the C++ runtime that an address is in: there may be several. `None`: it does not
+/// export it.
 fn catching(inside: *const c_void) -> Option<(Begin, End)> {
     let (file, _) = objects::object_at(inside.cast_mut())?;
     let function = |name: &CStr| objects::exported(file.as_ref(), name);
