@@ -42,17 +42,18 @@ static ALLOCATED: AtomicU32 = AtomicU32::new(0);
 
 struct Counting;
 
-// SAFETY: the system's allocator, and a counter.
+// SAFETY: all memory is the system allocator's, which keeps the rules of the trait. The counter is
+// an atomic, and allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.fetch_add(WATCHED.load(Relaxed).into(), Relaxed);
-        // SAFETY: by the contract.
+        // SAFETY: the caller passes a layout that fits this trait, and so the system's allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
         ALLOCATED.fetch_add(WATCHED.load(Relaxed).into(), Relaxed);
-        // SAFETY: by the contract.
+        // SAFETY: `alloc` got this piece from the system's allocator, with this layout.
         unsafe { System.dealloc(piece, layout) }
     }
 }
@@ -75,7 +76,7 @@ extern "C" fn caught(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     // 16 bytes.
     let number = unsafe { info.cast::<i32>().add(6).read() };
     eprintln!("a system call was made at once: number {number}");
-    // SAFETY: ends the process.
+    // SAFETY: _exit takes no pointers, and runs nothing of this process.
     unsafe { libc::_exit(CAUGHT) };
 }
 
@@ -255,7 +256,7 @@ fn child(directory: &Path) -> ! {
         let recording: &'static Recording = Box::leak(Box::new(Recording::claim(&path).unwrap()));
         (path, level, recording)
     });
-    // SAFETY: ends the process.
+    // SAFETY: _exit takes no pointers, and runs nothing of this process.
     let exit = |code| -> ! { unsafe { libc::_exit(code) } };
     if !watch() {
         exit(UNWATCHABLE);
@@ -321,7 +322,7 @@ fn what_is_not_at_once_is_caught() -> Outcome {
     // SAFETY: the child is this thread alone, and makes system calls and nothing else.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // SAFETY: as above.
+        // SAFETY: getppid and _exit take no pointers, and this child has one thread only.
         unsafe {
             if !watch() {
                 libc::_exit(UNWATCHABLE);

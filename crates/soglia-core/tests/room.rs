@@ -209,7 +209,7 @@ fn child(scene: &str, path: &Path) -> ! {
                 recording.note("not ours");
                 recording.keep_time();
                 let task = TaskWriter::new(recording, 2, 0);
-                // SAFETY: ends the child.
+                // SAFETY: _exit takes no pointers, and runs nothing of this process.
                 unsafe { libc::_exit(i32::from(logged || task.is_some())) };
             }
             let mut status = 0;
@@ -220,7 +220,7 @@ fn child(scene: &str, path: &Path) -> ! {
         }
         other => panic!("{other}"),
     }
-    // SAFETY: ends the process.
+    // SAFETY: _exit takes no pointers, and runs nothing of this process.
     unsafe { libc::_exit(WELL) }
 }
 
@@ -279,7 +279,7 @@ fn recordings_are_as_large_as_limits_allow() {
     if child == 0 {
         limit(libc::RLIMIT_FSIZE, 3 << 20);
         let made = create(&path, &options(64 << 20));
-        // SAFETY: ends the child.
+        // SAFETY: _exit takes no pointers, and runs nothing of this process.
         unsafe { libc::_exit(if made.is_ok() { WELL } else { 1 }) };
     }
     let mut status = 0;

@@ -144,8 +144,9 @@ extern "C" fn on_bus_error(signal: i32, info: *mut libc::siginfo_t, _context: *m
         }
     }
     // It is not about a guarded mapping: restores the handler from before. The access is repeated
-    // when this one returns. A signal that was sent is sent again. SAFETY: `install` set `BEFORE`
-    // to a leaked sigaction before it set this handler. A handler may call sigaction and raise.
+    // when this one returns. A signal that was sent is sent again.
+    // SAFETY: `install` set `BEFORE` to a leaked sigaction before it set this handler. A handler
+    // may call sigaction and raise.
     unsafe {
         libc::sigaction(signal, BEFORE.load(Acquire), ptr::null_mut());
         if !by_kernel {

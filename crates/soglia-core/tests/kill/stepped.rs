@@ -128,7 +128,7 @@ fn step_through(how: How) -> Outcome {
     // thread may hold but that of the allocator, which glibc frees in the child.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // SAFETY: plain system calls.
+        // SAFETY: this request of ptrace takes no pointers, and neither do _exit and raise.
         unsafe {
             if libc::ptrace(libc::PTRACE_TRACEME) != 0 {
                 libc::_exit(99);
@@ -139,7 +139,7 @@ fn step_through(how: How) -> Outcome {
             record(&mut task, *step);
             counters.of(0).store(done as u64 + 1, Ordering::Release);
         }
-        // SAFETY: as above; nothing of the parent's is flushed or run.
+        // SAFETY: _exit takes no pointers, and flushes and runs nothing of the parent.
         unsafe { libc::_exit(0) };
     }
     assert!(child > 0);
