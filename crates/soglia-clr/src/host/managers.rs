@@ -10,32 +10,32 @@ use soglia_abi::hosting::{
 
 use super::{failure::heed, shared::Shared};
 
-/// soglia's own, in front of the host's.
+/// soglia's own manager, in front of the host's.
 static IN_FRONT: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
 pub static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
 
-/// The `IHostTaskManager` to be told of crossings: the host's, or soglia's own in front of it. A
-/// load or two; the answer does not change once the runtime runs.
+/// The `IHostTaskManager` to notify of crossings: the host's, or soglia's own in front of it. It
+/// takes a load or two, and the result does not change once the runtime runs.
 #[inline]
 pub fn task_manager() -> Option<&'static IHostTaskManager> {
     let manager = IN_FRONT.get().or_else(|| TASK_MANAGER.get());
     manager.map(|manager| &manager.0)
 }
 
-/// Lets this one be told instead, which passes on what it is told. Once, before the runtime runs.
+/// Puts a manager in front, which passes notifications on. Once, before the runtime runs.
 pub fn put_in_front(manager: IHostTaskManager) {
     let _ = IN_FRONT.set(Shared(manager));
 }
 
-/// The host's `IHostGCManager`, to be told of suspensions.
+/// The host's `IHostGCManager`, to notify of suspensions.
 #[inline]
 pub fn gc_manager() -> Option<&'static IHostGCManager> {
     GC_MANAGER.get().map(|manager| &manager.0)
 }
 
-/// The host's `IHostPolicyManager`, to be told of what ends the process.
+/// The host's `IHostPolicyManager`, to notify of what ends the process.
 pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
     POLICY_MANAGER.get().map(|manager| &manager.0)
 }
@@ -43,7 +43,7 @@ pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
 /// The runtime does now what it does by default.
 pub fn takes_action(operation: EClrOperation, action: EPolicyAction) {
     if let Some(manager) = policy_manager() {
-        // SAFETY: a live object of the host's.
+        // SAFETY: the host's managers live until the process ends.
         let _ = heed(unsafe { manager.OnDefaultAction(operation, action) });
     }
 }

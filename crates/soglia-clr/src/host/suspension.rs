@@ -1,8 +1,8 @@
-//! Tells the host's `IHostGCManager` when the runtime suspends its threads, and lets them go again.
+//! Notifies the host's `IHostGCManager` when the runtime suspends its threads and resumes them.
 //!
 //! The runtime announces both to profilers, on the thread that suspends the others and under its
-//! lock on threads: one suspension is over before the next begins, and the host hears of it in that
-//! order. [`slots`] want to know as well. Nothing is subscribed without either.
+//! lock on threads: one suspension is over before the next begins, and the host is notified in
+//! that order. [`slots`] need it as well. Nothing is subscribed without either.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
@@ -28,7 +28,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(NONE);
 /// The events, low and high, that this needs from the CLR. None, if the host has no use for them,
 /// and no `slots` have.
 ///
-/// `COR_PRF_MONITOR_GC` would tell collections too, but turns concurrent ones off.
+/// `COR_PRF_MONITOR_GC` would report collections too, but it turns concurrent ones off.
 pub fn events(slots: bool) -> (u32, u32) {
     match managers::gc_manager() {
         Some(_) => (COR_PRF_MONITOR_SUSPENDS, COR_PRF_HIGH_BASIC_GC),
@@ -42,7 +42,7 @@ pub fn started() {
     fence((), || {
         if let Some(manager) = managers::gc_manager() {
             GENERATION.store(NONE, Relaxed);
-            // SAFETY: a live object of the host's.
+            // SAFETY: the host's managers live until the process ends.
             let _ = heed(unsafe { manager.SuspensionStarting() });
         }
         SUSPENDED.store(true, SeqCst);
@@ -55,19 +55,19 @@ pub fn collects(generations: &[BOOL]) {
         .iter()
         .rposition(|collected| collected.as_bool())
     {
-        // Large and pinned objects, which the runtime tells as a third and fourth one, belong to
-        // the oldest.
+        // The runtime reports large and pinned objects as a third and fourth generation. They
+        // belong to the oldest.
         GENERATION.store((oldest as u32).min(2), Relaxed);
     }
 }
 
 /// `RuntimeResumeStarted`, when the threads still stand. When they have been let go, another
-/// suspension may begin at any time, and would be told before the end of this one.
+/// suspension may begin at any time, and its notification would precede the end of this one.
 pub fn ended() {
     fence((), || {
         SUSPENDED.store(false, SeqCst);
         if let Some(manager) = managers::gc_manager() {
-            // SAFETY: a live object of the host's.
+            // SAFETY: the host's managers live until the process ends.
             let _ = heed(unsafe { manager.SuspensionEnding(GENERATION.load(Relaxed)) });
         }
     });
@@ -79,7 +79,7 @@ pub fn is_on() -> bool {
 }
 
 /// To be called, in preemptive mode, on a thread that is about to go (back) into managed code: if
-/// that has to wait for the end of a suspension, the host is told. Takes one load otherwise.
+/// that has to wait for the end of a suspension, notifies the host. Takes one load otherwise.
 #[inline]
 pub fn about_to_enter_managed() {
     if SUSPENDED.load(Relaxed) {
@@ -91,7 +91,7 @@ pub fn about_to_enter_managed() {
 extern "C" fn will_wait() {
     fence((), || {
         if let Some(manager) = managers::gc_manager() {
-            // SAFETY: a live object of the host's.
+            // SAFETY: the host's managers live until the process ends.
             let _ = heed(unsafe { manager.ThreadIsBlockingForSuspension() });
         }
     });

@@ -22,7 +22,7 @@ pub struct State {
     pub kind: ETaskType,
     /// The host's number for it.
     pub identifier: AtomicU64,
-    /// In managed code, as far as crossings are told.
+    /// Whether the thread is in managed code, as far as crossings are notified.
     pub in_managed: AtomicBool,
     /// `YieldTask`, not yet done.
     pub shall_yield: AtomicBool,
@@ -55,8 +55,7 @@ pub fn runs_managed(managed: bool) {
     }
 }
 
-/// Whether the calling thread is to give up its processor, as somebody has asked by `YieldTask`.
-/// Says so once.
+/// Whether `YieldTask` has asked the calling thread to give up its processor. Says so once.
 #[inline]
 pub fn shall_yield() -> bool {
     here()
@@ -64,7 +63,7 @@ pub fn shall_yield() -> bool {
 }
 
 /// Whether the crossing that the calling thread makes has to throw `COR_E_THREADABORTED`: out of
-/// managed code (before anything was told), or back into it.
+/// managed code (before any notification), or back into it.
 #[inline]
 pub fn throws() -> bool {
     here().is_some_and(|task| task.abort.is_due() && task.abort.take())

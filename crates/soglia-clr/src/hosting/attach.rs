@@ -20,11 +20,11 @@ use soglia_core::{
 
 use crate::{tail_calls, variables};
 
-/// The recording of a process that nobody records.
+/// The recording of a process that is not recorded.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
 
-/// Where the engine records while a host starts the runtime; `None` if no host does. Nobody reads
-/// it.
+/// Where the engine records while a host starts the runtime; `None` if no host does. It is not
+/// read.
 pub fn recording() -> Option<PathBuf> {
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     own.as_ref().map(|(_, path)| path.clone())
@@ -41,11 +41,11 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Sets them, if somebody wants to be told of what happens, or the process is recorded.
+    /// Sets them, if the host wants notifications or the process is recorded.
     ///
     /// # Errors
-    /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants to be told and the environment names
-    /// another profiler.
+    /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants notifications and the environment
+    /// names another profiler.
     pub fn set(told: bool) -> Result<Self, HRESULT> {
         let mut variables = Self { before: Vec::new() };
         let recorded = env::var_os(variables::RECORDING).is_some();

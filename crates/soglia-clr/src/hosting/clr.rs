@@ -1,9 +1,9 @@
 //! The one runtime of this process: starting it, and asking it for managed functions.
 //!
-//! hostfxr finds the framework and starts CoreCLR. Before that, the variables that make CoreCLR
-//! load a profiler are set to this very library, if anybody wants to be told of what happens; they
-//! are gone again when `Start` returns. Then CoreCLR's own `ICLRRuntimeHost4` runs the host's code:
-//! a second one beside hostfxr's, which is why its count of starts is not ours.
+//! hostfxr finds the framework and starts CoreCLR. If the host wants notifications, the engine
+//! first sets the variables that make CoreCLR load a profiler, to this library. It removes them
+//! before `Start` returns. Then CoreCLR's own `ICLRRuntimeHost4` runs the host's code. It is a
+//! second one beside hostfxr's, so its count of starts differs from the engine's.
 
 use std::{
     collections::HashSet,
@@ -52,18 +52,18 @@ pub fn get() -> Option<&'static Clr> {
     CLR.get()
 }
 
-/// Whether a runtime runs in this process, whoever has started it.
+/// Whether a runtime runs in this process, started by this library or not.
 pub fn is_running() -> bool {
     CLR.get().is_some() || running().is_some()
 }
 
-/// Starts a runtime, or joins the one that runs. `told`: the host counts on being told what only
-/// the engine knows.
+/// Starts a runtime, or joins the one that runs. `told`: the host wants notifications, which need
+/// the engine.
 ///
 /// # Errors
 /// `CLR_E_SHIM_RUNTIMELOAD` if another one runs, or if there is none such;
-/// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host is to be told of things and the environment
-/// names another profiler; hostfxr's code if it does not start it.
+/// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants notifications and the environment names
+/// another profiler; hostfxr's code if it does not start the runtime.
 pub fn start(wanted: &Runtime, told: bool) -> Result<&'static Clr, HRESULT> {
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,8 +183,8 @@ impl Clr {
             return Err(hresult::COR_E_FILENOTFOUND);
         }
         self.load_checked(path)?;
-        // Commas and other marks in an assembly's name would have to be escaped, and nobody has
-        // them.
+        // Commas and other marks in an assembly's name would have to be escaped. Real names have
+        // none.
         let assembly = path.file_stem().unwrap_or_default().to_string_lossy();
         let c_string = |text: &str| CString::new(text).map_err(|_| hresult::E_INVALIDARG);
         let (class, method) = (
@@ -208,7 +208,7 @@ impl Clr {
     }
 
     /// Loads an assembly, for its dependencies to be looked for beside it, as .NET Framework did.
-    /// What goes wrong here goes wrong again when the assembly is used, and is told there.
+    /// What fails here fails again when the assembly is used, and is reported there.
     pub fn load(&self, path: &Path) {
         let _ = self.load_checked(path);
     }

@@ -1,15 +1,15 @@
-//! What ends the program, and who is told of it: the host's `IHostPolicyManager`, and the actions
-//! that it has registered with `ICLROnEventManager`.
+//! What ends the program. The engine notifies the host's `IHostPolicyManager` of it, and the
+//! actions that the host has registered with `ICLROnEventManager`.
 //!
 //! | occasion | `IHostPolicyManager` | then `IActionOnCLREvent` |
 //! | --- | --- | --- |
 //! | managed code or the host exits | `OnDefaultAction(OPR_ProcessExit, eExitProcess)` | `Event_DomainUnload`, and when the runtime shuts down, `Event_ClrDisabled` |
-//! | nobody has caught an exception | `OnFailure(FAIL_FatalRuntime, eRudeExitProcess)` | `Event_ClrDisabled` |
+//! | an exception is unhandled | `OnFailure(FAIL_FatalRuntime, eRudeExitProcess)` | `Event_ClrDisabled` |
 //! | `ICLRTask::Abort` | `OnDefaultAction(OPR_ThreadAbort, eAbortThread)` | |
 //!
-//! Managed code tells of the first two ([`managed::watch`]), before other handlers of the same
-//! events run. Where a program lets none of ours in, the runtime's shutdown has to do. Each is told
-//! once.
+//! Managed code notices the first two ([`managed::watch`]), before other handlers of the same
+//! events run. In a program that admits no managed code of the engine, the runtime's shutdown takes
+//! its place. Each notification comes once.
 
 use std::{
     ffi::c_void,
@@ -52,7 +52,7 @@ use crate::{
 /// For [`OCCASIONS`] events.
 static ACTIONS: Mutex<Vec<(EClrEvent, Arc<Action>)>> = Mutex::new(Vec::new());
 
-/// An action of the host's, with a reference of ours.
+/// An action of the host, with a reference that the engine owns.
 struct Action(ManuallyDrop<Shared<IActionOnCLREvent>>);
 
 impl Drop for Action {
@@ -72,13 +72,13 @@ fn actions() -> MutexGuard<'static, Vec<(EClrEvent, Arc<Action>)>> {
     ACTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether somebody wants to be told.
+/// Whether the host has registered an action.
 pub fn any() -> bool {
     !actions().is_empty()
 }
 
-/// To be called when the runtime has started: has managed code tell what only it hears of, if the
-/// host wants to know.
+/// To be called when the runtime has started: lets managed code watch for what only it notices, if
+/// the host wants notifications.
 pub fn started() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if (any() || managers::policy_manager().is_some()) && !WATCHED.swap(true, AcqRel) {
@@ -105,10 +105,10 @@ fn exits() {
     }
 }
 
-/// Nobody has caught an exception.
+/// An exception is unhandled.
 fn fails() {
     if let Some(manager) = managers::policy_manager() {
-        // SAFETY: a live object of the host's.
+        // SAFETY: the host's managers live until the process ends.
         let _ = heed(unsafe { manager.OnFailure(FAIL_FatalRuntime, eRudeExitProcess) });
     }
     disabled();
@@ -138,7 +138,8 @@ fn happened(event: EClrEvent, data: *mut c_void) {
         .map(|(_, action)| action.clone())
         .collect();
     for action in told {
-        // SAFETY: a live object of the host's, and what this event comes with.
+        // SAFETY: the action holds a reference to the host's object, and the data is what this
+        // event comes with.
         let _ = heed(unsafe { action.0.0.OnEvent(event, data) });
     }
 }
@@ -172,7 +173,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 return E_NOTIMPL;
             }
             if clr::is_running() && engine::get().is_none() {
-                // Nobody was interested when it started, so nobody is there to tell.
+                // The runtime started without the engine, so there would be no notification.
                 return HOST_E_INVALIDOPERATION;
             }
             // SAFETY: the caller of this method lends a live action. It is not released before it

@@ -36,7 +36,7 @@ impl Drop for Managed {
 }
 
 /// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its
-/// host is told of crossings.
+/// host has a task manager.
 ///
 /// # Errors
 /// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.

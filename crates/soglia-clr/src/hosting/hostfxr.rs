@@ -1,5 +1,4 @@
-//! Has hostfxr start the runtime, with the engine in it if anybody wants to be told of what
-//! happens.
+//! Lets hostfxr start the runtime, with the engine in it if the host wants notifications.
 
 use std::{
     env,
@@ -45,7 +44,7 @@ fn same(a: &Path, b: &Path) -> bool {
     a == b || resolved(a) == resolved(b)
 }
 
-/// Has hostfxr start the runtime. `told`: the host counts on being told what only the engine knows.
+/// Lets hostfxr start the runtime. `told`: the host wants notifications, which need the engine.
 pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HRESULT> {
     let (Some(hostfxr), Some(root)) = (&wanted.hostfxr, &wanted.root) else {
         return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
@@ -113,7 +112,7 @@ pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HR
     let engine_is_there = engine::get().is_some();
     let why = attach::why_not();
     drop((variables, limit));
-    // The runtime runs, but the host will not be told what it was promised.
+    // The runtime runs, but without the notifications that the host wants.
     if told && !engine_is_there {
         let why = why.unwrap_or_else(|| {
             "the runtime did not load the profiler (does DOTNET_EnableDiagnostics=0 forbid it?)"
@@ -121,7 +120,7 @@ pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HR
         });
         // As hostfxr says there what it does not like: an HRESULT has no words.
         let why = soglia_core::plain::plain(&why);
-        eprintln!("soglia: this host cannot be told what .NET does: {why}");
+        eprintln!("soglia: .NET cannot notify this host: {why}");
         return Err(hresult::E_FAIL);
     }
     Ok(())
@@ -136,7 +135,7 @@ pub fn check(code: i32) -> Result<(), HRESULT> {
     }
 }
 
-/// `AppContext.BaseDirectory`: the folder of the host's executable, as .NET Framework had it.
+/// `AppContext.BaseDirectory`: the folder of the executable, as in .NET Framework.
 /// hostfxr knows of no program that it could be of.
 fn base_directory() -> Option<(String, String)> {
     let executable = env::current_exe().ok()?;
@@ -263,7 +262,7 @@ impl Config {
 impl Drop for Config {
     fn drop(&mut self) {
         if let Some(folder) = &self.made {
-            // Of no use to anybody if it stays.
+            // The file has no further use.
             let _ = fs::remove_dir_all(folder);
         }
     }

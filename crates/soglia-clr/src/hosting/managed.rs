@@ -187,7 +187,7 @@ pub fn interrupt(execution: isize) -> Result<bool, HRESULT> {
     Ok(unsafe { (functions()?.interrupt)(execution) } != 0)
 }
 
-/// It is over, and nobody interrupts it any more. On its thread.
+/// The execution is over, and is not interrupted any more. Called on its thread.
 pub fn end(execution: isize) {
     // The host may have stopped the runtime meanwhile, which goes on all the same.
     if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), task::inside()) {
@@ -241,8 +241,8 @@ pub fn debugger_attached() -> Result<bool, HRESULT> {
     Ok(unsafe { (functions()?.debugger)() } != 0)
 }
 
-/// Has `tell` called, in preemptive mode, when the program exits (0), and when nobody has caught an
-/// exception (1).
+/// Lets managed code call `tell`, in preemptive mode, when the program exits (0), and when an
+/// exception is unhandled (1).
 pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
     // SAFETY: Hosting.cs declares the function with this type, and the function is of this library,
     // which stays.
@@ -250,8 +250,8 @@ pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
     Ok(())
 }
 
-/// Has exceptions that nobody catches end their thread only. False if this runtime cannot do that,
-/// or does as the program says.
+/// Makes unhandled exceptions end their thread only. False if this runtime cannot do that, or if
+/// the program decides.
 pub fn keep_running() -> Result<bool, HRESULT> {
     // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.keep_running)() } != 0)

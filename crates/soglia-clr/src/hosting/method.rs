@@ -11,7 +11,7 @@ use crate::{
 /// The body of a hosting method: does not run after an `E_FAIL` (see [`heed`]), and does not unwind
 /// into the host.
 ///
-/// An `E_FAIL` of ours counts as one of the host's.
+/// An `E_FAIL` of the engine has the same effect as one that the host returns.
 pub(super) fn method(body: impl FnOnce() -> HRESULT) -> HRESULT {
     heed(running(body))
 }

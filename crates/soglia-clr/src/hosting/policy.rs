@@ -2,7 +2,7 @@
 //!
 //! .NET escalates in one way only. A host that asks for just that gets `S_OK`, any other
 //! `E_NOTIMPL`, and `E_INVALIDARG` for what is out of range. One thing can be chosen, from .NET 10
-//! on: exceptions that nobody catches end the process, or their thread only.
+//! on: unhandled exceptions end the process, or their thread only.
 
 use std::{
     ffi::c_void,
@@ -41,10 +41,10 @@ const ON_FAILURE: [(EClrFailure, EPolicyAction); 5] = [
     (FAIL_StackOverflow, eRudeExitProcess),
 ];
 
-/// The first version that lets a host decide on exceptions that nobody catches.
+/// The first version that lets a host decide on unhandled exceptions.
 const HOST_DECIDES: u64 = 10;
 
-/// Who decides on exceptions that nobody catches.
+/// Who decides on unhandled exceptions.
 #[derive(Clone, Copy, PartialEq)]
 enum Decides {
     Runtime,

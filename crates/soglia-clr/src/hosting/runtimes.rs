@@ -87,7 +87,7 @@ pub fn installed() -> Vec<Runtime> {
     versions.iter().map(|v| Runtime::of(root, v)).collect()
 }
 
-/// The runtime that is loaded in this process, whoever did it.
+/// The runtime that is loaded in this process, by this library or not.
 pub fn loaded() -> Option<Runtime> {
     let files = objects::loaded();
     let file = files.iter().find(|path| path.ends_with(LIBRARY))?;

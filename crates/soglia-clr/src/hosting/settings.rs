@@ -10,7 +10,7 @@ use std::{
 pub struct Settings {
     /// `STARTUP_FLAGS`, if the host has set them.
     pub flags: Option<u32>,
-    /// A `runtimeconfig.json` of the host's.
+    /// A `runtimeconfig.json` that the host has named.
     pub config: Option<PathBuf>,
     /// More runtime properties.
     pub properties: Vec<(String, String)>,

@@ -191,7 +191,7 @@ fn name() -> Vec<u8> {
     name.into_iter().take_while(|byte| *byte != 0).collect()
 }
 
-/// .NET names its own threads, and only those are told apart.
+/// .NET names its own threads, and only those are distinguished.
 fn kind_of(name: &[u8]) -> ETaskType {
     match name {
         b".NET Finalizer" => TT_FINALIZER,

@@ -99,7 +99,7 @@ pub(super) fn methods() -> *const *const c_void {
 struct Exception {
     /// Whose it is: four bytes for the vendor, four for the language.
     class: u64,
-    /// Frees it: code of whoever has thrown.
+    /// Frees the exception. The code belongs to the library that has thrown.
     cleanup: Option<unsafe extern "C" fn(c_int, *mut Exception)>,
 }
 
@@ -114,8 +114,7 @@ const CONTINUE_UNWIND: c_int = 8;
 /// DWARF's number of rax.
 const RAX: c_int = 0;
 
-/// What an unwinder asks when it comes by the code above: everything is caught, but for the end of
-/// a thread.
+/// An unwinder calls it for the code above. Everything is caught except the end of a thread.
 unsafe extern "C" fn personality(
     _version: c_int,
     actions: c_int,
@@ -141,9 +140,9 @@ unsafe extern "C" fn personality(
     INSTALL_CONTEXT
 }
 
-/// A method has thrown. What it has answered, then.
+/// A method has thrown. Returns what counts as its result.
 unsafe extern "C" fn threw(exception: *mut Exception) -> HRESULT {
-    // SAFETY: what was caught, and nobody else's now.
+    // SAFETY: the unwinder passes the exception that was caught, which only this code uses now.
     boundary::fence((), || unsafe { dispose(exception) });
     heed(E_FAIL)
 }
@@ -159,8 +158,8 @@ unsafe fn dispose(exception: *mut Exception) {
     ];
     // SAFETY: the caller passes the exception that is being caught, which is alive.
     let (class, cleanup) = unsafe { ((*exception).class, (*exception).cleanup) };
-    // Another copy of Rust's runtime takes its panics back from nobody: it would end the process.
-    // The bytes are lost.
+    // Another copy of Rust's runtime ends the process if its panic is disposed of. The bytes are
+    // lost.
     if RUST.contains(&class) {
         return;
     }
