@@ -2,7 +2,7 @@
 //!
 //! The runtime announces both to profilers, on the thread that suspends the others and under its
 //! lock on threads: one suspension is over before the next begins, and the host is notified in
-//! that order. [`slots`] need it as well. Nothing is subscribed without either.
+//! that order. [`crate::slots`] need it as well. Nothing is subscribed without either.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
