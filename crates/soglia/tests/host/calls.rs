@@ -6,7 +6,7 @@ use std::thread;
 use soglia::assembly::AssemblyError;
 use soglia::host::{Error, HResult, Host, TaskType};
 
-use crate::Stage;
+use crate::stage::Stage;
 
 const ENTRY: &str = "Soglia.Hosted.Entry";
 const PLUGIN: &str = "Guest.Plugin";

@@ -10,7 +10,7 @@ use soglia::host::{
     HostTaskManager, Priority, Slots, Target, WaitOptions,
 };
 
-use crate::Stage;
+use crate::stage::Stage;
 
 const PLUGIN: &str = "Guest.Plugin";
 

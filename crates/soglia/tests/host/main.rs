@@ -10,6 +10,7 @@ mod calls;
 mod crossings;
 mod examples;
 mod setup;
+mod stage;
 mod starts;
 
 use std::env;
@@ -18,29 +19,10 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use setup::Setup;
+use stage::Stage;
 
 /// Before a case, the version and the folder of the fixtures, as arguments of this very program.
 const ROLE: &str = "__host";
-
-/// What a case plays with.
-pub struct Stage {
-    /// The version of the runtime.
-    version: String,
-    /// The fixtures, with their native libraries.
-    fixtures: std::path::PathBuf,
-}
-
-impl Stage {
-    /// A host with the version that the case is for.
-    pub fn builder(&self) -> soglia::host::Builder {
-        soglia::host::Host::builder().version(&self.version)
-    }
-
-    /// A file of the fixtures.
-    pub fn fixture(&self, name: &str) -> std::path::PathBuf {
-        self.fixtures.join(name)
-    }
-}
 
 /// One process.
 pub struct Case {

@@ -8,7 +8,7 @@ use soglia::host::{
     Action, Error, Failure, HResult, Host, HostPolicyManager, HostTaskManager, Operation,
 };
 
-use crate::Stage;
+use crate::stage::Stage;
 
 const ENTRY: &str = "Soglia.Hosted.Entry";
 

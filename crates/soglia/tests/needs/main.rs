@@ -3,10 +3,7 @@
 //! Each states its need with `?`. Where the need is unmet, the test is ignored, with its reason;
 //! under CI it fails unless `SOGLIA_TEST_ALLOW_SKIP` names it.
 
-#[path = "../tool/recording.rs"]
-#[allow(dead_code, reason = "shared with the other tests of the tool")]
-mod recording;
-#[path = "../tool/support.rs"]
+#[path = "../tool/support/mod.rs"]
 #[allow(
     dead_code,
     unused_imports,

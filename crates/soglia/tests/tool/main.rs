@@ -24,7 +24,6 @@ mod picture;
 mod pointers;
 mod policy;
 mod programs;
-mod recording;
 mod refused;
 mod required;
 mod room;

@@ -113,7 +113,7 @@ fn what_was_not_watched_is_said() {
     let (_, told) = run("--source woven", "environment", &[]);
     assert!(told.contains("no watched code made native calls"), "{told}");
     let (report, told) = run("--source woven", "emit", &[]);
-    let emitted = |of: &&crate::recording::NotWatched| of.assembly.as_deref() == Some("emitted");
+    let emitted = |of: &&crate::support::NotWatched| of.assembly.as_deref() == Some("emitted");
     let what = &report.not_watched.iter().find(emitted).unwrap().what;
     assert!(told.contains(what), "{told}");
 }

@@ -7,12 +7,22 @@ use std::process::Output;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{Space, text};
+use super::space::{Space, text};
 
 /// A recording and the commands that read it.
 pub struct Recording<'a> {
     pub space: &'a Space,
     pub path: PathBuf,
+}
+
+impl Space {
+    /// The recording of that name.
+    pub fn recording(&self, name: &str) -> Recording<'_> {
+        Recording {
+            space: self,
+            path: self.path(name),
+        }
+    }
 }
 
 impl Recording<'_> {

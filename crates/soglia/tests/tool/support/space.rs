@@ -1,5 +1,4 @@
-//! What all tests share: a .NET root, the engine, a folder with the fixtures, and ways to run
-//! programs.
+//! A .NET root, the engine, a folder with the fixtures, and ways to run programs.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,7 +11,6 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub use crate::recording::{Line, Open, Overdue, Recording, Report, Target};
 use soglia::dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root};
 use soglia_testing::process::isolate;
 
@@ -141,14 +139,6 @@ impl Space {
         let text = format!("#!/bin/sh\n{command}\n{after}\n").replace("COMMAND", &command);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// The recording of that name.
-    pub fn recording(&self, name: &str) -> Recording<'_> {
-        Recording {
-            space: self,
-            path: self.path(name),
-        }
     }
 
     /// Calls and callbacks as native code counted them.
