@@ -82,8 +82,8 @@ fn message(target: &str, answer: i32) -> String {
     let who = if alone { "soglia" } else { "the host" };
     let code = answer.cast_unsigned();
     match meaning(HRESULT(answer), alone) {
-        Some((name, text)) => format!("{who} refused {target}: {text} ({name}, 0x{code:08X})"),
-        None => format!("{who} refused {target}: 0x{code:08X}"),
+        Some((name, text)) => format!("{who} denied {target}: {text} ({name}, 0x{code:08X})"),
+        None => format!("{who} denied {target}: 0x{code:08X}"),
     }
 }
 
@@ -134,11 +134,11 @@ mod tests {
         let text = |answer: HRESULT| message("libc!puts", answer.0);
         assert_eq!(
             text(HOST_E_TIMEOUT),
-            "the host refused libc!puts: it took longer than the host waits (HOST_E_TIMEOUT, 0x80131024)"
+            "the host denied libc!puts: it took longer than the host waits (HOST_E_TIMEOUT, 0x80131024)"
         );
         assert_eq!(
             text(HRESULT(0x8A5C_0001_u32.cast_signed())),
-            "the host refused libc!puts: 0x8A5C0001"
+            "the host denied libc!puts: 0x8A5C0001"
         );
         // All HRESULTs whose names begin with HOST_E.
         for code in 0x8013_1020_u32..=0x8013_102B {

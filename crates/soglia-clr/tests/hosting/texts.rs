@@ -17,7 +17,7 @@ pub fn refusals_say_what(library: &Library, version: &str) {
         let path = api::assembly();
         let path = path.to_str().unwrap().replace("hosted", "turns");
         let code = answer.0.cast_unsigned();
-        let words = format!("{kind} {code:08X} the host refused {target}: {text}");
+        let words = format!("{kind} {code:08X} the host denied {target}: {text}");
         let class = "Soglia.Turns.Entry";
         let answer = call_in(&acting.host, &path, class, "Says", &words);
         assert_eq!(answer, Ok(1), "{words}");

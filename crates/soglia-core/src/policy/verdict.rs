@@ -96,7 +96,7 @@ impl Policy {
         };
         let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);
         if let Some(rule @ Rule::Deny { thrown, .. }) = of(Kind::Deny).find(about) {
-            return Some(thrown.denial(Kind::Deny, format!("{rule} refused {call}")));
+            return Some(thrown.denial(Kind::Deny, format!("{rule} denied {call}")));
         }
         let globs: Vec<&Glob> = of(Kind::AllowOnly).map(Rule::target).collect();
         (!globs.is_empty() && !of(Kind::AllowOnly).any(|rule| about(&rule)))
@@ -111,12 +111,12 @@ impl Policy {
                 message: None,
                 ..thrown.clone()
             };
-            return exception.denial(Kind::Deny, format!("{rule} refused {call}"));
+            return exception.denial(Kind::Deny, format!("{rule} denied {call}"));
         }
         let globs: Vec<&Glob> = of(Kind::AllowOnly).map(Rule::target).collect();
         match of(Kind::MaxCalls).next() {
             Some(rule) if globs.is_empty() => {
-                Thrown::default().denial(Kind::MaxCalls, format!("{rule} refused {call}"))
+                Thrown::default().denial(Kind::MaxCalls, format!("{rule} denied {call}"))
             }
             _ => refused_by_all(&globs, call),
         }
@@ -135,7 +135,7 @@ impl Policy {
         let of = |kind: Kind| self.rules.iter().filter(move |rule| rule.kind() == kind);
         let first = |kind: Kind| of(kind).find(|rule| rule.target().matches(library, entry));
         if let Some(rule @ Rule::Deny { thrown, .. }) = first(Kind::Deny) {
-            let what = format!("{rule} refused {library}!{entry}");
+            let what = format!("{rule} denied {library}!{entry}");
             return Verdict::Deny(thrown.denial(Kind::Deny, what));
         }
         if of(Kind::AllowOnly).next().is_some() && first(Kind::AllowOnly).is_none() {
@@ -163,7 +163,7 @@ impl Policy {
             calls,
             denial: thrown.denial(
                 Kind::MaxCalls,
-                format!("{rule} refused {library}!{entry}, {}", made(calls)),
+                format!("{rule} denied {library}!{entry}, {}", made(calls)),
             ),
         });
         let unwatched = first(Kind::Skip).is_some()
@@ -193,7 +193,7 @@ impl Thrown {
 }
 
 fn refused_by_all(globs: &[&Glob], call: &str) -> Denial {
-    let what = format!("{} refused {call}", allow_only(globs));
+    let what = format!("{} denied {call}", allow_only(globs));
     Thrown::default().denial(Kind::AllowOnly, what)
 }
 

@@ -43,10 +43,10 @@ fn what_is_not_known_is_refused_by_the_first_rule() {
     };
     assert_eq!(unknown("skip\tx\nmax-calls\tx\t1\t\t"), None);
     let deny = "deny\tx\t\tsaid of x\ndeny\ty\t\t";
-    assert_eq!(unknown(deny).unwrap(), "soglia policy: deny 'x' refused it");
+    assert_eq!(unknown(deny).unwrap(), "soglia policy: deny 'x' denied it");
     let allow = "allow-only\tx\nallow-only\ty";
     assert_eq!(
         unknown(allow).unwrap(),
-        "soglia policy: allow-only 'x', 'y' refused it"
+        "soglia policy: allow-only 'x', 'y' denied it"
     );
 }

@@ -104,7 +104,7 @@ fn the_first_deny_that_matches_is_named() {
     let denial = denial(rules.of("libc.so.6", "system"));
     assert_eq!(
         denial.message,
-        "soglia policy: deny 'libc!sys*' refused libc.so.6!system"
+        "soglia policy: deny 'libc!sys*' denied libc.so.6!system"
     );
     assert_eq!(denial.exception, Exception::UnauthorizedAccess);
 }
@@ -118,7 +118,7 @@ fn allow_only_rules_add_up() {
     assert_eq!(denial.by, Kind::AllowOnly);
     assert_eq!(
         denial.message,
-        "soglia policy: allow-only 'libc!*', 'sqlite3!sqlite3_*' refused libm!sin"
+        "soglia policy: allow-only 'libc!*', 'sqlite3!sqlite3_*' denied libm!sin"
     );
     let many = ["a", "b", "c", "d", "e"].map(allow_only);
     let denial = self::denial(policy(many).of("libm", "sin"));
@@ -181,7 +181,7 @@ fn the_first_limit_that_matches_is_the_one() {
     assert_eq!(rand.denial.exception, Exception::InvalidOperation);
     assert_eq!(
         rand.denial.message,
-        "soglia policy: max-calls 'libc!*=100' refused libc!rand, after its 100 calls"
+        "soglia policy: max-calls 'libc!*=100' denied libc!rand, after its 100 calls"
     );
     assert!(system.denial.message.ends_with("after its one call"));
     let Verdict::Call {
@@ -242,6 +242,6 @@ fn messages_and_exceptions_of_ones_own() {
     assert_eq!(denial.exception, Exception::DllNotFound);
     assert_eq!(
         denial.message,
-        "no shells, please (soglia policy: deny 'libc!system' refused libc!system)"
+        "no shells, please (soglia policy: deny 'libc!system' denied libc!system)"
     );
 }

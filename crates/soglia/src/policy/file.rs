@@ -179,7 +179,7 @@ impl File<'_> {
                 let list = value.get_ref().as_array();
                 let list = list.ok_or_else(|| self.wrong(value, name, expected))?;
                 if list.is_empty() && kind != Kind::Skip {
-                    let message = "the list is empty, which would be no rule: leave the key out, or, to refuse everything, deny \"*\"";
+                    let message = "the list is empty, which would be no rule: leave the key out, or, to deny everything, deny \"*\"";
                     return Err(self.error(&value.span(), name, message));
                 }
                 let rule = |item: &Spanned<DeValue>| {

@@ -151,7 +151,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "skip = []\nallow-only = []\n",
-        "2: allow-only: the list is empty, which would be no rule: leave the key out, or, to refuse everything, deny \"*\"",
+        "2: allow-only: the list is empty, which would be no rule: leave the key out, or, to deny everything, deny \"*\"",
     ),
     (
         "only = [\n  \"a\",\n  3.5,\n]\n",

@@ -7,7 +7,7 @@ use crate::support::{Space, setup, text};
 
 #[test]
 fn a_denied_call_throws_what_programmers_expect() {
-    let thrown = "plain: System.UnauthorizedAccessException 80070005: soglia policy: deny 'semantics!plain' refused semantics!plain\n";
+    let thrown = "plain: System.UnauthorizedAccessException 80070005: soglia policy: deny 'semantics!plain' denied semantics!plain\n";
     for glob in ["semantics!plain", "libsemantics.so!plain"] {
         let expected = thrown.replace("semantics!plain'", &format!("{glob}'"));
         assert_eq!(
@@ -27,7 +27,7 @@ fn a_denied_call_throws_what_programmers_expect() {
         assert_eq!(
             printed("--deny semantics!*", &format!("try {call} 1")),
             format!(
-                "{call}: System.UnauthorizedAccessException 80070005: soglia policy: deny 'semantics!*' refused semantics!{entry}\nand on it goes\n"
+                "{call}: System.UnauthorizedAccessException 80070005: soglia policy: deny 'semantics!*' denied semantics!{entry}\nand on it goes\n"
             )
         );
     }
@@ -54,7 +54,7 @@ fn nothing_else_is_refused() {
 fn a_callback_may_catch() {
     let expected = |value: u32| {
         format!(
-            "plain: System.UnauthorizedAccessException 80070005: soglia policy: deny 'plain' refused semantics!plain\ncall_back: {value}\n"
+            "plain: System.UnauthorizedAccessException 80070005: soglia policy: deny 'plain' denied semantics!plain\ncall_back: {value}\n"
         )
     };
     assert_eq!(
@@ -68,7 +68,7 @@ fn a_callback_that_does_not_catch_ends_the_process() {
     let output = under(&Space::new(), "--deny plain", "nested 2");
     assert_eq!(output.status.signal(), Some(6), "{output:?}");
     // As of any exception there, .NET 9 does not tell which it was.
-    let told = text(&output.stderr).contains("deny 'plain' refused semantics!plain");
+    let told = text(&output.stderr).contains("deny 'plain' denied semantics!plain");
     assert_eq!(told, setup().major != 9, "{output:?}");
 }
 
@@ -79,7 +79,7 @@ fn only_what_is_allowed() {
             "--allow-only semantics!call_back --allow-only nothing",
             "try-callback 1"
         ),
-        "plain: System.UnauthorizedAccessException 80070005: soglia policy: allow-only 'semantics!call_back', 'nothing' refused semantics!plain\ncall_back: 1\n"
+        "plain: System.UnauthorizedAccessException 80070005: soglia policy: allow-only 'semantics!call_back', 'nothing' denied semantics!plain\ncall_back: 1\n"
     );
     // The framework's own calls are not watched, so they are not refused.
     assert_eq!(
@@ -92,7 +92,7 @@ fn only_what_is_allowed() {
 fn so_many_calls_and_no_more() {
     assert_eq!(
         printed("--max-calls plain=1", "try plain 2"),
-        "plain: 2\nplain: System.InvalidOperationException 80131022: soglia policy: max-calls 'plain=1' refused semantics!plain, after its one call\nand on it goes\n"
+        "plain: 2\nplain: System.InvalidOperationException 80131022: soglia policy: max-calls 'plain=1' denied semantics!plain, after its one call\nand on it goes\n"
     );
     for (calls, returned) in [(0, 0), (1234, 1234), (8000, 8000), (9000, 8000)] {
         let space = Space::new();
@@ -119,7 +119,7 @@ fn a_fatal_refusal_cannot_be_caught() {
         assert_eq!(text(&output.stdout), "");
         let said = text(&output.stderr);
         assert!(said.contains("soglia policy: "), "{said}");
-        assert!(said.contains("refused semantics!plain"), "{said}");
+        assert!(said.contains("denied semantics!plain"), "{said}");
         assert_eq!(space.oracle_calls("plain"), 0);
     }
 }

@@ -34,13 +34,13 @@ fn a_file_says_more() {
         assert_eq!(
             text(&output.stdout),
             format!(
-                "plain: {namespace}{name} {hresult}: così no (soglia policy: deny 'semantics!plain' refused semantics!plain)\nand on it goes\n"
+                "plain: {namespace}{name} {hresult}: così no (soglia policy: deny 'semantics!plain' denied semantics!plain)\nand on it goes\n"
             ),
             "{}",
             text(&output.stderr)
         );
         let output = under(&space, "--policy policy.toml --deny length", "try length 1");
-        assert!(text(&output.stdout).contains("refused semantics!length"));
+        assert!(text(&output.stdout).contains("denied semantics!length"));
     }
     fs::write(
         &file,
@@ -168,7 +168,7 @@ fn many_rules_are_few_compared_with_what_fits() {
     fs::write(space.path("many.toml"), rules).unwrap();
     let output = under(&space, "--policy many.toml", "try plain 1");
     assert!(
-        text(&output.stdout).contains("deny 'plain' refused semantics!plain"),
+        text(&output.stdout).contains("deny 'plain' denied semantics!plain"),
         "{output:?}"
     );
     let report = space.recording("a.soglia").json("");

@@ -146,7 +146,7 @@ fn a_report_tells_of_its_policy() {
 #[test]
 fn the_framework_is_under_the_policy_if_it_is_watched() {
     let space = Space::new();
-    let refused = "refused libSystem.Native!SystemNative_Write";
+    let refused = "denied libSystem.Native!SystemNative_Write";
     for watched in ["--framework", "--corelib"] {
         let policy = format!("--deny SystemNative_Write --allow-only *!* {watched}");
         let output = under(&space, &policy, "plain");
@@ -154,7 +154,7 @@ fn the_framework_is_under_the_policy_if_it_is_watched() {
         assert!(text(&output.stderr).contains(refused), "{output:?}");
         let policy = format!("--deny semantics!* {watched}");
         let output = under(&space, &policy, "try plain 1");
-        assert!(text(&output.stdout).contains("refused semantics!plain"));
+        assert!(text(&output.stdout).contains("denied semantics!plain"));
     }
     assert_eq!(printed("--deny SystemNative_Write", "plain"), bare("plain"));
 }
