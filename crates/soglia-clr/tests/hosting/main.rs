@@ -24,6 +24,7 @@ mod occasions;
 mod places;
 mod programs;
 mod refs;
+mod role;
 mod runs;
 mod scarcity;
 mod scheduler;
@@ -46,11 +47,7 @@ use soglia_testing::{
     process::isolate,
 };
 
-/// Before the case and what it needs, as arguments of this very program.
-const ROLE: &str = "__host";
-
-/// Begins a line of a case that cannot be played on this machine, before the reason.
-const UNMET: &str = "unmet: ";
+use role::{ROLE, UNMET};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();

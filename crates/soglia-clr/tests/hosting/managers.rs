@@ -32,9 +32,9 @@ use soglia_core::trace::writer;
 use windows_core::Interface;
 
 use crate::{
-    UNMET,
     api::{Library, answer_of, call, control, manager, start, version_of},
     host::{self, Gives},
+    role::UNMET,
 };
 
 const UNKNOWN: GUID = GUID::from_u128(0x01234567_89ab_cdef_0123_456789abcdef);

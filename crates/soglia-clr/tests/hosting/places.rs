@@ -8,8 +8,8 @@ use std::{
 use soglia_abi::hresult::S_OK;
 
 use crate::{
-    UNMET,
     api::{Library, call_in},
+    role::UNMET,
     script::{Acting, Told, symbol},
 };
 

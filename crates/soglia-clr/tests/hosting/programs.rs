@@ -15,8 +15,8 @@ use soglia_abi::{
 };
 
 use crate::{
-    ROLE,
     api::{Library, control, manager, start, wide},
+    role::ROLE,
     script,
 };
 

@@ -89,7 +89,7 @@ pub fn create(path: &Path, options: &Options) -> io::Result<File> {
         Ok(_) => {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
-                "there is a file that is no recording, which would be lost",
+                "the file exists and is not a recording, so soglia does not overwrite it: choose another name",
             ));
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}

@@ -93,7 +93,7 @@ fn what_is_no_recording_is_not_replaced() {
     for (name, why) in [
         (
             "notes",
-            "there is a file that is no recording, which would be lost",
+            "the file exists and is not a recording, so soglia does not overwrite it: choose another name",
         ),
         ("link", "it is a symbolic link"),
         ("to-recording", "it is a symbolic link"),
