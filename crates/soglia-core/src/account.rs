@@ -119,8 +119,9 @@ impl Total {
         self.untimed += other.untimed;
         self.failed += other.failed;
         self.refused += other.refused;
-        self.total = self.total.wrapping_add(other.total);
-        self.own = self.own.wrapping_add(other.own);
+        // A recording may hold any times. So `own` stays no more than `total`.
+        self.total = self.total.saturating_add(other.total);
+        self.own = self.own.saturating_add(other.own);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         for (mine, theirs) in self.histogram.iter_mut().zip(other.histogram.iter()) {
@@ -277,5 +278,22 @@ impl Account for Totals {
 
     fn fault(&mut self, fault: Fault) {
         self.faults[fault as usize] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_overflow_stay_in_order() {
+        let of = |total, own| Total {
+            total,
+            own,
+            ..Total::default()
+        };
+        let mut sum = of(u64::MAX - 1, 5);
+        sum.add(&of(10, 9));
+        assert_eq!((sum.total, sum.own), (u64::MAX, 14));
     }
 }
