@@ -177,7 +177,7 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
 /// another one.
 fn adopt(os_thread: u32) -> Option<*mut TaskWriter> {
     let gone = |task: &Owned| {
-        // SAFETY: tasks are never freed.
+        // SAFETY: the pointer is to a task, and the engine never frees tasks.
         let old = unsafe { &*task.0 }.os_thread();
         // A thread that is ending may still cross.
         !fs::exists(format!("/proc/self/task/{old}")).unwrap_or(true)

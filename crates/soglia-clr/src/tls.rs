@@ -34,6 +34,6 @@ impl AtEnd {
 
 /// The running thread's number in the operating system.
 pub fn os_thread() -> u32 {
-    // SAFETY: the call takes nothing.
+    // SAFETY: `gettid` takes nothing, and cannot fail.
     unsafe { libc::gettid() }.cast_unsigned()
 }

@@ -59,7 +59,7 @@ pub(crate) use thread_pointer;
 #[inline(always)]
 pub fn stack_pointer() -> u64 {
     let here: u64;
-    // SAFETY: copies a register.
+    // SAFETY: the instruction copies a register, and touches no memory and no flags.
     unsafe {
         std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
     }

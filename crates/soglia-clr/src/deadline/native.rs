@@ -378,7 +378,7 @@ mod tests {
         let stop = &AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                // SAFETY: the call takes nothing.
+                // SAFETY: `gettid` takes nothing, and cannot fail.
                 tell.send(unsafe { libc::gettid() }.cast_unsigned())
                     .unwrap();
                 while !stop.load(Relaxed) {}

@@ -94,7 +94,7 @@ mod tests {
         let (number, told) = std::sync::mpsc::channel();
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let waiting = std::thread::spawn(move || {
-            // SAFETY: the call takes nothing.
+            // SAFETY: `gettid` takes nothing, and cannot fail.
             number
                 .send(unsafe { libc::gettid() }.cast_unsigned())
                 .unwrap();

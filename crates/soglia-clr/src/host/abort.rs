@@ -1,15 +1,15 @@
 //! `ICLRTask::Abort`, without aborting threads: the task's next crossing throws, or its wait ends.
 //!
-//! .NET's own way, `ControlledExecution.Run`, is none on Linux: in 8 and 10, an abort that meets a
-//! loop with a call in it ends the process, and one that meets a loop without calls may never come.
-//! So an abort is what a refused crossing is, an exception with `COR_E_THREADABORTED` in a place
-//! where one can be thrown; and a task that waits gets `Thread.Interrupt`. Whichever comes first,
-//! once.
+//! .NET's own way, `ControlledExecution.Run`, does not work on Linux. In .NET 8 and 10, an abort
+//! that meets a loop with a call in it ends the process, and one that meets a loop without calls
+//! may never come. So the engine aborts a task in two ways, and stops at the first that works. The
+//! next crossing throws an exception with `COR_E_THREADABORTED`, in a place where one can be
+//! thrown. A task that waits gets `Thread.Interrupt`.
 //!
-//! What is thrown must not meet native code on its way, which ends the process. So an abort is held
-//! back while the task runs managed code that native code has called, and managed code that would
-//! begin like that is refused while one is due. All that is one word, so no two threads can differ
-//! on who came first:
+//! The exception must not meet native code on its way, which would end the process. So the engine
+//! holds an abort back while the task runs managed code that native code has called. While an abort
+//! is due, it denies managed code that would begin like that. The state is one word, so that all
+//! threads agree on the order:
 //!
 //! ```text
 //!   controlled ── asked for ── due ── thrown
@@ -39,20 +39,20 @@ use crate::clerk;
 
 /// The task runs something that can be aborted.
 const CONTROLLED: u64 = 1 << 63;
-/// Somebody wants it aborted.
+/// The host has asked for an abort.
 const ASKED: u64 = 1 << 62;
-/// And nothing holds it back.
+/// Nothing holds the abort back.
 const DUE: u64 = 1 << 61;
-/// `BeginPreventAsyncAbort` without its End: as many.
+/// How many `BeginPreventAsyncAbort` are without their End.
 const PREVENTED: u64 = 1 << 32;
 const PREVENTIONS: u64 = DUE - PREVENTED;
-/// Managed code that native code has called, since the controlled one has begun: as many.
+/// How many calls of managed code by native code are open since the controlled code has begun.
 const INSIDE: u64 = PREVENTED - 1;
 
-/// How often a task that is to be aborted is looked at, whether it waits.
+/// How often the engine looks whether a task that is to be aborted waits.
 const LOOKS: Duration = Duration::from_millis(5);
 
-/// Something that can be aborted, as managed code knows it.
+/// A run of managed code that can be aborted.
 pub trait Execution: Send + Sync {
     /// Whether its thread waits, by .NET or by its host.
     ///
@@ -60,15 +60,15 @@ pub trait Execution: Send + Sync {
     /// Why managed code cannot be asked.
     fn waits(&self) -> Result<bool, HRESULT>;
 
-    /// Ends a wait of its thread, unless it is over; then the host hears of that.
+    /// Ends a wait of its thread, unless the run is over. The host is notified then.
     fn interrupt(&self);
 }
 
-/// What runs now.
+/// The present run.
 #[derive(Default)]
 struct Current {
     execution: Option<Arc<dyn Execution>>,
-    /// There is a thread that ends its waits while it is due.
+    /// Whether a thread ends its waits while the abort is due.
     wakes: bool,
 }
 
@@ -79,10 +79,10 @@ impl Current {
     }
 }
 
-/// What aborts a task, and what keeps that from happening.
+/// Aborts a task, or holds the abort back.
 ///
-/// A host may hold its locks while it calls any of this, so the host is not called in here, and no
-/// thread waits for another one: what takes longer is done by a thread of the engine's own.
+/// A host may hold its locks while it calls any of this. So nothing here calls the host, and no
+/// thread waits for another one: a thread of the engine does what takes longer.
 #[derive(Default)]
 pub struct Abort {
     state: AtomicU64,
@@ -108,7 +108,7 @@ impl Abort {
         Ok(())
     }
 
-    /// Lets it come, if it is asked for and nothing holds it back.
+    /// Makes the abort due, if it is asked for and nothing holds it back.
     fn go(self: &Arc<Self>) {
         let unattended = {
             let mut current = self.current();
@@ -127,7 +127,7 @@ impl Abort {
         }
         if let Some(execution) = unattended {
             let (abort, own) = (self.clone(), execution.clone());
-            // Without it the abort comes all the same, at the next crossing.
+            // Without that thread, the abort still comes at the next crossing.
             if !clerk::thread_for_others(move || abort.wake(&own)) {
                 self.stop_waking(&execution);
             }
@@ -150,8 +150,8 @@ impl Abort {
         }
     }
 
-    /// Whether an abort of this is due. The thread that asks is done with it if not, or if it is
-    /// the one to `take` it now.
+    /// Whether an abort of this run is due. If not, or if the caller may `take` it now, the caller
+    /// has no more to do.
     fn shall_wake(&self, execution: &Arc<dyn Execution>, take: bool) -> bool {
         let mut current = self.current();
         if !current.is(execution) {
@@ -174,22 +174,22 @@ impl Abort {
         self.state.load(Relaxed) & DUE != 0
     }
 
-    /// Whether it is the caller who has to throw now.
+    /// Whether the caller has to throw now.
     #[cold]
     pub(super) fn take(&self) -> bool {
         let due = |state: u64| (state & DUE != 0).then_some(state & !(ASKED | DUE));
         self.state.fetch_update(AcqRel, Acquire, due).is_ok()
     }
 
-    /// Goes on with an abort that was held back.
+    /// Continues an abort that was held back.
     fn go_on(self: &Arc<Self>, state: u64) {
         if state & ASKED != 0 {
             self.go();
         }
     }
 
-    /// On the task's thread, as the others from here on: something begins that can be aborted.
-    /// Answers what [`end`](Self::end) wants.
+    /// Notes that a run begins that can be aborted. Returns what [`end`](Self::end) needs. On the
+    /// task's thread, as the methods below.
     pub fn begin(&self, execution: Arc<dyn Execution>) -> u64 {
         let mut current = self.current();
         *current = Current {
@@ -201,12 +201,12 @@ impl Abort {
         before.unwrap_or_else(|state| state) & INSIDE
     }
 
-    /// It has ended.
+    /// Notes that the run has ended.
     pub fn end(&self, inside: u64) {
         let mut current = self.current();
         let outer = |state: u64| Some(state & PREVENTIONS | inside);
         let _ = self.state.fetch_update(AcqRel, Acquire, outer);
-        // The caller has another reference: nothing is let go under the lock.
+        // The caller has another reference, so nothing is dropped under the lock.
         *current = Current::default();
     }
 
@@ -217,7 +217,7 @@ impl Abort {
     }
 
     pub(super) fn leave(self: &Arc<Self>) {
-        // What began before the thread had a task was not counted.
+        // Calls that began before the thread had a task were not counted.
         let one_less = |state: u64| (state & INSIDE != 0).then(|| state - 1);
         if let Ok(before) = self.state.fetch_update(AcqRel, Acquire, one_less) {
             self.go_on(before);

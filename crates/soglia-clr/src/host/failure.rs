@@ -1,20 +1,21 @@
-//! What the failure of a hosting method means: after an `E_FAIL`, the CLR is out of use.
+//! What a failure of a hosting method means: after an `E_FAIL`, the CLR is out of use.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use soglia_abi::{HRESULT, hresult};
 
-/// A hosting method, of either side, has answered `E_FAIL`.
+/// Whether a hosting method of the host or of the engine has answered `E_FAIL`.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Whether one has.
+/// Whether a hosting method has answered `E_FAIL`.
 pub fn has_failed() -> bool {
     FAILED.load(Relaxed)
 }
 
-/// To be called with what a method of the host has answered. `E_FAIL` is documented to take the CLR
-/// out of use: from then on every hosting method answers `HOST_E_CLRNOTAVAILABLE`. Takes one
-/// comparison otherwise.
+/// Takes the answer of a method of the host, and returns it.
+///
+/// `E_FAIL` is documented to take the CLR out of use: from then on every hosting method answers
+/// `HOST_E_CLRNOTAVAILABLE`. Any other answer costs one comparison.
 #[inline]
 pub fn heed(answer: HRESULT) -> HRESULT {
     if answer == hresult::E_FAIL {

@@ -24,7 +24,7 @@ use std::{ffi::c_void, mem::ManuallyDrop};
 
 use windows_core::Interface;
 
-/// What stands in for an object of a host.
+/// A stand-in for an object of a host.
 #[repr(C)]
 struct StandIn {
     methods: *const *const c_void,

@@ -40,7 +40,7 @@ pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
     POLICY_MANAGER.get().map(|manager| &manager.0)
 }
 
-/// The runtime does now what it does by default.
+/// Notifies the host that the runtime takes its default action.
 pub fn takes_action(operation: EClrOperation, action: EPolicyAction) {
     if let Some(manager) = policy_manager() {
         // SAFETY: the host's managers live until the process ends.

@@ -1,16 +1,16 @@
-//! What of a host the engine calls, and what it keeps for that.
+//! The objects of a host that the engine calls, and the state of its calls.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`managers`] | the managers of the host |
-//! | [`fenced`] | what the host's methods throw ends there |
+//! | [`fenced`] | catches what the host's methods throw |
 //! | [`failure`] | what an `E_FAIL` means |
 //! | [`task`] | the task that the calling thread is |
-//! | [`abort`] | what aborts a task, and what holds that back |
-//! | [`suspension`] | tells the host when threads are suspended |
+//! | [`abort`] | aborts a task, or holds the abort back |
+//! | [`suspension`] | notifies the host when threads are suspended |
 //! | [`shared`] | interfaces that all threads use |
 //!
-//! What crossings need is one load: [`managers::task_manager`].
+//! Crossings need one load: [`managers::task_manager`].
 
 pub mod abort;
 pub mod failure;

@@ -20,11 +20,11 @@ use soglia_core::{
 
 use crate::{tail_calls, variables};
 
-/// The recording of a process that is not recorded.
+/// The private recording of a process that is not recorded.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
 
-/// Where the engine records while a host starts the runtime; `None` if no host does. It is not
-/// read.
+/// Where the engine writes while a host starts the runtime. `None` if no host does. Nothing reads
+/// it.
 pub fn recording() -> Option<PathBuf> {
     let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     own.as_ref().map(|(_, path)| path.clone())
@@ -46,15 +46,15 @@ impl Variables {
     /// # Errors
     /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants notifications and the environment
     /// names another profiler.
-    pub fn set(told: bool) -> Result<Self, HRESULT> {
+    pub fn set(notifies: bool) -> Result<Self, HRESULT> {
         let mut variables = Self { before: Vec::new() };
         let recorded = env::var_os(variables::RECORDING).is_some();
-        if !told && !recorded {
+        if !notifies && !recorded {
             return Ok(variables);
         }
         let guid = format!("{{{:?}}}", crate::variables::CLSID);
         if another_profiler(&guid) {
-            return if told {
+            return if notifies {
                 Err(hresult::CORPROF_E_PROFILER_ALREADY_ACTIVE)
             } else {
                 Ok(variables)
@@ -74,7 +74,7 @@ impl Variables {
         variables.put(enable, Some("1".into()));
         variables.put(class, Some(guid.into()));
         variables.put(path, Some(file.into()));
-        // It would count before the other.
+        // The runtime prefers this variable to the other.
         variables.put(path_64, None);
         let (tail_calls, keep) = tail_calls::VARIABLE;
         if recorded && env::var_os(tail_calls).is_none() {
@@ -92,8 +92,8 @@ impl Variables {
 impl Drop for Variables {
     fn drop(&mut self) {
         OWN.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The tool had set them for the engine, which removes them once it has come, or leaves them
-        // for child processes.
+        // The tool has set them for the engine. The engine removes them when it is loaded, or
+        // leaves them for child processes.
         let for_us = |(name, value): &(&str, Option<OsString>)| {
             *name == variables::OF_THE_CLR[1] && value.is_some()
         };
@@ -105,8 +105,8 @@ impl Drop for Variables {
     }
 }
 
-/// A variable that the runtime reads when it starts, for as long as this lives. One that is there
-/// stays as it is.
+/// A variable that the runtime reads when it starts, for as long as this lives. A variable that is
+/// already set keeps its value.
 pub struct Variable(&'static str);
 
 impl Variable {
@@ -145,8 +145,8 @@ fn another_profiler(own: &str) -> bool {
     })
 }
 
-/// The file of this library, by whichever name it was loaded: the loader knows a file that it has,
-/// so there will be no second copy.
+/// The file of this library, under the name by which it was loaded. The loader recognises the file,
+/// so there is no second copy.
 pub fn own_file() -> Option<PathBuf> {
     let address = recording as *const () as usize;
     mappings::at(address as u64)?.path

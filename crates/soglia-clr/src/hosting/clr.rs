@@ -57,14 +57,14 @@ pub fn is_running() -> bool {
     CLR.get().is_some() || running().is_some()
 }
 
-/// Starts a runtime, or joins the one that runs. `told`: the host wants notifications, which need
-/// the engine.
+/// Starts a runtime, or joins the one that runs. `notifies`: the host wants notifications, which
+/// need the engine.
 ///
 /// # Errors
 /// `CLR_E_SHIM_RUNTIMELOAD` if another one runs, or if there is none such;
 /// `CORPROF_E_PROFILER_ALREADY_ACTIVE` if the host wants notifications and the environment names
 /// another profiler; hostfxr's code if it does not start the runtime.
-pub fn start(wanted: &Runtime, told: bool) -> Result<&'static Clr, HRESULT> {
+pub fn start(wanted: &Runtime, notifies: bool) -> Result<&'static Clr, HRESULT> {
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(clr) = CLR.get() {
@@ -82,7 +82,7 @@ pub fn start(wanted: &Runtime, told: bool) -> Result<&'static Clr, HRESULT> {
         }
         Some(joined) => joined,
         None => {
-            hostfxr::start(wanted, &settings, told)?;
+            hostfxr::start(wanted, &settings, notifies)?;
             running().ok_or(hresult::E_FAIL)?
         }
     };
@@ -111,7 +111,8 @@ fn running() -> Option<(ICLRRuntimeHost4, Runtime)> {
             .then_some(())?;
         let host = ICLRRuntimeHost4::from_raw(object);
         let mut domain = 0;
-        // Loaded is not running yet. A thread that the runtime does not know gets another code.
+        // A loaded runtime may not run yet. A thread that the runtime does not know gets another
+        // code.
         (host.GetCurrentAppDomainId(Out::new(&mut domain)) != hresult::HOST_E_CLRNOTAVAILABLE)
             .then_some((host, runtime))
     }
@@ -178,7 +179,7 @@ impl Clr {
     /// The runtime's: what is missing, by its HRESULT; `COR_E_INVALIDOPERATION` for a method
     /// without the attribute.
     pub fn method_of_file(&self, path: &Path, class: &str, method: &str) -> Result<isize, HRESULT> {
-        // .NET's answer would be another one.
+        // .NET would answer with another code.
         if !path.is_file() {
             return Err(hresult::COR_E_FILENOTFOUND);
         }
@@ -207,8 +208,8 @@ impl Clr {
         hostfxr::check(answer).map(|()| address as isize)
     }
 
-    /// Loads an assembly, for its dependencies to be looked for beside it, as .NET Framework did.
-    /// What fails here fails again when the assembly is used, and is reported there.
+    /// Loads an assembly, so that .NET looks for its dependencies beside it, as .NET Framework did.
+    /// A failure shows again when the assembly is used, and is reported there.
     pub fn load(&self, path: &Path) {
         let _ = self.load_checked(path);
     }

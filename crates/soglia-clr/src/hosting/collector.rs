@@ -49,7 +49,7 @@ fn kilobytes(bytes: i64) -> usize {
 /// Collections that hosts asked for.
 static EXPLICIT: AtomicUsize = AtomicUsize::new(0);
 
-/// The interface of that IID, with a reference for the caller; null if it is another.
+/// The interface with this IID, with a reference for the caller; null for any other IID.
 pub fn manager(id: &GUID) -> *mut c_void {
     static MANAGER: OnceLock<&Object<GcManager>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| Object::forever(GcManager));
@@ -104,8 +104,8 @@ impl ICLRGCManager_Impl for GcManager_Impl {
                     stats.Gen1HeapSizeKBytes = gen1;
                     stats.Gen2HeapSizeKBytes = gen2;
                     stats.LargeObjectHeapSizeKBytes = large;
-                    // What is reserved, and what was promoted from where, .NET does not tell: those
-                    // fields stay as they are.
+                    // .NET does not say what is reserved, and what was promoted from where, so
+                    // those fields keep their values.
                 }
             }))
         })
@@ -129,11 +129,11 @@ impl ICLRGCManager2_Impl for GcManager_Impl {
     }
 }
 
-/// The least that either may be.
+/// The smallest value of each.
 const LEAST: (usize, usize) = (4 << 20, 64 << 10);
 
-/// Bounds generation 0. What does not matter is 0, or all ones. .NET's heap has no segments, so
-/// their size cannot be set.
+/// Bounds generation 0. The values 0 and all ones leave a bound as it is. .NET's heap has no
+/// segments, so their size cannot be set.
 fn limit(segment: usize, gen0: usize) -> HRESULT {
     let wish = |size: usize| (size != 0 && size != usize::MAX).then_some(size);
     let (segment, gen0) = (wish(segment), wish(gen0));
@@ -152,13 +152,13 @@ fn limit(segment: usize, gen0: usize) -> HRESULT {
     S_OK
 }
 
-/// With a reference for the caller.
+/// The monitor, with a reference for the caller.
 pub fn monitor() -> *mut c_void {
     static MONITOR: OnceLock<&Object<Monitor>> = OnceLock::new();
     MONITOR.get_or_init(|| Object::forever(Monitor)).give()
 }
 
-/// There is one domain, so what it uses is what the process uses.
+/// There is one domain, so it uses what the process uses.
 struct Monitor;
 
 class!(
@@ -217,7 +217,7 @@ impl ICLRAppDomainResourceMonitor_Impl for Monitor_Impl {
     }
 }
 
-/// What the host gets by `RegisterMemoryNotificationCallback`: with a reference for the host.
+/// What `RegisterMemoryNotificationCallback` gives the host, with a reference for it.
 pub fn memory_callback() -> *mut c_void {
     static CALLBACK: OnceLock<&Object<Memory>> = OnceLock::new();
     CALLBACK.get_or_init(|| Object::forever(Memory)).give()
@@ -232,7 +232,7 @@ class!(
     ICLRMemoryNotificationCallback_Vtbl
 );
 
-/// As .NET Framework had it.
+/// The time between collections, as in .NET Framework.
 const BETWEEN_COLLECTIONS_NS: u64 = 8_192_000_000;
 
 impl ICLRMemoryNotificationCallback_Impl for Memory_Impl {
@@ -245,8 +245,8 @@ impl ICLRMemoryNotificationCallback_Impl for Memory_Impl {
             let (last, now) = (LAST.load(Relaxed), Anchor::take().monotonic_ns);
             let due = last == 0 || now.saturating_sub(last) >= BETWEEN_COLLECTIONS_NS;
             if due && LAST.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
-                // The host may be in the middle of anything, so not on its thread. If there is no
-                // thread, the garbage stays.
+                // Not on the host's thread, which may hold locks of the host. If no thread can be
+                // made, nothing is collected.
                 clerk::thread_for_others(|| {
                     let _ = method(|| answer(managed::collect(-1)));
                 });

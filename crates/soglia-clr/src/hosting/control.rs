@@ -31,8 +31,8 @@ use super::{
 };
 use crate::com::{Object, class};
 
-/// A control, with a reference for the caller. One that is made before the runtime runs stays a
-/// full one. `major` is that of the runtime that the host is for.
+/// A control, with a reference for the caller. A control that is made before the runtime runs gives
+/// out everything for good. `major` is the version of the runtime that the host is for.
 pub fn create(limited: bool, major: u64) -> *mut c_void {
     // One full and one limited for each version: few.
     static ALL: Mutex<Vec<&Object<Control>>> = Mutex::new(Vec::new());
@@ -50,7 +50,7 @@ pub fn create(limited: bool, major: u64) -> *mut c_void {
 class!(Control, Control_Impl, ICLRControl, ICLRControl_Vtbl);
 
 struct Control {
-    /// Made when the runtime ran: what shapes its start is not given out any more.
+    /// Made when the runtime ran, so that it no longer gives out what configures the start.
     limited: bool,
     major: u64,
 }

@@ -49,14 +49,14 @@ use crate::{
     },
 };
 
-/// For [`OCCASIONS`] events.
+/// The registered actions, for [`OCCASIONS`] only.
 static ACTIONS: Mutex<Vec<(EClrEvent, Arc<Action>)>> = Mutex::new(Vec::new());
 
 /// An action of the host, with a reference that the engine owns.
 struct Action(ManuallyDrop<Shared<IActionOnCLREvent>>);
 
 impl Drop for Action {
-    /// The last reference may go with it, and that is the host's code.
+    /// The last reference may go with it, which runs the host's code.
     fn drop(&mut self) {
         // SAFETY: this runs once, as the last use of the field.
         let Shared(action) = unsafe { ManuallyDrop::take(&mut self.0) };
@@ -65,7 +65,7 @@ impl Drop for Action {
     }
 }
 
-/// Those that .NET gives occasions for.
+/// The events that .NET has occasions for.
 const OCCASIONS: [EClrEvent; 2] = [Event_DomainUnload, Event_ClrDisabled];
 
 fn actions() -> MutexGuard<'static, Vec<(EClrEvent, Arc<Action>)>> {
@@ -77,12 +77,12 @@ pub fn any() -> bool {
     !actions().is_empty()
 }
 
-/// To be called when the runtime has started: lets managed code watch for what only it notices, if
-/// the host wants notifications.
+/// Has managed code watch for what only it notices, if the host wants notifications. To be called
+/// when the runtime has started.
 pub fn started() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if (any() || managers::policy_manager().is_some()) && !WATCHED.swap(true, AcqRel) {
-        // If it cannot, there is still the shutdown.
+        // If managed code cannot watch, the shutdown still notifies.
         let _ = managed::watch(ends);
     }
 }
@@ -100,7 +100,7 @@ fn exits() {
     static ONCE: AtomicBool = AtomicBool::new(false);
     if !ONCE.swap(true, AcqRel) {
         takes_action(OPR_ProcessExit, eExitProcess);
-        // The one domain goes with the process.
+        // The only domain ends with the process.
         happened(Event_DomainUnload, without_provenance_mut(DOMAIN as usize));
     }
 }
@@ -112,7 +112,7 @@ fn fails() {
         let _ = heed(unsafe { manager.OnFailure(FAIL_FatalRuntime, eRudeExitProcess) });
     }
     disabled();
-    // That is what this failure is documented to mean.
+    // The documents say that this failure takes the CLR out of use.
     let _ = heed(E_FAIL);
 }
 
@@ -132,12 +132,12 @@ pub fn shut_down() {
 
 fn happened(event: EClrEvent, data: *mut c_void) {
     // An action may unregister others, so none is called under the lock.
-    let told: Vec<Arc<Action>> = actions()
+    let to_notify: Vec<Arc<Action>> = actions()
         .iter()
         .filter(|(of, _)| *of == event)
         .map(|(_, action)| action.clone())
         .collect();
-    for action in told {
+    for action in to_notify {
         // SAFETY: the action holds a reference to the host's object, and the data is what this
         // event comes with.
         let _ = heed(unsafe { action.0.0.OnEvent(event, data) });
@@ -203,7 +203,7 @@ impl ICLROnEventManager_Impl for OnEvents_Impl {
                 *of == event && fenced::object(&known.0.0) == action.as_ptr()
             };
             let removed = actions.iter().position(same).map(|at| actions.remove(at));
-            // Released when nothing is locked any more.
+            // Its drop may release objects of the host, so nothing is locked any more.
             drop(actions);
             if removed.is_some() {
                 S_OK

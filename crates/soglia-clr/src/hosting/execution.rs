@@ -10,7 +10,7 @@ use crate::{
     notify::occasions,
 };
 
-/// Something that can be aborted, as managed code knows it.
+/// A run of managed code that can be aborted.
 struct Managed {
     handle: isize,
     /// The CLR's number of its thread.
@@ -35,8 +35,8 @@ impl Drop for Managed {
     }
 }
 
-/// Runs `managed`, which gets what `Execute` wants, or 0. The task can be aborted meanwhile, if its
-/// host has a task manager.
+/// Runs `managed`, which gets what `Execute` needs, or 0. If the host has a task manager, it can
+/// abort the task meanwhile.
 ///
 /// # Errors
 /// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.
@@ -45,7 +45,7 @@ pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Resul
         return managed(0);
     }
     if task::here().is_some_and(|task| task.abort.is_controlled()) {
-        // The outer one is what can be aborted.
+        // Of nested runs, the outer one can be aborted.
         let _inside = task::inside()?;
         return in_managed(|| managed(0));
     }

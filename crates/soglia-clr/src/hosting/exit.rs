@@ -5,8 +5,7 @@ use soglia_abi::HRESULT;
 use super::clr;
 use crate::host::failure::has_failed;
 
-/// Ends the process, with the runtime's own farewell if it runs. Does not come back, unless the
-/// runtime refuses.
+/// Ends the process, through the runtime if it runs. Returns only if the runtime does not exit.
 pub fn exit(code: i32) -> HRESULT {
     if let Some(clr) = clr::get().filter(|_| !has_failed()) {
         type Exit = unsafe extern "system" fn(i32);

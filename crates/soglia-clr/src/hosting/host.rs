@@ -1,7 +1,7 @@
-//! The host's side: its `IHostControl`, and the managers that it gave.
+//! `SetHostControl`: asks the host for its managers, and keeps them.
 //!
-//! They are of the process, not of one `ICLRRuntimeHost`: there is one runtime. They are kept for
-//! ever, as documented; the host must not free them, not even after `Stop`.
+//! The managers belong to the process, not to one `ICLRRuntimeHost`, since there is one runtime. As
+//! documented, the engine keeps them for ever. The host must not free them, not even after `Stop`.
 
 use std::{ffi::c_void, mem::ManuallyDrop, ptr::null_mut, sync::OnceLock};
 
@@ -38,11 +38,11 @@ static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
 static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 
-/// Those that .NET gives no occasion to call. They are asked for, since hosts count on the order,
-/// and kept.
+/// Managers that .NET has no occasion to call. The engine asks for them, since hosts rely on the
+/// order, and keeps them.
 static OTHERS: [OnceLock<Shared<*mut c_void>>; 5] = [const { OnceLock::new() }; 5];
 
-/// Whether somebody counts on being told what only the engine knows.
+/// Whether the host wants notifications of what only the engine knows.
 pub fn wants_engine() -> bool {
     task_manager().is_some()
         || gc_manager().is_some()
@@ -51,7 +51,7 @@ pub fn wants_engine() -> bool {
 }
 
 /// `ICLRRuntimeHost::SetHostControl`: asks for the managers, in the documented order. The first
-/// control stays; another may add managers that are missing.
+/// control stays, and a later one may add managers that are missing.
 pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     if control.is_null() {
         return E_INVALIDARG;
@@ -67,7 +67,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
         if let Some(manager) = ask(&control, &MEMORY_MANAGER) {
-            // Only the worst of its answers matters: the host gets a callback to use, or not.
+            // Only an `E_FAIL` matters. The host may ignore the callback.
             let callback = Lent::from_raw(collector::memory_callback());
             let _ = heed(manager.RegisterMemoryNotificationCallback(callback));
         }
@@ -94,10 +94,10 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     }
 }
 
-/// Asks for a manager, unless there is one. `Some` if there is one now that was not there before.
+/// Asks for a manager, unless there is one. Returns it if it is new.
 ///
 /// # Safety
-/// A live control.
+/// `control` is alive.
 unsafe fn ask<T: Interface>(
     control: &IHostControl,
     cell: &'static OnceLock<Shared<T>>,
@@ -113,8 +113,10 @@ unsafe fn ask<T: Interface>(
     cell.get().map(|manager| &manager.0)
 }
 
+/// Asks for a manager that is only kept.
+///
 /// # Safety
-/// A live control.
+/// `control` is alive.
 unsafe fn keep(control: &IHostControl, id: &GUID, cell: &'static OnceLock<Shared<*mut c_void>>) {
     if cell.get().is_none() {
         // SAFETY: the caller of this function vouches that the control is alive.
@@ -124,10 +126,10 @@ unsafe fn keep(control: &IHostControl, id: &GUID, cell: &'static OnceLock<Shared
     }
 }
 
-/// What counts as having a manager: exactly `S_OK`, and a pointer.
+/// Asks for a manager. The host has one only if it answers exactly `S_OK`, with a pointer.
 ///
 /// # Safety
-/// A live control.
+/// `control` is alive.
 unsafe fn get(control: &IHostControl, id: &GUID) -> Option<*mut c_void> {
     let mut manager = null_mut();
     // SAFETY: the caller of this function vouches that the control is alive.

@@ -29,35 +29,35 @@ const FRAMEWORK_MISSING: HRESULT = HRESULT(0x8000_8096_u32 as i32);
 
 /// Bounds generation 0; hexadecimal.
 const GEN0_LIMIT: &str = "DOTNET_GCGen0MaxBudget";
-/// The runtime was started with it, by us, and has copied the environment.
+/// Whether the engine started the runtime with it. The runtime keeps a copy of the environment.
 static LIMITED: AtomicBool = AtomicBool::new(false);
 
-/// The variable that was in the environment for the runtime's start alone, if there was one. Says
-/// so once.
+/// The variable that was in the environment only while the runtime started, if there was one.
+/// Returns it once.
 pub fn only_for_its_start() -> Option<&'static str> {
     LIMITED.swap(false, Relaxed).then_some(GEN0_LIMIT)
 }
 
-/// hostfxr resolves links.
+/// Whether two paths are the same file. hostfxr resolves links.
 fn same(a: &Path, b: &Path) -> bool {
     let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     a == b || resolved(a) == resolved(b)
 }
 
-/// Lets hostfxr start the runtime. `told`: the host wants notifications, which need the engine.
-pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HRESULT> {
+/// Lets hostfxr start the runtime. `notifies`: the host wants notifications, which need the engine.
+pub fn start(wanted: &Runtime, settings: &Settings, notifies: bool) -> Result<(), HRESULT> {
     let (Some(hostfxr), Some(root)) = (&wanted.hostfxr, &wanted.root) else {
         return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
     };
-    let variables = Variables::set(told)?;
-    // Before .NET 10 there is no property of that meaning.
+    let variables = Variables::set(notifies)?;
+    // Before .NET 10 there is no property for this.
     let property = wanted.version.as_ref().is_some_and(|v| v.major >= 10);
     let limit = settings
         .gen0
         .filter(|_| !property)
         .and_then(|bytes| Variable::set(GEN0_LIMIT, format!("{bytes:x}")));
     LIMITED.store(limit.is_some(), Relaxed);
-    // From here on this library stays, whatever the host closes.
+    // From here on this library stays loaded, whatever the host closes.
     let _ = own_file().map(|file| library::Library::loaded(&file));
     library::load_what_dotnet_links();
     let fxr = Fxr::load(hostfxr).ok_or(hresult::CLR_E_SHIM_INSTALLROOT)?;
@@ -91,7 +91,7 @@ pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HR
     if framework_of(&fxr, context.handle).is_some_and(|d| !same(&d, &wanted.directory)) {
         return Err(hresult::CLR_E_SHIM_RUNTIMELOAD);
     }
-    // The flags that everybody has leave a configuration its say.
+    // Default flags do not override a configuration.
     let of_flags = settings
         .flags
         .filter(|flags| settings.config.is_none() || *flags != STARTUP_CONCURRENT_GC)
@@ -113,12 +113,12 @@ pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HR
     let why = attach::why_not();
     drop((variables, limit));
     // The runtime runs, but without the notifications that the host wants.
-    if told && !engine_is_there {
+    if notifies && !engine_is_there {
         let why = why.unwrap_or_else(|| {
             "the runtime did not load the profiler (does DOTNET_EnableDiagnostics=0 forbid it?)"
                 .into()
         });
-        // As hostfxr says there what it does not like: an HRESULT has no words.
+        // On standard error, where hostfxr writes its messages: an HRESULT has no words.
         let why = soglia_core::plain::plain(&why);
         eprintln!("soglia: .NET cannot notify this host: {why}");
         return Err(hresult::E_FAIL);
@@ -126,7 +126,7 @@ pub fn start(wanted: &Runtime, settings: &Settings, told: bool) -> Result<(), HR
     Ok(())
 }
 
-/// What hostfxr answers. Codes above 0 are kinds of success.
+/// The result of a function of hostfxr. Codes above 0 are successes.
 pub fn check(code: i32) -> Result<(), HRESULT> {
     match HRESULT(code) {
         FRAMEWORK_MISSING => Err(hresult::CLR_E_SHIM_RUNTIMELOAD),
@@ -135,8 +135,8 @@ pub fn check(code: i32) -> Result<(), HRESULT> {
     }
 }
 
-/// `AppContext.BaseDirectory`: the folder of the executable, as in .NET Framework.
-/// hostfxr knows of no program that it could be of.
+/// `AppContext.BaseDirectory`: the folder of the executable, as in .NET Framework. hostfxr has no
+/// program here from which it could derive the folder.
 fn base_directory() -> Option<(String, String)> {
     let executable = env::current_exe().ok()?;
     let folder = executable.parent()?.to_str()?;
@@ -200,7 +200,7 @@ impl Fxr {
     }
 }
 
-/// hostfxr's, to be closed. That does not stop the runtime.
+/// A context of hostfxr, which is closed in the end. Closing does not stop the runtime.
 struct Context {
     handle: fxr::Handle,
     close: fxr::Close,
@@ -216,7 +216,7 @@ impl Drop for Context {
 }
 
 /// The `runtimeconfig.json` to start with: the one that the host names, the one beside the host's
-/// executable, or one made up.
+/// executable, or a temporary one.
 struct Config {
     path: PathBuf,
     made: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! The version that an assembly was built for, as its metadata have it.
+//! The version that an assembly was built for, from its metadata.
 
 use std::{fs, path::Path};
 
@@ -13,7 +13,7 @@ const FILE_NOT_FOUND: HRESULT = HRESULT(0x8007_0002_u32 as i32);
 /// The version in the file at `path`: `v4.0.30319` for everything that is compiled today.
 ///
 /// # Errors
-/// `E_POINTER`, `COR_E_FILENOTFOUND`, `COR_E_BADIMAGEFORMAT` for what is no assembly.
+/// `E_POINTER`, `COR_E_FILENOTFOUND`, and `COR_E_BADIMAGEFORMAT` if the file is no assembly.
 pub fn version_of(path: Wide<'_>) -> Result<String, HRESULT> {
     let path = path.to_text().ok_or(soglia_abi::hresult::E_POINTER)?;
     let file = fs::read(Path::new(&path)).map_err(|_| FILE_NOT_FOUND)?;

@@ -1,9 +1,9 @@
-//! What only managed code can ask .NET: a small assembly of ours, loaded from memory when it is
-//! first needed.
+//! What only managed code can ask .NET. A small assembly asks, which the engine loads from memory
+//! when it first needs it.
 //!
 //! Its source is `managed/Hosting.cs`, and `fixtures/build.sh managed` builds it. Its methods take
-//! and give numbers and pointers, so calling them marshals nothing; none of them throws. The
-//! calling thread becomes known to the runtime, if it was not.
+//! and return numbers and pointers, so calling them marshals nothing. None of them throws. A call
+//! makes the calling thread known to the runtime.
 
 use std::{
     ops::Deref,
@@ -22,7 +22,7 @@ use crate::host::task::{self, Inside};
 
 const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
 
-/// `Statistics` fills it in.
+/// What `Statistics` fills in.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Statistics {
@@ -34,7 +34,7 @@ pub struct Statistics {
     pub sizes: [i64; 4],
 }
 
-/// `Used` fills it in.
+/// What `Used` fills in.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
@@ -143,15 +143,18 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
     })
 }
 
-/// Whether the assembly can be used: a program can be configured to let nothing in from native
-/// code.
+/// Whether the assembly can be used. A program can be configured so that native code can call
+/// nothing.
 pub fn is_there() -> bool {
     functions().is_ok()
 }
 
-/// Calls `static int method(string)`. Gives its result, or what was missing, or the HRESULT of what
-/// it threw. With an execution of [`begin`], its waits can be ended: `COR_E_THREADABORTED`. The
-/// argument may be null.
+/// Calls `static int method(string)`. The argument may be null. With an execution of [`begin`], a
+/// host can end the waits of the call.
+///
+/// # Errors
+/// The HRESULT of what is missing, or of what the method threw. `COR_E_THREADABORTED` if a wait was
+/// ended.
 pub fn execute(
     assembly: Wide<'_>,
     class: Wide<'_>,
@@ -180,23 +183,23 @@ pub fn waits(execution: isize) -> Result<bool, HRESULT> {
     Ok(unsafe { (functions()?.waits)(execution) } != 0)
 }
 
-/// Ends that wait, or the next one. False if the execution is over.
+/// Ends that wait, or the next one. Returns `false` if the execution is over.
 pub fn interrupt(execution: isize) -> Result<bool, HRESULT> {
     // SAFETY: Hosting.cs declares the function with this type. It takes what `begin` returned,
     // before its `forget_execution`.
     Ok(unsafe { (functions()?.interrupt)(execution) } != 0)
 }
 
-/// The execution is over, and is not interrupted any more. Called on its thread.
+/// Notes that the execution is over, so that it is no longer interrupted. Called on its thread.
 pub fn end(execution: isize) {
-    // The host may have stopped the runtime meanwhile, which goes on all the same.
+    // The host may have stopped the runtime meanwhile, which still runs.
     if let (Some(functions), Ok(_inside)) = (FUNCTIONS.get(), task::inside()) {
         // SAFETY: Hosting.cs declares the function with this type; what `begin` gave.
         unsafe { (functions.end)(execution) };
     }
 }
 
-/// No code asks about it any more. On any thread; nothing in there waits.
+/// Frees an execution that nothing refers to any more. On any thread. Does not wait.
 pub fn forget_execution(execution: isize) {
     if let Some(functions) = FUNCTIONS.get() {
         // SAFETY: Hosting.cs declares the function with this type; what `begin` gave, once.
@@ -204,14 +207,14 @@ pub fn forget_execution(execution: isize) {
     }
 }
 
-/// Collects that generation and those below it, -1: all; and waits for it.
+/// Collects this generation and those below it, or all for -1, and waits until that is done.
 pub fn collect(generation: i32) -> Result<(), HRESULT> {
     // SAFETY: Hosting.cs declares the function with this type.
     unsafe { (functions()?.collect)(generation) };
     Ok(())
 }
 
-/// What the collector has done and has.
+/// What the collector has done, and what it holds.
 pub fn statistics() -> Result<Statistics, HRESULT> {
     let mut statistics = Statistics::default();
     // SAFETY: Hosting.cs declares the function with this type; it fills in a structure of the same
@@ -241,7 +244,7 @@ pub fn debugger_attached() -> Result<bool, HRESULT> {
     Ok(unsafe { (functions()?.debugger)() } != 0)
 }
 
-/// Lets managed code call `tell`, in preemptive mode, when the program exits (0), and when an
+/// Has managed code call `tell`, in preemptive mode, when the program exits (0), and when an
 /// exception is unhandled (1).
 pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
     // SAFETY: Hosting.cs declares the function with this type, and the function is of this library,
@@ -250,8 +253,8 @@ pub fn watch(tell: extern "C" fn(i32)) -> Result<(), HRESULT> {
     Ok(())
 }
 
-/// Makes unhandled exceptions end their thread only. False if this runtime cannot do that, or if
-/// the program decides.
+/// Makes unhandled exceptions end only their thread. Returns `false` if this runtime cannot do
+/// that, or if the program decides.
 pub fn keep_running() -> Result<bool, HRESULT> {
     // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.keep_running)() } != 0)
@@ -265,7 +268,7 @@ pub fn forget(variable: &str) -> Result<(), HRESULT> {
     Ok(())
 }
 
-/// Sets the calling thread's culture. False if .NET does not know it.
+/// Sets the calling thread's culture. Returns `false` if .NET does not know it.
 pub fn set_culture(lcid: u32, of_ui: bool) -> Result<bool, HRESULT> {
     let lcid = i32::try_from(lcid).map_err(|_| hresult::E_INVALIDARG)?;
     // SAFETY: Hosting.cs declares the function with this type.

@@ -153,7 +153,7 @@ impl Enumeration {
         Object::counted(enumeration).into_raw()
     }
 
-    /// Moves on, and gives where it was and where it is.
+    /// Moves on. Returns the position before and after.
     fn advance(&self, by: u32) -> (usize, usize) {
         let from = self.next.load(Acquire);
         let to = from.saturating_add(by as usize).min(self.runtimes.len());

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::com::{Object, class};
 
-/// What may be added to the one policy there is. Of these, upgrading has a meaning here.
+/// The flags that are accepted besides the only policy. Of these, upgrading has a meaning here.
 const FLAGS: u32 = METAHOST_POLICY_APPLY_UPGRADE_POLICY.0
     | METAHOST_POLICY_EMULATE_EXE_LAUNCH.0
     | METAHOST_POLICY_SHOW_ERROR_DIALOG.0
@@ -33,7 +33,7 @@ const FLAGS: u32 = METAHOST_POLICY_APPLY_UPGRADE_POLICY.0
     | METAHOST_POLICY_ENSURE_SKU_SUPPORTED.0
     | METAHOST_POLICY_IGNORE_ERROR_MODE.0;
 
-/// Gives it out.
+/// Gives out the policy object.
 pub fn create(id: In<'_, GUID>, object: Out<'_, *mut c_void>) -> HRESULT {
     static POLICY: OnceLock<&Object<MetaHostPolicy>> = OnceLock::new();
     let policy = POLICY.get_or_init(|| Object::forever(MetaHostPolicy));

@@ -8,16 +8,16 @@ use crate::{
     memory,
 };
 
-/// The body of a hosting method: does not run after an `E_FAIL` (see [`heed`]), and does not unwind
-/// into the host.
+/// Runs the body of a hosting method, and does not unwind into the host. After an `E_FAIL` (see
+/// [`heed`]) the body does not run.
 ///
 /// An `E_FAIL` of the engine has the same effect as one that the host returns.
 pub(super) fn method(body: impl FnOnce() -> HRESULT) -> HRESULT {
     heed(running(body))
 }
 
-/// As [`method`], where the answer may come from the host's or the program's code, whose `E_FAIL`
-/// is an answer like others.
+/// As [`method`], where the answer may come from code of the host or of the program, whose `E_FAIL`
+/// has no such effect.
 pub(super) fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
     if has_failed() {
         return hresult::HOST_E_CLRNOTAVAILABLE;
@@ -25,18 +25,18 @@ pub(super) fn running(body: impl FnOnce() -> HRESULT) -> HRESULT {
     boundary::fence(hresult::E_FAIL, body)
 }
 
-/// As [`method`], for one that gives out or keeps something: answers `E_OUTOFMEMORY` if there is no
-/// memory.
+/// As [`method`], for a body that gives out or keeps something. Answers `E_OUTOFMEMORY` if there is
+/// no memory.
 pub(super) fn giving(body: impl FnOnce() -> HRESULT) -> HRESULT {
     method(|| with_memory(body))
 }
 
-/// As [`running`], likewise.
+/// As [`running`], for a body that gives out or keeps something.
 pub(super) fn running_with_memory(body: impl FnOnce() -> HRESULT) -> HRESULT {
     running(|| with_memory(body))
 }
 
-/// The body of what works after an `E_FAIL` too: the way in and out.
+/// Runs a body that also works after an `E_FAIL`: the way in and out.
 pub(super) fn door(body: impl FnOnce() -> HRESULT) -> HRESULT {
     boundary::fence(hresult::E_FAIL, || with_memory(body))
 }

@@ -1,26 +1,26 @@
-//! The hosting API: what a host calls to start .NET, and what of it .NET calls.
+//! The hosting API: the objects that a host calls.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`exports`] | the functions of mscoree.dll |
-//! | [`metahost`], [`metahost_policy`], [`runtime_info`] | `ICLRMetaHost`, `ICLRMetaHostPolicy`, `ICLRRuntimeInfo`: which runtimes there are |
+//! | [`metahost`], [`metahost_policy`], [`runtime_info`] | `ICLRMetaHost`, `ICLRMetaHostPolicy`, `ICLRRuntimeInfo`: the runtimes that are installed |
 //! | [`runtimes`] | the same, without COM |
-//! | [`runtime_host`] | `ICLRRuntimeHost` 1, 2 and 4: the runtime as a thing to start and to run code in |
-//! | [`starts`] | how often it was started |
+//! | [`runtime_host`] | `ICLRRuntimeHost` 1, 2 and 4: starts the runtime, and runs code in it |
+//! | [`starts`] | counts how often it was started |
 //! | [`clr`] | the one runtime of the process: CoreCLR's own `ICLRRuntimeHost` |
-//! | [`hostfxr`], [`settings`] | has hostfxr start it, with what the host wants |
+//! | [`hostfxr`], [`settings`] | have hostfxr start it, with what the host wants |
 //! | [`exit`] | ends the process |
-//! | [`attach`] | how the engine gets into it |
+//! | [`attach`] | gets the engine into the runtime |
 //! | [`host`] | `SetHostControl`: asks for the managers of the host |
-//! | [`control`] | the CLR's side: `ICLRControl` |
-//! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | what it hands out |
-//! | [`signals`] | room for the runtime's signal handlers |
+//! | [`control`] | `ICLRControl`: gives out the CLR's managers |
+//! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | the CLR's managers |
+//! | [`signals`] | makes room for the runtime's signal handlers |
 //! | [`execution`] | runs managed code that can be aborted |
-//! | [`method`] | bodies of hosting methods |
-//! | [`managed`] | what only managed code can ask .NET |
+//! | [`method`] | runs the bodies of hosting methods |
+//! | [`managed`] | asks .NET what only managed code can ask |
 //! | [`wide`], [`image`] | texts; the version in a file |
 //!
-//! All of it is cold. What crossings need of a host is in [`crate::host`].
+//! All of it is cold. [`crate::host`] has what crossings need of a host.
 
 mod attach;
 mod clr;

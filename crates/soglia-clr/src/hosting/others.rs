@@ -1,4 +1,4 @@
-//! The CLR's managers that have little or nothing left to manage.
+//! The CLR's managers with little or nothing left to manage in .NET.
 
 use std::{ffi::c_void, sync::OnceLock};
 
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::com::{Object, class};
 
-/// With a reference for the caller.
+/// The debug manager, with a reference for the caller.
 pub fn debug() -> *mut c_void {
     static MANAGER: OnceLock<&Object<Debug>> = OnceLock::new();
     MANAGER.get_or_init(|| Object::forever(Debug)).give()
@@ -75,7 +75,7 @@ impl ICLRDebugManager_Impl for Debug_Impl {
     }
 }
 
-/// The interface of that IID, with a reference for the caller; null if it is another.
+/// The interface with this IID, with a reference for the caller; null for any other IID.
 pub fn error_reporting(id: &GUID) -> *mut c_void {
     static MANAGER: OnceLock<&Object<ErrorReporting>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| Object::forever(ErrorReporting));
@@ -132,7 +132,7 @@ impl ICLRErrorReportingManager2_Impl for ErrorReporting_Impl {
     }
 }
 
-/// With a reference for the caller.
+/// The host protection manager, with a reference for the caller.
 pub fn host_protection() -> *mut c_void {
     static MANAGER: OnceLock<&Object<HostProtection>> = OnceLock::new();
     MANAGER
@@ -160,7 +160,7 @@ impl ICLRHostProtectionManager_Impl for HostProtection_Impl {
     }
 }
 
-/// With a reference for the caller.
+/// The domain manager, with a reference for the caller.
 pub fn domain() -> *mut c_void {
     static MANAGER: OnceLock<&Object<Domain>> = OnceLock::new();
     MANAGER.get_or_init(|| Object::forever(Domain)).give()
@@ -186,7 +186,7 @@ impl ICLRDomainManager_Impl for Domain_Impl {
         method(|| E_NOTIMPL)
     }
 
-    /// What `AppContext.GetData` gives, as `AppDomain.GetData` did.
+    /// Sets what `AppContext.GetData` returns, as `AppDomain.GetData` did.
     unsafe fn SetPropertiesForDefaultAppDomain(
         &self,
         number: u32,

@@ -1,8 +1,8 @@
-//! `ICLRPolicyManager`: what the host wants done when code fails.
+//! `ICLRPolicyManager`: what the host wants to happen when code fails.
 //!
-//! .NET escalates in one way only. A host that asks for just that gets `S_OK`, any other
-//! `E_NOTIMPL`, and `E_INVALIDARG` for what is out of range. One thing can be chosen, from .NET 10
-//! on: unhandled exceptions end the process, or their thread only.
+//! .NET escalates in one way only. A host that asks for exactly that gets `S_OK`, any other wish
+//! `E_NOTIMPL`, and a value out of range `E_INVALIDARG`. From .NET 10 on, a host can choose whether
+//! unhandled exceptions end the process, or only their thread.
 
 use std::{
     ffi::c_void,
@@ -25,14 +25,14 @@ use soglia_abi::{
 use super::{managed, method::method, starts};
 use crate::com::{Object, class};
 
-/// What .NET does, by operation.
+/// What .NET does by default, by operation.
 const BY_DEFAULT: [(EClrOperation, EPolicyAction); 3] = [
     (OPR_ThreadAbort, eAbortThread),
     (OPR_ProcessExit, eExitProcess),
     (OPR_FinalizerRun, eNoAction),
 ];
 
-/// And by failure.
+/// What .NET does by default, by failure.
 const ON_FAILURE: [(EClrFailure, EPolicyAction); 5] = [
     (FAIL_NonCriticalResource, eThrowException),
     (FAIL_CriticalResource, eThrowException),
@@ -44,13 +44,13 @@ const ON_FAILURE: [(EClrFailure, EPolicyAction); 5] = [
 /// The first version that lets a host decide on unhandled exceptions.
 const HOST_DECIDES: u64 = 10;
 
-/// Who decides on unhandled exceptions.
+/// What decides on unhandled exceptions.
 #[derive(Clone, Copy, PartialEq)]
 enum Decides {
     Runtime,
     /// The host, once the runtime has started.
     HostLater,
-    /// The host, which cannot be taken back.
+    /// The host, for good.
     Host,
 }
 
@@ -63,7 +63,7 @@ fn decides() -> MutexGuard<'static, Decides> {
 pub fn started() {
     let mut decides = decides();
     if *decides == Decides::HostLater {
-        // The program comes later, and finds the place taken: that is what the host has asked for.
+        // A program that sets its own handler later finds the place taken, as the host has asked.
         let kept = managed::keep_running().is_ok_and(|done| done);
         *decides = if kept {
             Decides::Host
@@ -98,7 +98,8 @@ class!(
     ICLRPolicyManager_Vtbl
 );
 
-/// The answer, if the arguments are valid, and the wish if it is what happens anyway.
+/// The answer to a wish: `E_INVALIDARG` if it is not valid, `S_OK` if it happens anyway, and
+/// `E_NOTIMPL` otherwise.
 fn wish(valid: bool, as_it_is: bool) -> HRESULT {
     method(|| match (valid, as_it_is) {
         (false, _) => E_INVALIDARG,
@@ -123,7 +124,7 @@ impl ICLRPolicyManager_Impl for Policy_Impl {
         )
     }
 
-    /// Nothing times out: that is infinity.
+    /// .NET has no timeouts, so only `INFINITE` is accepted.
     unsafe fn SetTimeout(&self, operation: EClrOperation, milliseconds: u32) -> HRESULT {
         wish(valid(operation), milliseconds == u32::MAX)
     }
@@ -142,7 +143,7 @@ impl ICLRPolicyManager_Impl for Policy_Impl {
         milliseconds: u32,
         action: EPolicyAction,
     ) -> HRESULT {
-        // What is never due does not matter.
+        // The action of a timeout that never comes does not matter.
         wish(valid(operation) && known(action), milliseconds == u32::MAX)
     }
 

@@ -1,7 +1,7 @@
-//! `ICLRRuntimeHost` and its successors: the runtime as a thing to start and to run code in.
+//! `ICLRRuntimeHost` and its successors: start the runtime, and run code in it.
 //!
-//! Most of it is CoreCLR's own object behind checks for what it does not know: starts are counted
-//! here, and the host control is ours altogether.
+//! Most of it is CoreCLR's own object, behind checks for what that does not know. The engine counts
+//! starts, and has its own `SetHostControl`.
 
 use std::{
     ffi::c_void,
@@ -41,7 +41,7 @@ use crate::{
     host::task,
 };
 
-/// Gives out a host object for a runtime, which is not started by that.
+/// Gives out a host object for a runtime. This does not start the runtime.
 pub fn create(runtime: Runtime, id: In<'_, GUID>, object: Out<'_, *mut c_void>) -> HRESULT {
     let host = RuntimeHost {
         runtime,
@@ -59,12 +59,12 @@ class!(
 
 struct RuntimeHost {
     runtime: Runtime,
-    /// By this object: those that `Stop` has not taken back.
+    /// Starts by this object that `Stop` has not taken back.
     starts: AtomicU32,
 }
 
 impl RuntimeHost {
-    /// The runtime's major version; of one that does not tell, the oldest.
+    /// The runtime's major version. If that is unknown, the oldest one.
     fn major(&self) -> u64 {
         let version = self.runtime.version.as_ref();
         version.map_or(OLDEST_MAJOR, |version| version.major)
@@ -82,8 +82,8 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 return hresult::S_FALSE;
             }
             if let Some(variable) = hostfxr::only_for_its_start() {
-                // Where managed code cannot be called, it is seen there, and by the programs that
-                // are started from there.
+                // Where managed code cannot be called, the variable stays visible there, and in the
+                // programs that are started from there.
                 let _ = managed::forget(variable);
             }
             events::started();
@@ -213,7 +213,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     ) -> HRESULT {
         method(|| match started() {
             Ok(_) if id.is_null() => hresult::E_POINTER,
-            // Start has made the only one.
+            // There is only the domain that Start has made.
             _ => hresult::HOST_E_INVALIDOPERATION,
         })
     }
@@ -326,7 +326,7 @@ impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
     }
 }
 
-/// The path that the host means, from where the process is now. `None` if it is null.
+/// The absolute path that the host means, from the current folder. `None` if it is null.
 fn absolute(path: Wide<'_>) -> Option<String> {
     let path = path.to_text()?;
     let full = full_path(Path::new(&path)).into_os_string().into_string();

@@ -1,4 +1,4 @@
-//! `ICLRRuntimeInfo`: one runtime, and the way into it.
+//! `ICLRRuntimeInfo`: one runtime, and how to start it.
 
 use std::{
     ffi::{CStr, OsStr, c_char, c_void},
@@ -38,7 +38,7 @@ pub fn create(runtime: Runtime, id: In<'_, GUID>, object: Out<'_, *mut c_void>) 
     interface_of(&new(runtime), id, object)
 }
 
-/// Gives out an interface of a runtime: there is one class.
+/// Gives out an interface of a runtime. There is one class.
 pub fn interface(
     runtime: Runtime,
     class: In<'_, GUID>,
@@ -64,7 +64,7 @@ unsafe extern "system" {
     fn CorExitProcess();
 }
 
-/// The function that this library exports in the place of one of the runtime itself.
+/// The function that this library exports in place of the runtime's own.
 fn named(name: &CStr) -> Option<*mut c_void> {
     let function = match name.to_bytes() {
         b"GetCLRRuntimeHost" => GetCLRRuntimeHost as *const (),
@@ -85,7 +85,7 @@ class!(
 );
 
 impl RuntimeInfo {
-    /// Whether it is this one that this process has.
+    /// Whether this process has loaded this runtime.
     fn is_here(&self) -> bool {
         runtimes::loaded().is_some_and(|runtime| runtime.directory == self.0.directory)
     }
@@ -159,7 +159,7 @@ impl ICLRRuntimeInfo_Impl for RuntimeInfo_Impl {
             }
             // SAFETY: not null, so a C string that the caller of this method keeps for the call.
             let name = unsafe { CStr::from_ptr(name) };
-            // What this library stands in for comes from here.
+            // This library's own functions come first.
             let found = named(name).or_else(|| {
                 let library = Library::open(&self.0.directory.join(LIBRARY)).ok()?;
                 // SAFETY: any pointer type does: the address is passed on, not called.

@@ -1,7 +1,7 @@
-//! Runtimes: which are installed, which one a version means, and which one is in this process.
+//! Runtimes: those that are installed, the one that a version means, and the one in this process.
 //!
-//! Installed are those of one .NET root, the one that `dotnet` itself would use. A process has one
-//! runtime at most.
+//! Installed runtimes are those of one .NET root, which is the one that `dotnet` itself uses. A
+//! process has one runtime at most.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,13 +21,13 @@ pub const LIBRARY: &str = "libcoreclr.so";
 /// A runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runtime {
-    /// Its version; `None` for one that lies beside a self-contained program.
+    /// Its version. `None` for a runtime beside a self-contained program.
     pub version: Option<Version>,
     /// Where [`LIBRARY`] is.
     pub directory: PathBuf,
-    /// The `libhostfxr.so` that starts it; `None` for one that was found running.
+    /// The `libhostfxr.so` that starts it. `None` for a runtime that was found running.
     pub hostfxr: Option<PathBuf>,
-    /// The root that it is of, likewise.
+    /// Its root. `None` for a runtime that was found running.
     pub root: Option<PathBuf>,
 }
 
@@ -65,10 +65,10 @@ impl Runtime {
     }
 }
 
-/// The root that the host has named, in place of a search.
+/// The root that the host has named, instead of a search.
 static NAMED: Mutex<Option<Root>> = Mutex::new(None);
 
-/// Has the runtimes of one root only, or of the one that a search finds.
+/// Sets the root whose runtimes count. `None`: the one that a search finds.
 pub fn set_root(root: Option<Root>) {
     *NAMED.lock().unwrap_or_else(PoisonError::into_inner) = root;
 }
@@ -112,11 +112,11 @@ pub fn at(file: &Path) -> Runtime {
     })
 }
 
-/// The runtime that a version means; `None` if it is not installed.
+/// The runtime that a version means. `None` if it is not installed.
 ///
-/// `v` before it is optional. All numbers name one runtime exactly, fewer the newest of those that
-/// begin so. The names of .NET Framework 2 and 4, which hosts have compiled in, mean the newest of
-/// all. A release counts before a preview.
+/// A `v` before it is optional. All numbers name exactly one runtime. Fewer numbers name the newest
+/// runtime that begins with them. The versions of .NET Framework 2 and 4, which hosts contain as
+/// constants, mean the newest runtime of all. A release counts before a preview.
 pub fn named(text: &str) -> Option<Runtime> {
     choose(installed(), text)
 }
@@ -151,7 +151,7 @@ fn choose(installed: Vec<Runtime>, text: &str) -> Option<Runtime> {
     }
 }
 
-/// `v2.0.50727` and `v4.0.30319`; of the latter any build. There never was a .NET 4 of today's
+/// Whether it is `v2.0.50727` or any build of `v4.0.30319`. There never was a .NET 4 of today's
 /// kind.
 fn is_framework(version: &Version) -> bool {
     (version.major, version.minor) == (4, 0)
@@ -166,7 +166,7 @@ fn best(installed: Vec<Runtime>, fits: impl Fn(&Version) -> bool) -> Option<Runt
 }
 
 /// The runtimes that are loaded in a process: one or none. The handle is a process id, or one of
-/// the two that mean this process: null, and the -1 that `GetCurrentProcess` gives.
+/// the two that mean this process: null, and the -1 that `GetCurrentProcess` returns.
 pub fn loaded_in(process: HANDLE) -> Result<Vec<Runtime>, HRESULT> {
     let id = process as isize;
     if id == 0 || id == -1 || id == std::process::id() as isize {

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What the host wants the runtime to be started with. Of the process, since the runtime is.
+/// What the host wants the runtime to be started with. The process has one, as it has one runtime.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `STARTUP_FLAGS`, if the host has set them.
@@ -18,8 +18,7 @@ pub struct Settings {
     pub gen0: Option<usize>,
 }
 
-/// The settings, for reading and for changing. Not to be held while the host or the runtime is
-/// called.
+/// The settings, for reading and changing. Not to be held while the host or the runtime is called.
 pub fn settings() -> MutexGuard<'static, Settings> {
     static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
         flags: None,

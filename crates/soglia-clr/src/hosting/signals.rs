@@ -1,16 +1,16 @@
-//! Room for the runtime's signal handlers.
+//! Makes room for the runtime's signal handlers.
 //!
-//! They run on the alternate stack that a thread has, and the runtime brings its own where there is
-//! none. Rust's standard library gives its threads one of a few kilobytes, which a fault of managed
-//! code overflows where processors have large registers.
+//! They run on the thread's alternate stack. The runtime makes one where there is none. Rust's
+//! standard library gives its threads one of a few kilobytes, which is too small for a fault of
+//! managed code where processors have large registers.
 
 use std::{mem::zeroed, ptr::null};
 
-/// Less than any stack of the runtime's own is.
+/// The smallest size that is left alone. Every stack that the runtime makes is larger.
 const ENOUGH: usize = 16 << 10;
 
-/// To be called on a thread before the runtime gets to know it: takes an alternate stack away that
-/// is too small.
+/// Removes an alternate stack that is too small. To be called on a thread before the runtime gets
+/// to know it.
 pub fn make_room() {
     // SAFETY: zeroed is a valid stack_t; asked about, and taken away if nothing runs on it.
     unsafe {

@@ -9,7 +9,7 @@ use soglia_abi::{HRESULT, hresult};
 
 use super::clr::{self, Clr};
 
-/// Starts, of all hosts of the process, that are not stopped.
+/// Starts by all hosts of the process that are not stopped.
 static STARTS: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the runtime has been started through this API, and not been stopped as often.
@@ -17,19 +17,19 @@ pub fn is_started() -> bool {
     STARTS.load(Acquire) > 0
 }
 
-/// The runtime, for what needs it running.
+/// The runtime, if it is started.
 pub fn started() -> Result<&'static Clr, HRESULT> {
     clr::get()
         .filter(|_| is_started())
         .ok_or(hresult::HOST_E_CLRNOTAVAILABLE)
 }
 
-/// The runtime was started once more.
+/// Counts a start.
 pub fn add() {
     STARTS.fetch_add(1, AcqRel);
 }
 
-/// It was stopped once. Answers whether it goes on, because of other starts.
+/// Counts a stop. Returns whether the runtime goes on because of other starts.
 pub fn take_back() -> bool {
     STARTS.fetch_sub(1, AcqRel) > 1
 }

@@ -1,8 +1,8 @@
 //! `ICLRTaskManager` and `ICLRTask`: the CLR's half of a host's tasks.
 //!
-//! A task is a thread that the runtime knows. Its object is made when somebody asks for it, and
-//! lives as long as its thread, or longer if the host has a reference. What .NET has no way to do
-//! answers `E_NOTIMPL`.
+//! A task is a thread that the runtime knows. The engine makes its object when a host asks for it.
+//! The object lives as long as its thread, or longer if the host has a reference. Methods that .NET
+//! cannot support answer `E_NOTIMPL`.
 
 use std::{
     cell::{Cell, RefCell},
@@ -52,8 +52,8 @@ pub fn manager() -> *mut c_void {
     MANAGER.get_or_init(|| Object::forever(TaskManager)).give()
 }
 
-/// The calling thread's number among those that were asked for theirs. The standard library's would
-/// need memory.
+/// The calling thread's number among those that asked for theirs. The standard library's own number
+/// would need memory.
 fn own_number() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
@@ -63,7 +63,7 @@ fn own_number() -> u64 {
     OWN.get()
 }
 
-/// The object of a thread, and its state for as long as the thread lives.
+/// The object of a thread, and its state while the thread lives.
 struct Own(Held<Task>);
 
 impl Drop for Own {
@@ -76,14 +76,14 @@ thread_local! {
     static CURRENT: RefCell<Option<Own>> = const { RefCell::new(None) };
 }
 
-/// The same, and makes the `ICLRTask` if the runtime knows the thread.
+/// The calling thread's state. Makes the `ICLRTask` if the runtime knows the thread.
 pub fn make() -> Option<&'static State> {
     current();
     here()
 }
 
-/// The calling thread's `ICLRTask2`, lent; null if the runtime does not know the thread, or the
-/// thread is all but gone.
+/// The calling thread's `ICLRTask2`, lent. Null if the runtime does not know the thread, or if the
+/// thread is ending.
 pub fn current() -> *mut c_void {
     let known = started().is_ok_and(|clr| clr.knows_this_thread());
     if !known {
@@ -103,8 +103,8 @@ pub fn current() -> *mut c_void {
     task.unwrap_or(null_mut())
 }
 
-/// The calling thread's `ICLRTask2`, lent, for its host; null if the runtime is not there. A thread
-/// that the runtime does not know yet gets known to it.
+/// The calling thread's `ICLRTask2`, lent to its host. Null if the runtime does not run. Makes the
+/// thread known to the runtime.
 pub fn of_this_thread() -> *mut c_void {
     match started() {
         Ok(clr) if clr.knows_this_thread() || introduce(clr).is_ok() => current(),
@@ -183,7 +183,7 @@ fn set_culture(lcid: u32, of_ui: bool) -> HRESULT {
     }
 }
 
-/// The thread's name, as the operating system has it: at most fifteen bytes.
+/// The thread's name in the operating system: at most fifteen bytes.
 fn name() -> Vec<u8> {
     let mut name = [0_u8; 16];
     // SAFETY: PR_GET_NAME writes sixteen bytes at most, with a zero among them.
@@ -191,7 +191,7 @@ fn name() -> Vec<u8> {
     name.into_iter().take_while(|byte| *byte != 0).collect()
 }
 
-/// .NET names its own threads, and only those are distinguished.
+/// The kind of a thread. .NET names its own threads, and only those are distinguished.
 fn kind_of(name: &[u8]) -> ETaskType {
     match name {
         b".NET Finalizer" => TT_FINALIZER,

@@ -110,7 +110,7 @@ pub fn what_is_missing_is_told(stage: &Stage) {
 pub fn functions_are_called(stage: &Stage) {
     let host = started(stage);
     let guest = stage.fixture("guest.dll");
-    // SAFETY: the signatures of Plugin.cs.
+    // SAFETY: Plugin.cs declares the methods with these signatures.
     let (add, mean) = unsafe {
         let add: extern "C" fn(i32, i32) -> i32 = host.function(&guest, PLUGIN, "Add").unwrap();
         let mean: unsafe extern "C" fn(*const f64, i32) -> f64 =
@@ -118,7 +118,7 @@ pub fn functions_are_called(stage: &Stage) {
         (add, mean)
     };
     assert_eq!(add(i32::MAX, 1), i32::MIN);
-    // SAFETY: two values.
+    // SAFETY: the array has the two values that the call announces.
     assert_eq!(unsafe { mean([1.0, 2.0].as_ptr(), 2) }, 1.5);
     // Another thread, and after the host is gone.
     drop(host);

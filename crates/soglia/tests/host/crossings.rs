@@ -195,7 +195,7 @@ pub fn callbacks_are_refused(stage: &Stage) {
     *heard.reverse_enter.lock().unwrap() = Some(HResult::NOT_SUPPORTED);
     // Native code calls in, outside of any call of managed code. Zeros are the only way to report
     // the denial.
-    // SAFETY: its signature.
+    // SAFETY: Plugin.cs declares the method with this signature.
     let add: extern "C" fn(i32, i32) -> i32 = unsafe {
         host.function(stage.fixture("guest.dll"), PLUGIN, "Add")
             .unwrap()
@@ -395,7 +395,7 @@ pub fn crossings_are_watched(stage: &Stage) {
             (Crossing::EnterRuntime, first),
         ]
     );
-    // SAFETY: no arguments.
+    // SAFETY: `gettid` takes nothing, and cannot fail.
     let here = unsafe { libc::gettid() } as u32;
     assert!(
         seen.iter()

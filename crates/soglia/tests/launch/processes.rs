@@ -91,7 +91,7 @@ impl Reader {
             events: libc::POLLIN,
             revents: 0,
         };
-        // SAFETY: one live pollfd.
+        // SAFETY: the pointer is to one `pollfd` of this function.
         let ready = unsafe {
             libc::poll(
                 &raw mut ready,
@@ -223,7 +223,7 @@ impl Terminal {
             .stdout(slave.try_clone().unwrap())
             .stderr(slave);
         let others = master.as_raw_fd();
-        // SAFETY: system calls only.
+        // SAFETY: the closure makes only system calls, which a child of a fork may make.
         unsafe {
             command.pre_exec(move || {
                 libc::close(others);

@@ -155,7 +155,7 @@ fn shell(args: &[OsString]) -> i32 {
             println!("shell: exited {code}");
             return 0;
         }
-        // SAFETY: no preconditions.
+        // SAFETY: both calls take plain numbers.
         unsafe { libc::tcsetpgrp(0, libc::getpid()) };
         println!("shell: stopped {}", libc::WSTOPSIG(status));
         std::io::stdout().flush().unwrap();
