@@ -7,19 +7,19 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, GUID, HRESULT,
+    GUID, HRESULT,
     hosting::{
-        clr_task::ICLRTaskManager,
         control::{IHostControl, IHostControl_Impl},
         gc::{IHostGCManager, IHostGCManager_Impl},
-        host_task::{IHostTaskManager, IHostTaskManager_Impl},
+        host_task::{IHostTask, IHostTaskManager},
         policy::{EClrEvent, IActionOnCLREvent, IActionOnCLREvent_Impl},
-        types::LPTHREAD_START_ROUTINE,
     },
     hresult::{E_FAIL, E_NOINTERFACE, E_NOTIMPL, S_FALSE, S_OK},
     param::{In, Lent, Out},
 };
 use windows_core::{ComObject, IUnknown, Interface, implement};
+
+use crate::task_manager::{Asked, Manages, task_manager};
 
 #[derive(Default)]
 pub struct Told {
@@ -64,7 +64,7 @@ impl IHostControl_Impl for Control_Impl {
         assert_eq!(object.write(null_mut()), S_OK);
         let manager = || -> IHostTaskManager {
             let broken = self.gives == Gives::BrokenTaskManager;
-            ComObject::new(TaskManager(self.told.clone(), broken)).into_interface()
+            task_manager(TaskManager(self.told.clone(), broken))
         };
         match (self.gives, id) {
             (Gives::TaskManager | Gives::BrokenTaskManager, IHostTaskManager::IID) => {
@@ -110,70 +110,30 @@ impl IHostControl_Impl for Offers_Impl {
     }
 }
 
-#[implement(IHostTaskManager)]
 struct TaskManager(Arc<Mutex<Told>>, bool);
 
-impl IHostTaskManager_Impl for TaskManager_Impl {
-    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
-        task.fill(|| Ok(null_mut()))
+impl Manages for TaskManager {
+    fn current_task(&self) -> (HRESULT, Option<IHostTask>) {
+        (S_OK, None)
     }
-    unsafe fn CreateTask(
-        &self,
-        _stack: u32,
-        _start: Option<LPTHREAD_START_ROUTINE>,
-        _parameter: *mut c_void,
-        _task: Out<'_, *mut c_void>,
-    ) -> HRESULT {
-        E_NOTIMPL
+    fn needs_hook(&self, _target: usize) -> (HRESULT, bool) {
+        (S_OK, true)
     }
-    unsafe fn Sleep(&self, _milliseconds: u32, _option: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SwitchToTask(&self, _option: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SetUILocale(&self, _lcid: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SetLocale(&self, _lcid: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: Out<'_, BOOL>) -> HRESULT {
-        hook.fill(|| Ok(true.into()))
-    }
-    unsafe fn LeaveRuntime(&self, _target: usize) -> HRESULT {
-        S_OK
-    }
-    unsafe fn EnterRuntime(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn BeginDelayAbort(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn EndDelayAbort(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn BeginThreadAffinity(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn EndThreadAffinity(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SetCLRTaskManager(&self, manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
-        self.0.lock().unwrap().clr_task_manager = manager.as_ptr() as usize;
-        if self.1 { E_FAIL } else { S_OK }
+    fn asked(&self, what: Asked) -> HRESULT {
+        match what {
+            Asked::SetCLRTaskManager(manager) => {
+                self.0.lock().unwrap().clr_task_manager = manager;
+                if self.1 { E_FAIL } else { S_OK }
+            }
+            Asked::CreateTask
+            | Asked::Sleep(..)
+            | Asked::SwitchToTask(_)
+            | Asked::SetUILocale(_)
+            | Asked::SetLocale(_)
+            | Asked::SetStackGuarantee
+            | Asked::GetStackGuarantee => E_NOTIMPL,
+            _ => S_OK,
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //! while it holds the lock.
 
 use std::{
-    ffi::c_void,
     ptr::null_mut,
     sync::{
         Mutex, MutexGuard,
@@ -16,12 +15,11 @@ use soglia_abi::{
     BOOL, HRESULT,
     hosting::{
         clr_task::{ICLRTask, ICLRTask2, ICLRTaskManager},
-        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
+        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager},
         policy::{
             EClrFailure, EClrOperation, EPolicyAction, IHostPolicyManager, IHostPolicyManager_Impl,
             OPR_ThreadAbort, eAbortThread,
         },
-        types::LPTHREAD_START_ROUTINE,
     },
     hresult::*,
     param::{Lent, Out},
@@ -33,12 +31,13 @@ use crate::{
     host::{Shared, offers},
     scheduler::schedules,
     script::wait_for,
+    task_manager::{Asked, Manages, task_manager},
 };
 
 static LOCK: Mutex<()> = Mutex::new(());
 
 /// The notifications on threads that have no task of the host.
-static ON_OTHERS: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+static ON_OTHERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static ACTIONS: AtomicUsize = AtomicUsize::new(0);
 static TASKS: AtomicUsize = AtomicUsize::new(0);
 
@@ -58,86 +57,34 @@ fn lock(what: &str) -> MutexGuard<'static, ()> {
 }
 
 /// What every method does.
-fn told(what: &'static str) -> HRESULT {
+fn told(what: &str) -> HRESULT {
     let mut name = [0_u8; 16];
     // SAFETY: PR_GET_NAME writes sixteen bytes at most.
     unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
     if name.starts_with(b"soglia") {
-        ON_OTHERS.lock().unwrap().push(what);
+        ON_OTHERS.lock().unwrap().push(what.to_owned());
     }
     drop(lock(what));
     S_OK
 }
 
-#[implement(IHostTaskManager)]
 struct Tasks;
 
-impl IHostTaskManager_Impl for Tasks_Impl {
-    unsafe fn GetCurrentTask(&self, mut task: Out<'_, *mut c_void>) -> HRESULT {
+impl Manages for Tasks {
+    fn current_task(&self) -> (HRESULT, Option<IHostTask>) {
         let answer = told("GetCurrentTask");
         TASKS.fetch_add(1, SeqCst);
-        let own: IHostTask = ComObject::new(Task).into_interface();
-        task.write_if_wanted(own.into_raw());
+        (answer, Some(ComObject::new(Task).into_interface()))
+    }
+    fn needs_hook(&self, _target: usize) -> (HRESULT, bool) {
+        (told("CallNeedsHostHook"), true)
+    }
+    fn asked(&self, what: Asked) -> HRESULT {
+        let answer = told(&what.method());
+        if let Asked::Sleep(..) = what {
+            return E_NOTIMPL;
+        }
         answer
-    }
-    unsafe fn CreateTask(
-        &self,
-        _stack: u32,
-        _start: Option<LPTHREAD_START_ROUTINE>,
-        _parameter: *mut c_void,
-        _task: Out<'_, *mut c_void>,
-    ) -> HRESULT {
-        told("CreateTask")
-    }
-    unsafe fn Sleep(&self, _milliseconds: u32, _option: u32) -> HRESULT {
-        let _ = told("Sleep");
-        E_NOTIMPL
-    }
-    unsafe fn SwitchToTask(&self, _option: u32) -> HRESULT {
-        told("SwitchToTask")
-    }
-    unsafe fn SetUILocale(&self, _lcid: u32) -> HRESULT {
-        told("SetUILocale")
-    }
-    unsafe fn SetLocale(&self, _lcid: u32) -> HRESULT {
-        told("SetLocale")
-    }
-    unsafe fn CallNeedsHostHook(&self, _target: usize, mut hook: Out<'_, BOOL>) -> HRESULT {
-        hook.write_if_wanted(true.into());
-        told("CallNeedsHostHook")
-    }
-    unsafe fn LeaveRuntime(&self, _target: usize) -> HRESULT {
-        told("LeaveRuntime")
-    }
-    unsafe fn EnterRuntime(&self) -> HRESULT {
-        told("EnterRuntime")
-    }
-    unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
-        told("ReverseLeaveRuntime")
-    }
-    unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
-        told("ReverseEnterRuntime")
-    }
-    unsafe fn BeginDelayAbort(&self) -> HRESULT {
-        told("BeginDelayAbort")
-    }
-    unsafe fn EndDelayAbort(&self) -> HRESULT {
-        told("EndDelayAbort")
-    }
-    unsafe fn BeginThreadAffinity(&self) -> HRESULT {
-        told("BeginThreadAffinity")
-    }
-    unsafe fn EndThreadAffinity(&self) -> HRESULT {
-        told("EndThreadAffinity")
-    }
-    unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
-        told("SetStackGuarantee")
-    }
-    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
-        told("GetStackGuarantee")
-    }
-    unsafe fn SetCLRTaskManager(&self, _manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
-        told("SetCLRTaskManager")
     }
 }
 
@@ -205,10 +152,9 @@ const TIMES: usize = 5;
 pub fn aborts_under_a_lock(library: &Library, version: &str) {
     let host = library.host(version);
     let tasks = manager::<ICLRTaskManager>(&control(&host)).unwrap();
-    let tasks_of_host: IHostTaskManager = ComObject::new(Tasks).into_interface();
     let policy: IHostPolicyManager = ComObject::new(Policy).into_interface();
     let control = offers([
-        (IHostTaskManager::IID, tasks_of_host.into()),
+        (IHostTaskManager::IID, task_manager(Tasks).into()),
         (IHostPolicyManager::IID, policy.into()),
     ]);
     // SAFETY: the host and the control are alive during the call.
@@ -258,7 +204,7 @@ pub fn aborts_under_a_lock(library: &Library, version: &str) {
         // The threads that the engine has made for that have no task of the host.
         assert_eq!(TASKS.load(SeqCst), tasks_before);
     });
-    assert_eq!(*ON_OTHERS.lock().unwrap(), Vec::<&str>::new());
+    assert_eq!(*ON_OTHERS.lock().unwrap(), Vec::<String>::new());
 }
 
 /// .NET does not know that the task sleeps: its host does that.

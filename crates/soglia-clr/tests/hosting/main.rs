@@ -30,6 +30,7 @@ mod scarcity;
 mod scheduler;
 mod script;
 mod slots;
+mod task_manager;
 mod texts;
 mod watch;
 

@@ -17,19 +17,23 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, HRESULT,
+    HRESULT,
     hosting::{
-        clr_task::{ICLRTask, ICLRTaskManager},
-        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
+        clr_task::ICLRTask,
+        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager},
         runtime_host::ICLRRuntimeHost4,
-        types::{INFINITE, LPTHREAD_START_ROUTINE, WAIT_ALERTABLE},
+        types::{INFINITE, WAIT_ALERTABLE},
     },
     hresult::{E_NOTIMPL, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK},
     param::{Lent, Out},
 };
 use windows_core::{ComObject, Interface, implement};
 
-use crate::{api::start, host::offers};
+use crate::{
+    api::start,
+    host::offers,
+    task_manager::{Asked, Manages, task_manager},
+};
 
 /// What the host was asked for, and how it answers.
 #[derive(Default)]
@@ -44,7 +48,7 @@ pub struct Scheduler(Mutex<State>);
 /// Starts a runtime whose host this is.
 pub fn schedules(host: &ICLRRuntimeHost4) -> Arc<Scheduler> {
     let scheduler = Arc::<Scheduler>::default();
-    let manager: IHostTaskManager = ComObject::new(Manager(scheduler.clone())).into_interface();
+    let manager = task_manager(Manager(scheduler.clone()));
     let control = offers([(IHostTaskManager::IID, manager.into())]);
     // SAFETY: the host and the control are alive during the call.
     unsafe { assert_eq!(host.SetHostControl(Lent::new(&control)), S_OK) };
@@ -76,7 +80,7 @@ impl Scheduler {
         told.into_iter().filter(of).collect()
     }
 
-    fn asked(&self, method: &'static str, with: &str) -> Option<HRESULT> {
+    fn asked(&self, method: &str, with: &str) -> Option<HRESULT> {
         let mut state = self.0.lock().unwrap();
         state
             .told
@@ -145,8 +149,74 @@ fn own() -> Arc<Thread> {
     OWN.with(|own| own.0.get_or_init(Arc::default).clone())
 }
 
-#[implement(IHostTaskManager)]
 struct Manager(Arc<Scheduler>);
+
+impl Manages for Manager {
+    fn current_task(&self) -> (HRESULT, Option<IHostTask>) {
+        if let Some(answer) = self.0.asked("GetCurrentTask", "") {
+            return (answer, None);
+        }
+        let task = Task(own(), self.0.clone());
+        (S_OK, Some(ComObject::new(task).into_interface()))
+    }
+    fn needs_hook(&self, _target: usize) -> (HRESULT, bool) {
+        (S_OK, false)
+    }
+    fn asked(&self, what: Asked) -> HRESULT {
+        let with = match what {
+            Asked::Sleep(milliseconds, option) => {
+                format!("{} {option}", milliseconds.cast_signed())
+            }
+            Asked::SwitchToTask(option) => format!("{option}"),
+            Asked::SetUILocale(lcid) | Asked::SetLocale(lcid) => format!("{lcid:#x}"),
+            Asked::BeginDelayAbort => format!("{}", locks()),
+            Asked::LeaveRuntime(_)
+            | Asked::EnterRuntime
+            | Asked::ReverseLeaveRuntime
+            | Asked::ReverseEnterRuntime
+            | Asked::SetCLRTaskManager(_) => return S_OK,
+            _ => String::new(),
+        };
+        if let Some(answer) = self.0.asked(&what.method(), &with) {
+            return answer;
+        }
+        match what {
+            Asked::Sleep(milliseconds, option) => {
+                assert_eq!(option, WAIT_ALERTABLE);
+                if own().alerted.wait(milliseconds, true) {
+                    return HOST_E_INTERRUPTED;
+                }
+            }
+            Asked::SwitchToTask(_) => thread::yield_now(),
+            Asked::BeginDelayAbort => {
+                assert!(!own().aborts_late.swap(true, AcqRel), "they do not nest");
+            }
+            Asked::EndDelayAbort => {
+                let begun = own().aborts_late.swap(false, AcqRel);
+                assert!(begun, "there was a beginning");
+            }
+            Asked::CreateTask | Asked::SetStackGuarantee | Asked::GetStackGuarantee => {
+                return E_NOTIMPL;
+            }
+            _ => {}
+        }
+        S_OK
+    }
+}
+
+/// The locks that the CLR's task of this thread holds.
+fn locks() -> usize {
+    let task = own().clr_task.load(Relaxed) as *mut c_void;
+    let mut locks = 0;
+    // SAFETY: `SetCLRTask` put the CLR's task of this thread there, which lives as long as the
+    // thread.
+    let answer = unsafe {
+        let task = ICLRTask::from_raw_borrowed(&task).unwrap();
+        task.LocksHeld(Out::new(&mut locks))
+    };
+    assert_eq!(answer, S_OK);
+    locks
+}
 
 /// Written down, and answered otherwise if that is wanted.
 macro_rules! asked {
@@ -158,103 +228,6 @@ macro_rules! asked {
             return answer;
         }
     };
-}
-
-impl IHostTaskManager_Impl for Manager_Impl {
-    unsafe fn GetCurrentTask(&self, task: Out<'_, *mut c_void>) -> HRESULT {
-        asked!(self.0, "GetCurrentTask");
-        task.fill(|| {
-            let own: IHostTask = ComObject::new(Task(own(), self.0.clone())).into_interface();
-            Ok(own.into_raw())
-        })
-    }
-    unsafe fn CreateTask(
-        &self,
-        _stack: u32,
-        _start: Option<LPTHREAD_START_ROUTINE>,
-        _parameter: *mut c_void,
-        _task: Out<'_, *mut c_void>,
-    ) -> HRESULT {
-        asked!(self.0, "CreateTask");
-        E_NOTIMPL
-    }
-    unsafe fn Sleep(&self, milliseconds: u32, option: u32) -> HRESULT {
-        asked!(self.0, "Sleep"; "{} {option}", milliseconds.cast_signed());
-        assert_eq!(option, WAIT_ALERTABLE);
-        match own().alerted.wait(milliseconds, true) {
-            true => HOST_E_INTERRUPTED,
-            false => S_OK,
-        }
-    }
-    unsafe fn SwitchToTask(&self, option: u32) -> HRESULT {
-        asked!(self.0, "SwitchToTask"; "{option}");
-        thread::yield_now();
-        S_OK
-    }
-    unsafe fn SetUILocale(&self, lcid: u32) -> HRESULT {
-        asked!(self.0, "SetUILocale"; "{lcid:#x}");
-        S_OK
-    }
-    unsafe fn SetLocale(&self, lcid: u32) -> HRESULT {
-        asked!(self.0, "SetLocale"; "{lcid:#x}");
-        S_OK
-    }
-    unsafe fn CallNeedsHostHook(&self, _target: usize, hook: Out<'_, BOOL>) -> HRESULT {
-        hook.fill(|| Ok(false.into()))
-    }
-    unsafe fn LeaveRuntime(&self, _target: usize) -> HRESULT {
-        S_OK
-    }
-    unsafe fn EnterRuntime(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
-        S_OK
-    }
-    unsafe fn BeginDelayAbort(&self) -> HRESULT {
-        let own = own();
-        let task = own.clr_task.load(Relaxed) as *mut c_void;
-        let mut locks = 0;
-        // SAFETY: the CLR's task of this thread, alive.
-        let answer = unsafe {
-            let task = ICLRTask::from_raw_borrowed(&task).unwrap();
-            task.LocksHeld(Out::new(&mut locks))
-        };
-        assert_eq!(answer, S_OK);
-        asked!(self.0, "BeginDelayAbort"; "{locks}");
-        assert!(!own.aborts_late.swap(true, AcqRel), "they do not nest");
-        S_OK
-    }
-    unsafe fn EndDelayAbort(&self) -> HRESULT {
-        asked!(self.0, "EndDelayAbort");
-        assert!(
-            own().aborts_late.swap(false, AcqRel),
-            "there was a beginning"
-        );
-        S_OK
-    }
-    unsafe fn BeginThreadAffinity(&self) -> HRESULT {
-        asked!(self.0, "BeginThreadAffinity");
-        S_OK
-    }
-    unsafe fn EndThreadAffinity(&self) -> HRESULT {
-        asked!(self.0, "EndThreadAffinity");
-        S_OK
-    }
-    unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
-        asked!(self.0, "SetStackGuarantee");
-        E_NOTIMPL
-    }
-    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
-        asked!(self.0, "GetStackGuarantee");
-        E_NOTIMPL
-    }
-    unsafe fn SetCLRTaskManager(&self, _manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
-        S_OK
-    }
 }
 
 #[implement(IHostTask)]

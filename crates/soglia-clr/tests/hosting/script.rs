@@ -17,12 +17,11 @@ use std::{
 };
 
 use soglia_abi::{
-    BOOL, HRESULT,
+    HRESULT,
     hosting::{
-        clr_task::{ICLRTask, ICLRTaskManager},
-        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager, IHostTaskManager_Impl},
+        clr_task::ICLRTask,
+        host_task::{IHostTask, IHostTask_Impl, IHostTaskManager},
         runtime_host::ICLRRuntimeHost4,
-        types::LPTHREAD_START_ROUTINE,
     },
     hresult::{E_NOTIMPL, S_OK},
     param::{Lent, Out},
@@ -32,6 +31,7 @@ use windows_core::{ComObject, Interface, implement};
 use crate::{
     api::{Library, call_in, start},
     host::offers,
+    task_manager::{Asked, Manages, task_manager},
 };
 
 /// What a host can be notified of.
@@ -170,80 +170,39 @@ pub fn symbol(target: usize) -> String {
     }
 }
 
-#[implement(IHostTaskManager)]
 struct Manager(Arc<Script>);
 
-impl IHostTaskManager_Impl for Manager_Impl {
-    unsafe fn GetCurrentTask(&self, mut task: Out<'_, *mut c_void>) -> HRESULT {
+impl Manages for Manager {
+    fn current_task(&self) -> (HRESULT, Option<IHostTask>) {
         let answer = self.0.heard(Told::GetTask);
-        if self.0.gives.load(Relaxed) {
+        let own = self.0.gives.load(Relaxed).then(|| {
             self.0.made.fetch_add(1, Relaxed);
-            let own: IHostTask =
-                ComObject::new(Task(self.0.clone(), thread(), OnceCell::new())).into_interface();
-            task.write_if_wanted(own.into_raw());
-        }
-        answer
+            ComObject::new(Task(self.0.clone(), thread(), OnceCell::new())).into_interface()
+        });
+        (answer, own)
     }
-    unsafe fn CallNeedsHostHook(&self, target: usize, mut hook: Out<'_, BOOL>) -> HRESULT {
+    fn needs_hook(&self, target: usize) -> (HRESULT, bool) {
         let needs = self.0.needs.load(Relaxed);
-        hook.write_if_wanted(needs.into());
-        self.0.heard(Told::Needs(target))
+        (self.0.heard(Told::Needs(target)), needs)
     }
-    unsafe fn LeaveRuntime(&self, target: usize) -> HRESULT {
-        self.0.heard(Told::Leave(target))
-    }
-    unsafe fn EnterRuntime(&self) -> HRESULT {
-        self.0.heard(Told::Enter)
-    }
-    unsafe fn ReverseLeaveRuntime(&self) -> HRESULT {
-        self.0.heard(Told::ReverseLeave)
-    }
-    unsafe fn ReverseEnterRuntime(&self) -> HRESULT {
-        self.0.heard(Told::ReverseEnter)
-    }
-    unsafe fn SetCLRTaskManager(&self, _manager: Lent<'_, ICLRTaskManager>) -> HRESULT {
-        S_OK
-    }
-    // Occasions that these tests are not about, or that .NET does not give.
-    unsafe fn CreateTask(
-        &self,
-        _stack: u32,
-        _start: Option<LPTHREAD_START_ROUTINE>,
-        _parameter: *mut c_void,
-        _task: Out<'_, *mut c_void>,
-    ) -> HRESULT {
-        panic!("CreateTask")
-    }
-    unsafe fn Sleep(&self, _milliseconds: u32, _option: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SwitchToTask(&self, option: u32) -> HRESULT {
-        assert_eq!(option, 0);
-        self.0.heard(Told::Switch)
-    }
-    unsafe fn SetUILocale(&self, _lcid: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SetLocale(&self, _lcid: u32) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn BeginDelayAbort(&self) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn EndDelayAbort(&self) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn BeginThreadAffinity(&self) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn EndThreadAffinity(&self) -> HRESULT {
-        E_NOTIMPL
-    }
-    unsafe fn SetStackGuarantee(&self, _guarantee: u32) -> HRESULT {
-        panic!("SetStackGuarantee")
-    }
-    unsafe fn GetStackGuarantee(&self, _guarantee: Out<'_, u32>) -> HRESULT {
-        panic!("GetStackGuarantee")
+    fn asked(&self, what: Asked) -> HRESULT {
+        match what {
+            Asked::LeaveRuntime(target) => self.0.heard(Told::Leave(target)),
+            Asked::EnterRuntime => self.0.heard(Told::Enter),
+            Asked::ReverseLeaveRuntime => self.0.heard(Told::ReverseLeave),
+            Asked::ReverseEnterRuntime => self.0.heard(Told::ReverseEnter),
+            Asked::SwitchToTask(option) => {
+                assert_eq!(option, 0);
+                self.0.heard(Told::Switch)
+            }
+            Asked::SetCLRTaskManager(_) => S_OK,
+            // .NET has no occasion for these.
+            Asked::CreateTask | Asked::SetStackGuarantee | Asked::GetStackGuarantee => {
+                panic!("{what:?}")
+            }
+            // These tests are not about the others.
+            _ => E_NOTIMPL,
+        }
     }
 }
 
@@ -419,7 +378,7 @@ impl Acting {
 
 /// A task manager by itself.
 pub fn manager(script: &Arc<Script>) -> IHostTaskManager {
-    ComObject::new(Manager(script.clone())).into_interface()
+    task_manager(Manager(script.clone()))
 }
 
 /// Hands over a control.
