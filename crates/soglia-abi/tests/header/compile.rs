@@ -163,27 +163,19 @@ fn windows(
     printed(&program, arguments)
 }
 
-/// Compiles a C++ source with include/win32 by each of these standards that a compiler knows, and
-/// by clang too where there is one.
+/// Compiles a C++ source with include/win32 by each of these standards that the compiler knows.
 pub fn windows_source_by(name: &str, text: &str, standards: &[&str]) {
     let headers = path_text(&repository("include/win32"));
     let source = place(name).join(name).with_extension("cpp");
-    let clang = Command::new("clang++").arg("--version").output().is_ok();
-    for cxx in [
-        Some(Language::Cpp.compiler()),
-        clang.then(|| "clang++".to_owned()),
-    ] {
-        for standard in standards {
-            let Some(cxx) = &cxx else { continue };
-            let standard = format!("-std={standard}");
-            let options = ["-I", &headers, "-fshort-wchar", "-pthread", "-w", &standard];
-            compile(
-                cxx,
-                &source,
-                text,
-                &[&options[..], &["-fsyntax-only"]].concat(),
-            );
-        }
+    for standard in standards {
+        let standard = format!("-std={standard}");
+        let options = ["-I", &headers, "-fshort-wchar", "-pthread", "-w", &standard];
+        compile(
+            &Language::Cpp.compiler(),
+            &source,
+            text,
+            &[&options[..], &["-fsyntax-only"]].concat(),
+        );
     }
 }
 
@@ -191,42 +183,37 @@ fn path_text(path: &Path) -> String {
     path.to_str().expect("a path in UTF-8").to_owned()
 }
 
-/// Both sources, by all standards, and by clang too where there is one.
+/// Both sources, by all standards.
 pub fn all_standards(c: &str, cpp: &str) {
     let place = place("standards");
-    let mut compilers = vec![(Language::C.compiler(), Language::Cpp.compiler())];
-    if Command::new("clang").arg("--version").output().is_ok() {
-        compilers.push(("clang".to_owned(), "clang++".to_owned()));
-    }
-    for (cc, cxx) in compilers {
-        for standard in C {
-            let standard = format!("-std={standard}");
-            for define in ["-DCOBJMACROS", "-UCOBJMACROS"] {
-                compile(
-                    &cc,
-                    &place.join("uses.c"),
-                    c,
-                    &[&standard, define, "-fsyntax-only"],
-                );
-            }
-        }
-        for standard in CPP {
-            let standard = format!("-std={standard}");
+    let (cc, cxx) = (Language::C.compiler(), Language::Cpp.compiler());
+    for standard in C {
+        let standard = format!("-std={standard}");
+        for define in ["-DCOBJMACROS", "-UCOBJMACROS"] {
             compile(
-                &cxx,
-                &place.join("uses.cpp"),
-                cpp,
-                &[&standard, "-fsyntax-only"],
+                &cc,
+                &place.join("uses.c"),
+                c,
+                &[&standard, define, "-fsyntax-only"],
             );
         }
-        // 16-bit wchar_t: there, WCHAR is wchar_t and a literal is L"".
+    }
+    for standard in CPP {
+        let standard = format!("-std={standard}");
         compile(
             &cxx,
             &place.join("uses.cpp"),
             cpp,
-            &["-std=c++17", "-fshort-wchar", "-fsyntax-only"],
+            &[&standard, "-fsyntax-only"],
         );
     }
+    // 16-bit wchar_t: there, WCHAR is wchar_t and a literal is L"".
+    compile(
+        &cxx,
+        &place.join("uses.cpp"),
+        cpp,
+        &["-std=c++17", "-fshort-wchar", "-fsyntax-only"],
+    );
 }
 
 /// Compiles one of examples/ by every standard that its kind of source has. Nothing is linked.
