@@ -1,8 +1,8 @@
 //! `include/mscoree.h`, and `include/soglia.h` in [`own`], against the crate: slots, parameters,
 //! IDs, layouts and numbers, and that compilers take them.
 //!
-//! Needs a C and a C++ compiler, and fails without: those that `CC` and `CXX` name, or else `cc` and
-//! `c++`. With `CC=clang CXX=clang++` the same tests run clang.
+//! Needs a C and a C++ compiler, and fails without: those that `CC` and `CXX` name, or else `cc`
+//! and `c++`. With `CC=clang CXX=clang++` the same tests run clang.
 #![cfg(target_pointer_width = "64")]
 
 use std::collections::BTreeMap;
