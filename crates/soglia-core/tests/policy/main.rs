@@ -123,7 +123,7 @@ fn allow_only_rules_add_up() {
     let many = ["a", "b", "c", "d", "e"].map(allow_only);
     let denial = self::denial(policy(many).of("libm", "sin"));
     assert!(
-        denial.message.contains("'a', 'b', 'c' and 2 more refused"),
+        denial.message.contains("'a', 'b', 'c' and 2 more denied"),
         "{}",
         denial.message
     );

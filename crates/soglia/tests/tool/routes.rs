@@ -211,7 +211,7 @@ fn what_a_call_leads_to_is_told() {
         "dependency calli delegate dynamic-calli",
     );
     let output = text(&command.output().unwrap().stdout);
-    let refused = "deny 'routes!forbidden' refused";
+    let refused = "deny 'routes!forbidden' denied";
     let expected = [
         format!(
             "dependency: NotSupportedException: no (soglia policy: {refused} routeslink!forbidden, which leads to libroutes.so!forbidden)"
@@ -274,7 +274,7 @@ fn a_limit_has_no_way_around_its_gate() {
     );
     let output = text(&command.output().unwrap().stdout);
     let refused =
-        "InvalidOperationException: soglia policy: max-calls 'routes!forbidden=1' refused";
+        "InvalidOperationException: soglia policy: max-calls 'routes!forbidden=1' denied";
     let around = format!("{refused} a call around the method that is for it");
     let expected = [
         "import: open".to_owned(),

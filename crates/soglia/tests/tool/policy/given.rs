@@ -69,7 +69,7 @@ fn children_have_the_policy_only_with_follow() {
         text(&output.stdout)
     };
     let followed = child(&Space::new(), "--follow");
-    assert!(followed.contains("deny 'plain' refused"), "{followed}");
+    assert!(followed.contains("deny 'plain' denied"), "{followed}");
     let left = child(&Space::new(), "");
     assert!(left.contains("plain: 2"), "{left}");
 }
