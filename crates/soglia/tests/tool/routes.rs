@@ -273,8 +273,7 @@ fn a_limit_has_no_way_around_its_gate() {
         routes,
     );
     let output = text(&command.output().unwrap().stdout);
-    let refused =
-        "InvalidOperationException: soglia policy: max-calls 'routes!forbidden=1' denied";
+    let refused = "InvalidOperationException: soglia policy: max-calls 'routes!forbidden=1' denied";
     let around = format!("{refused} a call around the method that is for it");
     let expected = [
         "import: open".to_owned(),
