@@ -1,7 +1,7 @@
 //! Which file of a crate imports from which.
 //!
-//! An arrow goes from a file to the file that *defines* what it names: re-exports are followed. `mod`
-//! declarations are no arrows, and code under `cfg(test)` does not count.
+//! An arrow goes from a file to the file that *defines* what it names: re-exports are followed.
+//! `mod` declarations are no arrows, and code under `cfg(test)` does not count.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -143,7 +143,8 @@ impl Crate {
         imports
     }
 
-    /// The module that defines what this path names, as it stands in `module`; `None`: another crate.
+    /// The module that defines what this path names, as it stands in `module`. `None`: another
+    /// crate does.
     fn resolve(
         &self,
         module: usize,

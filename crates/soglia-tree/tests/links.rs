@@ -1,4 +1,5 @@
-//! Links between the Markdown files of the tree lead somewhere, and so do names of documents in code.
+//! Links between the Markdown files of the tree lead somewhere, and so do names of documents in
+//! code.
 
 use std::{
     collections::BTreeSet,
