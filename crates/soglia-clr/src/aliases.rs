@@ -11,6 +11,10 @@ use std::{
     path::Path,
 };
 
+use crate::objects::dynamic::{
+    DT_GNU_HASH, DT_HASH, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic,
+};
+
 /// The names of the function at an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
@@ -42,20 +46,6 @@ struct LinkMap {
     name: *const c_char,
     dynamic: *const Dynamic,
 }
-
-#[repr(C)]
-struct Dynamic {
-    tag: i64,
-    value: usize,
-}
-
-const DT_NULL: i64 = 0;
-const DT_HASH: i64 = 4;
-const DT_STRTAB: i64 = 5;
-const DT_SYMTAB: i64 = 6;
-const DT_STRSZ: i64 = 10;
-const DT_SONAME: i64 = 14;
-const DT_GNU_HASH: i64 = 0x6fff_fef5;
 
 const RTLD_DL_LINKMAP: c_int = 2;
 
@@ -170,6 +160,7 @@ impl Tables {
         loop {
             // SAFETY: the object is held, and its dynamic section ends with a null entry.
             let Dynamic { tag, value } = unsafe { entry.read() };
+            let value = value as usize;
             match tag {
                 DT_NULL => break,
                 DT_SYMTAB => symbols = place(value),

@@ -11,6 +11,7 @@ use std::{
     sync::OnceLock,
 };
 
+pub mod dynamic;
 mod epoch;
 mod inside;
 

@@ -12,6 +12,8 @@ use std::{
     slice,
 };
 
+use super::dynamic::{DT_GNU_HASH, DT_HASH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic};
+
 /// Where an address lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inside {
@@ -73,18 +75,6 @@ struct Object<'a> {
     info: &'a libc::dl_phdr_info,
 }
 
-/// An entry of the dynamic section.
-#[repr(C)]
-struct Dyn {
-    tag: u64,
-    value: u64,
-}
-
-const DT_HASH: u64 = 4;
-const DT_STRTAB: u64 = 5;
-const DT_SYMTAB: u64 = 6;
-const DT_STRSZ: u64 = 10;
-const DT_GNU_HASH: u64 = 0x6fff_fef5;
 const NT_GNU_BUILD_ID: u32 = 3;
 
 impl Object<'_> {
@@ -131,8 +121,8 @@ impl Object<'_> {
 
     fn dynamic(&self, tag: u64) -> Option<u64> {
         let range = self.of_type(libc::PT_DYNAMIC)?;
-        let most = (range.end - range.start) as usize / size_of::<Dyn>();
-        let mut entries = self.values::<Dyn>(range.start, most).iter();
+        let most = (range.end - range.start) as usize / size_of::<Dynamic>();
+        let mut entries = self.values::<Dynamic>(range.start, most).iter();
         Some(entries.find(|entry| entry.tag == tag)?.value)
     }
 
