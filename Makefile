@@ -15,7 +15,7 @@ DOCFLAGS := -D warnings -A rustdoc::private_intra_doc_links
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench picture book lint doc deny fuzz miri fixtures install clean distclean help
+.PHONY: build test test-viewers demo bench picture book lint doc deny fuzz miri fixtures install clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	$(CARGO) build $(CARGOFLAGS) --release --workspace
@@ -27,6 +27,12 @@ test: ## all tests; gets a .NET runtime if there is none
 	root=$$(tools/dotnet-root) && echo "tests run on the .NET in $$root" && \
 	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) test $(CARGOFLAGS) --workspace $(TESTFLAGS)
 
+test-viewers: ## what soglia makes for viewers, opened in them; needs chromium, gets the others
+	$(CARGO) build $(CARGOFLAGS) --workspace
+	root=$$(tools/dotnet-root) && viewers=$$(tools/viewers) && \
+		SOGLIA_TEST_VIEWERS=$$viewers DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root \
+		$(CARGO) test $(CARGOFLAGS) --workspace --test viewers $(TESTFLAGS)
+
 demo: build ## records two small programs and shows what they did
 	tools/demo $(TARGET)
 
@@ -37,7 +43,7 @@ bench: build ## what a crossing costs, with and without soglia
 picture: ## draws docs/report-*.svg, the picture in README.md, from what soglia writes
 	$(CARGO) build $(CARGOFLAGS) --workspace
 	root=$$(tools/dotnet-root) && DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root SOGLIA_BLESS=1 \
-		$(CARGO) test $(CARGOFLAGS) -p soglia --test tool picture
+		$(CARGO) test $(CARGOFLAGS) --workspace --test tool picture
 
 book: ## the documents as a book in target/book, with links checked; gets mdbook if there is none
 	tools/book $(TARGET)/book
@@ -46,6 +52,7 @@ lint: ## formatting, clippy, and shellcheck if it is installed
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(CARGOFLAGS) --manifest-path fuzz/Cargo.toml --target-dir $(TARGET) --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh fuzz/run fuzz/again .ci/run; \
 	elif [ -n "$$CI" ]; then echo "shellcheck is not installed" >&2; exit 1; \
 	else echo "skipped: shellcheck, which is not installed"; fi
@@ -89,4 +96,4 @@ distclean: clean ## removes the downloaded .NET runtime as well
 	rm -rf .cache
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'

@@ -6,6 +6,8 @@
 //     IHostTaskManager *manager;      // C++
 //     SogliaCreateTaskManager(4, 2000, my_task_manager, &manager);
 //
+// SogliaAttachTaskManager gives a task manager to a runtime that runs already.
+//
 // A task needs a slot to run managed code. LeaveRuntime and ReverseLeaveRuntime give it back.
 // EnterRuntime and ReverseEnterRuntime take one, and wait for it in line. docs/hosting.md says what
 // the CLR does after each result:
@@ -75,6 +77,37 @@ DECLARE_INTERFACE_(ISogliaSlots, IUnknown) {
 // all unmanaged functions are notified. E_INVALIDARG for a number of slots out of range.
 STDAPI SogliaCreateTaskManager(DWORD dwSlots, DWORD dwMilliseconds, IHostTaskManager *pInner,
                                IHostTaskManager **ppManager);
+
+// Notifies a task manager of the crossings of this process, in which .NET runs already. Any code
+// may have started it. The function may be called on any thread, and returns when the hooks are in
+// place.
+//
+// The engine comes into the runtime by the diagnostics port of the process, and stays there, idle,
+// when the task manager has been detached. The task manager is called as one of SetHostControl is,
+// except that only crossings are notified. It is released when it has been detached and no thread
+// is in one of its methods. docs/hosting.md says what is not notified.
+//
+//     E_POINTER                            pManager is null.
+//     HOST_E_CLRNOTAVAILABLE               No .NET runs in this process.
+//     HOST_E_INVALIDOPERATION              There is a task manager, the process is recorded, or it
+//                                          has no diagnostics port.
+//     CORPROF_E_PROFILER_ALREADY_ACTIVE    The runtime has another profiler.
+//     HOST_E_TIMEOUT                       The runtime did not do it in time.
+STDAPI SogliaAttachTaskManager(IHostTaskManager *pManager);
+
+// Ends that: the program gets its own code back, and the task manager is called no more. A call
+// that is open is not notified at its end.
+//
+//     S_FALSE                    A thread is still in a method of the task manager. The engine
+//                                releases it when the last one has come out.
+//     HOST_E_INVALIDOPERATION    No task manager is attached.
+//     HOST_E_TIMEOUT             The runtime takes its code back later. The task manager is called
+//                                no more even so.
+STDAPI SogliaDetachTaskManager(void);
+
+// The reason for the last failure of these two on the calling thread, in UTF-8, and what to do. It
+// is empty after a success, and there until the thread calls one of them again.
+STDAPI_(LPCSTR) SogliaGetLastErrorText(void);
 
 #pragma GCC visibility pop
 

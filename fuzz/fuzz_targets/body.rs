@@ -5,9 +5,11 @@ use libfuzzer_sys::fuzz_target;
 use soglia_abi::ids::MdToken;
 use soglia_il::{
     body::{
-        Instructions, calls_by_pointer, code_calls_by_pointer, leads_on, plain,
+        Instructions, Use, calls_by_pointer, code_calls_by_pointer,
+        inserted::{Put, around_returns},
+        leads_on, plain,
         prefix::{call_behind, calls_unprotected, index_of, with_prefix},
-        whole,
+        uses, whole,
     },
     leads,
 };
@@ -27,6 +29,18 @@ fuzz_target!(|body: &[u8]| {
     let _ = (index_of(body, METHOD), call_behind(body, &[0x02]));
     let _ = calls_unprotected(body, 0, None);
 
+    if let Some(found) = uses(body) {
+        // Each is there once, and nothing but tokens changes.
+        let mut patched = body.to_vec();
+        for each in &found {
+            assert!(each.patch(&mut patched, METHOD));
+            assert_eq!(each.patch(&mut patched, METHOD), each.method == METHOD);
+        }
+        let again = uses(&patched).expect("it can still be read");
+        let places = |of: &[Use]| of.iter().map(Use::at).collect::<Vec<_>>();
+        assert_eq!(places(&again), places(&found));
+        assert!(again.iter().all(|each| each.method == METHOD));
+    }
     if let Some(sites) = calls_by_pointer(body) {
         let mut patched = body.to_vec();
         let calls = sites
@@ -61,6 +75,34 @@ fuzz_target!(|body: &[u8]| {
                 Some(same.len())
             );
             assert_eq!(leads::of_body(&moved), leads::of_body(body));
+        }
+    }
+    // Putting nothing in changes no more than forms, and the map leads back.
+    let nothing = Put {
+        enter: &[],
+        leave: &[],
+        stack: 0,
+        locals: None,
+    };
+    if let Some(same) = around_returns(body, &nothing) {
+        let again = around_returns(&same.body, &nothing).expect("it can still be read");
+        assert_eq!(again.body, same.body);
+        assert_eq!(
+            calls_by_pointer(&same.body).map(|sites| sites.len()),
+            calls_by_pointer(body).map(|sites| sites.len())
+        );
+        let put = Put {
+            enter: &[0; 3],
+            leave: &[0; 5],
+            stack: 2,
+            ..nothing
+        };
+        if let Some(made) = around_returns(body, &put) {
+            for before in 0..512 {
+                if let Some(now) = made.moved.now(before) {
+                    assert_eq!(made.moved.before(now), before);
+                }
+            }
         }
     }
 });

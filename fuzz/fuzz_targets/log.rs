@@ -28,6 +28,8 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let file = recording::of_chunk(ChunkKind::Log, 0, bytes);
+    // A record can claim the zeros that fill the last block.
+    let most = file.len() / 4;
     let Some(recording) = recording::open(file) else {
         return;
     };
@@ -39,5 +41,5 @@ fuzz_target!(|bytes: &[u8]| {
         stacks += usize::from(names.targets.contains_key(target));
     }
     assert!(stacks <= names.targets.len());
-    assert!(texts <= names.first_calls.len() * words.len());
+    assert!(texts <= names.first_calls.len() * most);
 });

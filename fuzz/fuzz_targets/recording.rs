@@ -1,4 +1,4 @@
-//! The reader of recordings, and the report that the tool makes.
+//! The reader of recordings, and the reports that the tool makes.
 //!
 //! The input is a [packed](soglia_fuzz::packed) file.
 #![no_main]
@@ -8,7 +8,8 @@ use std::{collections::HashMap, io};
 use libfuzzer_sys::fuzz_target;
 use soglia::{
     model::Model,
-    text::{self, Shown, Sort},
+    page,
+    text::{self, Screen, Shown, Sort},
 };
 use soglia_core::{account::MOST_TARGETS, layer::MAX_DEPTH, trace::reader::Reader};
 use soglia_fuzz::{packed, recording};
@@ -55,12 +56,16 @@ fuzz_target!(|packed: &[u8]| {
     );
     for replayed in [false, reader.has_events()] {
         let model = Model::of(reader, replayed);
-        let shown = Shown {
-            all: true,
-            sort: Sort::default(),
-            top: 20,
-        };
-        text::report(&model, shown, &mut io::sink()).expect("a sink takes everything");
+        for columns in [None, Some(80)] {
+            let shown = Shown {
+                all: true,
+                sort: Sort::default(),
+                top: 20,
+                screen: Screen { columns },
+            };
+            text::report(&model, shown, &mut io::sink()).expect("a sink takes everything");
+        }
         serde_json::to_writer(io::sink(), &model).expect("a sink takes everything");
+        page::write(reader, model, io::sink()).expect("a sink takes everything");
     }
 });

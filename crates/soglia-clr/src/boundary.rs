@@ -51,13 +51,16 @@ pub fn keeping_errno<T>(body: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The CLR saves `errno` around its own stubs, and not around every path that leads here.
-fn errno() -> i32 {
+/// errno of this thread.
+///
+/// The CLR saves it around its own stubs, and not around every path that leads here.
+pub fn errno() -> i32 {
     // SAFETY: glibc's pointer to this thread's errno is always valid.
     unsafe { *libc::__errno_location() }
 }
 
-fn set_errno(value: i32) {
+/// Sets errno of this thread.
+pub fn set_errno(value: i32) {
     // SAFETY: glibc's pointer to this thread's errno is always valid.
     unsafe { *libc::__errno_location() = value };
 }

@@ -3,14 +3,16 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use soglia_abi::ids::{FunctionId, MdToken, ModuleId};
-use soglia_core::trace::log::TargetNames;
+use soglia_core::trace::{facts::Signature, log::TargetNames};
 
-use crate::{clerk, engine};
+use crate::{clerk, engine, metadata::Scope};
 
 /// A call that has a wrapper or a trampoline.
 pub struct Call {
     /// The names of its target.
     pub names: TargetNames,
+    /// The method that the program calls, if it is a method.
+    declared: OnceLock<(ModuleId, MdToken)>,
     /// The P/Invoke that its wrapper calls, if there is one.
     native: OnceLock<(ModuleId, MdToken)>,
 }
@@ -29,6 +31,24 @@ pub fn calls_native(id: u32, module: ModuleId, native: MdToken) {
     if let Some(call) = call(id.into()) {
         let _ = call.native.set((module, native));
     }
+}
+
+/// Notes the method that the program calls.
+pub fn declared(id: u32, module: ModuleId, method: MdToken) {
+    if let Some(call) = call(id.into()) {
+        let _ = call.declared.set((module, method));
+    }
+}
+
+/// The signature of a P/Invoke. The wrapper must be running, in preemptive mode.
+pub fn signature(id: i64) -> Option<Signature> {
+    let call = call(id)?;
+    let (module, method) = *call.declared.get()?;
+    let import = call.native.get().map_or(method, |(_, native)| *native);
+    let engine = engine::get()?;
+    // The module is in use, since its wrapper is running.
+    let read = move || Scope::of_module(&engine.info, module)?.signature(method, import);
+    clerk::ask(read).flatten()
 }
 
 /// The CLR's number of the P/Invoke that a wrapper calls. The wrapper must be running, in
@@ -54,6 +74,7 @@ pub fn function_of(id: i64) -> Option<FunctionId> {
 pub fn add(names: TargetNames) -> u32 {
     let call = Call {
         names,
+        declared: OnceLock::new(),
         native: OnceLock::new(),
     };
     let mut calls = CALLS.write().unwrap_or_else(PoisonError::into_inner);

@@ -12,23 +12,28 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
+    time::{Duration, Instant},
 };
-
-use soglia_core::trace::{life::SIGN_EVERY, writer::Recording};
 
 type Question = Box<dyn FnOnce() + Send>;
 
+/// Work that the clerk does now and then. It returns how long to wait until the next time, or
+/// `None` if it is done.
+type Chore = Box<dyn FnMut() -> Option<Duration> + Send>;
+
+enum Asked {
+    Question(Question),
+    Chore(Instant, Chore),
+}
+
 /// `None`: the thread could not be made.
-static CLERK: OnceLock<Option<Sender<Question>>> = OnceLock::new();
+static CLERK: OnceLock<Option<Sender<Asked>>> = OnceLock::new();
 
-/// The recording in which the clerk notes that the process lives, while it waits for questions.
-static SIGNED: OnceLock<&'static Recording> = OnceLock::new();
-
-/// Has the clerk note that the process lives, where no tool does. To be called before there are
-/// questions.
-pub fn sign(recording: &'static Recording) {
-    if SIGNED.set(recording).is_ok() {
-        prepare();
+/// Has the clerk do this `after` a while, and again, while it waits for questions. The clerk only
+/// wakes up for it when it is due.
+pub fn also(after: Duration, chore: impl FnMut() -> Option<Duration> + Send + 'static) {
+    if let Some(clerk) = CLERK.get_or_init(hire) {
+        let _ = clerk.send(Asked::Chore(Instant::now() + after, Box::new(chore)));
     }
 }
 
@@ -44,7 +49,7 @@ pub fn ask<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> 
     let reply = Arc::new(Reply::default());
     let promise = Promise(reply.clone());
     let question = Box::new(move || promise.keep(question()));
-    clerk.send(question).ok()?;
+    clerk.send(Asked::Question(question)).ok()?;
     reply.wait()
 }
 
@@ -91,16 +96,43 @@ impl<T> Drop for Promise<T> {
     }
 }
 
-fn hire() -> Option<Sender<Question>> {
-    let (clerk, questions) = channel::<Question>();
+fn hire() -> Option<Sender<Asked>> {
+    let (clerk, asked) = channel::<Asked>();
     let work = move || {
-        while let Ok(question) = next(&questions) {
-            if let Some(question) = question {
-                crate::boundary::fence((), question);
+        let mut chores = Vec::new();
+        loop {
+            do_what_is_due(&mut chores);
+            match next(&asked, &chores) {
+                Ok(Asked::Question(question)) => crate::boundary::fence((), question),
+                Ok(Asked::Chore(due, chore)) => chores.push((due, chore)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     };
     thread("soglia", work).then_some(clerk)
+}
+
+fn do_what_is_due(chores: &mut Vec<(Instant, Chore)>) {
+    let now = Instant::now();
+    chores.retain_mut(|(due, chore)| {
+        if *due > now {
+            return true;
+        }
+        let again = crate::boundary::fence(None, &mut **chore);
+        again.is_some_and(|again| {
+            *due = now + again;
+            true
+        })
+    });
+}
+
+/// What the clerk is asked next; [`RecvTimeoutError::Timeout`] if a chore is due before.
+fn next(asked: &Receiver<Asked>, chores: &[(Instant, Chore)]) -> Result<Asked, RecvTimeoutError> {
+    match chores.iter().map(|(due, _)| *due).min() {
+        Some(due) => asked.recv_timeout(due.saturating_duration_since(Instant::now())),
+        None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    }
 }
 
 thread_local! {
@@ -112,23 +144,6 @@ thread_local! {
 /// notified of it.
 pub fn is_own_thread() -> bool {
     OWN.get()
-}
-
-/// The next question, or none yet: only a clerk that notes the life of the process wakes up without
-/// one.
-fn next(questions: &Receiver<Question>) -> Result<Option<Question>, RecvTimeoutError> {
-    let Some(recording) = SIGNED.get() else {
-        return Ok(Some(
-            questions
-                .recv()
-                .map_err(|_| RecvTimeoutError::Disconnected)?,
-        ));
-    };
-    recording.sign();
-    match questions.recv_timeout(SIGN_EVERY) {
-        Err(RecvTimeoutError::Timeout) => Ok(None),
-        question => question.map(Some),
-    }
 }
 
 /// Makes an engine thread; `false`: it could not be made. Its work is not fenced.

@@ -7,29 +7,28 @@
 //! | what a report has | where it comes from |
 //! | --- | --- |
 //! | target, task, beginning, what is nested in the call | the recording |
-//! | managed stack | the CLR, which is suspended for that moment: [`stack`] |
+//! | managed stack | the CLR, which is suspended for that moment: [`managed`] |
 //! | what the thread is doing | the kernel: [`proc`] |
 //! | native frames | the thread's stack, from the stack pointer that the kernel gives: [`native`] |
 //!
 //! A report never has arguments, since the engine does not record them.
 
 mod dump;
-mod native;
-mod proc;
-mod stack;
+mod stuck;
+mod targets;
+mod watch;
 
 use std::{
     collections::{HashMap, HashSet},
     env,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
-    thread,
+    sync::atomic::Ordering::Relaxed,
     time::Duration,
 };
 
 use soglia_core::{
     crossing::Side,
-    deadline::{Action, Deadline, next_after, of},
+    deadline::{Action, Deadline, Stuck, next_after},
     time::{self, Scale},
     trace::{
         format::TaskRecord,
@@ -39,35 +38,18 @@ use soglia_core::{
     },
 };
 
-use crate::{boundary, clerk, engine::Engine, stacks, threads};
+use crate::{
+    boundary, clerk,
+    engine::Engine,
+    other_threads::{managed, native, proc},
+    stacks, threads,
+};
 
-pub use stack::shut_down;
+use stuck::{CallKey, Lasting};
+use targets::{OpenTarget, OpenTargets};
+use watch::Watch;
 
-/// Gets what becomes known about calls that miss their deadlines: [`Record::Overdue`],
-/// [`Record::OverdueEnd`] and [`Record::OverdueAction`], in that order for each call.
-///
-/// Called on an engine thread, and for ends on the thread that made the call, in preemptive mode.
-pub type Sink = Box<dyn Fn(Record) + Send + Sync>;
-
-/// A call, by its task and the ticks when it began.
-type CallKey = (u32, u64);
-
-struct Watch {
-    sink: Sink,
-    reported: Mutex<HashMap<CallKey, Reported>>,
-}
-
-/// A call that was reported and is not known to have ended.
-#[derive(Default)]
-struct Reported {
-    /// A report is about to be passed on, and what comes after it waits.
-    telling: bool,
-    end: Option<OverdueEnd>,
-    /// Ticks when the call was first found to be gone, while no end of it was noted.
-    gone: Option<u64>,
-}
-
-static WATCH: OnceLock<Watch> = OnceLock::new();
+pub use watch::{Sink, end, ended};
 
 /// How often calls that were reported are looked at, in case nothing notes their end. Other calls
 /// are not looked at before they are due.
@@ -77,70 +59,51 @@ const HELD_BACK: Duration = Duration::from_millis(50);
 /// The shortest sleep.
 const LEAST_SLEEP: Duration = Duration::from_micros(200);
 
-/// Watches calls from now on. `false`: they are watched already, or no thread could be made.
+/// Watches calls from now on, those of targets without a deadline for being `stuck`. `false`: they
+/// are watched already, or no thread could be made.
 ///
 /// For tasks that exist already, the ends of calls are exact only if calls as long as the shortest
 /// deadline are looked into anyway.
-pub fn watch(engine: &'static Engine, deadlines: Vec<Deadline>, sink: Sink) -> bool {
-    let watch = Watch {
-        sink,
-        reported: Mutex::default(),
-    };
-    if deadlines.is_empty() || WATCH.set(watch).is_err() {
+pub fn watch(
+    engine: &'static Engine,
+    deadlines: Vec<Deadline>,
+    stuck: Option<Stuck>,
+    sink: Sink,
+) -> bool {
+    let lengths = deadlines.iter().map(|d| d.after);
+    let Some(shortest) = lengths.chain(stuck.as_ref().map(|s| s.after)).min() else {
         return false;
-    }
-    let shortest = deadlines.iter().map(|d| d.after).min().unwrap_or_default();
+    };
+    let Some(watch) = Watch::begin(sink) else {
+        return false;
+    };
     let recording = engine.recording;
     let ticks = recording.scale().ticks(nanoseconds(shortest));
     // The rate of ticks is not exactly known yet, and every reported call must be noticed when it
     // returns.
     recording.note_from(ticks - ticks / 8);
-    let texts = deadlines.iter().map(|d| d.text.clone()).collect();
+    let texts = deadlines.iter().map(|d| d.text.clone());
+    let texts = texts.chain(stuck.as_ref().map(Stuck::rule)).collect();
     recording.log(&Record::Deadlines(texts));
     let mut watcher = Watcher {
         engine,
         shortest,
         dumped: vec![false; deadlines.len()],
+        stuck: stuck.map(|stuck| Lasting::new(nanoseconds(stuck.after))),
         deadlines,
-        targets: HashMap::new(),
+        targets: OpenTargets::default(),
         due: HashMap::new(),
         temporary: env::temp_dir(),
         reports: 0,
     };
-    let Some(watch) = WATCH.get() else {
-        return false;
-    };
-    stack::prepare(engine)
+    managed::prepare()
         && clerk::thread("soglia-deadline", move || {
-            while let Some(sleep) = boundary::fence(None, || Some(watcher.look(watch))) {
-                thread::sleep(sleep.max(LEAST_SLEEP));
+            while let Some(sleep) = boundary::fence(None, || Some(watcher.look(&watch))) {
+                if watch.sleep(sleep.max(LEAST_SLEEP)) {
+                    return;
+                }
             }
         })
-}
-
-/// Notes the end of a native call. Cold: for returns that are looked into, and calls that end by an
-/// exception.
-pub fn ended(task: u32, since: u64, at: u64, how: HowEnded) {
-    let Some(watch) = WATCH.get() else {
-        return;
-    };
-    let end = OverdueEnd {
-        task,
-        since,
-        at,
-        how,
-    };
-    let mut all = watch.reported();
-    let Some(reported) = all.get_mut(&(task, since)) else {
-        return;
-    };
-    if reported.telling {
-        reported.end = Some(end);
-        return;
-    }
-    all.remove(&(task, since));
-    drop(all);
-    (watch.sink)(Record::OverdueEnd(end));
 }
 
 /// Why a call of this task must not end the process now. `None`: it may.
@@ -154,20 +117,6 @@ fn holds_back(task: &'static TaskRecord) -> Option<&'static str> {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl Watch {
-    fn reported(&self) -> MutexGuard<'_, HashMap<CallKey, Reported>> {
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A target of open calls.
-struct OpenTarget {
-    /// Indices of the deadlines for its calls.
-    deadlines: Vec<usize>,
-    name: Option<String>,
-    suppressed: bool,
 }
 
 /// A call that has missed a deadline.
@@ -185,9 +134,11 @@ struct Watcher {
     engine: &'static Engine,
     deadlines: Vec<Deadline>,
     shortest: Duration,
+    /// For calls of targets without a deadline. Its index is the number of deadlines.
+    stuck: Option<Lasting>,
     /// For each deadline, whether a dump was tried.
     dumped: Vec<bool>,
-    targets: HashMap<u32, OpenTarget>,
+    targets: OpenTargets,
     /// The calls that have missed a deadline, by call and index of the deadline.
     due: HashMap<(CallKey, usize), Due>,
     temporary: PathBuf,
@@ -202,15 +153,24 @@ impl Watcher {
         let mut sleep = self.shortest;
         let mut open = HashSet::new();
         for task in threads::live() {
-            for call in self.engine.recording.open_calls(task) {
+            let calls = self.engine.recording.open_calls(task);
+            for call in &calls {
                 if call.side == Side::Unmanaged {
                     open.insert((task.number.load(Relaxed), call.since));
-                    sleep = sleep.min(self.look_at(watch, scale, task, &call));
+                    sleep = sleep.min(self.look_at(watch, scale, task, call));
                 }
+            }
+            // A call that runs a callback waits for managed code, and is not stuck itself.
+            if let Some(call) = calls.last().filter(|call| call.side == Side::Unmanaged) {
+                sleep = sleep.min(self.look_whether_stuck(watch, scale, task, call));
             }
         }
         self.due.retain(|(call, _), _| open.contains(call));
-        if self.look_after_reported(watch, scale, &open) {
+        if let Some(stuck) = &mut self.stuck {
+            stuck.keep(&open);
+        }
+        // The end of a call that is only stuck is not urgent, and it may be stuck for days.
+        if self.look_after_reported(watch, scale, &open) && !self.deadlines.is_empty() {
             sleep = sleep.min(LOOK_AFTER_REPORTED);
         }
         sleep
@@ -229,7 +189,8 @@ impl Watcher {
         for deadline in self.target(open.target).deadlines.clone() {
             let after = nanoseconds(self.deadlines[deadline].after);
             let key = ((number, open.since), deadline);
-            let took = |at: u64| scale.ns(at.saturating_sub(open.since));
+            let began = open.since.saturating_add(open.slack);
+            let took = |at: u64| scale.ns(at.saturating_sub(began));
             let next = self.due.get(&key).map_or(after, |due| due.next);
             let now = time::now();
             if took(now) >= next && self.report(watch, task, open, deadline) {
@@ -255,6 +216,31 @@ impl Watcher {
             again = again.min(Duration::from_nanos(next.saturating_sub(took(time::now()))));
         }
         again
+    }
+
+    /// Looks at the innermost call of a task. Returns when to look at it again.
+    fn look_whether_stuck(
+        &mut self,
+        watch: &Watch,
+        scale: Scale,
+        task: &'static TaskRecord,
+        open: &OpenCall,
+    ) -> Duration {
+        let index = self.deadlines.len();
+        let target = self.target(open.target);
+        if target.internal || !target.deadlines.is_empty() {
+            return Duration::MAX;
+        }
+        let number = task.number.load(Relaxed);
+        let look = |stuck: &mut Lasting| stuck.look(number, open, time::now(), scale);
+        let again = self.stuck.as_mut().map_or(Duration::MAX, look);
+        if !again.is_zero() || !self.report(watch, task, open, index) {
+            return again;
+        }
+        if let Some(stuck) = &mut self.stuck {
+            stuck.reported(open.target, number);
+        }
+        Duration::MAX
     }
 
     /// Reports the end of calls that are gone without a noted end. Returns whether some are left.
@@ -289,17 +275,7 @@ impl Watcher {
     }
 
     fn target(&mut self, target: u32) -> &OpenTarget {
-        self.targets.entry(target).or_insert_with(|| {
-            let names = self.engine.names_of(target).unwrap_or_default();
-            let named = names.library.as_deref().zip(names.entry.as_deref());
-            OpenTarget {
-                deadlines: named.map_or_else(Vec::new, |(library, entry)| {
-                    of(&self.deadlines, library, entry)
-                }),
-                name: named.map(|(library, entry)| format!("{library}!{entry}")),
-                suppressed: names.suppressed,
-            }
-        })
+        self.targets.get(self.engine, &self.deadlines, target)
     }
 
     /// Reports that a call has missed a deadline. `false`: the call is no longer open.
@@ -382,7 +358,7 @@ impl Watcher {
             ));
         }
         let engine = self.engine;
-        let walked = stack::of_thread(os_thread)?;
+        let walked = managed::of_thread(engine, os_thread)?;
         // While the call lasts, no method on its stack can be unloaded.
         let valid = || engine.recording.is_open(task, open);
         match stacks::keep_if(engine, &walked, valid) {

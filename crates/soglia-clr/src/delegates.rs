@@ -38,7 +38,7 @@ use crate::{
         before::{Before, wide},
     },
     names::{describe_method, is_of_framework},
-    notify::hooks,
+    notify::{RECORDED, hooks},
     objects,
     source::woven,
     types,
@@ -56,13 +56,15 @@ impl CallHooks for Callbacks {
             return hooks::reverse_enter(id);
         }
         woven::callback_enter(id);
-        0
+        woven::came_by_trampoline();
+        RECORDED
     }
 
     extern "C" fn close(id: i64, _thunk: usize, opened: i32) {
-        if hooks::on() {
+        if opened != RECORDED {
             hooks::reverse_leave(id, opened);
         } else {
+            woven::left_trampoline();
             woven::callback_leave(id);
         }
     }
@@ -77,11 +79,11 @@ impl CallHooks for Outward {
             return hooks::outward_leave(id, function);
         }
         woven::outward_leave(id);
-        0
+        RECORDED
     }
 
     extern "C" fn close(id: i64, _function: usize, opened: i32) {
-        if hooks::on() {
+        if opened != RECORDED {
             hooks::outward_enter(id, opened);
         } else {
             woven::outward_enter(id);
@@ -264,6 +266,12 @@ fn stands_for_delegate(pointer: usize) -> bool {
 
 /// Forgets what a module that is being unloaded may have defined.
 pub fn module_unloaded() {
+    woven::forget_callers();
+    forget_types();
+}
+
+/// Forgets what is known of types. A session that notifies a host watches fewer of them.
+pub fn forget_types() {
     *TYPES.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
@@ -357,16 +365,21 @@ fn describe(
         .and_then(|signature| types::stack_of(engine, &import, signature));
     let in_memory = signature.is_some_and(|s| types::returns_in_memory(engine, &import, &s));
     let stack = stack.ok_or_else(|| Why::Arguments(Arc::new(names.clone())))?;
+    Ok(Callee {
+        id: call_of(names).into(),
+        stack,
+        in_memory,
+    })
+}
+
+/// The number of calls through delegates with these names.
+pub fn call_of(names: TargetNames) -> u32 {
     let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
     let id = *calls
         .get_or_insert_default()
         .entry(names)
         .or_insert_with_key(|names| calls::add(names.clone()).into());
-    Ok(Callee {
-        id,
-        stack,
-        in_memory,
-    })
+    id as u32
 }
 
 fn type_def(info: &ICorProfilerInfo2, class: ClassId) -> Option<(ModuleId, MdToken)> {

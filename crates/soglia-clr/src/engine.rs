@@ -4,15 +4,21 @@ use std::{
     collections::HashSet,
     path::PathBuf,
     sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        Mutex, PoisonError,
+        atomic::{
+            AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
     },
 };
 
 use soglia_abi::profiler::info::{ICorProfilerInfo, ICorProfilerInfo2};
-use soglia_core::trace::{
-    log::{MOST_KEPT, Record, Unwatched},
-    writer::{self, Recording},
+use soglia_core::{
+    arguments::Choice,
+    trace::{
+        log::{MOST_KEPT, Record, Unwatched},
+        writer::{self, Recording},
+    },
 };
 
 use crate::{
@@ -23,7 +29,10 @@ use crate::{
 
 pub use soglia_core::trace::log::{Scope, Source};
 
-/// The engine. There is one, for as long as the process.
+/// The engine, of a recording. There is one at a time: for as long as the process if it was started
+/// with the engine, and for a session if the engine came later.
+///
+/// None is ever freed, since threads that have found it may go on to use it.
 pub struct Engine {
     /// The file that it writes.
     pub recording: &'static Recording,
@@ -49,6 +58,8 @@ pub struct Engine {
     pub recorded_unwatched: Mutex<HashSet<Unwatched>>,
     /// The policy.
     pub rules: Rules,
+    /// Whose arguments are recorded.
+    pub arguments: Choice,
     /// Whether a host is notified of crossings, so that wrappers are made for that.
     pub notifies: bool,
     /// Whether crossings are recorded, or a host is notified. If not, nothing is woven.
@@ -57,6 +68,9 @@ pub struct Engine {
     pub records: bool,
     /// The major version of the runtime.
     pub major: u16,
+    /// Whether this is a session in a process that ran before: native calls may return that began
+    /// before it.
+    pub attached: bool,
 }
 
 // SAFETY: the CLR documents its information interfaces as callable from any thread, and the engine
@@ -66,7 +80,39 @@ unsafe impl Send for Engine {}
 // fields are constant or have locks of their own.
 unsafe impl Sync for Engine {}
 
-static ENGINE: OnceLock<Engine> = OnceLock::new();
+impl Engine {
+    /// An engine that watches and records what a session does without further wishes. Callers
+    /// change what is different for them.
+    pub fn new(
+        recording: &'static Recording,
+        path: PathBuf,
+        (info, info2): (ICorProfilerInfo, ICorProfilerInfo2),
+        major: u16,
+    ) -> Self {
+        Self {
+            recording,
+            path,
+            info,
+            info2,
+            names: Default::default(),
+            targets: Default::default(),
+            modules: Default::default(),
+            source: Source::Woven,
+            scope: Scope::All,
+            callers: false,
+            recorded_unwatched: Default::default(),
+            rules: Rules::none(),
+            arguments: Choice::default(),
+            notifies: false,
+            watches: true,
+            records: true,
+            major,
+            attached: true,
+        }
+    }
+}
+
+static ENGINE: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Native calls of at least this many ticks are slow.
 pub static SLOW_TICKS: AtomicU64 = AtomicU64::new(u64::MAX);
@@ -98,18 +144,34 @@ pub static FLOOR: AtomicBool = AtomicBool::new(false);
 /// The most records of this kind. A program that loads assemblies for ever must not fill the log.
 const MOST_UNWATCHED: usize = 1000;
 
-/// The engine, once the CLR has started it.
+/// The engine, while something is recorded.
 #[inline]
 pub fn get() -> Option<&'static Engine> {
-    ENGINE.get()
+    // SAFETY: the pointer is null or comes from `set`, which never frees the engine.
+    unsafe { ENGINE.load(Acquire).as_ref() }
 }
 
-/// Keeps the engine, once.
+/// Keeps the engine.
 pub fn set(engine: Engine) -> &'static Engine {
-    ENGINE.get_or_init(|| engine)
+    let engine = Box::leak(Box::new(engine));
+    ENGINE.store(engine, Release);
+    engine
+}
+
+/// Takes the engine away: from now on, nothing is recorded.
+pub fn clear() -> Option<&'static Engine> {
+    let engine = ENGINE.swap(std::ptr::null_mut(), AcqRel);
+    // SAFETY: as in `get`.
+    unsafe { engine.as_ref() }
 }
 
 impl Engine {
+    /// Whether this is the engine that records now. Work that goes on by itself ends when it is
+    /// not.
+    pub fn is_current(&self) -> bool {
+        std::ptr::eq(ENGINE.load(Acquire), self)
+    }
+
     /// Whether calls are only counted.
     pub fn counts(&self) -> bool {
         self.recording.level() == writer::Level::Counts
@@ -150,6 +212,15 @@ impl Engine {
             self.recording.log(&Record::Stack { number, frames });
         }
         number
+    }
+
+    /// Forgets what it has found out, when the recording has ended. The engine itself stays.
+    pub fn forget_all(&self) {
+        self.names.forget_all();
+        self.targets.forget_all();
+        self.modules.clear();
+        let recorded = self.recorded_unwatched.lock();
+        *recorded.unwrap_or_else(PoisonError::into_inner) = HashSet::new();
     }
 
     /// Whether one more slow call may be recorded. Counts it as dropped if not.

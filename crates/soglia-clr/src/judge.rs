@@ -123,9 +123,9 @@ pub fn pointer(pointer: usize, how: &str, internal: bool) -> i32 {
 }
 
 fn is_of_runtime(found: &Aliases) -> bool {
-    let folder = objects::runtime_folder();
-    let of = |name: &String| Path::new(name).parent().map(Path::to_owned);
-    folder.is_some() && found.libraries.iter().any(|name| of(name) == folder)
+    let folders = found.libraries.iter();
+    let mut folders = folders.filter_map(|name| Path::new(name).parent());
+    folders.any(objects::is_runtime_folder)
 }
 
 /// The number of the denial of native calls by code made at run time, if the policy denies them.

@@ -4,18 +4,23 @@
 //! | module | what it does | when |
 //! | --- | --- | --- |
 //! | [`profiler`] | the COM object that the CLR calls | start, end, modules, threads |
-//! | [`start`] | starts the engine as the environment asks | start |
+//! | [`attached`] | serves tools that attach to a process that runs | sessions |
+//! | [`start`] | starts the engine as the tool asks | start, sessions |
 //! | [`hosting`] | starts .NET for a host, as mscoree.dll did | the host asks |
 //! | [`weave`] | puts wrappers around P/Invokes and callbacks | load of a module |
 //! | [`delegates`] | gives trampolines for delegates and for native functions | a delegate becomes a pointer, or a pointer a delegate |
 //! | [`notify`] | notifies a host of crossings, which it may act on | **the hot path**, if there is a host |
 //! | [`source`] | records crossings, by the runtime's callbacks and the hooks of wrappers | **the hot path** |
 //! | [`deadline`] | finds calls that take too long, and reports them | deadlines |
+//! | [`arguments`] | records the arguments of calls | slow, failed and denied calls |
+//! | [`snapshot`] | records what every thread is doing | a tool asks |
+//! | [`failures`] | finds out why calls fail | an exception is thrown inside a native call |
 //! | [`judge`], [`aliases`] | find what a call leads to, and whether a policy allows it | first call of a target |
 //! | [`slots`] | bounds how many tasks run managed code | crossings, if there is a bound |
 //! | [`targets`] | finds what is called, and where that lies | first call of a target, and again when objects were unloaded |
 //! | [`stacks`] | finds callers | first call of a target, slow calls |
 //! | [`frames`] | keeps methods from being inlined, so that stacks show them | a method is compiled |
+//! | [`other_threads`] | reads the stacks of other threads | deadlines, snapshots |
 //! | [`dynamic`] | names what is made at run time | a method is compiled |
 //! | [`types`] | resolves the types of a signature, in whichever module they are | load of a module, first call |
 //! | [`calls`] | holds the calls that are watched, by number | load of a module, first call |
@@ -30,8 +35,10 @@
 //! | [`metadata`] | reads the CLR's metadata | load of a module, first call |
 //! | [`clerk`] | asks the CLR, on a thread that it answers | first call of a target, slow calls |
 //! | [`com`] | the objects that hosts get | the host asks |
-//! | [`version`], [`variables`] | which runtime this is, and the variables of the tool | start |
+//! | [`version`] | which runtime this is | start |
+//! | [`settings`], [`variables`] | what the tool asks for, by which names | start, sessions |
 //! | [`objects`] | finds where a native function lies in memory | first return of a target |
+//! | [`mapped`] | records which files are loaded where | first calls and returns, if objects were loaded |
 //! | [`memory`] | a reserve for when memory is used up | allocations |
 //! | [`arch`] | what depends on the machine | crossings |
 //! | [`boundary`] | the fence: no panic leaves it towards the CLR | every cold call |
@@ -46,6 +53,8 @@
 
 mod aliases;
 mod arch;
+mod arguments;
+mod attached;
 mod boundary;
 mod calls;
 mod clerk;
@@ -54,27 +63,35 @@ mod deadline;
 mod delegates;
 mod dynamic;
 mod engine;
+mod failures;
 mod frames;
 mod host;
 mod hosting;
 mod judge;
 mod known;
 mod life;
+mod mapped;
 mod memory;
 mod metadata;
 mod names;
 mod notify;
 mod objects;
+mod other_threads;
 mod policy;
+mod pool;
 mod profiler;
 mod required;
+mod settings;
 mod slots;
+mod snapshot;
 mod source;
 mod stacks;
 mod start;
+mod suspensions;
 mod tail_calls;
 mod targets;
 mod threads;
+mod ticker;
 mod tls;
 mod types;
 mod variables;

@@ -1,9 +1,14 @@
 //! Records that the process lives, where no tool does, and with which code it exits.
 #![allow(unsafe_code, reason = "a function for the C library to call at exit")]
 
-use std::ffi::{c_int, c_void};
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+    sync::Once,
+    time::Duration,
+};
 
-use soglia_core::trace::writer::Recording;
+use soglia_core::trace::{life::SIGN_EVERY, writer::Recording};
 
 use crate::{clerk, engine};
 
@@ -12,15 +17,24 @@ unsafe extern "C" {
     fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
 }
 
-/// Begins to record. To be called once, when the engine has started, if something will read the
+/// Begins to record. To be called when the engine has started, if something will read the
 /// recording.
 pub fn begin(recording: &'static Recording) {
     if recording.signs_itself() {
-        clerk::sign(recording);
+        clerk::also(Duration::ZERO, || {
+            let records = engine::get().is_some_and(|e| ptr::eq(e.recording, recording));
+            records.then(|| {
+                recording.sign();
+                SIGN_EVERY
+            })
+        });
     }
-    // SAFETY: the CLR never unloads a profiler that has started, so the function stays. If there is
-    // no room for it, the exit code stays unknown.
-    unsafe { on_exit(exits, std::ptr::null_mut()) };
+    static ASK: Once = Once::new();
+    // SAFETY: the library is never unloaded, so the function stays. If there is no room for it, the
+    // exit code stays unknown.
+    ASK.call_once(|| unsafe {
+        on_exit(exits, std::ptr::null_mut());
+    });
 }
 
 extern "C" fn exits(code: c_int, _argument: *mut c_void) {

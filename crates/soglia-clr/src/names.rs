@@ -6,10 +6,17 @@ use std::{
 };
 
 use soglia_abi::ids::{AssemblyId, FunctionId, MdToken, ModuleId};
-use soglia_core::{crossing::Side, trace::log::TargetNames};
+use soglia_core::{
+    crossing::Side,
+    trace::{
+        facts::Signature,
+        log::{Record, TargetNames},
+    },
+};
 
 use crate::{
     engine::Engine,
+    known::targets::Found,
     metadata::{Scope, string},
     objects,
 };
@@ -54,6 +61,25 @@ impl Engine {
             Some((scope, token)) => describe_method(&scope, token, side, assembly),
             None => nameless(function, side),
         }
+    }
+
+    /// The signature of a P/Invoke that the CLR has named.
+    pub fn signature_of(&self, function: FunctionId, found: &Found) -> Option<Signature> {
+        if function.is_null() || found.unknown {
+            return None;
+        }
+        let (scope, token) = Scope::of_function(&self.info, function)?;
+        scope
+            .is_import(token)
+            .then(|| scope.signature(token, token))?
+    }
+
+    /// Records the signature of a target.
+    pub fn signature(&self, target: u32, signature: Signature) {
+        self.recording.log(&Record::Signature(Signature {
+            target,
+            ..signature
+        }));
     }
 
     /// The simple name of a module's assembly, and the path of the module.
@@ -172,8 +198,14 @@ pub fn is_of_framework(assembly: &str, module: &Path) -> bool {
         let shared = folder.parent()?.parent()?;
         (shared.file_name() == Some(OsStr::new("shared"))).then(|| shared.to_owned())
     };
-    match objects::runtime_folder().and_then(|folder| shared(&folder)) {
-        Some(of_runtime) => module.parent().and_then(shared) == Some(of_runtime),
+    let runtime = objects::runtime_folder();
+    let of_runtime = runtime.and_then(|folder| Some((shared(&folder)?, folder)));
+    match of_runtime {
+        // The root may have links in it, and only the path of the runtime is without them.
+        Some((root, runtime)) => module.parent().and_then(shared).is_some_and(|shared| {
+            let same = runtime.strip_prefix(&root).map(|rest| shared.join(rest));
+            same.is_ok_and(|same| objects::is_runtime_folder(&same))
+        }),
         // A self-contained program has framework and program in one folder or file, so only the
         // name says which module belongs to the framework.
         None => {

@@ -16,7 +16,7 @@ mod epoch;
 mod inside;
 
 pub use epoch::{Epoch, epoch, loads, prepare, word};
-pub use inside::{has, inside};
+pub use inside::{all, has, inside};
 
 /// A native function in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub fn runtime_folder() -> Option<PathBuf> {
         path.parent().map(Path::to_owned)
     };
     FOLDER.get_or_init(find).clone()
+}
+
+/// Whether this is the folder of `libcoreclr.so`, by whatever path.
+pub fn is_runtime_folder(folder: &Path) -> bool {
+    runtime_folder().is_some_and(|runtime| {
+        folder == runtime
+            || std::fs::canonicalize(folder)
+                .and_then(|folder| Ok(folder == std::fs::canonicalize(runtime)?))
+                .unwrap_or(false)
+    })
 }
 
 /// The paths of all loaded objects except the executable.

@@ -5,10 +5,7 @@
 //! first, a hook in preemptive mode. In an audit, each denial is a gate that lets every call pass
 //! and counts it. All other calls cost what they cost without a policy.
 
-use std::{
-    env,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use soglia_abi::hresult::{E_ACCESSDENIED, HOST_E_INVALIDOPERATION};
 use soglia_core::{
@@ -16,7 +13,11 @@ use soglia_core::{
     trace::log::{PolicyInForce, TargetNames},
 };
 
-use crate::aliases::Aliases;
+use crate::{
+    aliases::Aliases,
+    settings::{NotText, Settings},
+    variables,
+};
 
 /// A policy, and how many calls its rules still allow.
 #[derive(Debug)]
@@ -72,17 +73,22 @@ pub struct Asked {
 }
 
 impl Rules {
-    /// Reads the policy from the environment; without one, a policy without rules.
+    /// Reads the policy that is asked for; without one, a policy without rules.
     ///
     /// # Errors
-    /// If the variable holds no policy.
-    pub fn of_environment(variable: &str) -> Result<Self, DecodeError> {
-        let policy = match env::var(variable) {
-            Ok(text) => Policy::decode(&text)?,
-            Err(env::VarError::NotPresent) => Policy::default(),
-            Err(env::VarError::NotUnicode(_)) => return Err(DecodeError::Version),
+    /// If the setting holds no policy.
+    pub fn asked(settings: &Settings) -> Result<Self, DecodeError> {
+        let policy = match settings.get(variables::POLICY) {
+            Ok(Some(text)) => Policy::decode(&text)?,
+            Ok(None) => Policy::default(),
+            Err(NotText) => return Err(DecodeError::Version),
         };
         Ok(Self::new(policy))
+    }
+
+    /// No rules.
+    pub fn none() -> Self {
+        Self::new(Policy::default())
     }
 
     fn new(policy: Policy) -> Self {

@@ -7,26 +7,31 @@ use std::{
 
 use soglia_abi::{
     BOOL, GUID, HRESULT, hresult,
-    ids::{ClassId, FunctionId, ModuleId, ThreadId},
+    ids::{ClassId, FunctionId, MdMethodDef, ModuleId, ObjectId, ThreadId},
     profiler::{
         callback::{ICorProfilerCallback11, ProfilerCallback},
         factory::{IClassFactory, IClassFactory_Impl},
         info::ICorProfilerInfo,
-        types::{COR_PRF_GC_REASON, COR_PRF_SUSPEND_REASON, COR_PRF_TRANSITION_REASON},
+        types::{
+            COR_PRF_GC_REASON, COR_PRF_SUSPEND_REASON, COR_PRF_TRANSITION_REASON,
+            EVENTPIPE_PROVIDER,
+        },
     },
 };
 use windows_core::{ComObject, Interface, implement};
 
 use crate::{
-    boundary, deadline, delegates, dynamic,
+    attached, boundary, delegates, dynamic,
     engine::{self, FLOOR, GENERATION, SHUT_DOWN, Source},
-    frames,
+    failures, frames,
     host::suspension,
-    hosting, required, slots,
+    hosting,
+    other_threads::managed,
+    pool, required, slots,
     source::transitions,
     stacks,
     start::{self, Declined, EVENTS},
-    tail_calls, threads,
+    suspensions, tail_calls, threads,
     variables::{self, CLSID},
     weave,
 };
@@ -40,7 +45,7 @@ pub unsafe fn class_object(
     interface: *const GUID,
     object: *mut *mut c_void,
 ) -> HRESULT {
-    boundary::on_panic(start::end_recording);
+    boundary::on_panic(panicked);
     if object.is_null() || class.is_null() || interface.is_null() {
         return hresult::E_POINTER;
     }
@@ -53,6 +58,12 @@ pub unsafe fn class_object(
         let factory: IClassFactory = ComObject::new(Factory).into_interface();
         factory.query(interface, object)
     }
+}
+
+/// Ends the recording after a panic of the engine, and the session, if there is one.
+fn panicked(panic: &str) {
+    start::end_recording(panic);
+    attached::panicked();
 }
 
 #[implement(IClassFactory)]
@@ -125,7 +136,11 @@ impl ProfilerCallback for Profiler {
         let started = boundary::fence(Err(defect), || {
             // SAFETY: the CLR passes its own interface, lent for this call.
             let info = unsafe { info(unknown) }?;
-            start::start(&info).map(drop)
+            let engine = start::start(&info)?;
+            if engine.records {
+                attached::answer(&info);
+            }
+            Ok(())
         });
         match (started, required) {
             (Ok(()), _) => hresult::S_OK,
@@ -134,11 +149,42 @@ impl ProfilerCallback for Profiler {
         }
     }
 
+    unsafe fn InitializeForAttach(
+        &self,
+        unknown: *mut c_void,
+        data: *const c_void,
+        size: u32,
+    ) -> HRESULT {
+        boundary::fence(hresult::E_FAIL, || {
+            let data = match size {
+                0 => &[][..],
+                // SAFETY: the CLR passes data of that size, which stay during the callback.
+                _ if !data.is_null() => unsafe {
+                    std::slice::from_raw_parts(data.cast::<u8>(), size as usize)
+                },
+                _ => &[][..],
+            };
+            // SAFETY: the CLR passes its own interface, lent for this call.
+            match unsafe { info(unknown) } {
+                Ok(info) => attached::initialize(&info, data),
+                Err(answer) => answer,
+            }
+        })
+    }
+
+    fn ProfilerAttachComplete(&self) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            attached::listen();
+            hresult::S_OK
+        })
+    }
+
     fn Shutdown(&self) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
             GENERATION.fetch_or(SHUT_DOWN, SeqCst);
-            deadline::shut_down();
+            managed::shut_down();
             slots::shut_down();
+            suspensions::shut_down();
             if let Some(engine) = engine::get() {
                 engine.recording.shut_down();
             }
@@ -161,14 +207,19 @@ impl ProfilerCallback for Profiler {
 
     fn ModuleUnloadStarted(&self, module: ModuleId) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
-            if let Some(engine) = engine::get() {
+            managed::module_unloaded();
+            let engine = engine::get();
+            if let Some(engine) = engine {
                 engine.modules.remove(module);
-                weave::module_unloaded(module);
-                delegates::module_unloaded();
-                engine.forget_functions();
-                stacks::forget();
-                GENERATION.fetch_add(1, AcqRel);
             }
+            // Between sessions too: what is known of modules outlives them.
+            weave::module_unloaded(module);
+            delegates::module_unloaded();
+            if let Some(engine) = engine {
+                engine.forget_functions();
+            }
+            stacks::forget();
+            GENERATION.fetch_add(1, AcqRel);
             hresult::S_OK
         })
     }
@@ -245,6 +296,43 @@ impl ProfilerCallback for Profiler {
         })
     }
 
+    unsafe fn GetReJITParameters(
+        &self,
+        module: ModuleId,
+        method: MdMethodDef,
+        control: *mut c_void,
+    ) -> HRESULT {
+        boundary::fence(hresult::E_FAIL, || {
+            let Some(engine) = engine::get() else {
+                return hresult::E_FAIL;
+            };
+            // SAFETY: the CLR passes its own object, lent for this call.
+            unsafe { weave::parameters(&engine.info, module, method, control) }
+        })
+    }
+
+    fn ReJITError(
+        &self,
+        module: ModuleId,
+        method: MdMethodDef,
+        _: FunctionId,
+        answer: HRESULT,
+    ) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            weave::failed(module, method, answer);
+            hresult::S_OK
+        })
+    }
+
+    fn ExceptionThrown(&self, exception: ObjectId) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if let Some(engine) = engine::get() {
+                failures::thrown(engine, exception);
+            }
+            hresult::S_OK
+        })
+    }
+
     unsafe fn ThreadNameChanged(&self, thread: ThreadId, length: u32, name: *const u16) -> HRESULT {
         boundary::fence(hresult::S_OK, || {
             if let Some(os_thread) = os_thread(thread).filter(|_| !name.is_null()) {
@@ -266,8 +354,46 @@ impl ProfilerCallback for Profiler {
         })
     }
 
-    fn RuntimeSuspendStarted(&self, _reason: COR_PRF_SUSPEND_REASON) -> HRESULT {
+    unsafe fn EventPipeEventDelivered(
+        &self,
+        _provider: EVENTPIPE_PROVIDER,
+        id: u32,
+        _version: u32,
+        _metadata_size: u32,
+        _metadata: *const u8,
+        size: u32,
+        data: *const u8,
+        _activity: *const GUID,
+        _related: *const GUID,
+        _thread: ThreadId,
+        _frames: u32,
+        _stack: *const usize,
+    ) -> HRESULT {
+        boundary::fence(hresult::S_OK, || {
+            if !data.is_null() {
+                // SAFETY: the CLR passes data of that size, which stay during the callback.
+                pool::event(id, unsafe {
+                    std::slice::from_raw_parts(data, size as usize)
+                });
+            }
+            hresult::S_OK
+        })
+    }
+
+    fn RuntimeSuspendStarted(&self, reason: COR_PRF_SUSPEND_REASON) -> HRESULT {
         suspension::started();
+        // Last, so that the host's work is not part of the wait.
+        suspensions::started(reason);
+        hresult::S_OK
+    }
+
+    fn RuntimeSuspendFinished(&self) -> HRESULT {
+        suspensions::finished();
+        hresult::S_OK
+    }
+
+    fn RuntimeSuspendAborted(&self) -> HRESULT {
+        suspensions::aborted();
         hresult::S_OK
     }
 

@@ -5,14 +5,17 @@
 //! standard error, and exits with a code of its own. The tool handles the cases in which the engine
 //! is not loaded at all.
 
-use std::{env, io::Write};
+use std::io::Write;
 
 use soglia_core::{
     deadline::{Action, decode},
     plain::plain,
 };
 
-use crate::variables;
+use crate::{
+    settings::{NotText, Settings},
+    variables,
+};
 
 /// The exit code of a process that the engine has ended. docs/policy.md and the tool's help name
 /// it.
@@ -20,12 +23,13 @@ pub const EXIT: i32 = 125;
 
 /// What the environment requires, in words. `None`: the program may run without the engine.
 pub fn asked() -> Option<&'static str> {
-    let is_there = |name| env::var_os(name).is_some();
+    let settings = Settings::Environment;
+    let is_there = |name| settings.has(name);
     if is_there(variables::POLICY) {
         Some("the policy")
     } else if is_there(variables::SLOTS) {
         Some("the bound on tasks")
-    } else if kills() {
+    } else if kills(&settings) {
         Some("a deadline that kills")
     } else {
         // The tool sets it in addition, in case other code removes the variables above.
@@ -34,11 +38,13 @@ pub fn asked() -> Option<&'static str> {
 }
 
 /// Whether a deadline kills. If it cannot be read, it may.
-fn kills() -> bool {
-    match env::var(variables::DEADLINES) {
-        Ok(text) => decode(&text).map_or(true, |all| all.iter().any(|d| d.action == Action::Kill)),
-        Err(env::VarError::NotPresent) => false,
-        Err(env::VarError::NotUnicode(_)) => true,
+fn kills(settings: &Settings) -> bool {
+    let kills = |text: String| {
+        decode(&text).map_or(true, |all| all.iter().any(|d| d.action == Action::Kill))
+    };
+    match settings.get(variables::DEADLINES) {
+        Ok(text) => text.is_some_and(kills),
+        Err(NotText) => true,
     }
 }
 

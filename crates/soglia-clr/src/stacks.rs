@@ -38,12 +38,27 @@ pub fn current(engine: &'static Engine) -> u32 {
     }
 }
 
+/// The number of the running thread's stack; 0: it cannot be found out.
+///
+/// To be called inside a callback of the CLR in cooperative mode. There this thread must not wait
+/// for the clerk: a collection may be waiting for this thread, and the clerk for the collection.
+pub fn in_callback(engine: &'static Engine) -> u32 {
+    walk(engine, MOST_WALKED).map_or(0, |walked| keep(engine, None, &walked, || true))
+}
+
 /// The innermost managed function of the running thread; null if it cannot be found out. To be
 /// called as [`current`].
 pub fn innermost(engine: &'static Engine) -> FunctionId {
     let walked = walk(engine, 2).unwrap_or_default();
     let mut functions = walked.into_iter().map(|frame| frame.function);
     functions.find(|f| !f.is_null()).unwrap_or(FunctionId(0))
+}
+
+/// The innermost functions of the running thread, `most` at most; null for a run of native frames.
+/// To be called as [`current`].
+pub fn functions(engine: &'static Engine, most: usize) -> Option<Vec<FunctionId>> {
+    let walked = walk(engine, most)?;
+    Some(walked.into_iter().map(|frame| frame.function).collect())
 }
 
 /// The innermost frames of the running thread, `most` at most.

@@ -1,5 +1,11 @@
 //! Which task the running thread is.
 //!
+//! A session in a process that ran before ends while threads go on. Then all threads forget their
+//! tasks: the engine sets their pointers to null, wherever these lie. A thread that is just using
+//! its task goes on for that moment, and what it writes has no effect
+//! ([`Recording::retire`](soglia_core::trace::writer::Recording::retire)). So a task is renewed by
+//! its own thread only, or when that has ended.
+//!
 //! A thread becomes a task at its first crossing, and stays one to its very end. The destructors of
 //! a thread's locals may still make callbacks after all managed code on it has ended. So nothing of
 //! a task is freed with its thread.
@@ -9,8 +15,8 @@ use std::{
     ffi::c_void,
     fs,
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        Mutex, Once, PoisonError,
+        atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed},
     },
 };
 
@@ -27,6 +33,7 @@ use crate::{
     arch::thread_pointer,
     boundary,
     engine::{self, Engine},
+    pool,
     tls::{self, AtEnd},
 };
 
@@ -34,6 +41,9 @@ thread_pointer!(local, "soglia_task", TaskWriter);
 
 /// No further thread becomes a task.
 static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// This is the child of a fork. A lock may be held there for ever.
+static FORKED: AtomicBool = AtomicBool::new(false);
 
 /// Runs at the end of a thread that has become a task.
 static AT_END: AtEnd = AtEnd::new();
@@ -46,6 +56,9 @@ struct Threads {
     ended: Vec<Owned>,
     records: HashMap<u32, &'static TaskRecord>,
     named: HashMap<u32, String>,
+    /// The tasks that threads have, or had in an earlier session, by the places of their pointers.
+    /// Threads that end take theirs out. Empty in a process that was started with the engine.
+    seats: HashMap<usize, Owned>,
 }
 
 /// A task without a running thread.
@@ -66,21 +79,47 @@ fn with<T>(body: impl FnOnce(&mut Threads) -> T) -> T {
 
 /// Prepares what happens at the end of threads, and in the child of a fork.
 pub fn start() {
-    AT_END.prepare(at_end);
-    // SAFETY: the handler takes no arguments, and only stores to variables of this library.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    static PREPARE: Once = Once::new();
+    PREPARE.call_once(|| {
+        AT_END.prepare(at_end);
+        // SAFETY: the handler takes no arguments, and only stores to variables of this library.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}
+
+/// A session begins: threads become tasks.
+pub fn begin() {
+    start();
+    STOPPED.store(false, Relaxed);
 }
 
 /// The child of a fork shares the mapping, and must not write its parent's counters.
 unsafe extern "C" fn in_child() {
     STOPPED.store(true, Relaxed);
+    FORKED.store(true, Relaxed);
     local::set(std::ptr::null_mut());
     if let Some(engine) = engine::get() {
         engine.recording.leave();
     }
 }
 
+/// A session ends: no thread is a task any more.
+pub fn end() {
+    STOPPED.store(true, Relaxed);
+    with(|threads| {
+        for place in threads.seats.keys() {
+            // SAFETY: the place is that of a thread that has not ended: it would have taken the
+            // place out, and waits for this lock before it ends. It uses the place by whole words.
+            unsafe { AtomicPtr::<TaskWriter>::from_ptr(*place as *mut _) }
+                .store(std::ptr::null_mut(), Relaxed);
+        }
+        threads.records.clear();
+        threads.named.clear();
+    });
+}
+
 /// Whether the recording has ended, or this is the child of a fork, which has no engine threads.
+#[inline]
 pub fn have_stopped() -> bool {
     STOPPED.load(Relaxed)
 }
@@ -128,7 +167,8 @@ pub fn returning() -> Option<&'static mut TaskWriter> {
 #[cold]
 #[inline(never)]
 fn without_task() -> Option<&'static mut TaskWriter> {
-    if let Some(engine) = engine::get()
+    // In a session, the call may have begun before it.
+    if let Some(engine) = engine::get().filter(|engine| !engine.attached)
         && !STOPPED.load(Relaxed)
     {
         drop_crossing(engine);
@@ -150,12 +190,20 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
     boundary::fence(None, || {
         let engine = engine::get()?;
         let os_thread = tls::os_thread();
-        let made = || TaskWriter::new(engine.recording, os_thread, time::now()).map(Box::into_raw);
+        let before = former(engine);
+        let made = || match before {
+            Some(task) => {
+                // SAFETY: this thread owns it, as `former` says.
+                let renewed = unsafe { &mut *task }.renew(engine.recording, os_thread, time::now());
+                renewed.then_some(task)
+            }
+            None => TaskWriter::new(engine.recording, os_thread, time::now()).map(Box::into_raw),
+        };
         let many = engine.recording.header().tasks.load(Relaxed) >= MANY;
         let task = if many {
-            adopt(os_thread).or_else(made)
+            adopt(engine, os_thread).or_else(made)
         } else {
-            made().or_else(|| adopt(os_thread))
+            made().or_else(|| adopt(engine, os_thread))
         };
         let Some(task) = task else {
             // A thread without a task gets here at each crossing, which is counted once.
@@ -166,26 +214,65 @@ fn attach(crossing: Crossing) -> Option<&'static mut TaskWriter> {
         // owns it.
         let writer = unsafe { &mut *task };
         introduce(writer.record(), os_thread, crossing);
-        local::set(task);
-        AT_END.ask(task);
+        if engine.attached {
+            take_seat(task).then_some(())?;
+        } else {
+            local::set(task);
+            AT_END.ask(task);
+        }
         engine.recording.keep_time();
         Some(writer)
     })
 }
 
-/// Takes over the task of a thread that has ended, where there are very many tasks or no room for
-/// another one.
-fn adopt(os_thread: u32) -> Option<*mut TaskWriter> {
+/// A task of an earlier session that this thread may renew: its own, or that of a thread that has
+/// ended.
+fn former(engine: &Engine) -> Option<*mut TaskWriter> {
+    if !engine.attached {
+        return None;
+    }
+    let own = with(|threads| threads.seats.get(&local::place()).map(|seat| seat.0));
+    own.or_else(|| take_ended(|writer| !std::ptr::eq(writer.recording(), engine.recording)))
+}
+
+/// Gives the running thread its task. Returns `false` if the session has ended meanwhile, or if the
+/// end of the thread would not be noticed.
+fn take_seat(task: *mut TaskWriter) -> bool {
+    with(|threads| {
+        let is_noticed = AT_END.ask(task);
+        if is_noticed {
+            threads.seats.insert(local::place(), Owned(task));
+        }
+        let has_task = is_noticed && !STOPPED.load(Relaxed);
+        if has_task {
+            local::set(task);
+        }
+        has_task
+    })
+}
+
+/// Takes a task out of the list of ended ones whose thread is gone.
+fn take_ended(fits: impl Fn(&TaskWriter) -> bool) -> Option<*mut TaskWriter> {
     let gone = |task: &Owned| {
         // SAFETY: the pointer is to a task, and the engine never frees tasks.
-        let old = unsafe { &*task.0 }.os_thread();
+        let writer = unsafe { &*task.0 };
         // A thread that is ending may still cross.
-        !fs::exists(format!("/proc/self/task/{old}")).unwrap_or(true)
+        let is_gone = || {
+            let folder = format!("/proc/self/task/{}", writer.os_thread());
+            !fs::exists(folder).unwrap_or(true)
+        };
+        fits(writer) && is_gone()
     };
-    let task = with(|threads| {
+    with(|threads| {
         let at = threads.ended.iter().position(gone)?;
         Some(threads.ended.swap_remove(at).0)
-    })?;
+    })
+}
+
+/// Takes over the task of a thread that has ended, where there are very many tasks or no room for
+/// another one.
+fn adopt(engine: &Engine, os_thread: u32) -> Option<*mut TaskWriter> {
+    let task = take_ended(|writer| std::ptr::eq(writer.recording(), engine.recording))?;
     // SAFETY: its thread has ended and it is no longer in the list, so this thread owns it.
     unsafe { &mut *task }.go_on(os_thread);
     Some(task)
@@ -194,7 +281,7 @@ fn adopt(os_thread: u32) -> Option<*mut TaskWriter> {
 /// Runs at the end of each thread that is a task.
 unsafe extern "C" fn at_end(task: *mut c_void) {
     // Another destructor may still cross, so the task stays where it is.
-    if STOPPED.load(Relaxed) {
+    if FORKED.load(Relaxed) {
         return;
     }
     boundary::fence((), || {
@@ -203,8 +290,14 @@ unsafe extern "C" fn at_end(task: *mut c_void) {
         let writer = unsafe { &mut *task };
         // Read before its memory is given back, since reading it later would bring the memory back.
         let os_thread = writer.os_thread();
-        writer.end(time::now());
+        let of = writer.recording();
+        let is_current = engine::get().is_some_and(|e| std::ptr::eq(e.recording, of));
+        if is_current && !STOPPED.load(Relaxed) {
+            writer.end(time::now());
+            pool::ended(os_thread);
+        }
         with(|threads| {
+            threads.seats.remove(&local::place());
             threads.records.remove(&os_thread);
             threads.ended.push(Owned(task));
         });
@@ -242,6 +335,7 @@ fn introduce(record: &'static TaskRecord, os_thread: u32, crossing: Crossing) {
         kind_of(comm).unwrap_or(otherwise)
     };
     record.set_kind(kind);
+    pool::named(os_thread, comm);
     let named = with(|threads| {
         threads.records.insert(os_thread, record);
         threads.named.remove(&os_thread)
@@ -261,6 +355,7 @@ pub fn live() -> Vec<&'static TaskRecord> {
 
 /// Notes the name that managed code gave to a thread.
 pub fn rename(os_thread: u32, name: &str) {
+    pool::named(os_thread, name);
     with(|threads| match threads.records.get(&os_thread) {
         Some(record) => record.rename(name),
         None => {
@@ -272,6 +367,7 @@ pub fn rename(os_thread: u32, name: &str) {
 /// Forgets the name of a managed thread that has ended, since its number may come to mean another
 /// thread.
 pub fn forget_name(os_thread: u32) {
+    pool::ended(os_thread);
     with(|threads| threads.named.remove(&os_thread));
 }
 

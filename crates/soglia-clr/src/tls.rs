@@ -25,10 +25,10 @@ impl AtEnd {
     }
 
     /// Has it done at the end of the running thread, with a pointer that is not null. `end` may ask
-    /// again.
-    pub fn ask<T>(&self, with: *mut T) {
+    /// again. Returns whether it will be done.
+    pub fn ask<T>(&self, with: *mut T) -> bool {
         // SAFETY: any value is accepted. A key that was not made is an error, which does no harm.
-        unsafe { libc::pthread_setspecific(self.0.load(Relaxed), with.cast()) };
+        unsafe { libc::pthread_setspecific(self.0.load(Relaxed), with.cast()) == 0 }
     }
 }
 

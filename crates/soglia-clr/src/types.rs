@@ -18,7 +18,7 @@ use crate::{
     engine::Engine,
     metadata::{
         before::{bytes, enumerated, marshalling, wide},
-        string,
+        constants, string,
     },
 };
 
@@ -29,6 +29,15 @@ pub struct Type {
     pub import: IMetaDataImport,
     /// Its TypeDef.
     pub token: MdToken,
+}
+
+/// The names of the values of an enumeration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enumeration {
+    /// Names and values.
+    pub names: Vec<(String, i64)>,
+    /// Whether values have a sign.
+    pub is_signed: bool,
 }
 
 /// The most levels of structs within structs that are followed.
@@ -161,6 +170,20 @@ impl Type {
         fields.into_iter().filter_map(field).collect()
     }
 
+    /// The names of its values, if it is an enumeration.
+    pub fn enumeration(&self) -> Option<Enumeration> {
+        if self.base_name()? != "System.Enum" {
+            return None;
+        }
+        let (of, _) = self.fields().into_iter().next()?;
+        let (kind, _) = sig::strip(&of)?;
+        let names = constants(&self.import, self.token);
+        Some(Enumeration {
+            names,
+            is_signed: matches!(kind, 0x04 | 0x06 | sig::INT32 | sig::INT64),
+        })
+    }
+
     /// The size that the metadata demand; 0 if they demand none.
     fn demanded_size(&self) -> usize {
         let (mut pack, mut count, mut size) = (0, 0, 0);
@@ -201,7 +224,8 @@ impl Type {
     }
 }
 
-const CORELIB: &str = "System.Private.CoreLib";
+/// The assembly with the types that the runtime itself uses.
+pub const CORELIB: &str = "System.Private.CoreLib";
 
 /// The number of elements of an array or a string inside a struct, from the bytes of its
 /// marshalling.
@@ -232,6 +256,24 @@ fn size_of(engine: &Engine, import: &IMetaDataImport, of: &[u8], depth: u32) -> 
         sig::TYPE_VARIABLE | sig::METHOD_VARIABLE | sig::TYPED_REFERENCE => None,
         _ => Some(WORD),
     }
+}
+
+/// Whether values of this type are delegates.
+pub fn is_delegate(engine: &Engine, import: &IMetaDataImport, of: &[u8]) -> bool {
+    let Some((mut kind, mut rest)) = sig::strip(of) else {
+        return false;
+    };
+    if kind == sig::BYREF
+        && let Some(inner) = sig::strip(rest)
+    {
+        (kind, rest) = inner;
+    }
+    if kind != sig::CLASS {
+        return false;
+    }
+    let class = sig::type_token(rest).and_then(|token| Type::of(engine, import, token));
+    let base = class.and_then(|class| class.base_name());
+    base.as_deref() == Some("System.MulticastDelegate")
 }
 
 /// The most bytes of arguments that a call of this signature passes on the stack. `None`: that
@@ -279,6 +321,18 @@ fn type_ref(import: &IMetaDataImport, token: MdToken) -> Option<(MdToken, String
         answer.is_ok()
     })?;
     Some((scope, name))
+}
+
+/// The name of the assembly to which a reference to a type leads.
+pub fn assembly_of(import: &IMetaDataImport, mut class: MdToken) -> Option<String> {
+    // The scope of a nested type is the type around it.
+    for _ in 0..DEEPEST {
+        if class.table() != 0x01 {
+            break;
+        }
+        class = type_ref(import, class)?.0;
+    }
+    (class.table() == 0x23).then(|| assembly_ref(import, class))?
 }
 
 fn assembly_ref(import: &IMetaDataImport, token: MdToken) -> Option<String> {
@@ -342,7 +396,8 @@ pub fn metadata_of(engine: &Engine, module: ModuleId) -> Option<IMetaDataImport>
     Some(unsafe { IMetaDataImport::from_raw(scope) })
 }
 
-fn modules(engine: &Engine) -> Option<Vec<ModuleId>> {
+/// The modules that are loaded.
+pub fn modules(engine: &Engine) -> Option<Vec<ModuleId>> {
     let info = engine.info.cast::<ICorProfilerInfo3>().ok()?;
     let mut all = std::ptr::null_mut();
     // SAFETY: the pointer is to a local.

@@ -1,6 +1,9 @@
 //! The variables by which the tool passes options to the engine. The engine removes them, and those
 //! by which the CLR found it, from the environment of the process: neither the program nor its
 //! children see them.
+//!
+//! To a process that runs already, the tool sends the same names in a message
+//! ([`crate::settings`]).
 
 use soglia_abi::GUID;
 
@@ -20,6 +23,10 @@ pub const SCOPE: &str = "SOGLIA_SCOPE";
 pub const POLICY: &str = "SOGLIA_POLICY";
 /// How long native calls may take: [`soglia_core::deadline`].
 pub const DEADLINES: &str = "SOGLIA_DEADLINES";
+/// How long any native call may be open before it is reported: [`soglia_core::deadline::Stuck`].
+pub const STUCK: &str = "SOGLIA_STUCK";
+/// Whose arguments are recorded: [`soglia_core::arguments::Choice`].
+pub const ARGUMENTS: &str = "SOGLIA_ARGUMENTS";
 /// How many tasks may run managed code at a time, and how long they wait for that:
 /// [`soglia_core::admission::Bound`].
 pub const SLOTS: &str = "SOGLIA_SLOTS";
@@ -38,8 +45,9 @@ pub const OF_THE_CLR: [&str; 4] = [
     "CORECLR_PROFILER_PATH_64",
 ];
 /// All variables above that the engine removes.
-pub const OURS: [&str; 10] = [
-    RECORDING, IDENTITY, FOLLOW, SOURCE, SCOPE, CALLERS, POLICY, DEADLINES, SLOTS, REQUIRED,
+pub const OURS: [&str; 12] = [
+    RECORDING, IDENTITY, FOLLOW, SOURCE, SCOPE, CALLERS, POLICY, DEADLINES, STUCK, SLOTS, REQUIRED,
+    ARGUMENTS,
 ];
 
 /// The engine's class id: the value of `CORECLR_PROFILER`.

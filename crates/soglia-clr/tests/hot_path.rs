@@ -29,7 +29,7 @@ use soglia_testing::{
 };
 
 /// The quick hooks of `source::woven`. Of those that do the same, the linker may keep one.
-const HOOKS: [&[&str]; 8] = [
+const HOOKS: [&[&str]; 10] = [
     &["leave"],
     &["enter"],
     &["reverse_enter"],
@@ -38,6 +38,8 @@ const HOOKS: [&[&str]; 8] = [
     &["leave_pointer"],
     &["enter_pointer"],
     &["count_pointer"],
+    &["held_enter"],
+    &["held_count"],
 ];
 
 /// What may be called of other libraries: the time, which the kernel gives without a system call
@@ -161,6 +163,7 @@ fn is_hook(mangled: &str, hook: &str) -> bool {
         let rest = rest
             .strip_prefix("7methods")
             .or_else(|| rest.strip_prefix("8pointers"))
+            .or_else(|| rest.strip_prefix("4held"))
             .unwrap_or(rest);
         rest.strip_prefix(part.as_str())
             .is_some_and(|rest| rest.starts_with("17h") || rest.is_empty())

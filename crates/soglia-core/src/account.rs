@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     crossing::{Crossing, Who},
     fault::Fault,
-    histogram::{BUCKETS, bucket},
+    histogram::{BUCKETS, bucket, midpoint},
     layer::Layer,
 };
 
@@ -55,6 +55,11 @@ pub trait Account {
     fn crossed(&mut self, crossing: Crossing, who: Who, at: u64);
     /// A return without a call.
     fn unmatched(&mut self, crossing: Crossing, function: u64, at: u64);
+    /// Whether calls may return that began before the account. Such a return is no fault, and
+    /// nothing is called for it.
+    fn began_later(&self) -> bool {
+        false
+    }
     /// The `count` innermost calls are gone. A call of [`Account::abandoned`] follows for each one
     /// that was not too deep.
     fn unwound(&mut self, count: u32);
@@ -62,6 +67,10 @@ pub trait Account {
     fn abandoned(&mut self, layer: &mut Layer);
     /// This layer closes after `total` ticks, of which `own` were outside nested layers.
     fn closed(&mut self, layer: &mut Layer, total: u64, own: u64);
+    /// What a layer that took so many ticks adds to [`Layer::inner`] of the layer around it.
+    fn nests(&self, took: u64) -> u64 {
+        took
+    }
     /// A call was opened that is too deep to be timed.
     fn untimed(&mut self, slot: u32);
     /// Such a call returned.
@@ -78,7 +87,7 @@ pub trait Account {
 }
 
 /// The account of one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Total {
     /// Calls that were opened and have not ended.
     pub open: u64,
@@ -92,10 +101,17 @@ pub struct Total {
     pub failed: u64,
     /// Calls that a policy denied. They are not part of [`Total::calls`].
     pub refused: u64,
+    /// Calls of `ended` that were timed. If these are fewer, `total`, `own` and `histogram` are
+    /// estimates.
+    pub timed: u64,
     /// Ticks of ended calls.
     pub total: u64,
     /// The same without nested layers.
     pub own: u64,
+    /// The squares of the standard errors of `total` and `own`; 0: they are exact.
+    pub total_variance: f64,
+    /// See `total_variance`.
+    pub own_variance: f64,
     /// Ticks of the shortest ended call; `u64::MAX` before the first.
     pub min: u64,
     /// Ticks of the longest ended call.
@@ -110,6 +126,48 @@ impl Total {
         self.open + self.ended + self.abandoned + self.untimed + self.failed
     }
 
+    /// What was added since `earlier`, which is the same account at an earlier time. What is open
+    /// stays: it is open now.
+    ///
+    /// `min` and `max` are exact only if they have changed since. Otherwise they are those of the
+    /// histogram, which is exact to about 6 %.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut histogram = Box::new([0; BUCKETS]);
+        // Another process may have counted between the reading of two counters.
+        for (n, calls) in histogram.iter_mut().enumerate() {
+            *calls = self.histogram[n].saturating_sub(earlier.histogram[n]);
+        }
+        let within = |bucket: usize| midpoint(bucket).max(self.min).min(self.max);
+        let shortest = histogram.iter().position(|calls| *calls > 0);
+        let longest = histogram.iter().rposition(|calls| *calls > 0);
+        Self {
+            open: self.open,
+            ended: self.ended.saturating_sub(earlier.ended),
+            abandoned: self.abandoned.saturating_sub(earlier.abandoned),
+            untimed: self.untimed.saturating_sub(earlier.untimed),
+            failed: self.failed.saturating_sub(earlier.failed),
+            refused: self.refused.saturating_sub(earlier.refused),
+            timed: self.timed.saturating_sub(earlier.timed),
+            total: self.total.saturating_sub(earlier.total),
+            own: self.own.saturating_sub(earlier.own),
+            // Both totals have the errors of what they have in common.
+            total_variance: (self.total_variance - earlier.total_variance).max(0.0),
+            own_variance: (self.own_variance - earlier.own_variance).max(0.0),
+            min: match shortest {
+                _ if self.min < earlier.min => self.min,
+                Some(bucket) => within(bucket),
+                None => u64::MAX,
+            },
+            max: match longest {
+                _ if self.max > earlier.max => self.max,
+                Some(bucket) => within(bucket),
+                None => 0,
+            },
+            histogram,
+        }
+    }
+
     /// Adds another account to this one.
     pub fn add(&mut self, other: &Self) {
         // These cannot overflow: they are sums of counters of 32 bits.
@@ -119,6 +177,9 @@ impl Total {
         self.untimed += other.untimed;
         self.failed += other.failed;
         self.refused += other.refused;
+        self.timed += other.timed;
+        self.total_variance += other.total_variance;
+        self.own_variance += other.own_variance;
         // A recording may hold any times. So `own` stays no more than `total`.
         self.total = self.total.saturating_add(other.total);
         self.own = self.own.saturating_add(other.own);
@@ -139,8 +200,11 @@ impl Default for Total {
             untimed: 0,
             failed: 0,
             refused: 0,
+            timed: 0,
             total: 0,
             own: 0,
+            total_variance: 0.0,
+            own_variance: 0.0,
             min: u64::MAX,
             max: 0,
             histogram: Box::new([0; BUCKETS]),
@@ -247,6 +311,7 @@ impl Account for Totals {
         let of = self.entry(layer.slot);
         of.open -= 1;
         of.ended += 1;
+        of.timed += 1;
         of.total = of.total.wrapping_add(total);
         of.own = of.own.wrapping_add(own);
         of.min = of.min.min(total);
@@ -284,6 +349,48 @@ impl Account for Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A later account without an earlier one is what was added in between.
+    #[test]
+    fn an_account_since_an_earlier_one_has_what_was_added() {
+        let mut total = Total::default();
+        let add = |total: &mut Total, took: u64| {
+            total.ended += 1;
+            total.timed += 1;
+            total.total += took;
+            total.own += took / 2;
+            total.min = total.min.min(took);
+            total.max = total.max.max(took);
+            total.histogram[bucket(took)] += 1;
+        };
+        assert_eq!(total.since(&Total::default()), total);
+        add(&mut total, 10);
+        add(&mut total, 50_000);
+        let first = total.clone();
+        assert_eq!(first.since(&Total::default()), first);
+        let nothing = first.since(&first);
+        assert_eq!(
+            (nothing.calls(), nothing.min, nothing.max),
+            (0, u64::MAX, 0)
+        );
+        for took in [700, 1000, 20_000] {
+            add(&mut total, took);
+        }
+        total.open = 2;
+        let added = total.since(&first);
+        assert_eq!((added.open, added.ended, added.calls()), (2, 3, 5));
+        assert_eq!((added.total, added.own), (21_700, 10_850));
+        assert_eq!(added.histogram.iter().sum::<u64>(), 3);
+        // From the histogram, exact to 6 %.
+        for (found, exact) in [(added.min, 700), (added.max, 20_000)] {
+            assert!(found.abs_diff(exact) * 16 <= exact, "{found}, not {exact}");
+        }
+        // The longest call so far was one of these.
+        add(&mut total, 60_000);
+        assert_eq!(total.since(&first).max, 60_000);
+        // Counters that were read at different times.
+        assert_eq!(first.since(&total).ended, 0);
+    }
 
     #[test]
     fn times_that_overflow_stay_in_order() {

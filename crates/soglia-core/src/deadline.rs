@@ -81,6 +81,52 @@ pub fn of(deadlines: &[Deadline], library: &str, entry: &str) -> Vec<usize> {
     first.map(same).unwrap_or_default()
 }
 
+/// How long a call may neither return nor call back before it is reported, whatever its target.
+///
+/// It is for targets without a deadline, and each call is reported once. As text, which the tool
+/// hands to the engine in an environment variable: nanoseconds, a space, and what the user wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// How long. Never zero.
+    pub after: Duration,
+    /// As the user wrote it: `10s`.
+    pub text: String,
+}
+
+/// What the text of [`Stuck::rule`] begins with. No deadline does: its text has a `=`.
+const STUCK: &str = "--stuck ";
+
+impl Stuck {
+    /// The text among those of the recording's deadlines.
+    pub fn rule(&self) -> String {
+        format!("{STUCK}{}", self.text)
+    }
+
+    /// Whether a text among those of a recording's deadlines is from [`Stuck::rule`].
+    pub fn is_rule(text: &str) -> bool {
+        text.starts_with(STUCK) && !text.contains('=')
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.after.as_nanos(), self.text)
+    }
+}
+
+impl FromStr for Stuck {
+    type Err = DecodeError;
+
+    fn from_str(text: &str) -> Result<Self, DecodeError> {
+        let (after, text) = text.split_once(' ').ok_or(DecodeError::Version)?;
+        let after = u64::from_str(after).ok().filter(|after| *after > 0);
+        Ok(Self {
+            after: Duration::from_nanos(after.ok_or(DecodeError::Version)?),
+            text: text.to_owned(),
+        })
+    }
+}
+
 const FIRST_LINE: &str = "soglia-deadlines 1";
 
 /// Why a text holds no deadlines.
@@ -195,6 +241,22 @@ mod tests {
         }
         let text = format!("{FIRST_LINE}\na!b!c\t1\tkill\tx");
         assert!(matches!(decode(&text), Err(DecodeError::Target(2, _))));
+    }
+
+    #[test]
+    fn what_is_stuck_is_handed_over_as_text() {
+        let stuck = Stuck {
+            after: Duration::from_millis(1500),
+            text: "1s 500ms".into(),
+        };
+        assert_eq!(stuck.to_string(), "1500000000 1s 500ms");
+        assert_eq!(stuck.to_string().parse(), Ok(stuck.clone()));
+        for bad in ["", "10s", "0 0s", "-1 x", "x y"] {
+            assert_eq!(bad.parse::<Stuck>(), Err(DecodeError::Version), "{bad}");
+        }
+        assert!(Stuck::is_rule(&stuck.rule()));
+        // A glob may have such characters.
+        assert!(!Stuck::is_rule("--stuck *=10s") && !Stuck::is_rule("*=10s"));
     }
 
     #[test]

@@ -17,11 +17,13 @@ pub struct Layer {
     /// Ticks when it was opened.
     pub since: u64,
     /// Ticks in layers that were nested directly in it and have been closed, by returns or
-    /// exceptions.
+    /// exceptions. Where calls are timed by sample: for how many calls this one stands; 0: it was
+    /// not drawn, and `since` is the time of the coarse clock.
     pub inner: u64,
     /// An address on the thread's stack when it was opened; 0: not known. Stacks grow downwards. So
     /// a layer is gone whose mark is not above that of a later crossing outside it: see
-    /// [`Task::cross`](crate::task::Task::cross).
+    /// [`Task::cross`](crate::task::Task::cross). Where calls are timed by sample: what `inner` is
+    /// otherwise, as an estimate, with [`Layer::ESTIMATE`] added; 0: nothing was nested.
     pub mark: u64,
     /// The function and the side in one number, to be compared: [`Layer::of`].
     pub function: u64,
@@ -33,6 +35,9 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// This bit tells a mark that is an estimate from all addresses.
+    pub const ESTIMATE: u64 = 1 << 63;
+
     /// The number of a function's call on a side: the runtime's number of the function, times 2,
     /// plus the side.
     #[inline(always)]

@@ -43,8 +43,12 @@
 
 pub mod account;
 pub mod admission;
+pub mod arguments;
+pub mod coarse;
+pub mod control;
 pub mod crossing;
 pub mod deadline;
+pub mod descriptors;
 pub mod errno;
 pub mod fault;
 pub mod histogram;
@@ -54,6 +58,7 @@ pub mod plain;
 pub mod policy;
 pub mod process;
 pub mod regular;
+pub mod sampling;
 mod sync;
 pub mod task;
 pub mod time;

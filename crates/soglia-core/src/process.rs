@@ -1,6 +1,9 @@
 //! The recorded process as another process sees it: whether it lives, and whether its clocks and
 //! numbers are those of the reader.
-#![allow(unsafe_code, reason = "file locks, which std has no means for")]
+#![allow(
+    unsafe_code,
+    reason = "file locks and clocks, which std has no means for"
+)]
 
 use std::{
     fs::{self, File},
@@ -38,6 +41,40 @@ fn parse_stat(stat: &[u8]) -> Option<(u8, u64)> {
 /// When a process started, in clock ticks since boot.
 pub fn started(pid: u32) -> Option<u64> {
     stat(pid).map(|(_, started)| started)
+}
+
+/// Nanoseconds that this process has lived, if that can be read.
+pub fn age_ns() -> Option<u64> {
+    age_ns_of(std::process::id())
+}
+
+/// Nanoseconds that a process has lived, if that can be read.
+pub fn age_ns_of(pid: u32) -> Option<u64> {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a timespec that the call fills in.
+    let read = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    // SAFETY: the call only reads a number.
+    let hz = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok()?;
+    if read != 0 || hz == 0 {
+        return None;
+    }
+    let now = (now.tv_sec as u64).saturating_mul(1_000_000_000) + now.tv_nsec as u64;
+    let since = started(pid)?.saturating_mul(1_000_000_000 / hz);
+    Some(now.saturating_sub(since))
+}
+
+/// Whether there is a process or thread with this number, also one that `/proc` does not show to
+/// this user.
+pub fn exists(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().filter(|pid| *pid > 0) else {
+        return false;
+    };
+    // SAFETY: signal 0 is not sent: the kernel only checks whether it could be.
+    let there = unsafe { libc::kill(pid, 0) } == 0;
+    there || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
 /// Whether the process with this number lives and started at that time. A zombie has ended.
@@ -117,6 +154,14 @@ mod tests {
         for bad in ["", "12 (a", "12 (a)", "12 (a) S 1 2"] {
             assert_eq!(parse_stat(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "reads /proc")]
+    fn a_process_grows_older() {
+        let hour = 3_600_000_000_000;
+        let (young, old) = (age_ns().unwrap(), age_ns().unwrap());
+        assert!(young <= old && old < 24 * hour, "{young} {old}");
     }
 
     #[test]

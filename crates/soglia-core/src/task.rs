@@ -73,6 +73,11 @@ impl<L: Layers> Task<L> {
         &self.layers
     }
 
+    /// The same, for accounts that open and close layers by themselves.
+    pub(crate) const fn layers_mut(&mut self) -> &mut L {
+        &mut self.layers
+    }
+
     /// Takes one crossing at the time `at`, and calls the methods of `account` for what follows
     /// from it. Never fails: a crossing that does not fit is a [`Fault`], which `account` counts.
     ///
@@ -209,8 +214,10 @@ impl<L: Layers> Task<L> {
             return false;
         }
         if !self.unwind_to(crossing.side(), function, account) {
-            account.unmatched(crossing, function, at);
-            account.fault(Fault::Unmatched);
+            if !account.began_later() {
+                account.unmatched(crossing, function, at);
+                account.fault(Fault::Unmatched);
+            }
             return false;
         }
         account.make_ready(at);
@@ -226,7 +233,7 @@ impl<L: Layers> Task<L> {
                 account.crossed(crossing, who, at);
                 account.closed(top, took, took.saturating_sub(top.inner));
             }
-            Some(took)
+            Some(account.nests(took))
         });
         noted
     }

@@ -251,6 +251,7 @@ fn child(directory: &Path) -> ! {
             level,
             max_bytes,
             slow_ns,
+            ..Options::default()
         };
         create(&path, &options).unwrap();
         let recording: &'static Recording = Box::leak(Box::new(Recording::claim(&path).unwrap()));

@@ -142,6 +142,7 @@ fn a_process_lives_whatever_is_written_into_its_recording() {
             level,
             max_bytes: 16 << 20,
             slow_ns: 1000,
+            ..Options::default()
         };
         let file = create(&path, &options).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())

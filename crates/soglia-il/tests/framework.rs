@@ -16,7 +16,7 @@ use object::{
         pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64},
     },
 };
-use soglia_il::r2r::{Inlined, Precompiled};
+use soglia_il::r2r::{Generic, Inlined, Precompiled};
 use soglia_testing::dotnet;
 use soglia_testing::needs::{Outcome, Unmet, trial};
 
@@ -99,24 +99,38 @@ fn reads_the_framework() -> Outcome {
             assert_eq!(image.inlines_any(rid, &|_| false), Inlined::No);
         }
         assert_eq!(unknown, 0, "{name}");
+        let instances = image.instances().expect("a readable table");
+        let inlining_instances = image.instances_inlining(&|_| true);
+        let inlining_instances = inlining_instances.expect("a readable table");
+        let rows = methods(&bytes).unwrap();
+        for generic in &inlining_instances {
+            if let Generic::Here(method) = generic {
+                let is_there = method.table() != 0x06 || (1..=rows).contains(&method.row());
+                assert!(is_there, "{name}: {method:?}");
+            }
+        }
         let inliners = image
             .inliners(&|_| true)
             .unwrap_or_else(|| panic!("{name}"));
+        assert!(!inliners.contains(&0), "{name}: no method has the row 0");
         let last = inliners.iter().max().copied().unwrap_or_default();
         assert!(last <= methods(&bytes).unwrap(), "{name}: {last}");
         assert_eq!(image.inliners(&|_| false), Some(HashSet::new()));
         let others = Precompiled::parse(&mapped).shares(&|_| false);
         println!(
             "{name}: {with_code} of {} methods have code, \
-             {inlining} with inlined P/Invokes{}, {} with inlined methods",
+             {inlining} with inlined P/Invokes{}, {} with inlined methods, {instances} instances, \
+             {} of them with inlined P/Invokes",
             methods(&bytes).unwrap(),
             if others { " (also of others)" } else { "" },
-            inliners.len()
+            inliners.len(),
+            inlining_instances.len()
         );
         if file.ends_with("System.Private.CoreLib.dll") {
             core_libraries += 1;
             assert!(with_code > 10_000 && inlining > 50, "{name}");
             assert!(inliners.len() > 5_000, "{name}");
+            assert!(instances > 5_000, "{name}: {instances} instances");
         }
     }
     assert_ne!(core_libraries, 0, "no framework there");

@@ -321,6 +321,14 @@ fn hooks_and_locals_have_signatures() {
         Some(vec![7, 2, 8, 0x11, 5])
     );
     assert_eq!(locals_signature(&[&[INT32][..]; 65_535]), None);
+    let two = locals_signature(&[&[INT32], &[0x11, 0x05]]).unwrap();
+    let three = locals_signature(&[&[INT32], &[0x11, 0x05], &[INT64]]);
+    assert_eq!(with_one_more_local(&two, INT64), three);
+    assert_eq!(count_locals(&two), Some(2));
+    assert_eq!(with_one_more_local(&[0x06, INT32], INT64), None);
+    assert_eq!(count_locals(&[]), None);
+    let most = locals_signature(&[&[INT32][..]; 65_534]).unwrap();
+    assert_eq!(with_one_more_local(&most, INT64), None);
 }
 
 #[test]

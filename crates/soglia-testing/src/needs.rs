@@ -44,6 +44,18 @@ pub fn trial(name: impl Into<String>, test: impl FnOnce() -> Outcome + Send + 's
     fallible(name, || Ok(test()))
 }
 
+/// The trials of a test program: `tests! { module: test test; module: test; }`. Each is named
+/// `module::test`.
+#[macro_export]
+macro_rules! tests {
+    ($($module:ident: $($test:ident)*;)*) => {
+        vec![$($($crate::needs::trial(
+            concat!(stringify!($module), "::", stringify!($test)),
+            $module::$test,
+        ),)*)*]
+    };
+}
+
 /// As [`trial`], for a test that returns its failure.
 pub fn fallible(
     name: impl Into<String>,

@@ -34,6 +34,16 @@ const QUOTES: &[(&str, &str, &str)] = &[
         "crates/soglia/examples/watch.rs",
     ),
     ("docs/hosting.md", "cpp", "examples/cpp/embed.cpp"),
+    (
+        "docs/top.md",
+        "text",
+        "crates/soglia/src/top/draw/screens/targets-80x10.txt",
+    ),
+    (
+        "docs/top.md",
+        "text",
+        "crates/soglia/src/top/draw/screens/target-80x26.txt",
+    ),
 ];
 
 #[test]

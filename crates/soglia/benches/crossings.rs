@@ -9,7 +9,7 @@ mod bench;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use bench::{host, lab::Lab, parts, results::Results, role, woven};
+use bench::{attach, host, lab::Lab, parts, results::Results, role, woven};
 use clap::{Parser, ValueEnum};
 
 /// Measures what soglia costs. Reports targets that are missed, without failing.
@@ -45,6 +45,8 @@ enum Part {
     Woven,
     /// Wrappers: whole programs.
     Programs,
+    /// A program that runs already: attaching and letting go.
+    Attach,
     /// A host that is notified of crossings.
     Host,
     /// A very long recording: writing and reading it.
@@ -92,6 +94,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
             Part::Memory => parts::memory(&lab, &mut results),
             Part::Woven => woven::crossings(&lab, &mut results),
             Part::Programs => woven::programs(&lab, &mut results),
+            Part::Attach => attach::measure(&lab, &mut results),
             Part::Host => host::measure(&lab, &mut results),
             Part::Recording => bench::recording::measure(&lab, &mut results),
         }

@@ -21,6 +21,7 @@
 //! | be notified of crossings, deny them, make them wait | [`HostTaskManager`] |
 //! | limit how many threads run managed code | [`Slots`] |
 //! | only watch crossings | [`Builder::watch`], [`Host::events`] |
+//! | be notified in a process in which .NET runs already | [`Host::attach`], [`Builder::attach`] |
 //! | be notified of suspensions and failures | [`HostGcManager`], [`HostPolicyManager`] |
 //! | ask the CLR | [`ClrTaskManager`], [`ClrTask`], [`ClrGc`] |
 //!
@@ -29,6 +30,7 @@
 //! its result code. The engine is loaded when a host starts. `docs/rust-host.md` is a guide: it
 //! says how to build a host, how the host finds the engine, and what hosts can do.
 
+mod attached;
 mod bridge;
 mod builder;
 mod clr;
@@ -49,6 +51,7 @@ mod task;
 mod text;
 mod watch;
 
+pub use attached::Attached;
 pub use builder::Builder;
 pub use clr::{ClrGc, ClrTask, ClrTaskManager, GcStats, TaskType};
 pub use error::Error;

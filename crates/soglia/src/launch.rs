@@ -14,9 +14,11 @@
 )]
 
 mod child;
+pub mod crash;
 mod ended;
 mod engine;
 mod guard;
+mod kernel;
 mod signals;
 mod switches;
 
@@ -35,8 +37,10 @@ use crate::program::{Kind, Program};
 use crate::startup;
 use child::{State, state_of};
 pub use ended::Ended;
+pub(crate) use engine::clr_number;
 pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, find_engine};
 pub use guard::{Guard, Loose, end, runs_as_another};
+pub use kernel::KernelLog;
 use signals::{Blocked, Received};
 pub use switches::{Switch, find_switch};
 

@@ -9,7 +9,15 @@
 //! with the feature `cli`, which is on by default.
 
 #[cfg(feature = "cli")]
+pub mod advice;
+#[cfg(feature = "cli")]
+pub mod attach;
+#[cfg(feature = "cli")]
+pub mod diff;
+#[cfg(feature = "cli")]
 pub mod doctor;
+#[cfg(feature = "cli")]
+pub mod export;
 #[cfg(feature = "cli")]
 pub mod fxr;
 pub mod host;
@@ -18,13 +26,21 @@ pub mod launch;
 #[cfg(feature = "cli")]
 pub mod model;
 #[cfg(feature = "cli")]
+pub mod opened;
+#[cfg(feature = "cli")]
+pub mod page;
+#[cfg(feature = "cli")]
 pub mod policy;
 #[cfg(feature = "cli")]
 pub mod program;
 #[cfg(feature = "cli")]
+pub mod running;
+#[cfg(feature = "cli")]
 mod startup;
 #[cfg(feature = "cli")]
 pub mod text;
+#[cfg(feature = "cli")]
+pub mod top;
 #[cfg(feature = "cli")]
 pub mod verify;
 

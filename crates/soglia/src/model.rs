@@ -5,31 +5,54 @@
 //! | part | holds |
 //! | --- | --- |
 //! | `whole` | [`Model`] and its single facts |
-//! | `rows` | the rows of its lists |
-//! | `build` | makes a [`Model`] of a recording |
-//! | `tasks`, `targets`, `lists`, `overdue`, `no_room` | make the rows of each list |
-//! | `totals`, `clock`, `room`, `symbols` | sums of a task, times, bounds and names for these |
+//! | `rows`, `answers`, `arguments` | the rows of its lists |
+//! | `build`, `program` | make a [`Model`] of a recording |
+//! | `tasks`, `targets`, `callers`, `lists`, `overdue`, `failures`, `explain`, `last`, `crash`, `attach`, `passed`, `no_room` | make the rows of each list |
+//! | `stacks` | [`Stacks`], what every thread was doing: another JSON |
+//! | `window` | what happened between two looks |
+//! | `totals`, `clock`, `histogram`, `room`, `symbols` | what these share |
 
+mod answers;
+pub(crate) mod arguments;
+mod attach;
 mod build;
+mod callers;
 mod clock;
+mod crash;
+mod explain;
+mod failures;
+pub(crate) mod histogram;
+mod last;
 mod lists;
 pub mod no_room;
 pub(crate) mod overdue;
+mod passed;
+mod program;
 mod room;
 mod rows;
+mod stacks;
 mod symbols;
 mod targets;
 mod tasks;
 mod totals;
 mod whole;
+mod window;
 
+pub use answers::{FailureRow, Finding};
+pub use arguments::{ArgumentRow, DeniedRow};
+pub use attach::{AttachRow, BeforeRow};
+pub use clock::WallClock;
+pub use histogram::Bucket;
+pub use program::{command_line, program_name};
 pub use rows::{
-    FUNCTION_POINTER, FaultRow, NoRoomRow, OpenRow, OverdueReport, OverdueRow, SlowRow, TargetInfo,
-    TargetRow, TaskRow, UnwatchedRow,
+    CallerRow, CrashRow, FUNCTION_POINTER, FaultRow, LastRow, NoRoomRow, OpenRow, OverdueReport,
+    OverdueRow, SlowRow, TargetInfo, TargetRow, TaskRow, UnwatchedRow,
 };
-pub use symbols::names;
+pub use stacks::{Stacks, State, ThreadRow};
+pub use symbols::{names, read_on};
 pub use targets::target_infos;
 pub(crate) use targets::target_name;
 pub use whole::{
     CrossingCounts, DeadlineSummary, LeftOut, Model, PolicySummary, RuntimeVersion, SlotSummary,
 };
+pub use window::{Baseline, Window};

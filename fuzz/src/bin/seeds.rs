@@ -12,6 +12,7 @@ use soglia_abi::ids::MdToken;
 use soglia_core::{
     crossing::{Crossing, Side, Who},
     trace::{
+        attached::{Attach, Detach, Snapshot, Why},
         log::{PolicyInForce, Record, Scope, Source, TargetNames},
         task_writer::TaskWriter,
         writer::{Level, Options, Recording, create},
@@ -86,6 +87,7 @@ fn recording(level: Level) -> Vec<u8> {
         level,
         max_bytes: 1 << 20,
         slow_ns: 1000,
+        sampling: None,
     };
     create(&path, &options).expect("a recording can be made");
     let recording = Recording::claim(&path).expect("it is free");
@@ -188,6 +190,34 @@ fn records() -> Vec<Record> {
             rules: vec!["deny libc!system".to_owned()],
         }),
         Record::RuleApplies { rule: 0 },
+        Record::Attach(Attach {
+            asked: 100,
+            live: 5000,
+            modules: 3,
+            targets: 2,
+            callers: 9,
+            age_ns: 1 << 42,
+        }),
+        Record::Snapshot(Snapshot {
+            at: 6000,
+            os_thread: 7,
+            task: 1,
+            stack: 1,
+            native: 1,
+            target: 1,
+            inside: true,
+            thread: text("worker"),
+            callee: text("libc!getpid"),
+            doing: text("sleeping"),
+            no_stack: None,
+            native_ends: text("unknown"),
+        }),
+        Record::Detach(Detach {
+            at: 9_000_000,
+            not_entered: 4,
+            kept: false,
+            why: Why::Asked,
+        }),
         Record::Deadlines(vec!["libc!read=5s".to_owned()]),
         Record::Remark {
             text: "a remark".to_owned(),
@@ -293,7 +323,10 @@ fn images() -> Vec<(&'static str, Vec<u8>)> {
     let mut flat = made::example();
     // Eight elements with offsets of a byte; the block has one element.
     made::put(&mut flat, made::ENTRIES, &[8 << 3, 1, 5 << 3, 3 << 2]);
-    assert!(made::END > made::HEADER && made::HEADER > made::CLI && made::CLI == made::SECTION);
+    const {
+        assert!(made::END > made::HEADER && made::HEADER > made::CLI);
+        assert!(made::CLI == made::SECTION);
+    }
     let mut small = made::image(&entries, [&[&[0x2E, 0, 4]], &[]]);
     made::put_u32(&mut small, made::HEADER + 8, 3);
     vec![

@@ -55,6 +55,7 @@ pub const miInternalCall: u32 = 0x1000;
 pub const tdVisibilityMask: u32 = 0x0000_0007;
 pub const tdNotPublic: u32 = 0x0000_0000;
 pub const tdPublic: u32 = 0x0000_0001;
+pub const tdNestedPublic: u32 = 0x0000_0002;
 pub const tdAbstract: u32 = 0x0000_0080;
 pub const tdSealed: u32 = 0x0000_0100;
 pub const tdSpecialName: u32 = 0x0000_0400;

@@ -67,11 +67,17 @@ fn interface() {
     );
 }
 
-/// The function is declared as it is exported, and macros fit.
+/// The functions are declared as they are exported, and macros fit.
 #[test]
 fn uses() {
     let use_it = "HRESULT (*make)(DWORD, DWORD, IHostTaskManager *, IHostTaskManager **) = 0;\n\
-        if (sizeof(make) == sizeof(&SogliaCreateTaskManager)) printf(\"made\\n\");\n";
+        HRESULT (*attach)(IHostTaskManager *) = 0;\n\
+        HRESULT (*detach)(void) = 0;\n\
+        LPCSTR (*text)(void) = 0;\n\
+        if (sizeof(make = &SogliaCreateTaskManager) && sizeof(attach = &SogliaAttachTaskManager)\n\
+            && sizeof(detach = &SogliaDetachTaskManager) && sizeof(text = &SogliaGetLastErrorText))\n\
+            printf(\"made\\n\");\n\
+        (void)make; (void)attach; (void)detach; (void)text;\n";
     // Never linked: its address is not taken.
     let c = "ISogliaSlots *slots = 0; SogliaSlotFigures figures;\n\
         if (slots) { ISogliaSlots_GetFigures(slots, &figures); ISogliaSlots_Release(slots); }\n";

@@ -9,5 +9,5 @@ compile_error!("the engine is for x86_64 with glibc: arch/mod.rs lists what anot
 
 mod x86_64;
 
-pub(crate) use x86_64::thread_pointer;
 pub use x86_64::{CONTEXT_FP, CONTEXT_SP, UNWIND_FP, stack_pointer};
+pub(crate) use x86_64::{frame_hook, thread_pointer};

@@ -37,6 +37,24 @@ macro_rules! thread_pointer {
                 pointer
             }
 
+            /// Where this thread's pointer lies. Other threads may use the place, as an atomic one,
+            /// until the thread has ended.
+            #[allow(dead_code, reason = "not every pointer is changed by other threads")]
+            pub fn place() -> usize {
+                let place;
+                // SAFETY: computes the address of this thread's own variable, defined above: the
+                // first word of the thread's block is its own address.
+                unsafe {
+                    std::arch::asm!(
+                        concat!("mov {0}, qword ptr [rip + ", $symbol, "@GOTTPOFF]"),
+                        "add {0}, qword ptr fs:[0]",
+                        out(reg) place,
+                        options(nostack, readonly, pure),
+                    );
+                }
+                place
+            }
+
             pub fn set(pointer: *mut $type) {
                 // SAFETY: writes this thread's own variable, defined above.
                 unsafe {
@@ -54,6 +72,20 @@ macro_rules! thread_pointer {
 }
 
 pub(crate) use thread_pointer;
+
+/// Defines a hook that takes an id, and passes it on with the frame pointer of the method that
+/// called the hook, and the stack pointer: `extern "C" fn(i64, usize, usize) -> i32`.
+macro_rules! frame_hook {
+    ($(#[$about:meta])* $name:ident => $to:path) => {
+        $(#[$about])*
+        #[unsafe(naked)]
+        pub extern "C" fn $name(id: i64) -> i32 {
+            std::arch::naked_asm!("mov rsi, rbp", "mov rdx, rsp", "jmp {}", sym $to)
+        }
+    };
+}
+
+pub(crate) use frame_hook;
 
 /// The stack pointer.
 #[inline(always)]

@@ -7,10 +7,13 @@ use soglia_il::leads::{self, How};
 
 use super::{
     instance,
-    methods::{Known, METHOD_DEF, Place, TABLE, body, import_of, keep, known},
+    methods::{Known, METHOD_DEF, Place, TABLE, import_of, keep, known},
     reach::Search,
 };
-use crate::{engine::Engine, metadata::before::Before};
+use crate::{
+    engine::Engine,
+    metadata::{self, before::Before},
+};
 
 /// Whether a method may be inlined into another one: no stack has to show it, or it is a wrapper.
 ///
@@ -81,7 +84,7 @@ pub fn marshals(engine: &Engine, module: ModuleId, method: MdToken) -> bool {
         let import = import_of(engine, module)?;
         let name = String::from_utf16_lossy(&Before::of(&import, method).ok()?.name);
         let prefix = format!("<{name}>{INNER}");
-        let leads = body(engine, module, method).and_then(leads::of_body)?;
+        let leads = metadata::body(&engine.info, module, method).and_then(leads::of_body)?;
         let calls = leads
             .into_iter()
             .filter(|l| l.how == How::Call && l.token.0 & TABLE == METHOD_DEF);

@@ -138,23 +138,6 @@ impl Module {
     }
 }
 
-/// The code of a method as it is now.
-pub(super) fn body(engine: &Engine, module: ModuleId, method: MdToken) -> Option<&'static [u8]> {
-    let (mut body, mut size) = (std::ptr::null(), 0);
-    // SAFETY: the module of the method is in use, and the pointers are to locals.
-    let answer = unsafe {
-        engine
-            .info
-            .GetILFunctionBody(module, method, &raw mut body, &raw mut size)
-    };
-    if answer.is_err() || body.is_null() {
-        return None;
-    }
-    // SAFETY: the code lies in the module's image, or in memory that the CLR frees with the module.
-    // The module stays until this returns, since a method of it is in use.
-    Some(unsafe { std::slice::from_raw_parts(body, size as usize) })
-}
-
 pub(super) fn import_of(engine: &Engine, module: ModuleId) -> Option<IMetaDataImport2> {
     Scope::of_module(&engine.info, module)?.itself().cast().ok()
 }

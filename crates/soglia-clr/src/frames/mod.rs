@@ -15,7 +15,6 @@
 //! | --- | --- |
 //! | [`kept`] | answers the CLR |
 //! | [`reach`] | follows code to native calls |
-//! | [`references`] | resolves the references in a body |
 //! | [`instance`] | finds what type variables stand for |
 //! | [`methods`] | holds the methods of the program, and what is known about each |
 
@@ -23,7 +22,6 @@ mod instance;
 mod kept;
 mod methods;
 mod reach;
-mod references;
 
 pub use kept::{folds, marshals, may_be_inlined};
 pub use methods::{Ours, is_ours, module_loaded, module_unloaded};

@@ -17,13 +17,14 @@ use soglia_il::{
     sig::{Arguments, TypeSpec},
 };
 
-use super::{
-    methods::{self, METHOD_DEF, Place, TABLE, body, import_of},
-    references::{field_class, member_ref, type_def, type_flags, type_ref, type_spec},
-};
+use super::methods::{self, METHOD_DEF, Place, TABLE, import_of};
 use crate::{
     engine::Engine,
-    metadata::before::{Before, enumerated, wide},
+    metadata::{
+        self,
+        before::{Before, enumerated, wide},
+        references::{field_class, member_ref, type_def, type_flags, type_ref, type_spec},
+    },
 };
 
 /// The most methods that a search looks at. Beyond them it assumes a native call.
@@ -95,7 +96,7 @@ impl<'e> Search<'e> {
             import: &import,
             closed: false,
         };
-        let leads = leads::of_body(body(self.engine, module, method)?)?;
+        let leads = leads::of_body(metadata::body(&self.engine.info, module, method)?)?;
         for lead in leads.into_iter().filter(|lead| lead.last) {
             match self.follow(&code, lead)? {
                 To::Out => return None,
@@ -159,7 +160,7 @@ impl<'e> Search<'e> {
         if before.flags & mdStatic != 0 || is_constructor {
             methods.extend(initialiser(&import, before.class, true).map(|row| (module, row)));
         }
-        for lead in leads::of_body(body(self.engine, module, method)?)? {
+        for lead in leads::of_body(metadata::body(&self.engine.info, module, method)?)? {
             match self.follow(&code, lead)? {
                 To::Out => return Some(To::Out),
                 To::Nowhere => {}

@@ -8,7 +8,7 @@ use soglia_abi::hosting::{
     policy::{EClrOperation, EPolicyAction, IHostPolicyManager},
 };
 
-use super::{failure::heed, shared::Shared};
+use super::{attached, failure::heed, shared::Shared};
 
 /// soglia's own manager, in front of the host's.
 static IN_FRONT: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
@@ -16,12 +16,18 @@ pub static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
 pub static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
 
-/// The `IHostTaskManager` to notify of crossings: the host's, or soglia's own in front of it. It
-/// takes a load or two, and the result does not change once the runtime runs.
+/// The `IHostTaskManager` to notify of crossings that came before the runtime ran: the host's, or
+/// soglia's own in front of it. It takes a load or two, and the result does not change once the
+/// runtime runs.
 #[inline]
 pub fn task_manager() -> Option<&'static IHostTaskManager> {
     let manager = IN_FRONT.get().or_else(|| TASK_MANAGER.get());
     manager.map(|manager| &manager.0)
+}
+
+/// Whether a host is notified of crossings now, whenever its manager came.
+pub fn has_task_manager() -> bool {
+    task_manager().is_some() || attached::is_there()
 }
 
 /// Puts a manager in front, which passes notifications on. Once, before the runtime runs.

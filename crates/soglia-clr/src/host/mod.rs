@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`managers`] | the managers of the host |
+//! | [`attached`] | the task manager of a host that came while the runtime ran |
 //! | [`fenced`] | catches what the host's methods throw |
 //! | [`failure`] | what an `E_FAIL` means |
 //! | [`task`] | the task that the calling thread is |
@@ -13,6 +14,7 @@
 //! Crossings need one load: [`managers::task_manager`].
 
 pub mod abort;
+pub mod attached;
 pub mod failure;
 pub mod fenced;
 pub mod managers;

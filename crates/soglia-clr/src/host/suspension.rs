@@ -2,7 +2,7 @@
 //!
 //! The runtime announces both to profilers, on the thread that suspends the others and under its
 //! lock on threads: one suspension is over before the next begins, and the host is notified in
-//! that order. [`crate::slots`] need it as well. Nothing is subscribed without either.
+//! that order. [`crate::slots`] need it as well.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
@@ -20,7 +20,7 @@ use crate::boundary::fence;
 /// The generation of a suspension that collected nothing.
 const NONE: u32 = u32::MAX;
 
-/// The threads are suspended, or about to be. Stays false if nothing is subscribed.
+/// The threads are suspended, or about to be.
 static SUSPENDED: AtomicBool = AtomicBool::new(false);
 /// What is collected in this suspension.
 static GENERATION: AtomicU32 = AtomicU32::new(NONE);

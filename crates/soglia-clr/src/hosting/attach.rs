@@ -66,6 +66,7 @@ impl Variables {
                 level: Level::Summary,
                 max_bytes: 64 << 20,
                 slow_ns: 0,
+                sampling: None,
             };
             let made = writer::create_unnamed(&options).map_err(|_| hresult::E_OUTOFMEMORY)?;
             *OWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);

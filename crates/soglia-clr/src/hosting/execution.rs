@@ -41,7 +41,7 @@ impl Drop for Managed {
 /// # Errors
 /// Those of `managed`. `COR_E_THREADABORTED` at once if an abort of the thread is due.
 pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Result<T, HRESULT> {
-    if managers::task_manager().is_none() {
+    if !managers::has_task_manager() {
         return managed(0);
     }
     if task::here().is_some_and(|task| task.abort.is_controlled()) {

@@ -14,6 +14,7 @@
 //! | [`host`] | `SetHostControl`: asks for the managers of the host |
 //! | [`control`] | `ICLRControl`: gives out the CLR's managers |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | the CLR's managers |
+//! | [`later`] | joins a runtime for a host that comes while it runs |
 //! | [`signals`] | makes room for the runtime's signal handlers |
 //! | [`execution`] | runs managed code that can be aborted |
 //! | [`method`] | runs the bodies of hosting methods |
@@ -33,6 +34,7 @@ mod exports;
 mod host;
 mod hostfxr;
 mod image;
+mod later;
 mod managed;
 mod metahost;
 mod metahost_policy;
@@ -48,5 +50,7 @@ mod starts;
 mod tasks;
 mod wide;
 
-pub use attach::recording;
+pub use attach::{own_file, recording};
+pub use clr::is_running;
 pub use events::shut_down;
+pub use later::{join, part, task_manager};

@@ -275,7 +275,7 @@ impl ICLRTask_Impl for Task_Impl {
     unsafe fn NeedsPriorityScheduling(&self, needs: Out<'_, BOOL>) -> HRESULT {
         method(|| {
             needs.fill(|| {
-                if managers::task_manager().is_none() {
+                if !managers::has_task_manager() {
                     return Err(E_NOTIMPL);
                 }
                 let task = &self.0;
@@ -290,7 +290,7 @@ impl ICLRTask_Impl for Task_Impl {
             if self.is_own() {
                 return HOST_E_INVALIDOPERATION;
             }
-            if managers::task_manager().is_none() {
+            if !managers::has_task_manager() {
                 return E_NOTIMPL;
             }
             if self.0.shall_yield.swap(true, Relaxed) {

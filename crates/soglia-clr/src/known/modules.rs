@@ -35,7 +35,15 @@ struct Module {
 impl Modules {
     /// Notes a module that was loaded.
     pub fn add(&self, id: ModuleId) {
-        self.list().push(Module { id, ways_out: None });
+        let mut list = self.list();
+        if !list.iter().any(|module| module.id == id) {
+            list.push(Module { id, ways_out: None });
+        }
+    }
+
+    /// Forgets all modules.
+    pub fn clear(&self) {
+        *self.list() = Vec::new();
     }
 
     /// Forgets a module that is about to be unloaded.

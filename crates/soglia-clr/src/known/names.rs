@@ -42,6 +42,11 @@ impl Names {
         self.lock().frames.clear();
     }
 
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        *self.lock() = Tables::default();
+    }
+
     /// The tables, locked. To be held only for a moment.
     pub fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use soglia_abi::ids::FunctionId;
@@ -125,6 +128,14 @@ pub struct Tables {
     pub unplaced: HashMap<u32, Declared>,
 }
 
+/// Whether some target is called without a GC transition.
+static ANY_SUPPRESSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether some target that was called is called without a GC transition.
+pub fn any_suppressed() -> bool {
+    ANY_SUPPRESSED.load(Relaxed)
+}
+
 impl Tables {
     /// The target with these names. Records it, with its place, if it is new.
     pub fn target(
@@ -138,6 +149,9 @@ impl Tables {
         let key = (Arc::clone(&names), which);
         if let Some(number) = self.numbers.get(&key) {
             return Found::old(*number);
+        }
+        if names.suppressed {
+            ANY_SUPPRESSED.store(true, Relaxed);
         }
         let number = self.names.len() as u32 + 1;
         self.names.push(Arc::clone(&names));
@@ -188,6 +202,11 @@ impl Tables {
 }
 
 impl Targets {
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        *self.lock() = Tables::default();
+    }
+
     /// The tables, locked. To be held only for a moment.
     pub fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

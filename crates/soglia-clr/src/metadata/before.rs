@@ -1,7 +1,11 @@
 //! What a module's metadata say before they are changed, in copies: a definition can move what
 //! pointers into metadata point to.
 
-use soglia_abi::{HRESULT, ids::MdToken, profiler::metadata::IMetaDataImport};
+use soglia_abi::{
+    HRESULT,
+    ids::MdToken,
+    profiler::{metadata::IMetaDataImport, metadata_import2::IMetaDataImport2},
+};
 
 /// A call of a metadata interface that failed.
 #[derive(Debug)]
@@ -15,6 +19,16 @@ impl Error {
     pub const UNWRITABLE: Self = Self {
         call: "writing a signature or a body",
         code: soglia_abi::hresult::E_INVALIDARG,
+    };
+    /// A method is private to `<Module>`, and no other type may call it.
+    pub const HIDDEN: Self = Self {
+        call: "reaching a private method outside all types",
+        code: soglia_abi::hresult::E_ACCESSDENIED,
+    };
+    /// A rule is about a P/Invoke of another module.
+    pub const ELSEWHERE: Self = Self {
+        call: "changing what a P/Invoke of another module leads to",
+        code: soglia_abi::hresult::E_NOTIMPL,
     };
     /// CoreLib lacks a method.
     pub const MISSING: Self = Self {
@@ -214,11 +228,40 @@ pub fn enumerated(
     all
 }
 
+/// Whether a type or a method has type parameters.
+pub fn is_generic(import: &IMetaDataImport2, of: MdToken) -> bool {
+    let parameters = enumerated(import, |handle, into, room, count| {
+        // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says.
+        unsafe { import.EnumGenericParams(handle, of, into, room, count) }
+    });
+    !parameters.is_empty()
+}
+
 pub fn parameters(import: &IMetaDataImport, method: MdToken) -> Vec<MdToken> {
     enumerated(import, |handle, into, room, count| {
         // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says.
         unsafe { import.EnumParams(handle, method, into, room, count) }
     })
+}
+
+/// The names of the parameters of a method, as far as they have names.
+pub fn names_of_parameters(import: &IMetaDataImport, method: MdToken) -> Vec<Option<String>> {
+    let mut names = Vec::new();
+    for parameter in parameters(import, method) {
+        let Ok(mut about) = Parameter::of(import, parameter) else {
+            continue;
+        };
+        // The result has the number 0.
+        let Some(index) = (about.sequence as usize).checked_sub(1) else {
+            continue;
+        };
+        if names.len() <= index {
+            names.resize(index + 1, None);
+        }
+        cut(&mut about.name);
+        names[index] = Some(String::from_utf16_lossy(&about.name)).filter(|name| !name.is_empty());
+    }
+    names
 }
 
 pub fn attributes(import: &IMetaDataImport, owner: MdToken) -> Vec<MdToken> {

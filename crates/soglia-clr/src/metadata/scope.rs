@@ -1,7 +1,7 @@
 //! Reads names from the CLR's metadata.
 
 use soglia_abi::{
-    ids::{FunctionId, MdToken, MdTypeDef, ModuleId},
+    ids::{FunctionId, MdFieldDef, MdToken, MdTypeDef, ModuleId},
     profiler::{
         info::ICorProfilerInfo,
         metadata::IMetaDataImport,
@@ -18,6 +18,7 @@ use super::before::has_attribute;
 pub const CALLBACK: &str = "System.Runtime.InteropServices.UnmanagedCallersOnlyAttribute";
 
 /// What the metadata say about a P/Invoke.
+#[derive(Clone, Debug)]
 pub struct ImportNames {
     /// The library, as `DllImport` names it.
     pub library: String,
@@ -56,6 +57,24 @@ pub fn string(mut ask: impl FnMut(*mut u16, u32, *mut u32) -> bool) -> Option<St
         .position(|unit| *unit == 0)
         .unwrap_or(buffer.len());
     Some(String::from_utf16_lossy(&buffer[..end]))
+}
+
+/// `Namespace.Type`, with nested types as reflection writes them.
+pub fn class_name(import: &IMetaDataImport, class: MdTypeDef) -> Option<String> {
+    let nothing = std::ptr::null_mut();
+    let name = string(|buffer, size, needed| {
+        // SAFETY: the buffer is as large as said. The pointers are to locals, or null, which
+        // asks for nothing.
+        unsafe { import.GetTypeDefProps(class, buffer, size, needed, nothing, nothing.cast()) }
+            .is_ok()
+    })?;
+    let mut outer = MdTypeDef::default();
+    // SAFETY: the pointer is to a local.
+    let nested = unsafe { import.GetNestedClassProps(class, &raw mut outer) }.is_ok();
+    if nested && !outer.is_null() && outer != class {
+        return Some(format!("{}+{name}", class_name(import, outer)?));
+    }
+    Some(name)
 }
 
 impl Scope {
@@ -133,23 +152,32 @@ impl Scope {
 
     /// `Namespace.Type`, with nested types as reflection writes them.
     pub fn class(&self, class: MdTypeDef) -> Option<String> {
-        let nothing = std::ptr::null_mut();
-        let name = string(|buffer, size, needed| {
-            // SAFETY: the buffer is as large as said. The pointers are to locals, or null, which
-            // asks for nothing.
-            unsafe {
-                self.0
-                    .GetTypeDefProps(class, buffer, size, needed, nothing, nothing.cast())
-            }
-            .is_ok()
-        })?;
-        let mut outer = MdTypeDef::default();
-        // SAFETY: the pointer is to a local.
-        let nested = unsafe { self.0.GetNestedClassProps(class, &raw mut outer) }.is_ok();
-        if nested && !outer.is_null() && outer != class {
-            return Some(format!("{}+{name}", self.class(outer)?));
-        }
-        Some(name)
+        class_name(&self.0, class)
+    }
+
+    /// The name of a field.
+    pub fn field_name(&self, field: MdFieldDef) -> Option<String> {
+        use std::ptr::null_mut;
+        string(|buffer, size, needed| {
+            // SAFETY: the buffer is as large as said. The other pointers are null, which asks for
+            // nothing.
+            let answer = unsafe {
+                self.0.GetFieldProps(
+                    field,
+                    null_mut(),
+                    buffer,
+                    size,
+                    needed,
+                    null_mut(),
+                    null_mut(),
+                    null_mut(),
+                    null_mut(),
+                    null_mut(),
+                    null_mut(),
+                )
+            };
+            answer.is_ok()
+        })
     }
 
     /// The library and entry point of a P/Invoke; `None` for other methods.
@@ -206,6 +234,47 @@ impl Scope {
         }
         let is_callback = || has_attribute(&self.0, token, CALLBACK);
         (flags & mdStatic != 0 && is_callback()).then(|| method(Side::Managed))
+    }
+
+    /// All P/Invokes whose rows are below `end`, except those into the CLR itself.
+    pub fn imports(&self, end: u32) -> Vec<MdToken> {
+        let methods = (1..end).map(|row| MdToken(0x0600_0000 | row));
+        let is_import = |token: &MdToken| {
+            let mut flags = 0;
+            let nothing = std::ptr::null_mut::<u32>();
+            // SAFETY: the CLR checks the token. The pointers are to a local, or null, which asks
+            // for nothing.
+            let answer = unsafe {
+                self.0.GetMethodProps(
+                    *token,
+                    nothing.cast(),
+                    nothing.cast(),
+                    0,
+                    nothing,
+                    &raw mut flags,
+                    nothing.cast(),
+                    nothing,
+                    nothing,
+                    nothing,
+                )
+            };
+            answer.is_ok() && flags & mdPinvokeImpl != 0
+        };
+        let crosses = |token: &MdToken| {
+            let import = self.import(*token);
+            import.is_some_and(|import| import.library != "QCall")
+        };
+        methods.filter(is_import).filter(crosses).collect()
+    }
+
+    /// The method as [`Self::crossings`] returns it, if it is a callback.
+    pub fn callback(&self, token: MdToken) -> Option<Method> {
+        let side = Side::Managed;
+        let (_, _, flags, _) = self.method_props(token)?;
+        let is_callback = flags & mdStatic != 0
+            && flags & mdPinvokeImpl == 0
+            && has_attribute(&self.0, token, CALLBACK);
+        is_callback.then_some(Method { token, side })
     }
 
     /// Whether there are signatures of unmanaged calls by function pointer.

@@ -10,15 +10,20 @@ use std::sync::atomic::{
 
 use soglia_abi::{BOOL, param::Out};
 
+use super::thread;
 use crate::{
-    host::{failure::heed, managers},
+    host::{attached::Visit, failure::heed},
     objects::{self, Epoch},
 };
 
-/// Addresses, with the answer in the top bit. The size is a power of two.
+/// Addresses, with the answer in the top bit, and the host's session below it. The size is a power
+/// of two.
 const ROOM: usize = 4096;
 /// The bit of the answer. An address has 47 bits.
 const WANTED: usize = 1 << 63;
+const ADDRESS: u32 = 47;
+/// As many bits of the session as there is room for.
+const SESSION: usize = (1 << (63 - ADDRESS)) - 1;
 /// How many places are looked at. Where all are taken, the engine asks the host at every call.
 const NEAR: usize = 8;
 
@@ -49,35 +54,51 @@ pub(super) fn wants(target: usize) -> bool {
     if LOADS.load(Acquire) != objects::loads() {
         catch_up();
     }
+    let Some((host, _)) = thread::here() else {
+        return false;
+    };
+    let wanted = wants_of(&host, target);
+    host.over();
+    wanted
+}
+
+fn wants_of(host: &Visit, target: usize) -> bool {
+    let session = (host.session as usize & SESSION) << ADDRESS;
+    let own = target | session;
     // Compilers align functions to 16 bytes at most.
     let start = (target >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (usize::BITS - ROOM.ilog2());
     for near in 0..NEAR {
         let place = &ASKED[(start + near) % ROOM];
         let there = place.load(Relaxed);
-        if there & !WANTED == target {
+        if there & !WANTED == own {
             return there & WANTED != 0;
         }
-        if there == 0 {
-            let wanted = ask(target);
-            let known = if wanted { target | WANTED } else { target };
+        // Answers of another host do not count.
+        if there == 0 || there & (SESSION << ADDRESS) != session {
+            let wanted = ask(host, target);
+            let known = if wanted { own | WANTED } else { own };
             // Another thread may be faster and use the place. The engine then forgets one of the
             // answers.
-            let _ = place.compare_exchange(0, known, Relaxed, Relaxed);
+            let _ = place.compare_exchange(there, known, Relaxed, Relaxed);
             return wanted;
         }
     }
-    ask(target)
+    ask(host, target)
 }
 
-/// Asks the host.
+/// Asks the host. `None`: there is none.
+pub(super) fn asks(target: usize) -> Option<bool> {
+    let (host, _) = thread::here()?;
+    let wanted = ask(&host, target);
+    host.over();
+    Some(wanted)
+}
+
 #[cold]
-pub(super) fn ask(target: usize) -> bool {
-    let Some(manager) = managers::task_manager() else {
-        return false;
-    };
+fn ask(host: &Visit, target: usize) -> bool {
     let mut needs = BOOL(0);
     // The result does not matter, only the answer that the host has stored.
-    // SAFETY: the host's manager lives until the process ends.
-    let _ = heed(unsafe { manager.CallNeedsHostHook(target, Out::new(&mut needs)) });
+    // SAFETY: the host's manager is alive during the visit.
+    let _ = heed(unsafe { host.manager.CallNeedsHostHook(target, Out::new(&mut needs)) });
     needs.as_bool()
 }

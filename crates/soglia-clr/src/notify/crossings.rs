@@ -6,32 +6,69 @@ use soglia_abi::{
     hresult::{COR_E_THREADABORTED, HOST_E_INVALIDOPERATION, S_OK},
 };
 
-use super::thread;
-use crate::host::{failure::heed, managers, suspension, task};
+use super::thread::{self, Thread};
+use crate::host::{
+    attached::{LASTING, Visit},
+    failure::heed,
+    managers, suspension, task,
+};
 
 /// The result of the beginning of a crossing, which its end gets. Below 0 it is an HRESULT, and
-/// there will be no end.
+/// there will be no end. Otherwise the low two bits are one of the constants below, and the others
+/// are the session of the host.
 pub type Answer = i32;
 /// The host was notified.
-pub const NOTIFIED: Answer = 0;
+const NOTIFIED: Answer = 0;
 /// The host was not notified, because it gave the thread no task.
 pub const UNNOTIFIED: Answer = 1;
-/// The host does not want to be notified of this native function.
+/// The host does not want to be notified of this native function, or there is no host.
 pub const QUIET: Answer = 2;
+/// No host was asked: the crossing was recorded.
+pub const RECORDED: Answer = 3;
 
-/// Whether a host is notified. The answer never changes while the runtime runs.
+const KINDS: Answer = 0b11;
+
+/// The host of this session was notified.
+const fn notified(session: u32) -> Answer {
+    (session << 2).cast_signed() | NOTIFIED
+}
+
+/// The session whose host was notified.
+#[inline]
+const fn session_of(answer: Answer) -> Option<u32> {
+    if answer < 0 || answer & KINDS != NOTIFIED {
+        return None;
+    }
+    Some(answer.cast_unsigned() >> 2)
+}
+
+/// Whether a host is notified that came before the runtime ran. The answer never changes while the
+/// runtime runs.
 pub fn on() -> bool {
     managers::task_manager().is_some()
+}
+
+/// The answer where there is no host or no thread to notify.
+#[cold]
+fn no_host() -> Answer {
+    if on() { UNNOTIFIED } else { QUIET }
 }
 
 /// Notifies the host that managed code is about to call the native function at `target`. In
 /// preemptive mode.
 #[inline]
 pub(super) fn leave(target: usize) -> Answer {
-    let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
-        return UNNOTIFIED;
+    let Some((host, thread)) = thread::here() else {
+        return no_host();
     };
-    match thread.has_task() {
+    let answer = tell_leave(&host, thread, target);
+    host.over();
+    answer
+}
+
+#[inline]
+fn tell_leave(host: &Visit, thread: &Thread, target: usize) -> Answer {
+    match thread.has_task(host) {
         Ok(true) => {}
         Ok(false) => return UNNOTIFIED,
         Err(why) => return why.0,
@@ -39,31 +76,45 @@ pub(super) fn leave(target: usize) -> Answer {
     if task::throws() {
         return COR_E_THREADABORTED.0;
     }
-    give_way(manager);
-    // SAFETY: the host's manager lives as long as the process.
-    let answer = heed(unsafe { manager.LeaveRuntime(target) });
+    give_way(host.manager);
+    // SAFETY: the host's manager is alive during the visit.
+    let answer = heed(unsafe { host.manager.LeaveRuntime(target) });
     if answer.is_err() {
         return answer.0;
     }
-    thread.began();
+    // The host may have left meanwhile, and another one come.
+    if thread.is_in(host) {
+        thread.began();
+    }
     task::runs_managed(false);
-    NOTIFIED
+    notified(host.session)
 }
 
 /// Notifies the host that the native function has returned. Returns what to throw, or a success. In
 /// preemptive mode.
 #[inline]
 pub(super) fn enter(answer: Answer) -> HRESULT {
-    let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
+    let Some(session) = session_of(answer) else {
         return S_OK;
     };
-    if answer != NOTIFIED {
+    let Some((host, thread)) = thread::here() else {
         return S_OK;
-    }
+    };
+    let answer = match host.session == session {
+        true => tell_enter(&host, thread),
+        // The host that was notified of the call has left.
+        false => S_OK,
+    };
+    host.over();
+    answer
+}
+
+#[inline]
+fn tell_enter(host: &Visit, thread: &Thread) -> HRESULT {
     let refused = thread.ended();
-    // SAFETY: the host's manager lives as long as the process.
-    let answer = heed(unsafe { manager.EnterRuntime() });
-    into_managed(manager);
+    // SAFETY: the host's manager is alive during the visit.
+    let answer = heed(unsafe { host.manager.EnterRuntime() });
+    into_managed(host.manager);
     if answer.is_err() { answer } else { refused }
 }
 
@@ -72,7 +123,9 @@ pub(super) fn enter(answer: Answer) -> HRESULT {
 pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
     match enter(answer) {
         // A callback has already answered with that abort.
-        S_OK | COR_E_THREADABORTED if answer == NOTIFIED && task::throws() => COR_E_THREADABORTED,
+        S_OK | COR_E_THREADABORTED if session_of(answer).is_some() && task::throws() => {
+            COR_E_THREADABORTED
+        }
         other => other,
     }
 }
@@ -81,21 +134,28 @@ pub(super) fn enter_or_throw(answer: Answer) -> HRESULT {
 /// thread that the runtime does not know yet.
 #[inline]
 pub(super) fn reverse_enter() -> Answer {
-    let (Some(manager), Some(thread)) = (managers::task_manager(), thread::current()) else {
-        return UNNOTIFIED;
+    let Some((host, thread)) = thread::here() else {
+        return no_host();
     };
-    let has_task = thread.has_task();
+    let answer = tell_reverse_enter(&host, thread);
+    host.over();
+    answer
+}
+
+#[inline]
+fn tell_reverse_enter(host: &Visit, thread: &Thread) -> Answer {
+    let has_task = thread.has_task(host);
     let entered = task::enter_managed();
     let answer = match (has_task, &entered) {
         (_, Err(aborted)) => *aborted,
-        // SAFETY: the host's manager lives as long as the process.
-        (Ok(true), Ok(())) => heed(unsafe { manager.ReverseEnterRuntime() }),
+        // SAFETY: the host's manager is alive during the visit.
+        (Ok(true), Ok(())) => heed(unsafe { host.manager.ReverseEnterRuntime() }),
         (Ok(false), Ok(())) => return UNNOTIFIED,
         (Err(why), Ok(())) => why,
     };
     if answer == S_OK {
-        into_managed(manager);
-        return NOTIFIED;
+        into_managed(host.manager);
+        return notified(host.session);
     }
     if entered.is_ok() {
         task::leave_managed();
@@ -113,16 +173,30 @@ pub(super) fn reverse_enter() -> Answer {
 /// Notifies the host that managed code is about to return to native code. In preemptive mode.
 #[inline]
 pub(super) fn reverse_leave(answer: Answer) {
-    if answer == NOTIFIED
-        && let Some(manager) = managers::task_manager()
-    {
-        give_way(manager);
-        // SAFETY: the host's manager lives as long as the process.
-        let _ = heed(unsafe { manager.ReverseLeaveRuntime() });
-        task::runs_managed(false);
+    if answer == QUIET {
+        return;
+    }
+    if let Some(session) = session_of(answer) {
+        tell_reverse_leave(session);
     }
     // An abort that the managed code has delayed can happen now.
     task::leave_managed();
+}
+
+#[inline]
+fn tell_reverse_leave(session: u32) {
+    let host = match session {
+        LASTING => managers::task_manager().map(Visit::lasting),
+        _ => thread::here().map(|(host, _)| host),
+    };
+    let Some(host) = host else { return };
+    if host.session == session {
+        give_way(host.manager);
+        // SAFETY: the host's manager is alive during the visit.
+        let _ = heed(unsafe { host.manager.ReverseLeaveRuntime() });
+        task::runs_managed(false);
+    }
+    host.over();
 }
 
 /// Notes that the host has let the thread into managed code.
@@ -138,8 +212,8 @@ fn into_managed(manager: &IHostTaskManager) {
 #[inline]
 fn give_way(manager: &IHostTaskManager) {
     if task::shall_yield() {
-        // SAFETY: the host's manager lives as long as the process. Whether another task has run
-        // does not matter.
+        // SAFETY: the host's manager is alive during the visit. Whether another task has run does
+        // not matter.
         let _ = heed(unsafe { manager.SwitchToTask(0) });
     }
 }

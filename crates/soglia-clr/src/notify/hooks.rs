@@ -6,21 +6,22 @@
 //! as the native function's.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Mutex, MutexGuard, PoisonError,
     atomic::{
         AtomicBool, AtomicU8, AtomicU64, AtomicUsize,
-        Ordering::{Acquire, Relaxed, Release},
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
     },
 };
 
 use super::{
     asked,
-    crossings::{self, Answer, NOTIFIED, QUIET, UNNOTIFIED},
+    crossings::{self, Answer, QUIET},
     says,
 };
 use crate::{
     boundary::{self, keeping_errno},
     engine,
+    host::attached,
     objects::{self, Place},
     source::woven,
     targets,
@@ -46,6 +47,20 @@ fn records() -> bool {
     RECORDS.load(Relaxed)
 }
 
+/// All of them. Each wrapper keeps its own for good.
+static IMPORTS: Mutex<Vec<&'static NotifiedImport>> = Mutex::new(Vec::new());
+
+fn imports() -> MutexGuard<'static, Vec<&'static NotifiedImport>> {
+    IMPORTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Forgets what an earlier host has answered about P/Invokes. After a session has begun.
+pub fn forget_answers() {
+    for import in imports().iter() {
+        import.forget();
+    }
+}
+
 /// A P/Invoke that a host is notified of. Its wrapper holds the address.
 pub struct NotifiedImport {
     /// One of the three constants above. The wrapper reads it without a call.
@@ -69,19 +84,31 @@ impl NotifiedImport {
     /// The import of the call with this number.
     #[inline(never)]
     pub fn new(id: u32) -> &'static Self {
-        Box::leak(Box::new(Self {
+        let import: &'static Self = Box::leak(Box::new(Self {
             how: AtomicU8::new(UNLINKED),
             unwanted_for: AtomicU64::new(NEVER),
             id: id.into(),
             target: AtomicUsize::new(0),
             loads: AtomicU64::new(NEVER),
             place: Mutex::new(None),
-        }))
+        }));
+        imports().push(import);
+        import
     }
 
     /// Asks the host again if another function may be at the target. Returns the present answer.
     #[cold]
     fn catch_up(&self) -> u8 {
+        let session = attached::session();
+        let how = self.ask_again();
+        // An answer of a host that has left meanwhile must not stay.
+        if attached::session() != session {
+            self.forget();
+        }
+        how
+    }
+
+    fn ask_again(&self) -> u8 {
         let now = objects::epoch();
         let mut how = self.how.load(Acquire);
         let target = self.target.load(Relaxed);
@@ -93,16 +120,25 @@ impl NotifiedImport {
             other
         };
         if other || how == UNLINKED {
-            how = keeping_errno(|| match asked::ask(target) {
-                true => WANTED,
-                false => UNWANTED,
-            });
+            how = match keeping_errno(|| asked::asks(target)) {
+                Some(true) => WANTED,
+                Some(false) => UNWANTED,
+                // There is no host now, and the next one is asked.
+                None => return UNWANTED,
+            };
         }
         let unwanted_for = if how == UNWANTED { now.loads } else { NEVER };
         self.unwanted_for.store(unwanted_for, Relaxed);
         self.loads.store(now.loads, Relaxed);
         self.how.store(how, Release);
         how
+    }
+
+    /// Forgets what a host has answered.
+    fn forget(&self) {
+        self.how.store(UNLINKED, SeqCst);
+        self.unwanted_for.store(NEVER, SeqCst);
+        self.loads.store(NEVER, SeqCst);
     }
 
     /// The address, as its wrapper passes it to the hooks.
@@ -189,7 +225,7 @@ pub extern "C" fn leave_pointer(id: i64, pointer: usize) -> Answer {
         return refusal;
     }
     let answer = leave_if_wanted(pointer);
-    if records() && (answer == NOTIFIED || answer == UNNOTIFIED) {
+    if records() && answer >= 0 && answer != QUIET {
         woven::leave_pointer_preemptive(id, pointer);
     }
     answer
@@ -232,7 +268,7 @@ pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
 /// When a delegate calls a native function. A result below 0 says not to make the call.
 pub fn outward_leave(id: i64, function: usize) -> Answer {
     let answer = leave_if_wanted(function);
-    if records() && (answer == NOTIFIED || answer == UNNOTIFIED) {
+    if records() && answer >= 0 && answer != QUIET {
         woven::outward_leave(id);
     }
     answer

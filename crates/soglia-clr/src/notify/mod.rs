@@ -35,5 +35,5 @@ pub mod occasions;
 mod says;
 mod thread;
 
-pub use crossings::on;
+pub use crossings::{RECORDED, on};
 pub use thread::start;

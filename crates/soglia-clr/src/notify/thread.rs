@@ -9,13 +9,12 @@
 //! wake them or change their priority.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::Cell,
     collections::BTreeMap,
     ffi::c_void,
-    mem::ManuallyDrop,
-    ptr::null_mut,
+    ptr::{null, null_mut},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, Once, PoisonError,
         atomic::{AtomicBool, AtomicU32},
     },
 };
@@ -31,7 +30,11 @@ use soglia_abi::{
 use crate::{
     arch::thread_pointer,
     boundary, clerk, engine,
-    host::{failure::heed, fenced, managers, task},
+    host::{
+        attached::{self, HostsTask, LASTING, Visit},
+        failure::heed,
+        managers, task,
+    },
     slots, threads,
     tls::{self, AtEnd},
 };
@@ -47,8 +50,8 @@ static KNOWN: Mutex<BTreeMap<usize, Arc<Known>>> = Mutex::new(BTreeMap::new());
 
 /// The part of a thread that other threads may use.
 pub(super) struct Known {
-    /// The stand-in for the host's task, with a reference of its own.
-    task: ManuallyDrop<IHostTask>,
+    /// The host's task.
+    task: Arc<HostsTask>,
     /// `Thread.Interrupt` was called for it, or may have been before it was listed, and it has not
     /// checked since.
     pub(super) interrupted: AtomicBool,
@@ -56,24 +59,10 @@ pub(super) struct Known {
     pub(super) waits: AtomicBool,
 }
 
-// SAFETY: the hosting API has a host's task called from any thread. The other fields are atomic.
-unsafe impl Send for Known {}
-// SAFETY: the hosting API has a host's task called from any thread. The other fields are atomic.
-unsafe impl Sync for Known {}
-
 impl Known {
     /// The host's task.
     pub(super) fn task(&self) -> &IHostTask {
-        &self.task
-    }
-}
-
-impl Drop for Known {
-    fn drop(&mut self) {
-        // SAFETY: `drop` runs once, and nothing uses the field after it.
-        let task = unsafe { ManuallyDrop::take(&mut self.task) };
-        // SAFETY: `stand_in` made the task, and this value alone holds this reference.
-        unsafe { fenced::release(task) };
+        self.task.task()
     }
 }
 
@@ -88,8 +77,10 @@ pub(super) fn known(id: usize) -> Option<Arc<Known>> {
 /// A thread. Only the thread itself uses it. A host that is called may lead here again, so nothing
 /// stays borrowed during a call.
 pub(super) struct Thread {
-    /// Set once the host has given a task.
-    known: OnceCell<Arc<Known>>,
+    /// The session that all this is about.
+    session: Cell<u32>,
+    /// From an `Arc`, once the host has given a task in this session; null before.
+    known: Cell<*const Known>,
     /// Whether the host's task has its `ICLRTask`.
     paired: Cell<bool>,
     /// The CLR's number, once the thread is listed by it.
@@ -113,7 +104,25 @@ pub(super) struct Thread {
 
 /// Prepares what happens at the end of threads.
 pub fn start() {
-    AT_END.prepare(at_end);
+    static PREPARE: Once = Once::new();
+    PREPARE.call_once(|| AT_END.prepare(at_end));
+}
+
+/// The running thread, and the host to notify of its crossings. The visit has to be ended.
+#[inline]
+pub(super) fn here() -> Option<(Visit, &'static Thread)> {
+    if let Some(manager) = managers::task_manager() {
+        return Some((Visit::lasting(manager), current()?));
+    }
+    if !attached::is_there() {
+        return None;
+    }
+    let thread = current()?;
+    let visit = attached::visit(thread.number())?;
+    if !thread.is_in(&visit) {
+        thread.begin(visit.session);
+    }
+    Some((visit, thread))
 }
 
 /// The running thread.
@@ -138,7 +147,8 @@ fn make() -> Option<&'static Thread> {
         // An earlier thread with this number may have died without its end.
         threads::delay_abort(tls::os_thread(), false);
         let thread = Box::into_raw(Box::new(Thread {
-            known: OnceCell::new(),
+            session: Cell::new(LASTING),
+            known: Cell::new(null()),
             paired: Cell::new(false),
             id: Cell::new(0),
             outside: Cell::new(0),
@@ -162,21 +172,64 @@ unsafe extern "C" fn at_end(thread: *mut c_void) {
         local::set(null_mut());
         // SAFETY: `make` made it with `Box`, and the C library passes it here once.
         let thread = unsafe { Box::from_raw(thread.cast::<Thread>()) };
-        if let Some(known) = thread.known.get() {
+        if let Some(known) = thread.take_known() {
             let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
             // The CLR may already have given the number to another thread.
             let id = thread.id.get();
-            if all.get(&id).is_some_and(|there| Arc::ptr_eq(there, known)) {
-                all.remove(&id);
+            let own = match all.get(&id).is_some_and(|there| Arc::ptr_eq(there, &known)) {
+                true => all.remove(&id),
+                false => None,
+            };
+            drop(all);
+            // These release the task, which runs the host's code, so nothing is locked here.
+            drop(own);
+            if thread.session.get() == LASTING {
+                drop(known);
+            } else {
+                let task = known.task.clone();
+                drop(known);
+                attached::thread_ended(thread.session.get(), thread.number(), task);
             }
         }
         thread.delay_abort(false);
-        // This releases the task, which runs the host's code, so nothing is locked here.
-        drop(thread);
     });
 }
 
 impl Thread {
+    /// A number of the thread, for counts that it shares with few others.
+    fn number(&self) -> usize {
+        std::ptr::from_ref(self).addr() >> 6
+    }
+
+    /// Whether what is known of the thread is about this session.
+    #[inline]
+    pub(super) fn is_in(&self, host: &Visit) -> bool {
+        self.session.get() == host.session
+    }
+
+    /// Takes away what the thread has of the host's task.
+    fn take_known(&self) -> Option<Arc<Known>> {
+        let known = self.known.replace(null());
+        // SAFETY: not null, so `task_of_host` has put it there by `into_raw`. It was taken out.
+        (!known.is_null()).then(|| unsafe { Arc::from_raw(known) })
+    }
+
+    /// Forgets what was of another session: calls that are open are not those of this host.
+    #[cold]
+    fn begin(&self, session: u32) {
+        boundary::fence((), || {
+            // The session that gave the task releases it, or has released it.
+            drop(self.take_known());
+            self.session.set(session);
+            self.paired.set(false);
+            self.id.set(0);
+            self.outside.set(0);
+            self.refused.set(S_OK);
+            self.behind.set(0);
+            drop(self.pending.take());
+        });
+    }
+
     /// Notes that the thread enters or leaves a region that delays its abort. Returns whether it
     /// was in one.
     pub(super) fn delay_abort(&self, delays: bool) -> bool {
@@ -242,26 +295,34 @@ impl Thread {
     /// # Errors
     /// The answer of the host's `SetCLRTask`, if that failed.
     #[inline]
-    pub(super) fn has_task(&self) -> Result<bool, HRESULT> {
+    pub(super) fn has_task(&self, host: &Visit) -> Result<bool, HRESULT> {
         if self.paired.get() {
             Ok(true)
         } else {
-            self.ask()
+            self.ask(host)
         }
     }
 
-    /// The part that other threads may use, whatever the host's `SetCLRTask` has answered.
+    /// The part that other threads may use, whatever the answer of the `SetCLRTask` of a host that
+    /// came before the runtime ran.
     pub(super) fn known(&self) -> Option<&Known> {
-        match self.has_task() {
-            Ok(true) => self.known.get().map(|known| &**known),
+        match self.has_task(&Visit::lasting(managers::task_manager()?)) {
+            Ok(true) => self.own(),
             _ => None,
         }
     }
 
+    /// The part that other threads may use, if the host has given a task.
+    fn own(&self) -> Option<&Known> {
+        // SAFETY: null, or from an `Arc` of this thread's. Only another session and the end of the
+        // thread take it away. No caller uses it after it has called a host of a session that ends.
+        unsafe { self.known.get().as_ref() }
+    }
+
     /// Calls the host outside the fence, since it may end the thread.
     #[cold]
-    fn ask(&self) -> Result<bool, HRESULT> {
-        let Some(known) = self.known.get().or_else(|| self.task_of_host()) else {
+    fn ask(&self, host: &Visit) -> Result<bool, HRESULT> {
+        let Some(known) = self.own().or_else(|| self.task_of_host(host)) else {
             return Ok(false);
         };
         if slots::alone() {
@@ -274,44 +335,59 @@ impl Thread {
             return Ok(true);
         }
         // Lent: it outlives its thread for a while, for hosts that do not count (`com`).
-        // SAFETY: `known` holds a reference to the host's task, and the CLR's task is this
-        // thread's, which lives at least as long as the thread.
+        // SAFETY: the task is alive during the visit, and the CLR's task is this thread's, which
+        // lives at least as long as the thread.
         heed(unsafe { known.task().SetCLRTask(Lent::from_raw(of_clr)) })
             .ok()
             .map_err(|e| e.code())?;
-        self.paired.set(true);
-        self.list(known);
+        // The host may have left meanwhile, and another one come.
+        self.paired.set(self.is_in(host));
+        if host.session == LASTING {
+            self.list();
+        }
         Ok(true)
     }
 
-    fn task_of_host(&self) -> Option<&Arc<Known>> {
+    fn task_of_host(&self, host: &Visit) -> Option<&Known> {
         let mut task = null_mut();
         // The result does not matter, only whether the host has stored a task.
-        // SAFETY: the host's manager lives until the process ends.
-        let _ = heed(unsafe { managers::task_manager()?.GetCurrentTask(Out::new(&mut task)) });
+        // SAFETY: the host's manager is alive during the visit.
+        let _ = heed(unsafe { host.manager.GetCurrentTask(Out::new(&mut task)) });
         if task.is_null() {
             return None;
         }
         boundary::fence((), || {
-            let known = Known {
-                // SAFETY: the host gave this task with a reference, which the last holder of this
-                // value releases.
-                task: ManuallyDrop::new(unsafe { fenced::stand_in(task) }),
+            let known = Arc::new(Known {
+                // SAFETY: the host gave this task with a reference.
+                task: Arc::new(unsafe { HostsTask::new(task) }),
                 interrupted: AtomicBool::new(true),
                 waits: AtomicBool::new(false),
-            };
+            });
             // If the host led here again meanwhile, this task is released.
-            let _ = self.known.set(Arc::new(known));
+            if self.known.get().is_null() {
+                if host.session != LASTING {
+                    attached::keep(host, &known.task);
+                }
+                self.known.set(Arc::into_raw(known));
+            }
         });
-        self.known.get()
+        self.own()
     }
 
-    fn list(&self, known: &Arc<Known>) {
+    fn list(&self) {
+        let known = self.known.get();
         boundary::fence((), || {
-            let Some(id) = number() else { return };
+            let Some(id) = number().filter(|_| !known.is_null()) else {
+                return;
+            };
+            // SAFETY: it comes from an `Arc` that this thread keeps.
+            let known = unsafe {
+                Arc::increment_strong_count(known);
+                Arc::from_raw(known)
+            };
             self.id.set(id);
             let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = all.insert(id, known.clone());
+            let before = all.insert(id, known);
             drop(all);
             // This may be the last holder of its task, whose release runs the host's code.
             drop(before);

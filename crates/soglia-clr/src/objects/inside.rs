@@ -12,6 +12,8 @@ use std::{
     slice,
 };
 
+use soglia_core::trace::loaded::LoadedObject;
+
 use super::dynamic::{DT_GNU_HASH, DT_HASH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic};
 
 /// Where an address lies.
@@ -36,6 +38,30 @@ pub fn inside(address: u64, wanted: Option<&str>) -> Option<Inside> {
 /// Whether an address lies in a loaded object.
 pub fn has(address: u64) -> bool {
     look_at(address, |_| Some(())).is_some()
+}
+
+/// All loaded objects that have a file.
+pub fn all() -> Vec<LoadedObject> {
+    unsafe extern "C" fn take(info: *mut libc::dl_phdr_info, _: usize, into: *mut c_void) -> c_int {
+        // SAFETY: the caller below passes a vector. The loader passes a valid record, whose object
+        // stays until this returns.
+        let (all, info) = unsafe { (&mut *into.cast::<Vec<LoadedObject>>(), &*info) };
+        let object = Object { info };
+        let path = object.file();
+        if path.is_absolute() {
+            all.push(LoadedObject {
+                base: info.dlpi_addr,
+                end: object.segments().map(|(s, _)| s.end).max().unwrap_or(0),
+                path: path.to_string_lossy().into_owned(),
+                build: object.build(),
+            });
+        }
+        0
+    }
+    let mut all: Vec<LoadedObject> = Vec::new();
+    // SAFETY: `take` gets the vector that it expects, and does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(take), (&raw mut all).cast()) };
+    all
 }
 
 /// What `f` finds in the object that contains the address.
@@ -217,20 +243,23 @@ impl Object<'_> {
         None
     }
 
-    fn inside(&self, address: u64, wanted: Option<&str>) -> Option<Inside> {
+    fn file(&self) -> PathBuf {
         let name = match self.info.dlpi_name.is_null() {
             true => c"",
             // SAFETY: the loader's string ends with a zero.
             false => unsafe { CStr::from_ptr(self.info.dlpi_name) },
         };
-        let file = match name.to_bytes() {
+        match name.to_bytes() {
             // The executable.
             b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
             name => PathBuf::from(OsStr::from_bytes(name)),
-        };
+        }
+    }
+
+    fn inside(&self, address: u64, wanted: Option<&str>) -> Option<Inside> {
         let offset = address.wrapping_sub(self.info.dlpi_addr);
         Some(Inside {
-            file,
+            file: self.file(),
             offset,
             symbol: self.symbol(offset, wanted),
             build: self.build(),

@@ -31,7 +31,7 @@ use soglia_core::{
     },
 };
 
-use super::returned::look_into;
+use super::{callers, returned::look_into};
 use crate::{
     arch::stack_pointer,
     boundary,
@@ -125,6 +125,12 @@ fn first_call(task: &mut TaskWriter, function: u64, side: Side) -> u32 {
         if found.new && side == Side::Unmanaged {
             let stack = stacks::current(engine);
             engine.recording.log(&Record::FirstCall { target, stack });
+            callers::first(engine, target, task.record().number.load(Relaxed));
+            if let Some(signature) = engine.signature_of(FunctionId(function as usize), &found) {
+                engine.signature(target, signature);
+            }
+        } else if side == Side::Unmanaged {
+            callers::further(engine, target, task.record().number.load(Relaxed));
         }
         task.learn(function, side, target, era)
     })

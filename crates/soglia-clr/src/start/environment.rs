@@ -1,45 +1,83 @@
-//! What the environment asks of the engine.
+//! What the tool asks of the engine, and the recording that it gives.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use soglia_core::{
     admission::Bound,
-    deadline::{Deadline, DecodeError, decode},
+    arguments::Choice,
+    deadline::{Deadline, DecodeError, Stuck, decode},
     trace::{
         identity::Identity,
+        log::Scope,
         writer::{self, ClaimError, Recording},
     },
 };
 
-use crate::variables;
+use crate::{
+    settings::{NotText, Settings},
+    variables,
+};
 
-/// The deadlines in the environment.
-pub fn deadlines() -> Result<Vec<Deadline>, DecodeError> {
-    match env::var(variables::DEADLINES) {
-        Ok(text) => decode(&text),
-        Err(env::VarError::NotPresent) => Ok(Vec::new()),
-        Err(env::VarError::NotUnicode(_)) => Err(DecodeError::Version),
+/// The deadlines.
+pub fn deadlines(settings: &Settings) -> Result<Vec<Deadline>, DecodeError> {
+    match settings.get(variables::DEADLINES) {
+        Ok(Some(text)) => decode(&text),
+        Ok(None) => Ok(Vec::new()),
+        Err(NotText) => Err(DecodeError::Version),
     }
 }
 
-/// Which file the recording is, if the environment says so.
-pub fn identity() -> Result<Option<Identity>, ClaimError> {
-    match env::var(variables::IDENTITY) {
-        Ok(text) => text.parse().map(Some),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(ClaimError::Replaced),
+/// How long any call may be open before it is reported, if that is asked for. What cannot be read
+/// is from another version of soglia, and nothing depends on it.
+pub fn stuck(settings: &Settings) -> Option<Stuck> {
+    settings.get(variables::STUCK).ok()??.parse().ok()
+}
+
+/// Whose arguments are recorded.
+///
+/// # Errors
+/// If that cannot be read, for people. Secrets might be among what is recorded otherwise.
+pub fn arguments(settings: &Settings) -> Result<Choice, String> {
+    let text = settings.get(variables::ARGUMENTS);
+    let text = text.map_err(|NotText| "its choice of arguments is not text".to_owned())?;
+    let choice = text.map(|text| Choice::decode(&text)).transpose();
+    let choice = choice.map_err(|e| format!("its choice of arguments cannot be read: {e}"))?;
+    Ok(choice.unwrap_or_default())
+}
+
+/// Which file the recording is, if that is known.
+pub fn identity(settings: &Settings) -> Result<Option<Identity>, ClaimError> {
+    match settings.get(variables::IDENTITY) {
+        Ok(text) => text.map(|text| text.parse()).transpose(),
+        Err(NotText) => Err(ClaimError::Replaced),
     }
 }
 
-/// The bound on tasks in managed code, if the environment has one.
-pub fn bound() -> Result<Option<Bound>, String> {
-    match env::var(variables::SLOTS) {
-        Ok(text) => text.parse().map(Some).map_err(|e| format!("{text}: {e}")),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(error.to_string()),
+/// The recording that a request names: its path, and which file that is.
+///
+/// # Errors
+/// Why there is none, for people.
+pub fn named(settings: &Settings) -> Result<(PathBuf, Option<Identity>), String> {
+    let path = settings.path(variables::RECORDING);
+    let path = path.ok_or("the request names no recording")?;
+    let identity = identity(settings).map_err(|error| error.to_string())?;
+    Ok((path, identity))
+}
+
+/// The bound on tasks in managed code, if there is one.
+pub fn bound(settings: &Settings) -> Result<Option<Bound>, String> {
+    let text = settings.get(variables::SLOTS);
+    let text = text.map_err(|NotText| "it is not text".to_owned())?;
+    let parse = |text: String| text.parse().map_err(|e| format!("{text}: {e}"));
+    text.map(parse).transpose()
+}
+
+/// Whose calls get wrappers.
+pub fn scope(settings: &Settings) -> Scope {
+    match settings.get(variables::SCOPE).ok().flatten().as_deref() {
+        Some("corelib") => Scope::CoreLib,
+        Some("framework") => Scope::Framework,
+        _ => Scope::User,
     }
 }
 

@@ -1,42 +1,48 @@
-//! Starts the engine, inside the CLR's `Initialize`.
+//! Starts the engine: inside the CLR's `Initialize`, or for a session in a process that runs.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`environment`] | reads what the environment asks for |
+//! | [`environment`] | reads what is asked for |
+//! | [`both`] | what is the same in both cases |
 //! | [`source`] | chooses the source of crossings |
+//! | [`snapshot`] | takes a snapshot for a tool |
 //! | [`declined`] | why the engine takes no part in a process |
+//! | [`session`] | starts the engine in a process that runs, and stops it |
+//! | [`hosted`] | starts it there for a host in the process itself |
 //! | this | starts everything else |
 
+mod both;
 mod declined;
 mod environment;
+mod hosted;
+mod session;
+mod snapshot;
 mod source;
 
-use std::{env, path::PathBuf, sync::atomic::Ordering::Relaxed};
+use std::env;
 
 use soglia_abi::profiler::info::{ICorProfilerInfo, ICorProfilerInfo2};
-use soglia_core::{
-    deadline::Action,
-    trace::{
-        log::{Record, Scope, Source},
-        writer::{self, ClaimError, Recording},
-    },
+use soglia_core::trace::{
+    log::{Scope, Source},
+    writer::{self, ClaimError, Recording},
 };
 use windows_core::Interface;
 
 use crate::{
-    clerk, deadline, delegates,
-    engine::{self, Engine, SLOW_TICKS},
+    clerk, delegates,
+    engine::{self, Engine},
     hosting, judge, life, notify, objects,
-    policy::Rules,
-    slots, tail_calls, threads, variables, version,
+    settings::Settings,
+    slots, tail_calls, threads, variables,
 };
-use environment::{bound, claim, command_line, deadlines, identity};
+use both::{Asked, describe, major, record_runtime, watch_deadlines};
+use environment::{bound, claim, identity, scope};
 
 pub use declined::Declined;
-pub use source::EVENTS;
-
-/// The oldest runtime. Transitions of older ones were never tried.
-const OLDEST: u16 = 8;
+pub use hosted::begin_for_host;
+pub use session::{begin, end};
+pub use snapshot::take as take_snapshot;
+pub use source::{EVENTS, set_attached, set_for_stacks, set_idle};
 
 /// Ends the recording after a panic of the engine.
 pub fn end_recording(panic: &str) {
@@ -55,33 +61,24 @@ pub fn end_recording(panic: &str) {
 /// The answer for the CLR, and the reason. The CLR then goes on without the engine.
 pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     objects::prepare();
-    let asked_for = env::var_os(variables::RECORDING).map(PathBuf::from);
-    let follow = env::var_os(variables::FOLLOW).is_some();
+    let settings = &Settings::Environment;
+    let asked_for = settings.path(variables::RECORDING);
+    let follow = settings.has(variables::FOLLOW);
     let path = asked_for
         .clone()
         .or_else(hosting::recording)
         .ok_or_else(|| Declined::because("there is no recording to write into"))?;
-    let identity = identity().map_err(|error| Declined::because(error.to_string()))?;
+    let identity = identity(settings).map_err(|error| Declined::because(error.to_string()))?;
     let identity = identity.filter(|_| asked_for.is_some());
     let declined = |why: String| {
         writer::note(&path, identity.as_ref(), &why);
         Declined::because(why)
     };
-    let told @ [major, ..] = version::of_runtime(info).unwrap_or([OLDEST, 0, 0]);
-    if major < OLDEST {
-        return Err(declined(format!(
-            "its runtime is {}; soglia needs .NET {OLDEST} or later",
-            version::name(told, version::of_folder().as_deref())
-        )));
-    }
-    let mut rules = Rules::of_environment(variables::POLICY)
-        .map_err(|error| declined(format!("its policy cannot be read: {error}")))?;
-    let deadlines =
-        deadlines().map_err(|error| declined(format!("its deadlines cannot be read: {error}")))?;
-    let bound = bound()
+    let major = major(info).map_err(declined)?;
+    let asked = Asked::read(settings).map_err(declined)?;
+    let bound = bound(settings)
         .map_err(|error| declined(format!("its number of slots cannot be read: {error}")))?;
-    rules.keep(deadlines.iter().map(|deadline| deadline.target.clone()));
-    if !rules.is_empty() && env::var_os(variables::SOURCE).is_none_or(|source| source != "woven") {
+    if !asked.rules.is_empty() && !settings.is(variables::SOURCE, "woven") {
         return Err(declined("a policy needs crossings to be woven".to_owned()));
     }
     let (recording, path) = claim(&path, identity.as_ref(), follow).map_err(|error| {
@@ -125,45 +122,26 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     if asked_for.is_none() {
         notify::hooks::only_notify();
     }
-    let scope = match (source, env::var_os(variables::SCOPE)) {
-        (Source::Transitions, _) => Scope::All,
-        (_, Some(scope)) if scope == "corelib" => Scope::CoreLib,
-        (_, Some(scope)) if scope == "framework" => Scope::Framework,
-        _ => Scope::User,
+    let scope = match source {
+        Source::Transitions => Scope::All,
+        Source::Woven => scope(settings),
     };
     let engine = engine::set(Engine {
-        recording,
-        path,
-        info: info.clone(),
-        info2,
-        names: Default::default(),
-        targets: Default::default(),
-        modules: Default::default(),
         source,
         scope,
-        callers: env::var_os(variables::CALLERS).is_some(),
-        recorded_unwatched: Default::default(),
-        rules,
+        callers: settings.has(variables::CALLERS),
+        rules: asked.rules,
+        arguments: asked.arguments,
         notifies,
         watches: notifies || asked_for.is_some(),
         records: asked_for.is_some(),
-        major,
+        attached: false,
+        ..Engine::new(recording, path, (info.clone(), info2), major)
     });
-    SLOW_TICKS.store(recording.slow_ticks(), Relaxed);
     if asked_for.is_some() {
         life::begin(recording);
     }
-    recording.log(&Record::Program {
-        args: command_line(),
-    });
-    recording.log(&Record::Source {
-        source,
-        scope: engine.scope,
-        because,
-    });
-    if let Some(policy) = engine.rules.in_force() {
-        recording.log(&Record::Policy(policy));
-    }
+    describe(engine, because);
     if !follow {
         for name in variables::OF_THE_CLR.into_iter().chain(variables::OURS) {
             // SAFETY: the runtime calls this while it starts, before any managed code and its
@@ -177,24 +155,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         tail_calls::start();
     }
     slots::write_down();
-    let deadlines_kill = deadlines.iter().any(|d| d.action == Action::Kill);
-    if !deadlines.is_empty() {
-        let tell = |record| {
-            recording.log(&record);
-        };
-        if engine.counts() || !deadline::watch(engine, deadlines, Box::new(tell)) {
-            let why = if engine.counts() {
-                "calls are only counted"
-            } else {
-                "there is no thread for it"
-            };
-            let text = format!("no deadline was watched: {why}");
-            if deadlines_kill {
-                return Err(Declined::because(text));
-            }
-            recording.log(&Record::Remark { text });
-        }
-    }
+    watch_deadlines(engine, asked.deadlines, asked.stuck).map_err(Declined::because)?;
     judge::see_through(delegates::native);
     threads::start();
     notify::start();
@@ -203,14 +164,4 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     }
     record_runtime(engine);
     Ok(engine)
-}
-
-/// Records which runtime this is.
-fn record_runtime(engine: &Engine) {
-    let version = version::of_folder().unwrap_or_else(|| {
-        let told = version::of_runtime(&engine.info).unwrap_or_default();
-        told.map(|n| n.to_string()).join(".")
-    });
-    let name = ".NET".into();
-    engine.recording.log(&Record::Runtime { name, version });
 }

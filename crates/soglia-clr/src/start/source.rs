@@ -6,9 +6,11 @@ use soglia_abi::profiler::{
     info::ICorProfilerInfo,
     info_later::ICorProfilerInfo5,
     types::{
-        COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_STACK_SNAPSHOT, COR_PRF_MONITOR_CACHE_SEARCHES,
-        COR_PRF_MONITOR_CLASS_LOADS, COR_PRF_MONITOR_CODE_TRANSITIONS,
-        COR_PRF_MONITOR_JIT_COMPILATION, COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_THREADS,
+        COR_PRF_DISABLE_INLINING, COR_PRF_ENABLE_REJIT, COR_PRF_ENABLE_STACK_SNAPSHOT,
+        COR_PRF_MONITOR_CACHE_SEARCHES, COR_PRF_MONITOR_CLASS_LOADS,
+        COR_PRF_MONITOR_CODE_TRANSITIONS, COR_PRF_MONITOR_EXCEPTIONS,
+        COR_PRF_MONITOR_JIT_COMPILATION, COR_PRF_MONITOR_MODULE_LOADS, COR_PRF_MONITOR_SUSPENDS,
+        COR_PRF_MONITOR_THREADS,
     },
 };
 use windows_core::{HRESULT, Interface};
@@ -18,6 +20,8 @@ use crate::{engine::Source, host::suspension, slots};
 /// The events of runtime callbacks. Inlining is off, because the CLR makes no callbacks for a
 /// P/Invoke whose caller is inlined.
 pub const EVENTS: u32 = COR_PRF_MONITOR_CODE_TRANSITIONS | COR_PRF_DISABLE_INLINING;
+/// What is recorded besides crossings: how long the runtime waits when it stops its threads.
+const FOR_FACTS: u32 = COR_PRF_MONITOR_SUSPENDS;
 /// The events that names need besides: unloads of modules, names of threads, stacks, and methods
 /// with frames in these.
 const FOR_NAMES: u32 = COR_PRF_MONITOR_MODULE_LOADS
@@ -25,15 +29,50 @@ const FOR_NAMES: u32 = COR_PRF_MONITOR_MODULE_LOADS
     | COR_PRF_MONITOR_JIT_COMPILATION
     | COR_PRF_ENABLE_STACK_SNAPSHOT;
 
-/// The events that weaving needs: whether a precompiled method may be used, and what is made at run
-/// time.
-const FOR_WEAVING: u32 = COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS;
+/// The events that weaving needs: whether a precompiled method may be used, what is made at run
+/// time, and what is thrown inside native calls.
+const FOR_WEAVING: u32 =
+    COR_PRF_MONITOR_CACHE_SEARCHES | COR_PRF_MONITOR_CLASS_LOADS | COR_PRF_MONITOR_EXCEPTIONS;
+
+/// The events of an engine that came later, during a session: those above that the CLR allows then,
+/// and that methods can get other code.
+const ATTACHED: u32 = COR_PRF_ENABLE_REJIT
+    | COR_PRF_MONITOR_CLASS_LOADS
+    | COR_PRF_MONITOR_EXCEPTIONS
+    | FOR_NAMES
+    | FOR_FACTS;
+/// The same between sessions. What is known of a module must be forgotten when it is unloaded, and
+/// a tool may ask for stacks.
+const IDLE: u32 =
+    COR_PRF_ENABLE_REJIT | COR_PRF_MONITOR_MODULE_LOADS | COR_PRF_ENABLE_STACK_SNAPSHOT;
+
+/// The events of an engine that only looks at stacks. The CLR can let it go again, since it cannot
+/// change code.
+const FOR_STACKS: u32 = COR_PRF_MONITOR_MODULE_LOADS | COR_PRF_ENABLE_STACK_SNAPSHOT;
+
+/// Asks the CLR for the events of an engine that only looks at stacks.
+pub fn set_for_stacks(info: &ICorProfilerInfo) -> HRESULT {
+    // SAFETY: the CLR lets an engine that came later set these. It takes a number.
+    unsafe { info.SetEventMask(FOR_STACKS) }
+}
+
+/// Asks the CLR for the events of a session.
+pub fn set_attached(info: &ICorProfilerInfo) -> HRESULT {
+    // SAFETY: the CLR lets an engine that came later set these at any time. It takes a number.
+    unsafe { info.SetEventMask(ATTACHED) }
+}
+
+/// Asks the CLR for the events between sessions.
+pub fn set_idle(info: &ICorProfilerInfo) -> HRESULT {
+    // SAFETY: as above.
+    unsafe { info.SetEventMask(IDLE) }
+}
 
 /// The events that this source needs.
 const fn events_of(source: Source) -> u32 {
     match source {
-        Source::Transitions => EVENTS | FOR_NAMES,
-        Source::Woven => FOR_WEAVING | FOR_NAMES,
+        Source::Transitions => EVENTS | FOR_NAMES | FOR_FACTS,
+        Source::Woven => FOR_WEAVING | FOR_NAMES | FOR_FACTS,
     }
 }
 

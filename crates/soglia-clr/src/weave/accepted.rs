@@ -28,15 +28,15 @@ use soglia_core::{
 use soglia_il::sig::{self, MethodSig};
 use windows_core::Interface;
 
+use super::held;
 use crate::{
     engine::Engine,
     metadata::{
         CALLBACK, Method, Scope,
-        before::{Before, ImportMap, LONGEST, attribute, enumerated, has_attribute},
+        before::{Before, ImportMap, LONGEST, attribute, has_attribute, is_generic},
     },
     names::describe_method,
     policy::Ruling,
-    required,
 };
 
 /// The flags that a method may have, besides those of its visibility.
@@ -95,7 +95,7 @@ fn name(engine: &Engine, scope: &Scope, assembly: &str, method: Method, why: &st
     if may_run && engine.rules.of(&names).is_some_and(|r| is_rule(&r)) {
         let text = format!("no rule holds for it: {text}");
         if engine.rules.must_hold() {
-            required::end("the policy", &text);
+            held::broken(engine, &text);
         }
         let text = format!("policy: {text}");
         engine.recording.log(&Record::Remark { text });
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
         let Some(signature) = MethodSig::parse(&before.signature) else {
             return Some("its signature cannot be read");
         };
-        if signature.generic() > 0 || self.is_generic(method.token) {
+        if signature.generic() > 0 || is_generic(&self.generics, method.token) {
             return Some(GENERIC);
         }
         if !signature.is_plain() {
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
 
     /// Why methods of this class get no wrappers. `None`: they may.
     fn why_none_of(&self, class: MdToken) -> Option<&'static str> {
-        if self.is_generic(class) {
+        if is_generic(&self.generics, class) {
             return Some(IN_GENERIC);
         }
         let mut flags = 0;
@@ -228,17 +228,5 @@ impl<'a> Reader<'a> {
             true => Some("its type is imported from COM"),
             false => Some("its type cannot be read"),
         }
-    }
-
-    /// Whether a type or a method has type parameters.
-    fn is_generic(&self, of: MdToken) -> bool {
-        let parameters = enumerated(self.import, |handle, into, room, count| {
-            // SAFETY: `enumerated` passes a valid handle, and a buffer of the size that it says.
-            unsafe {
-                self.generics
-                    .EnumGenericParams(handle, of, into, room, count)
-            }
-        });
-        !parameters.is_empty()
     }
 }

@@ -8,6 +8,11 @@
 //! it, with the body of `C`. `C` gets a body that calls the new method between the hooks.
 //!
 //! All tokens keep their meaning, so callers do not change.
+//!
+//! In a module that is in use, `M` stays as it is. The weaver adds an ordinary method beside it,
+//! which calls `M` between the hooks. Callers get code that calls the new method ([`attached`]).
+//!
+//! [`attached`]: super::attached
 
 use std::collections::HashSet;
 
@@ -24,14 +29,19 @@ use soglia_il::{
 
 use super::{
     added,
-    emit::{GLOBAL, NewMethod},
+    emit::NewMethod,
+    home::Home,
     pointers,
     weaver::{AGGRESSIVE_INLINING, CallToWeave, How, Manner, NO_INLINING, PRESERVE_SIG, Weaver},
 };
 use crate::{
     engine::Engine,
-    metadata::before::{Before, Error, ImportMap, has_attribute},
+    metadata::{
+        before::{Before, Error, ImportMap, has_attribute},
+        references::member_ref,
+    },
     source::woven,
+    types,
 };
 
 /// Why a module could not be woven completely. What was woven before the failure stays.
@@ -72,7 +82,7 @@ pub fn weave(
     let mut changed = HashSet::new();
     let mut failed = Vec::new();
     let mut lost = HashSet::new();
-    let mut weaver = match Weaver::open(engine, module, is_corelib) {
+    let mut weaver = match Weaver::open(engine, module, is_corelib, Home::Global) {
         Ok(weaver) => weaver,
         Err(error) => {
             return Err(Box::new(Failure {
@@ -105,7 +115,18 @@ pub fn weave(
         .chain(apart)
         .collect();
     let mut pointers_lost = false;
-    let pointers = pointers.map(|names| pointers::weave(&mut weaver.emitter, names, &ours));
+    let pointers = pointers.map(|names| {
+        let emitter = &mut weaver.emitter;
+        let mut known = pointers::BySignature::new();
+        let is_ours = |row| ours.contains(&row);
+        pointers::weave(
+            emitter,
+            names,
+            &mut known,
+            &is_ours,
+            &mut |of, method, body, _| of.set_body(method, body),
+        )
+    });
     let pointers = match pointers.unwrap_or_else(|| Ok(pointers::Done::default())) {
         Ok(pointers) => pointers,
         Err(error) => {
@@ -133,7 +154,7 @@ pub fn weave(
 
 impl Weaver<'_> {
     /// Puts a wrapper around one call.
-    fn around(&mut self, call: &CallToWeave) -> Result<(), Error> {
+    pub(super) fn around(&mut self, call: &CallToWeave) -> Result<(), Error> {
         let before = Before::of(&self.emitter.import, call.method.token)?;
         let signature = MethodSig::parse(&before.signature).ok_or(Error::UNWRITABLE)?;
         match call.method.side {
@@ -149,38 +170,144 @@ impl Weaver<'_> {
         signature: &MethodSig,
     ) -> Result<(), Error> {
         let token = call.method.token;
+        let in_use = self.emitter.is_in_use();
+        let mut inside = None;
         let body = match &call.manner {
             Manner::Refused(refusal) => {
                 // The CLR finds imports by bisection. A deleted one breaks their order, and the CLR
                 // would not find the others. After one was added, it no longer relies on the order.
                 // The added import must not lead to a function that a policy denies, since
                 // reflection finds every method.
-                if !self.has_imports {
+                if !self.has_imports && !in_use {
                     self.nowhere()?;
                 }
-                self.refused(call.id, refusal)?
+                // Without it, the call is watched all the same.
+                let handing = self.handing(call, signature).ok().flatten();
+                self.refused(call, refusal, signature, handing)?
             }
             Manner::Watched => {
-                let native = self.native(call, before)?;
+                // The code that marshals a delegate for a P/Invoke in use may hold that of CoreLib
+                // inlined, as it was.
+                let own = in_use && !self.takes_delegates(signature);
+                let native = if own && call.redirect.is_none() {
+                    crate::calls::calls_native(call.id, self.emitter.module, token);
+                    token
+                } else {
+                    self.native(call, before)?
+                };
+                inside = Some(native);
                 let mut code = Code::new();
                 let how = self.judge(&mut code, call, native, before, signature)?;
-                self.gate(&mut code, call)?;
+                // Without it, the call is watched all the same.
+                let handing = self.handing(call, signature).ok().flatten();
+                self.gate(&mut code, call, signature, handing)?;
                 if call.unwatched {
                     let returns = !signature.returns_void();
                     self.make(&mut code, &how, native, signature);
                     code.ret(returns);
                     code.finish(None).ok_or(Error::UNWRITABLE)?
                 } else if self.emitter.engine.notifies {
-                    self.notifying(code, call.id, native, &how, signature)?
+                    // The engine knows the address of the program's own P/Invoke only.
+                    let linked = if in_use { token } else { native };
+                    self.notifying(code, call.id, (native, linked), &how, signature)?
                 } else {
-                    self.calling(code, call.id, native, &how, signature)?
+                    self.calling(code, call.id, native, &how, signature, handing)?
                 }
             }
         };
+        if in_use {
+            return self.beside(before, &body, token, inside);
+        }
         let flags = before.flags & !mdPinvokeImpl;
         let impl_flags = before.impl_flags & !PRESERVE_SIG | AGGRESSIVE_INLINING;
         self.emitter.delete_import(token, flags, impl_flags)?;
         self.emitter.set_body(token, &body)
+    }
+
+    /// Puts a wrapper around a P/Invoke of another module, which this reference names.
+    pub(super) fn around_reference(
+        &mut self,
+        call: &CallToWeave,
+        reference: MdToken,
+    ) -> Result<(), Error> {
+        let (_, name, signature) =
+            member_ref(&self.emitter.import, reference).ok_or(Error::UNWRITABLE)?;
+        if call.redirect.is_some() || call.judged {
+            return Err(Error::ELSEWHERE);
+        }
+        let parsed = MethodSig::parse(&signature).ok_or(Error::UNWRITABLE)?;
+        let body = match &call.manner {
+            Manner::Refused(refusal) => self.refused(call, refusal, &parsed, None)?,
+            Manner::Watched => {
+                let mut code = Code::new();
+                self.gate(&mut code, call, &parsed, None)?;
+                if self.emitter.engine.notifies {
+                    let native = (reference, reference);
+                    self.notifying(code, call.id, native, &How::Import, &parsed)?
+                } else {
+                    self.calling(code, call.id, reference, &How::Import, &parsed, None)?
+                }
+            }
+        };
+        let class = self.emitter.apart()?;
+        let wrapper = self.emitter.define(&NewMethod {
+            class,
+            name: &name,
+            flags: mdPublic | mdStatic | mdHideBySig,
+            impl_flags: AGGRESSIVE_INLINING,
+            signature: &signature,
+            rva: self.emitter.any_rva,
+        })?;
+        self.emitter.set_body(wrapper, &body)?;
+        self.beside.insert(reference, wrapper);
+        Ok(())
+    }
+
+    /// Whether a delegate is among the types of a signature.
+    fn takes_delegates(&self, signature: &MethodSig) -> bool {
+        let engine = self.emitter.engine;
+        let mut types = signature.params().chain([signature.ret()]);
+        types.any(|of| types::is_delegate(engine, &self.emitter.import, of))
+    }
+
+    /// The numbers of the parameters that are delegates, and not references to such.
+    fn delegates_by_value(&self, signature: &[u8]) -> Vec<u32> {
+        let Some(signature) = MethodSig::parse(signature) else {
+            return Vec::new();
+        };
+        let engine = self.emitter.engine;
+        let is_one = |of: &[u8]| {
+            sig::strip(of).is_some_and(|(kind, _)| kind == sig::CLASS)
+                && types::is_delegate(engine, &self.emitter.import, of)
+        };
+        let params = (1..).zip(signature.params());
+        let found = params.filter(|(_, of)| is_one(of));
+        found.map(|(number, _)| number).collect()
+    }
+
+    /// Adds a method with this body, for callers to call instead of a P/Invoke that stays as it is.
+    fn beside(
+        &mut self,
+        before: &Before,
+        body: &[u8],
+        token: MdToken,
+        inside: Option<MdToken>,
+    ) -> Result<(), Error> {
+        let class = self.emitter.beside(before)?;
+        let wrapper = self.emitter.define(&NewMethod {
+            class,
+            name: &before.name,
+            flags: mdPublic | mdStatic | mdHideBySig,
+            impl_flags: AGGRESSIVE_INLINING,
+            signature: &before.signature,
+            rva: self.emitter.any_rva,
+        })?;
+        self.emitter.set_body(wrapper, body)?;
+        if let Some(inside) = inside {
+            added::add_inside(self.emitter.module, wrapper, inside);
+        }
+        self.beside.insert(token, wrapper);
+        Ok(())
     }
 
     /// Adds a P/Invoke like the program's own. A rule may make it lead elsewhere.
@@ -192,12 +319,13 @@ impl Weaver<'_> {
         }
         // A type can also say how strings are marshalled. The new method must then be in that type.
         let of_type = "System.Runtime.InteropServices.BestFitMappingAttribute";
-        let (class, name, flags) = if has_attribute(&self.emitter.import, before.class, of_type) {
+        let of_type = has_attribute(&self.emitter.import, before.class, of_type);
+        let (class, name, flags) = if of_type && !self.emitter.is_in_use() {
             (before.class, named(before, "$native"), before.flags)
         } else {
             let flags = mdPublic | mdStatic | mdHideBySig | mdPinvokeImpl;
             let name = call.name.encode_utf16().collect();
-            (GLOBAL, name, flags)
+            (self.emitter.apart()?, name, flags)
         };
         let native = self.emitter.define(&NewMethod {
             class,
@@ -210,9 +338,16 @@ impl Weaver<'_> {
         self.emitter.set_import(native, &import)?;
         crate::calls::calls_native(call.id, self.emitter.module, native);
         self.has_imports = true;
-        self.emitter.copy_parameters(token, native)?;
+        let unlike = match self.emitter.is_in_use() {
+            true => self.delegates_by_value(&before.signature),
+            false => Vec::new(),
+        };
+        self.emitter
+            .copy_parameters_unlike(token, native, &unlike)?;
         self.emitter.copy_attributes(token, native)?;
-        added::add_inside(self.emitter.module, token, native);
+        if !self.emitter.is_in_use() {
+            added::add_inside(self.emitter.module, token, native);
+        }
         Ok(native)
     }
 
@@ -224,6 +359,7 @@ impl Weaver<'_> {
         native: MdToken,
         how: &How,
         signature: &MethodSig,
+        handing: Option<MdToken>,
     ) -> Result<Vec<u8>, Error> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
         if self.emitter.engine.counts() {
@@ -237,28 +373,35 @@ impl Weaver<'_> {
         let quick = self.hooks.quick(woven::leave);
         let slow = self.hooks.slow(woven::leave_slow);
         code.hooks(id, Pair { quick, slow });
-        code.watched(
-            ret,
-            |code| self.make(code, how, native, signature),
-            |code| code.hook(id, self.hooks.slow_void(woven::enter_failed)),
-        );
-        code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));
+        let made = |code: &mut Code| self.make(code, how, native, signature);
+        match handing {
+            None => {
+                let failed = self.hooks.slow_void(woven::enter_failed);
+                code.watched(ret, made, |code| code.hook(id, failed));
+                code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));
+            }
+            Some(method) => {
+                let args = (method, signature.args() as u16, ret);
+                self.asking(&mut code, id, args, made);
+            }
+        }
         code.give_back(ret);
         code.finish(locals).ok_or(Error::UNWRITABLE)
     }
 
     /// Adds a method that calls a slow hook. Inline, that call would make the method around it save
     /// all registers.
-    fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
+    pub(super) fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
         let address = hook as usize;
         if let Some((_, method)) = self.out_of_line.iter().find(|(hook, _)| *hook == address) {
             return Ok(*method);
         }
         let slow = self.hooks.slow_void(hook);
+        let class = self.emitter.apart()?;
         let name = format!("soglia$slow{}", self.out_of_line.len());
         let name: Vec<u16> = name.encode_utf16().collect();
         let method = self.emitter.define(&NewMethod {
-            class: GLOBAL,
+            class,
             name: &name,
             flags: mdPublic | mdStatic | mdHideBySig,
             impl_flags: NO_INLINING,

@@ -9,6 +9,9 @@ use crate::metadata::before::{
 
 /// Flags of a parameter: it has a default value or marshalling.
 const HAS_DEFAULT_OR_MARSHAL: u32 = 0x3000;
+/// Flags of a parameter: what is marshalled goes in, or comes out.
+const IN: u32 = 1;
+const OUT: u32 = 2;
 /// A flag of a parameter: it has marshalling.
 const HAS_MARSHAL: u32 = 0x2000;
 
@@ -16,9 +19,23 @@ impl Emitter<'_> {
     /// Copies the parameters of a method. Their marshalling belongs to them; that of the result
     /// belongs to parameter 0.
     pub(super) fn copy_parameters(&self, from: MdToken, to: MdToken) -> Result<(), Error> {
+        self.copy_parameters_unlike(from, to, &[])
+    }
+
+    /// The same for a P/Invoke that must not share the CLR's marshalling code with the original.
+    /// The CLR shares it between P/Invokes that are declared alike. So the parameters with these
+    /// numbers, of which the flag has no other meaning, differ in `In`.
+    pub(super) fn copy_parameters_unlike(
+        &self,
+        from: MdToken,
+        to: MdToken,
+        unlike: &[u32],
+    ) -> Result<(), Error> {
         for parameter in parameters(&self.import, from) {
             let about = Parameter::of(&self.import, parameter)?;
             let mut copy = MdToken::default();
+            let is_unlike = unlike.contains(&about.sequence) && about.flags & OUT == 0;
+            let other = if is_unlike { IN } else { 0 };
             // SAFETY: the method was made by this emitter, the name ends with a zero, there is no
             // constant, and the pointer is to a local.
             let code = unsafe {
@@ -26,7 +43,7 @@ impl Emitter<'_> {
                     to,
                     about.sequence,
                     about.name.as_ptr(),
-                    about.flags & !HAS_DEFAULT_OR_MARSHAL,
+                    (about.flags ^ other) & !HAS_DEFAULT_OR_MARSHAL,
                     0,
                     std::ptr::null(),
                     0,

@@ -1,41 +1,46 @@
-//! CoreLib while it is being loaded: reads its metadata, reads and changes the bodies of its
-//! methods.
+//! CoreLib while it is being loaded, or later if the engine attaches: reads its metadata, reads and
+//! changes the bodies of its methods.
 //!
 //! Its metadata stay as they are wherever possible, because opening them for writing takes longer
 //! than all other work at the start. Code that is put in therefore uses only local variables that
 //! the method has, and calls the engine by a signature that CoreLib has for its own purposes.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::HashSet};
 
 use soglia_abi::{
     ids::{MdToken, ModuleId},
     profiler::{info_later::IMethodMalloc, metadata::IMetaDataImport},
 };
-use soglia_il::{asm::Code, body, sig};
+use soglia_il::{asm::Code, body, r2r, sig};
 use windows_core::Interface;
 
-use super::emit::Emitter;
+use super::{
+    emit::Emitter,
+    rejit::{self, Edit},
+};
 use crate::{
     engine::Engine,
     metadata::{
+        self,
         before::{Before, Error, bytes, enumerated, wide},
         find,
     },
 };
 
-/// A reader of CoreLib's metadata, valid while CoreLib is being loaded.
+/// A reader of CoreLib's metadata, which stay as they are while it is used.
 pub(super) struct CoreLib<'a> {
     engine: &'a Engine,
     module: ModuleId,
     import: &'a IMetaDataImport,
+    /// The program runs already.
+    in_use: bool,
     ask: OnceCell<Result<Ask, String>>,
 }
 
 /// How CoreLib calls the engine: the token of the signature, and whether it returns something.
 type Ask = (MdToken, bool);
 
-/// A function of the engine that methods of CoreLib call, with arguments on their stack. They
-/// ignore its result.
+/// A function of the engine that methods of CoreLib call, with arguments on their stack.
 pub(super) type Function<Words> = extern "C" fn(*mut Words) -> isize;
 
 impl<'a> CoreLib<'a> {
@@ -44,7 +49,20 @@ impl<'a> CoreLib<'a> {
             engine,
             module,
             import,
+            in_use: false,
             ask: OnceCell::new(),
+        }
+    }
+
+    /// A reader of CoreLib's metadata in a program that runs.
+    pub(super) fn in_use(
+        engine: &'a Engine,
+        module: ModuleId,
+        import: &'a IMetaDataImport,
+    ) -> Self {
+        Self {
+            in_use: true,
+            ..Self::new(engine, module, import)
         }
     }
 
@@ -197,17 +215,7 @@ impl<'a> CoreLib<'a> {
 
     /// The body of a method, in the CLR's memory. `None`: it has no code.
     pub(super) fn whole_body(&self, method: MdToken) -> Option<&[u8]> {
-        let (mut code, mut size) = (std::ptr::null(), 0);
-        // SAFETY: the method is of this module, and the pointers are to locals.
-        let answer = unsafe {
-            self.engine
-                .info
-                .GetILFunctionBody(self.module, method, &raw mut code, &raw mut size)
-        };
-        let there = answer.is_ok() && !code.is_null();
-        // SAFETY: CoreLib is never unloaded, and the CLR has just said that its image has so many
-        // bytes there.
-        there.then(|| unsafe { std::slice::from_raw_parts(code, size as usize) })
+        metadata::body(&self.engine.info, self.module, method)
     }
 
     /// The parsed body of a method that has no protected blocks and one return.
@@ -232,7 +240,33 @@ impl<'a> CoreLib<'a> {
         })
     }
 
+    /// Gives methods these bodies. Returns them, and those that have one of them inlined, other
+    /// than `harmless`.
+    pub(super) fn set_bodies(
+        &self,
+        bodies: Vec<(MdToken, Vec<u8>)>,
+        precompiled: &r2r::Precompiled,
+        harmless: Option<MdToken>,
+    ) -> Result<HashSet<u32>, String> {
+        let mut changed: HashSet<u32> = bodies.iter().map(|(method, _)| method.row()).collect();
+        let harmless = harmless.map(MdToken::row);
+        let inliners = precompiled.inliners(&|row| Some(row) != harmless && changed.contains(&row));
+        let inliners =
+            inliners.ok_or("the precompiled code of System.Private.CoreLib cannot be read")?;
+        for (method, body) in bodies {
+            self.set_body(method, &body)?;
+        }
+        changed.extend(inliners);
+        Ok(changed)
+    }
+
+    /// Gives a method this body: at once while CoreLib is being loaded, at the next request for
+    /// new code while the program runs.
     pub(super) fn set_body(&self, method: MdToken, body: &[u8]) -> Result<(), String> {
+        if self.in_use {
+            rejit::edit(self.module, method, Edit::Body(body.to_vec()));
+            return Ok(());
+        }
         let info = &self.engine.info;
         let mut memory = std::ptr::null_mut();
         // SAFETY: the module is being loaded, and the pointer is to a local.
@@ -256,22 +290,40 @@ impl<'a> CoreLib<'a> {
         answer.ok().map_err(|_| failed("SetILFunctionBody"))
     }
 
-    /// Adds a call of one of the engine's functions with the address that is on the stack. The call
-    /// switches the thread to preemptive mode.
+    /// Adds a call of one of the engine's functions with the address that is on the stack, and
+    /// ignores its result. The call switches the thread to preemptive mode.
     pub(super) fn call<Words>(
         &self,
         code: &mut Code,
         function: Function<Words>,
     ) -> Result<(), String> {
-        let (signature, returns) = self.ask.get_or_init(|| self.signature()).clone()?;
-        // An address is unsigned and the operand of the instruction is signed: the same 64 bits.
-        code.ldc_i8((function as usize as u64).cast_signed());
-        code.conv_i();
-        code.calli(signature, 1, returns);
-        if returns {
+        if self.call_by(code, function as usize)? {
             code.pop();
         }
         Ok(())
+    }
+
+    /// As [`Self::call`], and leaves the lower half of the function's result on the stack.
+    pub(super) fn call_with_result<Words>(
+        &self,
+        code: &mut Code,
+        function: Function<Words>,
+    ) -> Result<(), String> {
+        if !self.call_by(code, function as usize)? {
+            return Err("System.Private.CoreLib calls no function that has a result".to_owned());
+        }
+        code.conv_i4();
+        Ok(())
+    }
+
+    /// Returns whether there is a result on the stack.
+    fn call_by(&self, code: &mut Code, function: usize) -> Result<bool, String> {
+        let (signature, returns) = self.ask.get_or_init(|| self.signature()).clone()?;
+        // An address is unsigned and the operand of the instruction is signed: the same 64 bits.
+        code.ldc_i8((function as u64).cast_signed());
+        code.conv_i();
+        code.calli(signature, 1, returns);
+        Ok(returns)
     }
 }
 

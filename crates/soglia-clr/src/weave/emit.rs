@@ -21,10 +21,13 @@ use soglia_core::policy::Destination;
 use soglia_il::sig;
 use windows_core::Interface;
 
-use super::{added, trimmed};
+use super::{added, home::Home, trimmed};
 use crate::{
     engine::Engine,
-    metadata::before::{Error, ImportMap, bytes, check, some_rva, wide},
+    metadata::{
+        self,
+        before::{Error, ImportMap, bytes, check, some_rva, wide},
+    },
 };
 
 /// The public key token of CoreLib.
@@ -65,6 +68,7 @@ pub(super) struct Emitter<'a> {
     corelib: CoreLib,
     /// The address of some body. A new method needs one before it has a body.
     pub(super) any_rva: u32,
+    pub(super) home: Home,
     types: HashMap<&'static str, MdToken>,
     /// References to the libraries that rules redirect calls to.
     libraries: HashMap<String, MdToken>,
@@ -110,6 +114,7 @@ impl<'a> Emitter<'a> {
                 CoreLib::Reference(reference(engine, &assembly)?)
             },
             any_rva: some_rva(&import).unwrap_or(0x2050),
+            home: Home::default(),
             types: HashMap::new(),
             libraries: HashMap::new(),
             engine,
@@ -383,19 +388,7 @@ impl<'a> Emitter<'a> {
 
     /// The body that a method has in its module. `None`: it has none.
     pub(super) fn body(&self, method: MdToken) -> Option<&[u8]> {
-        let (mut body, mut size) = (std::ptr::null(), 0);
-        // SAFETY: the method is of this module, and the pointers are to locals.
-        let answer = unsafe {
-            self.engine
-                .info
-                .GetILFunctionBody(self.module, method, &raw mut body, &raw mut size)
-        };
-        if answer.is_err() || body.is_null() {
-            return None;
-        }
-        // SAFETY: the body is that long. It lies in the image of a module that is being loaded, or
-        // in memory that the CLR never frees.
-        Some(unsafe { std::slice::from_raw_parts(body, size as usize) })
+        metadata::body(&self.engine.info, self.module, method)
     }
 
     pub(super) fn set_body(&self, token: MdToken, body: &[u8]) -> Result<(), Error> {

@@ -87,16 +87,8 @@ pub(super) fn take_over(
         let put = corelib.method(builder, "GetTokenFromSig", &[0, 3, sig::INT32])?;
         bodies.push((put, corelib.building(put, throw, refusal)?));
     }
-    let mut changed: HashSet<u32> = bodies.iter().map(|(method, _)| method.row()).collect();
     // Methods that have `ThrowExceptionForHR` inlined never pass one of the engine's numbers to it.
-    let inliners = precompiled.inliners(&|row| row != throw.row() && changed.contains(&row));
-    let inliners =
-        inliners.ok_or("the precompiled code of System.Private.CoreLib cannot be read")?;
-    for (method, body) in bodies {
-        corelib.set_body(method, &body)?;
-    }
-    changed.extend(inliners);
-    Ok(changed)
+    corelib.set_bodies(bodies, precompiled, Some(throw))
 }
 
 /// Loads one of the words whose address is on the stack, and leaves the address there.

@@ -23,7 +23,8 @@ pub(super) struct Loaded {
     pub(super) assembly_id: AssemblyId,
     pub(super) path: PathBuf,
     pub(super) flags: u32,
-    base: *const u8,
+    /// Where its image is mapped.
+    base: usize,
 }
 
 impl Loaded {
@@ -51,7 +52,7 @@ impl Loaded {
             assembly_id,
             path: path.into(),
             flags,
-            base,
+            base: base.expose_provenance(),
         })
     }
 
@@ -76,7 +77,7 @@ impl Loaded {
         }
         // SAFETY: the CLR has mapped the image there. It keeps the mapping for as long as it asks
         // about the module's methods.
-        let image = unsafe { mapped(self.base) };
+        let image = unsafe { mapped(std::ptr::with_exposed_provenance(self.base)) };
         image.map_or(r2r::Precompiled::Unreadable, r2r::Precompiled::parse)
     }
 }

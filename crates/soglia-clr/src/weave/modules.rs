@@ -5,16 +5,17 @@ use std::{collections::HashSet, sync::OnceLock};
 use soglia_abi::ids::ModuleId;
 use soglia_core::{
     crossing::Side,
-    trace::log::{Record, Scope as Watched, TargetNames, Unwatched},
+    trace::log::{Record, Scope as Watched, Unwatched},
 };
 use soglia_il::r2r;
 
 use super::{
-    accepted, added, around,
+    added, around, attached, chosen,
     done::{self, Woven, remember, trust_no_instances},
     loaded::{Loaded, MODULE_DYNAMIC, MODULE_RESOURCE},
-    patch, traces,
+    patch, reflected, rejit, traces,
     weaver::CallToWeave,
+    within,
 };
 use crate::{
     calls::{self, add},
@@ -22,13 +23,16 @@ use crate::{
     engine::Engine,
     frames::{self, Ours},
     metadata::Scope,
-    names::{describe_method, function_pointer, is_of_framework},
+    names::function_pointer,
     required,
     source::link,
 };
 
 /// Weaves around the crossings in a module that the CLR has loaded.
 pub fn module_loaded(engine: &Engine, module: ModuleId) {
+    if engine.attached {
+        return attached::module_loaded(engine, module);
+    }
     let Some(loaded) = Loaded::look(engine, module) else {
         return unknown(engine);
     };
@@ -93,37 +97,10 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         // The runtime calls callbacks of CoreLib before it is ready.
         found.retain(|method| method.side == Side::Unmanaged);
     }
-    accepted::retain(engine, &scope, &loaded.assembly, &mut found);
     let pointers = scope.calls_pointers();
-    let assembly = Some((loaded.assembly.clone(), loaded.path.clone()));
     let pointers = pointers.then(|| function_pointer(&loaded.assembly, &loaded.path));
-    // The framework's declarations name the functions that they call.
-    let judged = engine.rules.guards() && !is_of_framework(&loaded.assembly, &loaded.path);
-    let mut left_out = 0;
-    let calls: Vec<CallToWeave> = found
-        .into_iter()
-        .filter_map(|method| {
-            let names = describe_method(&scope, method.token, method.side, assembly.clone());
-            for rule in engine.rules.newly_apply(&names) {
-                engine.recording.log(&Record::RuleApplies { rule });
-            }
-            let ruling = engine.rules.of(&names).filter(|r| judged || !r.unwatched);
-            left_out += usize::from(ruling.as_ref().is_none_or(|ruling| ruling.unwatched));
-            let (ruling, name) = (ruling?, names.method.clone().unwrap_or_default());
-            Some(CallToWeave::new(
-                method,
-                &name,
-                ruling,
-                judged,
-                |redirected_to| {
-                    add(TargetNames {
-                        redirected_to,
-                        ..names
-                    })
-                },
-            ))
-        })
-        .collect();
+    let judged = chosen::is_judged(engine, loaded);
+    let calls = chosen::choose(engine, module, loaded, &scope, found, |_, names| add(names));
     let unwatched = |side, method: Option<&str>, text| {
         engine.unwatched(Unwatched {
             side,
@@ -132,13 +109,6 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
             text,
         });
     };
-    if left_out > 0 {
-        let text = format!(
-            "{left_out} native functions that {} calls are left out by --only or --skip",
-            loaded.assembly
-        );
-        unwatched(Some(Side::Unmanaged), None, text);
-    }
     if judged {
         // Also for P/Invokes that stay as they are, since nothing else would judge them.
         link::module_woven(module, loaded.assembly_id);
@@ -217,6 +187,10 @@ pub fn module_unloaded(module: ModuleId) {
     frames::module_unloaded(module);
     link::module_unloaded(module);
     added::forget(module);
+    attached::module_unloaded(module);
+    rejit::forget(module);
+    within::forget(module);
+    reflected::forget(module);
     traces::forget();
     done::forget(module);
 }

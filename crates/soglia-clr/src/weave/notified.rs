@@ -134,12 +134,13 @@ fn end(code: &mut Code, word: i64, hook: Hook) {
 }
 
 impl Weaver<'_> {
-    /// The rest of the body of a method that calls `native` and notifies the host.
+    /// The rest of the body of a method that calls `native` and notifies the host. The engine knows
+    /// the address of the P/Invoke `linked_by` when the runtime has linked that.
     pub(super) fn notifying(
         &mut self,
         mut code: Code,
         id: u32,
-        native: MdToken,
+        (native, linked_by): (MdToken, MdToken),
         made: &How,
         signature: &MethodSig,
     ) -> Result<Vec<u8>, Error> {
@@ -173,6 +174,10 @@ impl Weaver<'_> {
         code.bge(linked);
         code.ldtoken(native);
         code.call(prepare, 1, false);
+        if linked_by != native {
+            code.ldtoken(linked_by);
+            code.call(prepare, 1, false);
+        }
         code.hook_with(
             of,
             hooks.begin.slow(hooks::linked as *const () as usize, None),

@@ -1,4 +1,4 @@
-//! Makes all changes of CoreLib while it is being loaded.
+//! Makes all changes of CoreLib.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,11 @@ use soglia_core::{
 };
 use soglia_il::r2r;
 
-use super::{corelib::CoreLib, delegates, emit::Emitter, hidden, judged, occasions, traces, turns};
-use crate::{engine::Engine, metadata::Scope, required, slots};
+use super::{
+    corelib::CoreLib, delegates, emit::Emitter, held, hidden, judged, occasions, reflected, rejit,
+    traces, turns,
+};
+use crate::{engine::Engine, metadata::Scope, slots};
 
 /// Changes CoreLib. Returns the rows of the methods whose precompiled code differs from their
 /// changed IL.
@@ -25,30 +28,62 @@ pub(super) fn patch(
     }
     let mut patched = HashSet::new();
     let there = read(engine, module, |corelib| {
-        match delegates::take_over(corelib) {
-            Ok(changed) => patched.extend(changed),
-            Err(why) => delegates_unseen(engine, &why),
-        }
-        if engine.watches {
-            patched.extend(traces::take_over(engine, corelib));
-        }
-        if engine.watches && !engine.counts() {
-            patched.extend(hidden::take_over(engine, corelib));
-        }
+        take_over(engine, corelib, precompiled, &mut patched);
         if engine.notifies {
             patched.extend(give_occasions(engine, corelib, precompiled));
-        }
-        if engine.rules.guards() {
-            match judged::take_over(engine, corelib, precompiled) {
-                Ok(changed) => patched.extend(changed),
-                Err(why) => unjudged(engine, &why),
-            }
         }
     });
     if there.is_none() {
         delegates_unseen(engine, "System.Private.CoreLib has no metadata");
     }
     patched
+}
+
+/// Has methods of CoreLib get other code at the next request, in a program that runs: those that
+/// all marshalling of delegates goes through, and those that would find wrappers. A host's
+/// occasions stay as they are.
+pub(super) fn attach(engine: &Engine, module: ModuleId, precompiled: &r2r::Precompiled) {
+    let mut patched = HashSet::new();
+    let there = Scope::of_module(&engine.info, module).map(|scope| {
+        let corelib = CoreLib::in_use(engine, module, scope.itself());
+        take_over(engine, &corelib, precompiled, &mut patched);
+        match reflected::take_over(&corelib, precompiled) {
+            Ok(changed) => patched.extend(changed),
+            Err(why) => reflection_unseen(engine, &why),
+        }
+    });
+    if there.is_none() {
+        delegates_unseen(engine, "System.Private.CoreLib has no metadata");
+        reflection_unseen(engine, "System.Private.CoreLib has no metadata");
+    }
+    for row in patched {
+        rejit::again(module, MdToken(0x0600_0000 | row));
+    }
+}
+
+/// Changes what is changed for every recording.
+fn take_over(
+    engine: &Engine,
+    corelib: &CoreLib,
+    precompiled: &r2r::Precompiled,
+    patched: &mut HashSet<u32>,
+) {
+    match delegates::take_over(corelib) {
+        Ok(changed) => patched.extend(changed),
+        Err(why) => delegates_unseen(engine, &why),
+    }
+    if engine.watches {
+        patched.extend(traces::take_over(engine, corelib));
+    }
+    if engine.watches && !engine.counts() {
+        patched.extend(hidden::take_over(engine, corelib));
+    }
+    if engine.rules.guards() {
+        match judged::take_over(engine, corelib, precompiled) {
+            Ok(changed) => patched.extend(changed),
+            Err(why) => unjudged(engine, &why),
+        }
+    }
 }
 
 /// Reads CoreLib as it is now.
@@ -75,10 +110,23 @@ fn give_bodies(engine: &Engine, module: ModuleId, natives: &[MdToken]) {
 /// Records that nothing judges what calls lead to.
 fn unjudged(engine: &Engine, why: &str) {
     if engine.rules.must_hold() {
-        required::end("the policy", why);
+        return held::broken(engine, why);
     }
     let text = format!("policy: calls are judged by how they are spelled alone: {why}");
     engine.recording.log(&Record::Remark { text });
+}
+
+/// Records that native calls by reflection are not seen.
+fn reflection_unseen(engine: &Engine, why: &str) {
+    if engine.rules.must_hold() {
+        held::broken(engine, why);
+    }
+    engine.unwatched(Unwatched {
+        side: Some(Side::Unmanaged),
+        assembly: None,
+        method: None,
+        text: format!("native calls by reflection are not seen: {why}"),
+    });
 }
 
 fn delegates_unseen(engine: &Engine, why: &str) {

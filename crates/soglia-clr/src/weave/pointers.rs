@@ -34,12 +34,12 @@ use soglia_abi::{
 use soglia_core::trace::log::TargetNames;
 use soglia_il::{
     asm::{Code, Hook, Pair},
-    body,
+    body::{self, Site},
     sig::{self, MethodSig},
 };
 
 use super::{
-    emit::{Emitter, GLOBAL, NewMethod},
+    emit::{Emitter, NewMethod},
     hooks::Signatures,
     notified, runtime,
 };
@@ -58,24 +58,33 @@ pub(super) struct Done {
     pub(super) unreadable: u32,
 }
 
-/// Replaces the calls by function pointer in all methods except those in `ours`. `names` describes
-/// their callees.
+/// Gives a method its new body. The pairs are the calls that were replaced, and by which methods.
+pub(super) type Put<'a> =
+    dyn FnMut(&Emitter, MdToken, &[u8], &[(Site, MdToken)]) -> Result<(), Error> + 'a;
+
+/// The methods that are called instead of function pointers, by the signatures of these.
+pub(super) type BySignature = HashMap<Vec<u8>, MdToken>;
+
+/// Replaces the calls by function pointer in all methods except those whose rows are `ours`.
+/// `names` describes their callees.
 pub(super) fn weave(
     emitter: &mut Emitter,
     names: &TargetNames,
-    ours: &HashSet<u32>,
+    by_signature: &mut BySignature,
+    ours: &dyn Fn(u32) -> bool,
+    put: &mut Put,
 ) -> Result<Done, Error> {
     let mut pointers = Pointers {
         hooks: PointerHooks::new(emitter)?,
         emitter,
         names,
         by_token: HashMap::new(),
-        by_signature: HashMap::new(),
+        by_signature,
     };
     let mut done = Done::default();
     // Methods that are added below come after these.
     let methods: Vec<MdToken> = pointers.emitter.methods().collect();
-    for method in methods.into_iter().filter(|m| !ours.contains(&m.row())) {
+    for method in methods.into_iter().filter(|m| !ours(m.row())) {
         let Some(body) = pointers.emitter.body(method) else {
             continue;
         };
@@ -86,20 +95,21 @@ pub(super) fn weave(
         if sites.is_empty() {
             continue;
         }
-        let mut patched = body.to_vec();
-        let mut any = false;
+        let (mut patched, mut replaced) = (body.to_vec(), Vec::new());
         for site in sites {
             match pointers.instead_of(site.signature) {
-                Ok(Some(wrapper)) if site.patch(&mut patched, wrapper) => any = true,
+                Ok(Some(wrapper)) if site.patch(&mut patched, wrapper) => {
+                    replaced.push((site, wrapper));
+                }
                 Ok(None) => {}
                 Ok(Some(_)) => done.leave("a prefix"),
                 Err(why) => done.leave(&why),
             }
         }
-        if !any {
+        if replaced.is_empty() {
             continue;
         }
-        match pointers.emitter.set_body(method, &patched) {
+        match put(pointers.emitter, method, &patched, &replaced) {
             Ok(()) => drop(done.patched.insert(method.row())),
             Err(error) => done.leave(&error.to_string()),
         }
@@ -154,7 +164,7 @@ struct Pointers<'a, 'e> {
     names: &'a TargetNames,
     /// The method to call instead of a `calli` of this signature. `None`: the call is managed.
     by_token: HashMap<MdToken, Result<Option<MdToken>, String>>,
-    by_signature: HashMap<Vec<u8>, MdToken>,
+    by_signature: &'a mut BySignature,
 }
 
 impl Pointers<'_, '_> {
@@ -214,8 +224,9 @@ impl Pointers<'_, '_> {
     ) -> Result<MdToken, Error> {
         let outer = sig::with_one_more(signature, generic, sig::NATIVE_INT);
         let name: Vec<u16> = format!("<soglia>pointer${number}").encode_utf16().collect();
+        let class = self.emitter.apart()?;
         let method = self.emitter.define(&NewMethod {
-            class: GLOBAL,
+            class,
             name: &name,
             flags: mdPublic | mdStatic | mdHideBySig,
             impl_flags: AGGRESSIVE_INLINING,

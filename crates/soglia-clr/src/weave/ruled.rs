@@ -10,6 +10,7 @@ use soglia_il::{
 };
 
 use super::{
+    arguments::hand_over,
     emit::{Emitter, GLOBAL, NewMethod},
     runtime,
     weaver::{CallToWeave, How, NO_INLINING, PRESERVE_SIG, Weaver},
@@ -131,8 +132,9 @@ impl Weaver<'_> {
     /// Adds a method with this code.
     fn apart(&mut self, id: u32, code: Code) -> Result<MdToken, Error> {
         let name: Vec<u16> = format!("<soglia>judge${id}").encode_utf16().collect();
+        let class = self.emitter.apart()?;
         let method = self.emitter.define(&NewMethod {
-            class: GLOBAL,
+            class,
             name: &name,
             flags: mdPublic | mdStatic | mdHideBySig,
             impl_flags: NO_INLINING,
@@ -170,24 +172,53 @@ impl Weaver<'_> {
     }
 
     /// Asks first whether the call may be made, if a rule limits it.
-    pub(super) fn gate(&mut self, code: &mut Code, call: &CallToWeave) -> Result<(), Error> {
+    pub(super) fn gate(
+        &mut self,
+        code: &mut Code,
+        call: &CallToWeave,
+        signature: &MethodSig,
+        handing: Option<MdToken>,
+    ) -> Result<(), Error> {
         let Some((asked, refusal)) = &call.gate else {
             return Ok(());
         };
         let go = code.label();
         code.hook_with(asked.address(), self.hooks.slow(gate::ask));
         code.brfalse(go);
+        self.denied(code, call.id, signature, handing);
         self.throw(code, refusal)?;
         code.place(go);
         Ok(())
     }
 
     /// The body of a method whose call is denied.
-    pub(super) fn refused(&mut self, id: u32, refusal: &Throw) -> Result<Vec<u8>, Error> {
+    pub(super) fn refused(
+        &mut self,
+        call: &CallToWeave,
+        refusal: &Throw,
+        signature: &MethodSig,
+        handing: Option<MdToken>,
+    ) -> Result<Vec<u8>, Error> {
         let mut code = Code::new();
-        code.hook(id, self.hooks.slow_void(woven::refused));
+        code.hook(call.id, self.hooks.slow_void(woven::refused));
+        self.denied(&mut code, call.id, signature, handing);
         self.throw(&mut code, refusal)?;
-        code.finish(None).ok_or(Error::UNWRITABLE)
+        let returned = (!signature.returns_void()).then(|| signature.ret());
+        let locals = self.emitter.locals(returned.as_slice())?;
+        code.finish(locals).ok_or(Error::UNWRITABLE)
+    }
+
+    /// Hands over the arguments of a denied call, if they are wanted. The local variable 0 stands
+    /// for the result, if there is one.
+    fn denied(&self, code: &mut Code, id: u32, signature: &MethodSig, handing: Option<MdToken>) {
+        if let Some(method) = handing {
+            let done = code.label();
+            code.hook(id, self.hooks.slow(woven::denied_asking));
+            code.brfalse(done);
+            let ret = (!signature.returns_void()).then_some(0);
+            hand_over(code, method, signature.args() as u16, ret);
+            code.place(done);
+        }
     }
 
     /// Throws the exception that stands for a denied call.

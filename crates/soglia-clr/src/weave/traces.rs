@@ -52,7 +52,7 @@ use super::{
 use crate::{
     boundary, clerk,
     engine::{self, Engine},
-    threads,
+    metadata, threads,
 };
 
 const HELPER: &str = "System.Diagnostics.StackFrameHelper";
@@ -342,22 +342,17 @@ fn is_shown_twice(caller: usize, called: usize, il: usize) -> bool {
             false if super::done::corelib() == Some(module) => return Some(false),
             false => None,
         };
+        // In a module that is in use, code is compiled as if it called the wrapper, and the CLR
+        // knows it as it was.
+        let own = callee.and_then(|wrapper| added::inside(home, wrapper));
         // The offset of a frame in its code is not always known.
         i32::try_from(il).ok()?;
-        let (mut code, mut size) = (std::ptr::null(), 0);
-        // SAFETY: the module of a frame's method is in use. The pointers are to locals.
-        let answer = unsafe {
-            engine
-                .info
-                .GetILFunctionBody(module, token, &raw mut code, &raw mut size)
-        };
-        if answer.is_err() || code.is_null() {
-            return None;
+        let code = metadata::body(&engine.info, module, token)?;
+        let twice = body::prefix::calls_unprotected(code, il, callee)?;
+        match own.filter(|_| !twice) {
+            Some(own) => body::prefix::calls_unprotected(code, il, Some(own)),
+            None => Some(twice),
         }
-        // SAFETY: the CLR has just given this address and length. The code stays while its method
-        // is in a trace.
-        let code = unsafe { std::slice::from_raw_parts(code, size as usize) };
-        body::prefix::calls_unprotected(code, il, callee)
     });
     asked.flatten().unwrap_or(true)
 }

@@ -1,5 +1,7 @@
 //! A module that is being woven, and the calls that get wrappers in it.
 
+use std::collections::HashMap;
+
 use soglia_abi::ids::{MdToken, ModuleId};
 use soglia_core::{crossing::Side, policy::Destination};
 use soglia_il::{
@@ -7,8 +9,9 @@ use soglia_il::{
     sig::{self, MethodSig},
 };
 
-use super::{emit::Emitter, hooks::Signatures};
+use super::{emit::Emitter, home::Home, hooks::Signatures};
 use crate::{
+    arguments::Subject,
     engine::Engine,
     metadata::{Method, before::Error},
     policy::{Asked, Ruling, Throw},
@@ -32,7 +35,7 @@ pub struct CallToWeave {
     /// The method that is called.
     pub method: Method,
     /// Its class and name, as stack traces show them.
-    pub(super) name: String,
+    pub name: String,
     /// The number by which hooks know the call.
     pub id: u32,
     /// What the wrapper does, if it is a forward call.
@@ -45,6 +48,8 @@ pub struct CallToWeave {
     pub(super) judged: bool,
     /// The wrapper does not record the call.
     pub(super) unwatched: bool,
+    /// The function, if the wrapper can hand over the arguments.
+    pub(super) arguments: Option<Subject>,
 }
 
 impl CallToWeave {
@@ -68,7 +73,13 @@ impl CallToWeave {
             redirect: ruling.redirect,
             judged: judged && method.side == Side::Unmanaged,
             unwatched: ruling.unwatched,
+            arguments: None,
         }
+    }
+
+    /// Whether its wrapper would not record it.
+    pub const fn is_unwatched(&self) -> bool {
+        self.unwatched
     }
 
     /// Whether a policy has a rule for it, which is lost if the call gets no wrapper.
@@ -141,8 +152,12 @@ pub(super) struct Weaver<'a> {
     pub(super) apart: Vec<MdToken>,
     /// Whether a P/Invoke was added to the module.
     pub(super) has_imports: bool,
+    /// How hooks are called that take values.
+    pub(super) giving: Option<Signatures>,
     /// Added methods that call slow hooks of callbacks, by the hooks' addresses.
     pub(super) out_of_line: Vec<(usize, MdToken)>,
+    /// The wrappers beside P/Invokes, in a module that is in use.
+    pub(super) beside: HashMap<MdToken, MdToken>,
 }
 
 impl<'a> Weaver<'a> {
@@ -150,14 +165,18 @@ impl<'a> Weaver<'a> {
         engine: &'a Engine,
         module: ModuleId,
         is_corelib: bool,
+        home: Home,
     ) -> Result<Self, Error> {
         let mut emitter = Emitter::open(engine, module, is_corelib)?;
+        emitter.home = home;
         Ok(Self {
             hooks: MethodHooks::new(&mut emitter)?,
             emitter,
             out_of_line: Vec::new(),
             has_imports: false,
             apart: Vec::new(),
+            giving: None,
+            beside: HashMap::new(),
         })
     }
 }

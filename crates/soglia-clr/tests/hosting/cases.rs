@@ -21,7 +21,7 @@ pub struct Case {
     pub never_tells: &'static [&'static str],
 }
 
-const fn case(name: &'static str, run: fn(&Library, &str)) -> Case {
+pub const fn case(name: &'static str, run: fn(&Library, &str)) -> Case {
     Case {
         name,
         run,

@@ -9,6 +9,7 @@
 mod aborts;
 mod acting;
 mod api;
+mod attaching;
 mod cases;
 mod collections;
 #[path = "../common/mod.rs"]
@@ -18,6 +19,7 @@ mod endings;
 mod faults;
 mod host;
 mod lasting;
+mod latecomers;
 mod locked;
 mod managers;
 mod occasions;
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
     if let [_, role, name, version, library] = &arguments[..]
         && role == ROLE
     {
-        let mut all = cases::ALL.iter().chain(cases::HELPERS);
+        let mut all = cases().chain(cases::HELPERS);
         let case = all.find(|case| case.name == name).unwrap();
         (case.run)(&api::Library::load(library), version);
         return ExitCode::SUCCESS;
@@ -67,8 +69,7 @@ fn main() -> ExitCode {
     compile(&folder, "CC", "cc", &["-std=gnu11"], "scarce.c");
     let library = folder.join("libmscoree.so");
     let versions = dotnet::versions(&root);
-    let trials = cases::ALL
-        .iter()
+    let trials = cases()
         .flat_map(|case| {
             let (root, library) = (root.path.clone(), library.clone());
             versions.clone().into_iter().map(move |version| {
@@ -79,6 +80,12 @@ fn main() -> ExitCode {
         })
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// What there is to test.
+fn cases() -> impl Iterator<Item = &'static cases::Case> {
+    let later = attaching::CASES.iter().chain(latecomers::CASES);
+    cases::ALL.iter().chain(later)
 }
 
 /// A native library of these tests: `libNAME.so` of `NAME.EXTENSION`.

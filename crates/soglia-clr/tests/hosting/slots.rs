@@ -34,7 +34,7 @@ pub fn create(library: &Library) -> Create {
     unsafe { library.function("SogliaCreateTaskManager") }
 }
 
-fn manager(
+pub fn manager(
     library: &Library,
     slots: u32,
     milliseconds: u32,

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "entries follow their limit in memory")]
 
 use std::{
-    alloc::{Layout, alloc_zeroed},
+    alloc::{Layout, alloc_zeroed, dealloc},
     ptr::NonNull,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
@@ -13,8 +13,8 @@ const FIRST: usize = 256;
 /// Ids from here on are in no table. They are looked up at each call.
 const MOST: usize = 1 << 20;
 
-/// The head in front of the entries. The entries are the task's own. The thread that ends all
-/// tables sets the limit to 0.
+/// The head in front of the entries. The entries are the task's own. The thread that ends or holds
+/// all tables sets the limit to 0.
 #[repr(C)]
 struct Head {
     /// Ids from here on are not in the table.
@@ -31,6 +31,8 @@ static EMPTY: Head = Head {
 pub(super) struct ById {
     head: NonNull<Head>,
     capacity: usize,
+    /// All tables that were made, with the numbers of their entries.
+    made: Vec<(NonNull<Head>, usize)>,
 }
 
 impl ById {
@@ -39,6 +41,7 @@ impl ById {
         Self {
             head: NonNull::from(&EMPTY),
             capacity: 0,
+            made: Vec::new(),
         }
     }
 
@@ -81,9 +84,7 @@ impl ById {
 
     fn grow(&mut self, id: usize, open: impl FnOnce(&'static AtomicUsize, usize)) -> bool {
         let capacity = (id + 1).next_power_of_two().max(FIRST);
-        let entries = Layout::array::<u32>(capacity);
-        let Ok((layout, _)) = entries.and_then(|entries| Layout::new::<Head>().extend(entries))
-        else {
+        let Some(layout) = layout_of(capacity) else {
             return false;
         };
         // SAFETY: the layout has a head, so its size is not zero. Zeros are a head that lets no id
@@ -93,6 +94,7 @@ impl ById {
         };
         let old = (self.entries(), self.capacity);
         (self.head, self.capacity) = (head.cast(), capacity);
+        self.made.push((self.head, capacity));
         // SAFETY: the new table has more entries than the old one and is another piece of memory.
         // Only this task's thread uses the entries of both.
         unsafe { old.0.copy_to_nonoverlapping(self.entries(), old.1) };
@@ -101,6 +103,30 @@ impl ById {
         let head: &'static Head = unsafe { self.head.as_ref() };
         open(&head.limit, capacity);
         true
+    }
+
+    /// The limit of the table and the number of its entries, if another thread has set the limit
+    /// to 0.
+    #[cold]
+    pub(super) fn held(&self) -> Option<(&'static AtomicUsize, usize)> {
+        // SAFETY: as in `grow`. `EMPTY` has no entries.
+        let head: &'static Head = unsafe { self.head.as_ref() };
+        (self.capacity > 0 && head.limit.load(Relaxed) == 0).then_some((&head.limit, self.capacity))
+    }
+
+    /// Frees all tables, and knows no id any more.
+    ///
+    /// # Safety
+    /// No other thread uses the limits of the tables any more.
+    pub(super) unsafe fn free(&mut self) {
+        (self.head, self.capacity) = (NonNull::from(&EMPTY), 0);
+        for (head, capacity) in self.made.drain(..) {
+            if let Some(layout) = layout_of(capacity) {
+                // SAFETY: `grow` made the table with this layout, and nothing leads to it any more:
+                // this task does not, and no other thread does, which the caller promises.
+                unsafe { dealloc(head.as_ptr().cast(), layout) };
+            }
+        }
     }
 
     /// Forgets all ids.
@@ -124,6 +150,13 @@ impl ById {
             }
         }
     }
+}
+
+/// The memory of a table with so many entries.
+fn layout_of(capacity: usize) -> Option<Layout> {
+    let entries = Layout::array::<u32>(capacity).ok()?;
+    let (layout, _) = Layout::new::<Head>().extend(entries).ok()?;
+    Some(layout)
 }
 
 #[cfg(test)]

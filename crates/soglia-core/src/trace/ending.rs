@@ -24,6 +24,8 @@ pub enum Ended {
     Running,
     /// It exited, with this code if that is known.
     Exit(Option<i32>),
+    /// It runs on: the engine was attached to it, and has let it go.
+    LetGo,
     /// This signal ended it.
     Signal(i32),
     /// It is gone, and no process saw how.
@@ -56,6 +58,7 @@ impl Reader {
         let seen = match self.bytes.word(offset_of!(Header, end_kind)) {
             end::EXITED => Some(Ended::Exit(Some(code))),
             end::SIGNALLED => Some(Ended::Signal(code)),
+            end::LET_GO => Some(Ended::LetGo),
             _ => None,
         };
         if let Some(how) = seen {
@@ -192,6 +195,9 @@ impl Reader {
                 Record::Slow { at, .. } => at,
                 Record::Overdue(overdue) => overdue.at,
                 Record::OverdueEnd(end) => end.at,
+                Record::Attach(attach) => attach.live,
+                Record::Detach(detach) => detach.at,
+                Record::Snapshot(snapshot) => snapshot.at,
                 _ => 0,
             });
         });

@@ -16,7 +16,7 @@ use crate::{fault::Fault, histogram::BUCKETS, layer::Layer, time::Anchor};
 /// The first eight bytes. The last two reveal transfers as text and stop `cat` on a terminal.
 pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
 /// The version of this format.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 7;
 /// The unit of allocation, in bytes. The header and chunks are aligned to it.
 pub const BLOCK: usize = 4096;
 /// The most blocks of a file (256 GiB): layers name slots by 32 bits, in units of 64 bytes.
@@ -89,7 +89,7 @@ pub mod state {
     pub const SHUTDOWN: u32 = 2;
 }
 
-/// How the recorded process ended, as far as its starter saw it: values of [`Header::end_kind`].
+/// How the process or its recording ended, as far as it was seen: values of [`Header::end_kind`].
 pub mod end {
     /// No process saw it end.
     pub const UNKNOWN: u32 = 0;
@@ -97,6 +97,8 @@ pub mod end {
     pub const EXITED: u32 = 1;
     /// A signal ended it. `end_code` has the signal's number.
     pub const SIGNALLED: u32 = 2;
+    /// The engine stopped to record a process that runs on. `end_code` means nothing.
+    pub const LET_GO: u32 = 3;
 }
 
 /// Block 0.
@@ -175,6 +177,11 @@ pub struct Header {
     pub session: [u8; SESSION_BYTES],
     /// How often there was no room for a chunk, by [`NoRoom`]. Any thread adds to it.
     pub no_room: [AtomicU32; NoRoom::ALL.len()],
+    /// Nanoseconds between two ticks of the coarse clock, where calls are timed by sample; 0: every
+    /// call is timed.
+    pub clock_ns: AtomicU32,
+    /// The part of the run that timing may take, in millionths, where calls are timed by sample.
+    pub budget_ppm: u32,
     /// Unused.
     pub reserved: AtomicU32,
 }
@@ -248,9 +255,14 @@ pub const LAYERS_OFFSET: usize = size_of::<ChunkHeader>() + size_of::<TaskRecord
 /// Where the slots of a task chunk begin.
 pub const TASK_SLOTS_OFFSET: usize =
     (LAYERS_OFFSET + FIRST_LAYERS * size_of::<Layer>()).next_multiple_of(align_of::<Slot>());
+/// Returns that a task chunk keeps. A power of two.
+pub const LAST_RETURNS: usize = 64;
 /// Slots in a task chunk.
 pub const TASK_SLOTS: u32 =
-    ((TASK_BLOCKS as usize * BLOCK - TASK_SLOTS_OFFSET) / size_of::<Slot>()) as u32;
+    ((TASK_BLOCKS as usize * BLOCK - TASK_SLOTS_OFFSET - LAST_RETURNS * size_of::<LastReturn>())
+        / size_of::<Slot>()) as u32;
+/// Where the last returns of a task chunk lie.
+pub const LAST_RETURNS_OFFSET: usize = TASK_SLOTS_OFFSET + TASK_SLOTS as usize * size_of::<Slot>();
 /// Slots in a chunk of slots.
 pub const CHUNK_SLOTS: u32 =
     ((SLOT_BLOCKS as usize * BLOCK - size_of::<ChunkHeader>()) / size_of::<Slot>()) as u32;
@@ -384,7 +396,8 @@ pub struct Slot {
     pub untimed: AtomicU32,
     /// Ticks of the calls that returned.
     pub total: AtomicU64,
-    /// Ticks of `total` that were spent in nested layers.
+    /// Ticks of `total` that were spent in nested layers. Where calls are timed by sample: an
+    /// estimate for all calls that returned.
     pub nested: AtomicU64,
     /// Ticks of the shortest; `u64::MAX` before the first.
     pub min: AtomicU64,
@@ -396,16 +409,77 @@ pub struct Slot {
     pub failed: AtomicU32,
     /// Calls that a policy denied.
     pub refused: AtomicU32,
-    /// Unused.
-    pub reserved: AtomicU32,
-    /// Calls that returned, by duration: see [`crate::histogram`].
+    /// Calls until the next one is drawn, where calls are timed by sample.
+    pub countdown: AtomicU32,
+    /// More, where calls are timed by sample.
+    pub sample: Sample,
+    /// Calls that returned, by duration: see [`crate::histogram`]. Where calls are timed by sample,
+    /// a drawn call adds as many as it stands for. A long call adds 1.
     pub histogram: [AtomicU32; BUCKETS],
 }
 
+/// What is known of a target's calls on one task from those that were drawn, where calls are timed
+/// by sample: see [`crate::sampling`].
+///
+/// A drawn call stands for `w` calls. It takes `m` ticks, or [`crate::sampling::Plan::clip`] if
+/// that is less. `total` of its slot has the ticks of drawn calls, each once.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Sample {
+    /// Drawn calls that returned.
+    pub timed: AtomicU32,
+    /// The next call is drawn with a chance of 1 in 2 to this power.
+    pub power: AtomicU32,
+    /// Sum of `w` - 1.
+    pub rest: AtomicU64,
+    /// Sum of (`w` - 1) `m`.
+    pub clipped: AtomicU64,
+    /// Sum of `w` (`w` - 1).
+    pub square: AtomicU64,
+    /// Sum of `w` (`w` - 1) `m`.
+    pub square_ticks: AtomicU64,
+    /// Sum of `w` (`w` - 1) `m`².
+    pub square_squares: AtomicU64,
+    /// Ticks by which the coarse clock moved in calls that were not drawn.
+    pub moved: AtomicU64,
+    /// The variance of `moved`, in units of [`VARIANCE_UNIT`].
+    pub moved_variance: AtomicU64,
+    /// Ticks between two draws in which calls were left out.
+    pub span: AtomicU64,
+    /// When a call was drawn last.
+    pub drawn: AtomicU64,
+    /// The variance of `nested` that comes from drawn calls.
+    pub nested_variance: AtomicU64,
+    /// The variance of `nested` that comes from other calls, in units of [`VARIANCE_UNIT`].
+    pub nested_moved_variance: AtomicU64,
+    /// The greatest `w` (`w` - 1) `m`².
+    pub greatest_square: AtomicU64,
+    /// Unused.
+    pub reserved: [AtomicU64; 3],
+}
+
+/// Squares of ticks of the coarse clock are kept in this unit.
+pub const VARIANCE_UNIT: u64 = 1 << 20;
+
+/// A call that returned lately: one of a task's last [`LAST_RETURNS`].
+/// They are overwritten in turn.
+#[derive(Debug)]
+#[repr(C)]
+pub struct LastReturn {
+    /// Ticks when it returned; 0: none is here. Stored last.
+    pub at: AtomicU64,
+    /// The target's number.
+    pub target: AtomicU32,
+    /// Unused.
+    pub reserved: AtomicU32,
+}
+
 const _: () = {
+    assert!(size_of::<LastReturn>() == 16 && LAST_RETURNS.is_power_of_two());
+    assert!(LAST_RETURNS_OFFSET.is_multiple_of(8));
     assert!(size_of::<Header>() <= NOTE_OFFSET);
     assert!(size_of::<ChunkHeader>() == 64);
-    assert!(size_of::<Slot>() == 64 + BUCKETS * 4);
+    assert!(size_of::<Slot>() == 64 + 128 + BUCKETS * 4);
     assert!(size_of::<Layer>() == 40);
     assert!(LAYERS_OFFSET.is_multiple_of(8));
 };

@@ -90,12 +90,29 @@ impl FromStr for Identity {
 /// See [`ClaimError`].
 pub(super) fn open(path: &Path, expected: Option<&Identity>) -> Result<File, ClaimError> {
     let (file, version) = open_any(path, expected)?;
+    of_this_version(&file, version, expected)?;
+    Ok(file)
+}
+
+/// Checks that a file is a recording of this version, and the expected one.
+///
+/// # Errors
+/// See [`ClaimError`].
+pub(super) fn check(file: &File, expected: Option<&Identity>) -> Result<(), ClaimError> {
+    of_this_version(file, version_of(file, expected)?, expected)
+}
+
+fn of_this_version(
+    file: &File,
+    version: u32,
+    expected: Option<&Identity>,
+) -> Result<(), ClaimError> {
     if version != VERSION {
         return Err(ClaimError::Foreign);
     }
     match expected {
-        Some(expected) if Identity::of(&file)? != *expected => Err(ClaimError::Replaced),
-        _ => Ok(file),
+        Some(expected) if Identity::of(file)? != *expected => Err(ClaimError::Replaced),
+        _ => Ok(()),
     }
 }
 
@@ -121,6 +138,12 @@ pub(super) fn open_any(
             Some(libc::ELOOP) => ClaimError::Replaced,
             _ => ClaimError::Os(error),
         })?;
+    let version = version_of(&file, expected)?;
+    Ok((file, version))
+}
+
+/// The version of the recording in a file. Of `expected` it compares only the file.
+fn version_of(file: &File, expected: Option<&Identity>) -> Result<u32, ClaimError> {
     let about = file.metadata()?;
     let is_other =
         |expected: &Identity| (about.dev(), about.ino()) != (expected.device, expected.inode);
@@ -131,8 +154,7 @@ pub(super) fn open_any(
     if !about.is_file() || file.read_exact_at(&mut head, 0).is_err() || head[..8] != MAGIC {
         return Err(ClaimError::Foreign);
     }
-    let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
-    Ok((file, version))
+    Ok(u32::from_le_bytes([head[8], head[9], head[10], head[11]]))
 }
 
 /// Whether a path is `/proc/PID/fd/N`: a link by nature, which only the kernel makes.

@@ -1,5 +1,5 @@
-//! The log: names, addresses, stacks and slow calls. The engine appends records and never changes
-//! them.
+//! The log: names, addresses, stacks and slow calls. The engine appends records. It never changes
+//! them, except that it counts [`Failure::calls`].
 //!
 //! A log chunk is a run of records: a word (the kind in the low 8 bits, the bytes of the payload
 //! above), then the payload, padded to 4 bytes. The word is stored last. A zero word ends the run.
@@ -8,7 +8,15 @@
 
 mod code;
 
-use super::overdue::{Overdue, OverdueAction, OverdueEnd};
+use super::{
+    arguments::Arguments,
+    attached::{Attach, Detach, Snapshot},
+    crash::Crash,
+    facts::{Caller, Signature, Starvation, Suspension, Suspensions},
+    failure::Failure,
+    loaded::LoadedObject,
+    overdue::{Overdue, OverdueAction, OverdueEnd},
+};
 use crate::{
     admission::{Bound, Figures},
     crossing::Side,
@@ -226,6 +234,30 @@ pub enum Record {
     /// The limit on tasks in managed code, and the figures so far. The last record of this kind
     /// counts.
     Slots(Bound, Figures),
+    /// The signature of a target.
+    Signature(Signature),
+    /// A stop for a collection that took long.
+    Suspension(Suspension),
+    /// All stops for collections. The last record of this kind counts.
+    Suspensions(Suspensions),
+    /// The runtime's thread pool starves.
+    Starvation(Starvation),
+    /// The stack of a further call of a target.
+    Caller(Caller),
+    /// An exception that native calls end by.
+    Failure(Failure),
+    /// A loaded object.
+    Object(LoadedObject),
+    /// How the process was ended. Its starter appends this.
+    Crash(Crash),
+    /// The engine was attached to a process that ran.
+    Attach(Attach),
+    /// The engine stopped to record a process that runs on.
+    Detach(Detach),
+    /// What a thread did at a moment.
+    Snapshot(Snapshot),
+    /// The arguments of a call.
+    Arguments(Arguments),
 }
 
 #[cfg(test)]

@@ -5,17 +5,20 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{
     events::{FAILED, KIND_BITS, REFUSED, UNWOUND},
-    format::{Slot, TaskRecord},
+    format::{ChunkHeader, LAST_RETURNS, LAST_RETURNS_OFFSET, LastReturn, Slot, TaskRecord},
     mapped_events::MappedEvents,
-    slot_table::slot_at,
+    sample::{self, Returned, add_up},
+    slot_table::{add, slot_at},
     writer::{Level, Recording},
 };
 use crate::{
     account::Account,
+    coarse,
     crossing::{Crossing, Side, Who},
     fault::Fault,
     histogram::{BUCKETS, LONG, SHORT, bucket, bucket_of_usual},
     layer::{End, Layer},
+    sampling::{Drawer, Plan},
 };
 
 /// A return that should be looked into.
@@ -25,37 +28,41 @@ pub struct Noted {
     pub slot: u32,
     /// Ticks when it returned.
     pub at: u64,
-    /// Ticks that it took.
+    /// Ticks that it took. Where calls are timed by sample and it was not drawn: to half a period
+    /// of the coarse clock.
     pub took: u64,
+    /// [`Layer::since`] of it.
+    pub since: u64,
 }
 
 /// When a counter of calls comes to this value, its target gets a new slot.
-const FULL: u32 = u32::MAX / 2;
+pub(super) const FULL: u32 = u32::MAX / 2;
 
 /// Slots and events in the mapping.
 #[derive(Debug)]
 pub(super) struct MappedAccount {
-    base: *mut u8,
+    pub(super) base: *mut u8,
     /// The highest slot of this task. The process believes no layer in the file: a slot above this
     /// one is not the task's.
-    highest: u32,
+    pub(super) highest: u32,
     wants_events: bool,
+    /// See [`Account::began_later`].
+    began_later: bool,
     events: MappedEvents,
     record: &'static TaskRecord,
+    /// Returns so far, which say where the next one is kept.
+    returns: usize,
     /// Returns are usual from [`SHORT`] ticks on, for this many ticks: they need no look.
     usual: u64,
     /// A return that should be looked into.
-    noted: Option<Noted>,
+    pub(super) noted: Option<Noted>,
     /// A slot whose counter is about to overflow.
-    full: Option<u32>,
+    pub(super) full: Option<u32>,
     recording: &'static Recording,
-}
-
-/// Adds to a field that only this thread writes. It is cheaper than an atomic addition.
-macro_rules! add {
-    ($field:expr, $amount:expr) => {
-        $field.store($field.load(Relaxed).wrapping_add($amount), Relaxed)
-    };
+    /// Where calls are timed by sample.
+    pub(super) drawer: Option<Drawer>,
+    /// A return that the account of the call around it does not have yet.
+    pub(super) left_over: Returned,
 }
 
 impl MappedAccount {
@@ -69,12 +76,19 @@ impl MappedAccount {
             base: recording.base(),
             highest: 0,
             wants_events: recording.level() == Level::Events,
+            began_later: recording.began_later(),
             events: MappedEvents::new(record, now),
             record,
+            returns: 0,
             usual: recording.noted_ticks().min(LONG).saturating_sub(SHORT),
             noted: None,
             full: None,
             recording,
+            left_over: Returned::default(),
+            drawer: recording.plan().map(|plan| {
+                let number = record.number.load(Relaxed);
+                Drawer::new(plan, now ^ u64::from(number) << 48)
+            }),
         }
     }
 
@@ -105,6 +119,21 @@ impl MappedAccount {
     /// The recording into which it writes.
     pub(super) fn recording(&self) -> &'static Recording {
         self.recording
+    }
+
+    /// Keeps a return among the last ones.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, target: u32, at: u64) {
+        let n = self.returns;
+        self.returns = n.wrapping_add(1);
+        let record = std::ptr::from_ref(self.record).cast::<u8>();
+        let first = LAST_RETURNS_OFFSET - size_of::<ChunkHeader>();
+        // SAFETY: a task's record lies behind the header of its chunk, and its last returns lie at
+        // this offset of that chunk, which is in the mapping for as long as the record. The
+        // remainder is below their number. All fields are atomics.
+        let last = unsafe { &*record.add(first).cast::<LastReturn>().add(n % LAST_RETURNS) };
+        last.target.store(target, Relaxed);
+        last.at.store(at, Release);
     }
 
     /// Takes the slot whose counter is about to overflow.
@@ -173,6 +202,36 @@ impl MappedAccount {
     }
 }
 
+impl MappedAccount {
+    /// Counts the return of a layer at the time `now`.
+    pub(super) fn returned_by_sample(&mut self, layer: &mut Layer, now: u64) -> Returned {
+        let slot = self.slot(layer.slot);
+        let ended = slot.ended.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(layer.side(), End::Ended, ended);
+        let plan = match &self.drawer {
+            Some(drawer) => *drawer.plan(),
+            None => Plan::new(0, 0, 0),
+        };
+        let seen = coarse::between(layer.since, now);
+        let of = match layer.inner {
+            0 => sample::other(slot, layer.since, now, seen, &plan),
+            stands_for => sample::drawn(slot, layer.since, now, seen, stands_for, &plan),
+        };
+        add_up!(slot.nested, layer.mark & !Layer::ESTIMATE);
+        slot.ended.store(ended, Release);
+        let target = slot.target.load(Relaxed);
+        self.keep(target, now);
+        of
+    }
+
+    /// Counts how uncertain the time of a return is in the account of the call around it.
+    pub(super) fn nested_by_sample(&self, outer: u32, of: &Returned) {
+        let sample = &self.slot(outer).sample;
+        add_up!(sample.nested_variance, of.variance);
+        add_up!(sample.nested_moved_variance, of.moved_variance);
+    }
+}
+
 /// The same as an [`Account`]. Without `EVENTS`, it writes no events. With `GROWS`, it may ask the
 /// operating system for room: for callers in preemptive mode.
 #[derive(Debug)]
@@ -228,6 +287,10 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
     #[inline(always)]
     fn is_ready(&self, at: u64) -> bool {
         !self.wants_events() || self.0.events.is_ready(at)
+    }
+
+    fn began_later(&self) -> bool {
+        self.0.began_later
     }
 
     #[cold]
@@ -289,6 +352,8 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
                 bucket_of_usual(took),
             )
         };
+        let target = slot.target.load(Relaxed);
+        self.0.keep(target, at);
         true
     }
 
@@ -299,8 +364,12 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         let slow = took >= self.0.recording.noted_ticks();
         let remarkable = layer.side() == Side::Unmanaged && (ended == 0 || slow);
         if remarkable {
-            let slot = number;
-            self.0.noted = Some(Noted { slot, at, took });
+            self.0.noted = Some(Noted {
+                slot: number,
+                at,
+                took,
+                since: layer.since,
+            });
         }
         if ended >= FULL {
             self.0.full = Some(number);
@@ -310,10 +379,21 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
 
     #[inline]
     fn closed(&mut self, layer: &mut Layer, total: u64, _own: u64) {
+        if self.0.drawer.is_some() {
+            let at = layer.since.saturating_add(total);
+            self.0.left_over = self.0.returned_by_sample(layer, at);
+            return;
+        }
         let slot = self.0.slot(layer.slot);
         let ended = slot.ended.load(Relaxed);
         // SAFETY: `bucket` returns the bucket of any duration.
         unsafe { returned(slot, layer, layer.side(), ended, total, bucket(total)) };
+        let target = slot.target.load(Relaxed);
+        self.0.keep(target, layer.since.wrapping_add(total));
+    }
+
+    fn nests(&self, took: u64) -> u64 {
+        if self.0.drawer.is_some() { 0 } else { took }
     }
 
     #[cold]

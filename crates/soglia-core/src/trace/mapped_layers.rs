@@ -116,6 +116,31 @@ impl MappedLayers {
         self.set_limit();
     }
 
+    /// The place of the innermost layer, if closing it takes a few stores only.
+    #[inline(always)]
+    pub(super) fn near_top(&mut self) -> Option<&mut Layer> {
+        let next = self.next.wrapping_sub(1);
+        if next <= self.floor {
+            return None;
+        }
+        // SAFETY: above the floor lies an open layer of this task, which only this thread writes.
+        Some(unsafe { &mut *next })
+    }
+
+    /// Removes the innermost layer, which [`MappedLayers::near_top`] has returned.
+    #[inline(always)]
+    pub(super) fn pop(&mut self) {
+        self.set_next(self.next.wrapping_sub(1));
+    }
+
+    /// The innermost layer.
+    pub(super) fn top(&mut self) -> Option<&mut Layer> {
+        let next = self.next.wrapping_sub(1);
+        // SAFETY: the task has layers, and the last one lies in this segment, in which `next` is
+        // not the first place. Only this thread writes it.
+        (self.depth() > 0 && next >= self.begin).then(|| unsafe { &mut *next })
+    }
+
     /// Removes the innermost layer, which lies here.
     #[inline(always)]
     fn set_next(&mut self, next: *mut Layer) {

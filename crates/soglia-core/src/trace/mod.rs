@@ -19,7 +19,7 @@
 //!
 //! | files | purpose |
 //! | --- | --- |
-//! | `format`, `events`, `payload`, `log`, `overdue` | the bytes |
+//! | `format`, `events`, `payload`, `log`, `overdue`, `facts`, `failure`, `loaded`, `crash`, `attached`, `arguments` | the bytes |
 //! | `identity`, `room`, `starter` | making and claiming the file |
 //! | `writer` | the recording in the recorded process: claims it, and hands out its blocks |
 //! | `mapped_*`, `by_id`, `slot_table`, `task_writer` | one live task |
@@ -27,19 +27,26 @@
 //! | `guard`, `bytes`, `clocks`, `reader` | the file in the process that reads it |
 //! | `snapshot`, `names`, `ending`, `replay` | what the reader makes of it |
 
+pub mod arguments;
+pub mod attached;
 mod by_id;
 mod bytes;
 mod clocks;
+pub mod crash;
 pub mod ending;
 pub mod events;
+pub mod facts;
+pub mod failure;
 pub mod format;
 mod guard;
 pub mod identity;
 pub mod life;
+pub mod loaded;
 pub mod log;
 mod mapped_account;
 mod mapped_events;
 mod mapped_layers;
+mod mapping;
 mod more_layers;
 pub mod names;
 pub mod open_layers;
@@ -48,8 +55,11 @@ mod payload;
 pub mod reader;
 pub mod replay;
 mod room;
+mod sample;
+mod sampled;
 mod slot_table;
 pub mod snapshot;
 mod starter;
+mod tables;
 pub mod task_writer;
 pub mod writer;

@@ -6,7 +6,13 @@ use std::{
 };
 
 use super::{
+    arguments::Arguments,
+    attached::{Attach, Detach, Snapshot},
+    crash::Crash,
+    facts::{Caller, Signature, Starvation, Suspension, Suspensions},
+    failure::Failure,
     format::{ChunkHeader, ChunkKind},
+    loaded::LoadedObject,
     log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
     reader::Reader,
 };
@@ -74,8 +80,32 @@ pub struct Names {
     /// What became of calls that missed a deadline: [`Record::Overdue`], [`Record::OverdueEnd`] and
     /// [`Record::OverdueAction`], in the order in which they were written.
     pub overdue: Vec<Record>,
+    /// Exceptions that native calls end by, in the order in which they were thrown first.
+    pub failures: Vec<Failure>,
+    /// How the process was ended, if its starter found that out.
+    pub crash: Option<Crash>,
+    /// Loaded objects, in the order in which they were recorded.
+    pub objects: Vec<LoadedObject>,
     /// The limit on tasks in managed code and its figures, if there was one.
     pub slots: Option<(Bound, Figures)>,
+    /// The signatures of targets, by target.
+    pub signatures: HashMap<u32, Signature>,
+    /// Stacks of calls that were not the first of their targets, in the order of the calls.
+    pub callers: Vec<Caller>,
+    /// Stops for collections that took long, in their order.
+    pub suspensions: Vec<Suspension>,
+    /// All stops for collections, if there was one.
+    pub all_suspensions: Option<Suspensions>,
+    /// When the runtime's thread pool starved.
+    pub starvations: Vec<Starvation>,
+    /// When the engine was attached, if the process ran already.
+    pub attach: Option<Attach>,
+    /// When it stopped to record a process that runs on.
+    pub detach: Option<Detach>,
+    /// What threads did at moments, in the order in which that was recorded.
+    pub snapshots: Vec<Snapshot>,
+    /// The arguments of calls, in the order in which they were recorded.
+    pub arguments: Vec<Arguments>,
     /// Remarks for readers of a report.
     pub remarks: Vec<String>,
     /// Records that were left out because there are more than can be kept.
@@ -83,6 +113,18 @@ pub struct Names {
     texts: HashMap<u32, String>,
     stacks: HashMap<u32, Vec<u32>>,
     told_unwatched: HashSet<Unwatched>,
+    bytes: usize,
+    read: Position,
+    /// Where each of `failures` lies. Their counts change.
+    failures_at: Vec<usize>,
+}
+
+/// How far a log was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Position {
+    /// How many of its chunks were read to their ends.
+    chunks: usize,
+    /// Bytes of the next one that were read, with its header.
     bytes: usize,
 }
 
@@ -112,7 +154,22 @@ impl Names {
 }
 
 impl Names {
-    fn take(&mut self, record: Record, payload: usize) {
+    /// Adds what the log has gained since these names were read. The recording is the same, opened
+    /// again or still open. Returns whether there was anything.
+    pub fn read_on(&mut self, reader: &Reader) -> bool {
+        for (failure, at) in self.failures.iter_mut().zip(&self.failures_at) {
+            if let Some(Record::Failure(now)) = reader.record_at(*at) {
+                failure.calls = now.calls;
+            }
+        }
+        let from = self.read;
+        self.read = reader.each_record_from(from, |record, payload, at| {
+            self.take(record, payload, at);
+        });
+        self.read != from
+    }
+
+    fn take(&mut self, record: Record, payload: usize, at: usize) {
         // Text that is not UTF-8 becomes up to three times as long.
         self.bytes += match record {
             Record::Slow { .. } => SLOW,
@@ -184,6 +241,23 @@ impl Names {
                 self.overdue.push(record);
             }
             Record::Slots(bound, figures) => self.slots = Some((bound, figures)),
+            Record::Signature(signature) => {
+                self.signatures.insert(signature.target, signature);
+            }
+            Record::Caller(caller) => self.callers.push(caller),
+            Record::Suspension(suspension) => self.suspensions.push(suspension),
+            Record::Suspensions(all) => self.all_suspensions = Some(all),
+            Record::Starvation(starvation) => self.starvations.push(starvation),
+            Record::Failure(failure) => {
+                self.failures.push(failure);
+                self.failures_at.push(at);
+            }
+            Record::Crash(crash) => self.crash = Some(crash),
+            Record::Attach(attach) => self.attach = Some(attach),
+            Record::Detach(detach) => self.detach = Some(detach),
+            Record::Snapshot(snapshot) => self.snapshots.push(snapshot),
+            Record::Arguments(arguments) => self.arguments.push(arguments),
+            Record::Object(object) => self.objects.push(object),
             Record::RuleApplies { rule } => {
                 self.rules_that_apply.insert(rule);
             }
@@ -200,22 +274,39 @@ impl Reader {
     /// The contents of the log now.
     pub fn names(&self) -> Names {
         let mut names = Names::default();
-        self.each_record_sized(|record, payload| names.take(record, payload));
+        names.read_on(self);
         names
     }
 
     /// Calls `take` with each record of the log.
     pub(super) fn each_record(&self, mut take: impl FnMut(Record)) {
-        self.each_record_sized(|record, _| take(record));
+        self.each_record_from(Position::default(), |record, _, _| take(record));
     }
 
-    fn each_record_sized(&self, mut take: impl FnMut(Record, usize)) {
+    /// The same for the records behind this position. `take` also gets the bytes of the payload and
+    /// the place of the record. Returns how far it has read.
+    fn each_record_from(
+        &self,
+        from: Position,
+        mut take: impl FnMut(Record, usize, usize),
+    ) -> Position {
         /// After so many bytes the reader gives memory back.
         const IN_A_ROW: usize = 64 << 10;
         let mut in_a_row = 0;
+        let mut read = from;
         // Scans the file anew: a process that runs may have written more since the tasks were read.
-        for chunk in self.scan().iter().filter(|c| c.kind == ChunkKind::Log) {
-            let mut at = chunk.at + size_of::<ChunkHeader>();
+        let chunks = self.scan();
+        let chunks = chunks.iter().filter(|c| c.kind == ChunkKind::Log);
+        for (n, chunk) in chunks.enumerate().skip(from.chunks) {
+            // A record that is being written ends a chunk for now. There are later chunks only if
+            // this one is full.
+            if n > read.chunks {
+                read = Position {
+                    chunks: n,
+                    bytes: 0,
+                };
+            }
+            let mut at = chunk.at + read.bytes.max(size_of::<ChunkHeader>());
             let end = chunk.at + chunk.bytes;
             while at < end {
                 let head = self.bytes.word(at);
@@ -223,11 +314,8 @@ impl Reader {
                 if head == 0 || at + 4 + payload * 4 > end {
                     break;
                 }
-                let words: Vec<u32> = (0..payload)
-                    .map(|n| self.bytes.word(at + 4 + n * 4))
-                    .collect();
-                if let Some(record) = Record::decode(head & 0xff, &words) {
-                    take(record, payload * 4);
+                if let Some(record) = self.record_at(at) {
+                    take(record, payload * 4, at);
                 }
                 at += 4 + payload * 4;
                 in_a_row += 4 + payload * 4;
@@ -235,6 +323,15 @@ impl Reader {
                     self.bytes.has_read(std::mem::take(&mut in_a_row));
                 }
             }
+            read.bytes = at - chunk.at;
         }
+        read
+    }
+
+    /// The record at this place of the file.
+    fn record_at(&self, at: usize) -> Option<Record> {
+        let head = self.bytes.word(at);
+        let words = (0..(head >> 8) as usize / 4).map(|n| self.bytes.word(at + 4 + n * 4));
+        Record::decode(head & 0xff, &words.collect::<Vec<u32>>())
     }
 }

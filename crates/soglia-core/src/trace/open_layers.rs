@@ -15,13 +15,18 @@ use std::{
 };
 
 use super::{
-    format::{CHUNK_LAYERS, ChunkHeader, FIRST_LAYERS, LAYERS_OFFSET, Slot, TaskRecord},
+    format::{
+        CHUNK_LAYERS, ChunkHeader, FIRST_LAYERS, LAST_RETURNS, LAST_RETURNS_OFFSET, LAYERS_OFFSET,
+        LastReturn, Slot, TaskRecord,
+    },
     more_layers::First,
     writer::Recording,
 };
 use crate::{
+    coarse,
     crossing::Side,
     layer::{Layer, MAX_DEPTH},
+    time,
 };
 
 /// An open call.
@@ -31,10 +36,23 @@ pub struct OpenCall {
     pub depth: u32,
     /// Ticks when it began.
     pub since: u64,
+    /// It may have begun so many ticks later: calls are timed by sample, and it was not drawn.
+    pub slack: u64,
     /// The target's number.
     pub target: u32,
     /// The side on which it runs.
     pub side: Side,
+    /// Ticks in layers that were nested directly in it and have closed. Where calls are timed by
+    /// sample: another number each time such a layer has closed; 0: none has.
+    pub inner: u64,
+}
+
+impl OpenCall {
+    /// Whether it is the same call, which may have called back meanwhile.
+    fn is(&self, other: &Self) -> bool {
+        (self.depth, self.since, self.target, self.side)
+            == (other.depth, other.since, other.target, other.side)
+    }
 }
 
 impl Recording {
@@ -52,6 +70,15 @@ impl Recording {
         // A layer that was closed meanwhile may have been read half.
         let still = task.depth.load(Acquire);
         calls.retain(|call| call.depth < still);
+        if let Some(plan) = self.plan() {
+            let last = last_return(task);
+            for call in &mut calls {
+                // A call may have begun up to a period later than `since`, and others returned
+                // before that.
+                let nested = last.saturating_sub(call.since) > plan.period;
+                call.inner = if nested { last } else { 0 };
+            }
+        }
         calls
     }
 
@@ -65,7 +92,7 @@ impl Recording {
         task.depth.load(Acquire) > call.depth
             && place(task, &more, call.depth as usize)
                 .and_then(|layer| self.open_call(call.depth, layer))
-                .is_some_and(|found| found == *call)
+                .is_some_and(|found| found.is(call))
             && task.depth.load(Acquire) > call.depth
     }
 
@@ -73,18 +100,33 @@ impl Recording {
         let layer = layer.as_ptr();
         // SAFETY: the pointer is from `place`, so a layer lies there, in the mapping and aligned.
         // Its task may store to it, hence volatile, and stores whole words.
-        let (since, slot, after) = unsafe {
+        let (since, slot, inner, after) = unsafe {
             let since = (&raw const (*layer).since).read_volatile();
             let slot = (&raw const (*layer).slot).read_volatile();
-            (since, slot, (&raw const (*layer).since).read_volatile())
+            let inner = (&raw const (*layer).inner).read_volatile();
+            let after = (&raw const (*layer).since).read_volatile();
+            (since, slot, inner, after)
         };
         let slot = self.slot(slot).filter(|_| since == after)?;
         Some(OpenCall {
             depth,
             since,
+            slack: self.slack(since, inner),
             target: slot.target.load(Relaxed),
             side: Side::from_number(slot.side.load(Relaxed) & 1),
+            inner,
         })
+    }
+
+    /// See [`OpenCall::slack`]. `inner`: of the layer.
+    fn slack(&self, since: u64, inner: u64) -> u64 {
+        match self.plan() {
+            Some(plan) if inner == 0 => {
+                let ticked = coarse::between(since, time::now());
+                ticked.map_or(plan.period, |seen| seen.first.saturating_sub(since))
+            }
+            _ => 0,
+        }
     }
 
     /// The slot to which a layer refers, if that is possible.
@@ -98,6 +140,20 @@ impl Recording {
         // slot.
         Some(unsafe { &*self.base().add(at).cast::<Slot>() })
     }
+}
+
+/// When a call of this task returned last; 0: none has.
+fn last_return(task: &'static TaskRecord) -> u64 {
+    let record = NonNull::from(task).cast::<u8>();
+    // SAFETY: a task's record lies behind the header of its chunk, and its last returns lie at this
+    // offset of that chunk.
+    let first = unsafe { record.add(LAST_RETURNS_OFFSET - size_of::<ChunkHeader>()) };
+    let of = |n: usize| {
+        // SAFETY: there are so many, they are aligned, and all their fields are atomics.
+        unsafe { first.cast::<LastReturn>().add(n).as_ref() }
+    };
+    let at = (0..LAST_RETURNS).map(|n| of(n).at.load(Relaxed));
+    at.max().unwrap_or(0)
 }
 
 /// The place of the layer that has so many below it.

@@ -19,7 +19,7 @@ use super::{
         BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, MOST_BLOCKS, NOTE_BYTES,
         NOTE_OFFSET, NoRoom, VERSION, state,
     },
-    starter::Level,
+    starter::{Level, Sampling},
 };
 use crate::{regular, time::Scale};
 
@@ -288,9 +288,26 @@ impl Reader {
         self.bytes.long(offset_of!(Header, wall_ns))
     }
 
+    /// Nanoseconds since 1970 at a time of the recording, as far as the clock was not set since it
+    /// was made.
+    pub fn wall_ns_at(&self, ticks: u64) -> u64 {
+        let made = self.bytes.long(offset_of!(Header, made));
+        let since = self.scale().ns(ticks.saturating_sub(made));
+        self.wall_ns().saturating_add(since)
+    }
+
     /// Calls of at least this many nanoseconds were to be recorded as slow; 0: none.
     pub fn slow_ns(&self) -> u64 {
         self.bytes.long(offset_of!(Header, slow_ns))
+    }
+
+    /// How calls were timed by sample; `None`: every call was timed, or none.
+    pub fn sampling(&self) -> Option<Sampling> {
+        let sampling = Sampling {
+            clock_ns: self.bytes.word(offset_of!(Header, clock_ns)),
+            budget_ppm: self.bytes.word(offset_of!(Header, budget_ppm)),
+        };
+        Some(sampling).filter(|by| by.clock_ns != 0 && self.level() == Level::Summary)
     }
 
     /// Ticks at time 0.

@@ -5,7 +5,7 @@ use crate::{
     account::{Account, Totals},
     crossing::Crossing,
     fault::Fault,
-    layer::{Layers, VecLayers},
+    layer::{Layer, Layers, VecLayers},
     task::{Task, Who},
 };
 
@@ -98,6 +98,25 @@ fn unmatched(
     (crossing, How::Crossed, None, depth)
 }
 
+/// After so many events the reader gives memory back.
+const IN_A_ROW: usize = 1 << 14;
+
+/// The events of a task in order: the number of the thread, ticks, and the event.
+fn events(reader: &Reader, task: u32) -> impl Iterator<Item = (u32, u64, Event)> {
+    let mut in_a_row = 0;
+    let chunks = reader.events(task);
+    chunks.flat_map(move |(os_thread, mut words)| {
+        std::iter::from_fn(move || {
+            let event = words.next()?;
+            in_a_row += 1;
+            if in_a_row == IN_A_ROW {
+                reader.bytes.has_read(std::mem::take(&mut in_a_row) * 8);
+            }
+            Some((os_thread, words.ticks, event))
+        })
+    })
+}
+
 /// Replays all events of a task, and calls `tell` for each crossing and for each denied one, until
 /// it returns `false`. Returns the task as it was then.
 pub fn replay(
@@ -106,16 +125,14 @@ pub fn replay(
     account: &mut impl Account,
     mut tell: impl FnMut(Replayed) -> bool,
 ) -> Task<VecLayers> {
-    // After so many events the reader gives memory back.
-    const IN_A_ROW: u32 = 1 << 14;
     let mut machine = Task::new(VecLayers::default());
     for (os_thread, mut words) in reader.events(task) {
-        let mut events = 0_u32;
+        let mut events = 0;
         while let Some(event) = words.next() {
             events += 1;
             if events == IN_A_ROW {
                 events = 0;
-                reader.bytes.has_read(IN_A_ROW as usize * 8);
+                reader.bytes.has_read(IN_A_ROW * 8);
             }
             let at = words.ticks;
             if let Some((crossing, how, target, depth)) = apply(&mut machine, event, at, account)
@@ -131,9 +148,82 @@ pub fn replay(
                 return machine;
             }
         }
-        reader.bytes.has_read(events as usize * 8);
+        reader.bytes.has_read(events * 8);
     }
     machine
+}
+
+/// The crossings of a task and its denied calls, one after the other. [`replay`] is the same for
+/// those who want all of one task at once.
+pub struct Crossings<'a> {
+    events: Box<dyn Iterator<Item = (u32, u64, Event)> + 'a>,
+    machine: Task<VecLayers>,
+}
+
+impl<'a> Crossings<'a> {
+    /// Those of this task.
+    pub fn of(reader: &'a Reader, task: u32) -> Self {
+        Self {
+            events: Box::new(events(reader, task)),
+            machine: Task::new(VecLayers::default()),
+        }
+    }
+
+    /// The calls that are open after the latest crossing, outermost first.
+    pub fn open(&self) -> &[Layer] {
+        self.machine.layers().as_slice()
+    }
+}
+
+impl Iterator for Crossings<'_> {
+    type Item = Replayed;
+
+    fn next(&mut self) -> Option<Replayed> {
+        loop {
+            let (os_thread, at, event) = self.events.next()?;
+            let applied = apply(&mut self.machine, event, at, &mut Uncounted);
+            if let Some((crossing, how, target, depth)) = applied {
+                return Some(Replayed {
+                    crossing,
+                    how,
+                    target,
+                    at,
+                    depth,
+                    os_thread,
+                });
+            }
+        }
+    }
+}
+
+/// An account that counts nothing, for those who only want to know each crossing.
+pub struct Uncounted;
+
+impl Account for Uncounted {
+    fn crossed(&mut self, _: Crossing, _: Who, _: u64) {}
+    fn unmatched(&mut self, _: Crossing, _: u64, _: u64) {}
+    fn unwound(&mut self, _: u32) {}
+    fn abandoned(&mut self, _: &mut Layer) {}
+    fn closed(&mut self, _: &mut Layer, _: u64, _: u64) {}
+    fn untimed(&mut self, _: u32) {}
+    fn untimed_return(&mut self, _: Crossing) {}
+    fn crossed_failing(&mut self, _: Crossing, _: Who, _: u64) {}
+    fn failed(&mut self, _: &mut Layer) {}
+    fn refused(&mut self, _: u32, _: u64) {}
+    fn fault(&mut self, _: Fault) {}
+}
+
+/// The totals of a task up to this time, made anew from its events.
+pub fn totals_until(reader: &Reader, task: u32, time: u64) -> Totals {
+    let mut machine = Task::new(VecLayers::default());
+    let mut totals = Totals::default();
+    for (_, at, event) in events(reader, task) {
+        if at >= time {
+            break;
+        }
+        apply(&mut machine, event, at, &mut totals);
+    }
+    totals
 }
 
 /// The totals of a task, made anew from its events.

@@ -17,8 +17,12 @@ use std::{
     fs::File,
     io,
     mem::MaybeUninit,
-    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     ptr::NonNull,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::format::NoRoom;
@@ -26,13 +30,41 @@ use super::format::NoRoom;
 /// The recording's file in the process that records.
 #[derive(Debug)]
 pub(super) struct Room {
-    pub(super) file: File,
+    /// `None`: it has no descriptor that all threads can use, or the recording is retired.
+    file: Mutex<Option<File>>,
     /// Device and inode. The program may close descriptors that it never opened, and the number may
     /// come to mean another file.
-    pub(super) identity: (u64, u64),
+    identity: (u64, u64),
 }
 
 impl Room {
+    /// The room in a file with this device and inode.
+    pub(super) const fn of(identity: (u64, u64)) -> Self {
+        Self {
+            file: Mutex::new(None),
+            identity,
+        }
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the file, whose descriptor all threads can use.
+    pub(super) fn keep(&self, file: File) {
+        *self.file() = Some(file);
+    }
+
+    /// Closes the file, unless the number means another file by now.
+    pub(super) fn close(&self) {
+        if let Some(file) = self.file().take() {
+            match self.size_of(&file) {
+                Some(u64::MAX) | None => std::mem::forget(file),
+                Some(_) => drop(file),
+            }
+        }
+    }
+
     /// Takes the room for the bytes that are mapped at `at`, which lie in the file at `offset`.
     ///
     /// # Safety
@@ -70,7 +102,13 @@ impl Room {
 
     /// The size of the file, or `u64::MAX` if the descriptor is no longer that of the file.
     fn size(&self) -> Option<u64> {
-        let about = self.file.metadata().ok();
+        self.file()
+            .as_ref()
+            .map_or(Some(u64::MAX), |file| self.size_of(file))
+    }
+
+    fn size_of(&self, file: &File) -> Option<u64> {
+        let about = file.metadata().ok();
         let about = about.filter(|about| (about.dev(), about.ino()) == self.identity);
         Some(about.map_or(u64::MAX, |about| about.len()))
     }
@@ -82,7 +120,11 @@ impl Room {
             Some(size) if size < offset + bytes => return Err(NoRoom::Cut),
             Some(_) => {}
         }
-        match without_size_signal(|| allocate(&self.file, offset, bytes)) {
+        let file = self.file();
+        let Some(file) = file.as_ref() else {
+            return Err(NoRoom::Closed);
+        };
+        match without_size_signal(|| allocate(file, offset, bytes)) {
             Ok(()) => Ok(()),
             Err(error) => Err(match error.raw_os_error() {
                 Some(libc::ENOSPC | libc::EDQUOT | libc::EIO) => NoRoom::Disk,
@@ -91,6 +133,20 @@ impl Room {
                 Some(libc::EBADF) => NoRoom::Closed,
                 _ => NoRoom::Refused,
             }),
+        }
+    }
+}
+
+/// Moves the descriptor out of the low numbers, on which programs may count, but not beyond the 64
+/// that the kernel's table of descriptors has room for from the start. Enlarging that table in a
+/// process with threads takes 10 ms and more.
+pub(super) fn out_of_the_way(file: File) -> File {
+    // SAFETY: `file` keeps its descriptor open during the call. A result that is not negative is a
+    // new descriptor, which has no other owner.
+    unsafe {
+        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 48) {
+            high if high >= 0 => File::from(OwnedFd::from_raw_fd(high)),
+            _ => file,
         }
     }
 }

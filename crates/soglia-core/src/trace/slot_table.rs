@@ -17,6 +17,14 @@ use super::{
 };
 use crate::crossing::Side;
 
+/// Adds to a field that only this thread writes. It is cheaper than an atomic addition.
+macro_rules! add {
+    ($field:expr, $amount:expr) => {
+        $field.store($field.load(Relaxed).wrapping_add($amount), Relaxed)
+    };
+}
+pub(super) use add;
+
 /// SlotTable are referred to by their distance from the mapping's start in units of this many
 /// bytes.
 const UNIT: usize = align_of::<Slot>();
@@ -140,9 +148,23 @@ impl SlotTable {
     ) -> u32 {
         let slot = self.of_target(recording, side, target);
         self.by_id.learn(id, slot, |limit, entries| {
-            recording.open_table(limit, entries);
+            recording.tables().open(limit, entries);
         });
         slot
+    }
+
+    /// Opens the table of wrappers, if it is held. Returns whether it was.
+    pub(super) fn reopen(&self, recording: &Recording) -> bool {
+        let held = self.by_id.held();
+        held.is_some_and(|(limit, entries)| recording.tables().reopen(limit, entries))
+    }
+
+    /// Frees the tables of wrappers, if all tables of the recording have ended.
+    pub(super) fn free(&mut self, recording: &Recording) {
+        if recording.tables().have_ended() {
+            // SAFETY: when tables end, other threads forget the limits of all of them.
+            unsafe { self.by_id.free() };
+        }
     }
 
     /// Forgets which wrapper has which slot, because another object may lie where a wrapper leads.

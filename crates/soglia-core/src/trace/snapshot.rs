@@ -7,8 +7,9 @@ use std::{
 
 use super::{
     format::{
-        BLOCK, CHUNK_LAYERS, CHUNK_SLOTS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAYERS_OFFSET,
-        NAME_BYTES, Slot, TASK_BLOCKS, TASK_SLOTS, TASK_SLOTS_OFFSET, TaskKind, TaskRecord,
+        BLOCK, CHUNK_LAYERS, CHUNK_SLOTS, ChunkHeader, ChunkKind, FIRST_LAYERS, LAST_RETURNS,
+        LAST_RETURNS_OFFSET, LAYERS_OFFSET, LastReturn, NAME_BYTES, Sample, Slot, TASK_BLOCKS,
+        TASK_SLOTS, TASK_SLOTS_OFFSET, TaskKind, TaskRecord, VARIANCE_UNIT,
     },
     reader::{Chunk, Reader},
 };
@@ -16,8 +17,9 @@ use crate::{
     account::{MOST_TARGETS, Total},
     crossing::Side,
     fault::Fault,
-    histogram::BUCKETS,
+    histogram::{BUCKETS, bucket},
     layer::{End, Layer, MAX_DEPTH},
+    sampling::Sampled,
 };
 
 /// A task at the moment of reading.
@@ -50,6 +52,17 @@ pub struct TaskSnapshot {
     pub targets: HashMap<(u32, Side), Total>,
     /// Open calls, outermost first. `slot` is the target's number.
     pub open: Vec<Layer>,
+    /// The last calls that returned, the latest last.
+    pub last: Vec<Returned>,
+}
+
+/// A call that returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// Ticks when it returned.
+    pub at: u64,
+    /// The target's number.
+    pub target: u32,
 }
 
 impl TaskSnapshot {
@@ -114,6 +127,7 @@ impl Reader {
         // A live task may have gone deeper since it was read.
         task.max_depth = task.max_depth.max(depth);
         self.open_layers(chunk, depth, &mut task);
+        task.last = self.last_returns(chunk);
         self.bytes.has_read(
             chunk.bytes.min(BLOCK * TASK_BLOCKS as usize) + task.open.len() * size_of::<Layer>(),
         );
@@ -136,6 +150,9 @@ impl Reader {
     fn slots(&self, chunk: &Chunk, offset: usize, most: u32, task: &mut TaskSnapshot) {
         let used = self.bytes.word(chunk.at + offset_of!(ChunkHeader, used));
         let room = chunk.bytes.saturating_sub(offset) / size_of::<Slot>();
+        let period = self
+            .sampling()
+            .map(|by| self.scale().ticks(by.clock_ns.into()));
         for n in 0..room.min(used.min(most) as usize) {
             let at = chunk.at + offset + n * size_of::<Slot>();
             let field = |offset: usize| self.bytes.word(at + offset);
@@ -147,20 +164,74 @@ impl Reader {
                 untimed: u64::from(field(offset_of!(Slot, untimed))),
                 failed: u64::from(field(offset_of!(Slot, failed))),
                 refused: u64::from(field(offset_of!(Slot, refused))),
-                own: 0,
                 total: long(offset_of!(Slot, total)),
                 min: long(offset_of!(Slot, min)),
                 max: long(offset_of!(Slot, max)),
-                histogram: Box::new([0; BUCKETS]),
+                ..Total::default()
             };
+            total.timed = total.ended;
             total.own = total.total.saturating_sub(long(offset_of!(Slot, nested)));
             for (n, bucket) in total.histogram.iter_mut().enumerate() {
                 *bucket = u64::from(field(offset_of!(Slot, histogram) + n * 4));
+            }
+            if let Some(period) = period {
+                self.estimate(at, period, &mut total);
             }
             let side = Side::from_number(field(offset_of!(Slot, side)));
             let of = task.account(field(offset_of!(Slot, target)), side);
             of.add(&total);
         }
+    }
+
+    /// Puts estimates into the total of the slot that lies there.
+    fn estimate(&self, slot: usize, period: u64, total: &mut Total) {
+        const AT: usize = offset_of!(Slot, sample);
+        let long = |offset: usize| self.bytes.long(slot + AT + offset);
+        let unit = VARIANCE_UNIT as f64;
+        let sampled = Sampled {
+            ended: total.ended,
+            timed: u64::from(self.bytes.word(slot + AT + offset_of!(Sample, timed))),
+            total: total.total,
+            nested: self.bytes.long(slot + offset_of!(Slot, nested)),
+            rest: long(offset_of!(Sample, rest)),
+            clipped: long(offset_of!(Sample, clipped)),
+            square: long(offset_of!(Sample, square)),
+            square_ticks: long(offset_of!(Sample, square_ticks)),
+            square_squares: long(offset_of!(Sample, square_squares)),
+            greatest_square: long(offset_of!(Sample, greatest_square)),
+            moved: long(offset_of!(Sample, moved)),
+            moved_variance: long(offset_of!(Sample, moved_variance)) as f64 * unit,
+            span: long(offset_of!(Sample, span)),
+            nested_variance: long(offset_of!(Sample, nested_variance)) as f64
+                + long(offset_of!(Sample, nested_moved_variance)) as f64 * unit,
+        };
+        let estimate = sampled.estimate(period as f64);
+        total.timed = sampled.timed.min(total.ended);
+        (total.total, total.own) = (estimate.total, estimate.own);
+        total.total_variance = estimate.total_variance;
+        total.own_variance = estimate.own_variance;
+        // Long calls are all there. The others make up the rest.
+        let long = bucket(period).min(BUCKETS - 1) + 1;
+        fit(&mut total.histogram[..], long, total.ended);
+    }
+
+    /// The last returns of a task, the latest last.
+    fn last_returns(&self, chunk: &Chunk) -> Vec<Returned> {
+        let room = chunk.bytes.saturating_sub(LAST_RETURNS_OFFSET) / size_of::<LastReturn>();
+        let all = (0..room.min(LAST_RETURNS)).map(|n| {
+            let at = chunk.at + LAST_RETURNS_OFFSET + n * size_of::<LastReturn>();
+            Returned {
+                at: self.bytes.long(at + offset_of!(LastReturn, at)),
+                target: self.bytes.word(at + offset_of!(LastReturn, target)),
+            }
+        });
+        let mut all: Vec<Returned> = all.filter(|returned| returned.at != 0).collect();
+        // The task stores them in turn, so those of one moment are in order from where the next one
+        // will be. The order of these is all that is lost if the clocks of two cores disagree.
+        let oldest = (1..all.len()).find(|n| all[*n].at < all[n - 1].at);
+        all.rotate_left(oldest.unwrap_or(0));
+        all.sort_by_key(|returned| returned.at);
+        all
     }
 
     /// Where the open layers of a task lie, outermost first.
@@ -202,6 +273,10 @@ impl Reader {
                 slot: self.bytes.word(slot + offset_of!(Slot, target)),
                 bits: self.bytes.word(at + offset_of!(Layer, bits)),
             };
+            if self.sampling().is_some() {
+                layer.inner = layer.mark & !Layer::ESTIMATE;
+                layer.mark = 0;
+            }
             let counter = layer.noted().map(|end| match end {
                 End::Ended => offset_of!(Slot, ended),
                 End::Abandoned => offset_of!(Slot, abandoned),
@@ -215,5 +290,19 @@ impl Reader {
             task.account(layer.slot, layer.side()).open += 1;
             task.open.push(layer);
         }
+    }
+}
+
+/// Scales the buckets below `long` so that all have `calls` together.
+fn fit(histogram: &mut [u64], long: usize, calls: u64) {
+    let (short, long) = histogram.split_at_mut(long);
+    let sum = |of: &[u64]| of.iter().fold(0_u64, |sum, n| sum.saturating_add(*n));
+    let (are, wanted) = (sum(short), calls.saturating_sub(sum(long)));
+    let (mut seen, mut given) = (0_u64, 0_u64);
+    for bucket in short {
+        seen = seen.saturating_add(*bucket);
+        let up_to = u128::from(seen) * u128::from(wanted) / u128::from(are.max(1));
+        *bucket = (up_to as u64).saturating_sub(given);
+        given = up_to as u64;
     }
 }

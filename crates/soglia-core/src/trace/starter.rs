@@ -18,9 +18,11 @@ use std::{
 
 use super::{
     format::{
-        BLOCK, Header, MAGIC, MOST_BLOCKS, NOTE_BYTES, NOTE_OFFSET, SESSION_BYTES, VERSION, end,
+        BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, MAGIC, MOST_BLOCKS, NOTE_BYTES,
+        NOTE_OFFSET, SESSION_BYTES, VERSION, end,
     },
     identity::{self, Identity},
+    log::Record,
     room::allocate,
 };
 use crate::{
@@ -53,6 +55,25 @@ impl Level {
     }
 }
 
+/// How calls are timed by sample: see [`crate::sampling`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// Nanoseconds between two ticks of the coarse clock. A call that lasts for two of them is
+    /// always timed.
+    pub clock_ns: u32,
+    /// The part of the run that timing may take, in millionths.
+    pub budget_ppm: u32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            clock_ns: 1_000_000,
+            budget_ppm: 10_000,
+        }
+    }
+}
+
 /// The options of a new recording.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -62,6 +83,8 @@ pub struct Options {
     pub max_bytes: u64,
     /// Calls that take at least this many nanoseconds are slow; 0: none is.
     pub slow_ns: u64,
+    /// Whether calls are timed by sample; `None`: every call is timed. With [`Level::Summary`].
+    pub sampling: Option<Sampling>,
 }
 
 /// The smallest useful size: the header, some tasks, their names.
@@ -73,6 +96,7 @@ impl Default for Options {
             level: Level::Summary,
             max_bytes: 1 << 30,
             slow_ns: 100_000_000,
+            sampling: None,
         }
     }
 }
@@ -156,7 +180,7 @@ pub fn options_of(path: &Path) -> io::Result<Options> {
 }
 
 pub(super) fn options_in(file: &File) -> io::Result<Options> {
-    let mut head = [0; offset_of!(Header, slow_ns) + 8];
+    let mut head = [0; size_of::<Header>()];
     file.read_exact_at(&mut head, 0)?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let slow = offset_of!(Header, slow_ns);
@@ -164,6 +188,11 @@ pub(super) fn options_in(file: &File) -> io::Result<Options> {
         level: Level::from_number(word(offset_of!(Header, level))),
         max_bytes: u64::from(word(offset_of!(Header, max_blocks))) * BLOCK as u64,
         slow_ns: u64::from(word(slow)) | u64::from(word(slow + 4)) << 32,
+        sampling: Some(Sampling {
+            clock_ns: word(offset_of!(Header, clock_ns)),
+            budget_ppm: word(offset_of!(Header, budget_ppm)),
+        })
+        .filter(|sampling| sampling.clock_ns != 0),
     })
 }
 
@@ -206,6 +235,16 @@ fn initialise(file: &File, options: &Options) -> io::Result<()> {
     put(offset_of!(Header, session), &random()?);
     put(offset_of!(Header, boot), &process::boot_id());
     put(offset_of!(Header, slow_ns), &options.slow_ns.to_le_bytes());
+    if let Some(sampling) = options.sampling {
+        put(
+            offset_of!(Header, clock_ns),
+            &sampling.clock_ns.to_le_bytes(),
+        );
+        put(
+            offset_of!(Header, budget_ppm),
+            &sampling.budget_ppm.to_le_bytes(),
+        );
+    }
     put(offset_of!(Header, wall_ns), &wall_ns().to_le_bytes());
     put(offset_of!(Header, made), &anchor.ticks.to_le_bytes());
     put(
@@ -275,6 +314,49 @@ pub fn conclude(file: &File, ended: Result<i32, i32>) -> io::Result<()> {
     file.write_all_at(&anchor.ticks.to_le_bytes(), at)?;
     file.write_all_at(&code.to_le_bytes(), offset_of!(Header, end_code) as u64)?;
     file.write_all_at(&kind.to_le_bytes(), offset_of!(Header, end_kind) as u64)
+}
+
+/// Appends a record to the log. For the process's starter, when that process is gone. Returns
+/// `false` if the recording has no room for it.
+///
+/// # Errors
+/// Those of reading and writing the file.
+pub fn append(file: &File, record: &Record) -> io::Result<bool> {
+    let word = |at: usize| {
+        let mut bytes = [0; 4];
+        file.read_exact_at(&mut bytes, at as u64)?;
+        io::Result::Ok(u32::from_le_bytes(bytes))
+    };
+    let block = word(offset_of!(Header, next_block))?.max(1);
+    let words = record.encode();
+    // One word more, so that a zero ends the run.
+    let bytes = size_of::<ChunkHeader>() + 4 * (words.len() + 1);
+    let blocks = bytes.div_ceil(BLOCK) as u32;
+    let end = block.saturating_add(blocks);
+    if end > word(offset_of!(Header, max_blocks))? {
+        return Ok(false);
+    }
+    let mut chunk = vec![0; blocks as usize * BLOCK];
+    let mut put = |at: usize, word: u32| chunk[at..at + 4].copy_from_slice(&word.to_le_bytes());
+    put(offset_of!(ChunkHeader, kind), ChunkKind::Log as u32);
+    put(offset_of!(ChunkHeader, blocks), blocks);
+    // Higher than that of any chunk before.
+    put(offset_of!(ChunkHeader, sequence), block);
+    for (n, word) in words.iter().enumerate() {
+        put(size_of::<ChunkHeader>() + 4 * n, *word);
+    }
+    let at = u64::from(block) * BLOCK as u64;
+    file.write_all_at(&chunk, at)?;
+    let reserved = word(offset_of!(Header, reserved_blocks))?.max(end);
+    for (field, value) in [
+        (offset_of!(Header, next_block), end),
+        (offset_of!(Header, reserved_blocks), reserved),
+    ] {
+        file.write_all_at(&value.to_le_bytes(), field as u64)?;
+    }
+    let magic = at + offset_of!(ChunkHeader, magic) as u64;
+    file.write_all_at(&CHUNK_MAGIC.to_le_bytes(), magic)?;
+    Ok(true)
 }
 
 /// Cuts the file behind its last chunk, where there is only a hole. For the process's starter, when

@@ -53,11 +53,14 @@ pub enum Then {
 /// A task of this process. Its own thread writes it.
 #[derive(Debug)]
 pub struct TaskWriter {
-    task: Task<MappedLayers>,
-    account: MappedAccount,
+    pub(super) task: Task<MappedLayers>,
+    pub(super) account: MappedAccount,
     slots: SlotTable,
-    /// Whether the CPU's counter gives the time and there are no events.
+    /// Whether the CPU's counter gives the time and there are no events, or calls are timed by
+    /// sample.
     is_quick: bool,
+    /// Whether calls are timed by sample.
+    is_sampled: bool,
     /// The era for which `slots` knows functions.
     era: u64,
     /// How many objects had been loaded and unloaded when `slots` last knew the ids of wrappers.
@@ -89,12 +92,15 @@ impl TaskWriter {
             account.has_slot(slots.rest(side));
         }
         recording.publish(chunk);
-        let is_quick = TickSource::selected() == TickSource::Counter && !account.wants_events();
+        let is_sampled = recording.plan().is_some();
+        let has_counter = TickSource::selected() == TickSource::Counter;
+        let is_quick = is_sampled || has_counter && !account.wants_events();
         let mut writer = Box::new(Self {
             task: Task::new(layers),
             account,
             slots,
             is_quick,
+            is_sampled,
             era: 0,
             loads: 0,
             unloads: 0,
@@ -102,6 +108,24 @@ impl TaskWriter {
         });
         writer.prepare();
         Some(writer)
+    }
+
+    /// Makes a new task, in another recording, in the place of this one, whose recording is retired
+    /// ([`Recording::retire`]). For its own thread, or when that has ended. Returns `false` and
+    /// changes nothing if the new recording has no room.
+    pub fn renew(&mut self, recording: &'static Recording, os_thread: u32, now: u64) -> bool {
+        let Some(new) = Self::new(recording, os_thread, now) else {
+            return false;
+        };
+        let before = self.account.recording();
+        self.slots.free(before);
+        *self = *new;
+        true
+    }
+
+    /// The recording that it writes.
+    pub fn recording(&self) -> &'static Recording {
+        self.account.recording()
     }
 
     /// The task's own record.
@@ -130,11 +154,15 @@ impl TaskWriter {
         self.account.slot(slot).target.load(Relaxed)
     }
 
-    /// The time now. Returns `None` if crossings of this task need a call, to know the time or to
-    /// write events. Then [`time::now`] has the time, and the caller calls
-    /// [`TaskWriter::cross_at_once`]. Otherwise it may call [`TaskWriter::cross_quietly`].
+    /// The time now, or any number if calls are timed by sample. Returns `None` if crossings of
+    /// this task need a call, to know the time or to write events. Then [`time::now`] has the time,
+    /// and the caller calls [`TaskWriter::cross_at_once`]. Otherwise it may call
+    /// [`TaskWriter::cross_quietly`].
     #[inline(always)]
     pub fn stamp(&self) -> Option<u64> {
+        if self.is_sampled {
+            return Some(0);
+        }
         self.is_quick.then(time::counter)
     }
 
@@ -144,6 +172,9 @@ impl TaskWriter {
     /// So a caller that is itself called from C, and calls this last, needs no frame.
     #[inline(always)]
     pub fn cross_quietly(&mut self, crossing: Crossing, who: Who, at: u64) -> Then {
+        if self.is_sampled {
+            return self.cross_by_sample(crossing, who);
+        }
         let account = Told::<false, false>::of(&mut self.account);
         if self.task.crosses_plainly(crossing, who, at, 0, account) {
             return Then::GoOn;
@@ -212,9 +243,15 @@ impl TaskWriter {
 
     #[cold]
     #[inline(never)]
-    extern "C" fn close_otherwise(&mut self, crossing: Crossing, function: u64, at: u64) -> Then {
+    pub(super) extern "C" fn close_otherwise(
+        &mut self,
+        crossing: Crossing,
+        function: u64,
+        at: u64,
+    ) -> Then {
         let account = Told::<true, false>::of(&mut self.account);
         self.task.closes_otherwise(crossing, function, at, account);
+        self.pass_on();
         self.then()
     }
 
@@ -263,6 +300,13 @@ impl TaskWriter {
             return None;
         }
         self.slots.of_id(id)
+    }
+
+    /// Opens the table of wrappers again, if [`Recording::hold_tables`] has taken it away. Returns
+    /// whether it was so.
+    #[cold]
+    pub fn reopen(&mut self) -> bool {
+        self.slots.reopen(self.account.recording())
     }
 
     /// Notes how many objects were loaded and unloaded. If some were unloaded since the last time,
@@ -325,7 +369,7 @@ impl TaskWriter {
             };
         }
         let account = Told::<false, true>::of(&mut self.account);
-        if self.task.crosses_plainly(crossing, who, at, mark, account) {
+        if !self.is_sampled && self.task.crosses_plainly(crossing, who, at, mark, account) {
             return Then::GoOn;
         }
         self.cross_otherwise(crossing, who.function, who.slot, at, mark)
@@ -360,8 +404,13 @@ impl TaskWriter {
     ) -> Then {
         let who = Who { function, slot };
         let account = Told::<true, true>::of(&mut self.account);
+        let depth = self.task.depth();
         self.task
             .crosses_otherwise(crossing, who, at, mark, account);
+        if self.is_sampled && self.task.depth() > depth {
+            self.stands_for_itself();
+        }
+        self.pass_on();
         self.settle();
         self.then()
     }

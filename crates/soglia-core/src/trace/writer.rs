@@ -6,51 +6,54 @@
 
 use std::{
     fs::File,
-    io,
-    os::{
-        fd::{AsRawFd, FromRawFd, OwnedFd},
-        unix::fs::MetadataExt,
-    },
+    os::unix::fs::MetadataExt,
     path::Path,
     ptr::NonNull,
     sync::{
-        Mutex, PoisonError,
+        Mutex, PoisonError, RwLock,
         atomic::{
-            AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
 };
 
-use memmap2::{MmapOptions, MmapRaw};
-
 use super::{
+    attached::Detach,
+    failure::{CALLS, FailedCalls, Failure},
     format::{
         BLOCK, CHUNK_MAGIC, ChunkHeader, ChunkKind, Header, LOG_BLOCKS, NOTE_BYTES, NOTE_OFFSET,
-        NoRoom, state, store_anchor,
+        NoRoom, end, state, store_anchor,
     },
     identity::{self, Identity},
     log::Record,
+    mapping::Mapping,
     more_layers::MoreLayers,
-    room::Room,
+    room::{Room, out_of_the_way},
     starter::{event_blocks, options_in},
+    tables::Tables,
 };
 use crate::{
     errno, process,
+    sampling::Plan,
     time::{Anchor, Scale, TickSource},
 };
+
+mod retire;
+mod times;
 
 pub use super::{
     identity::ClaimError,
     starter::{
-        Level, MIN_BYTES, Options, conclude, create, create_unnamed, note, options_of, trim,
+        Level, MIN_BYTES, Options, Sampling, append, conclude, create, create_unnamed, note,
+        options_of, trim,
     },
 };
 
 /// A recording that this process writes.
 #[derive(Debug)]
 pub struct Recording {
-    map: MmapRaw,
+    map: Mapping,
     room: Room,
     /// The first block that no chunk has claimed. The header's number is for readers: the process
     /// believes nothing that lies in the file.
@@ -61,24 +64,25 @@ pub struct Recording {
     level: Level,
     made: Anchor,
     is_small: bool,
-    /// Whether this process is the child of a fork. Then the recording is its parent's.
+    /// Whether nothing is written any more: this process is the child of a fork, and the recording
+    /// is its parent's, or the recording is retired.
     left: AtomicBool,
+    /// Whether the recording is retired. Held while blocks are taken.
+    retired: RwLock<bool>,
+    /// Whether calls may return that began before it.
+    began_later: AtomicBool,
     log: Mutex<Log>,
     /// The thread that stores an anchor holds it.
     time: Mutex<()>,
-    tables: Mutex<Tables>,
+    tables: Tables,
     more_layers: MoreLayers,
     slow_ticks: u64,
+    /// How calls are timed by sample, if they are.
+    plan: Option<Plan>,
+    no_clock: AtomicBool,
     /// Forward calls that take at least this many ticks are noted, for code that looks into
     /// returns.
     noted_ticks: AtomicU64,
-}
-
-/// The limits of all tasks' tables of wrapper ids.
-#[derive(Debug, Default)]
-struct Tables {
-    limits: Vec<&'static AtomicUsize>,
-    ended: bool,
 }
 
 #[derive(Debug, Default)]
@@ -107,20 +111,34 @@ impl Recording {
     /// See [`ClaimError`].
     pub fn claim_that(path: &Path, expected: Option<&Identity>) -> Result<Self, ClaimError> {
         let file = out_of_the_way(identity::open(path, expected)?);
+        let recording = Self::claim_file(&file)?;
+        recording.room.keep(file);
+        Ok(recording)
+    }
+
+    /// The same, for a recording that is open. Does not keep the file: the mapping keeps it, and
+    /// the lock on it, until the process ends. For a thread with a table of descriptors of its own,
+    /// whose numbers mean nothing to other threads.
+    ///
+    /// # Errors
+    /// See [`ClaimError`].
+    pub fn claim_open(file: &File, expected: &Identity) -> Result<Self, ClaimError> {
+        identity::check(file, Some(expected))?;
+        Self::claim_file(file)
+    }
+
+    fn claim_file(file: &File) -> Result<Self, ClaimError> {
         let about = file.metadata()?;
-        let options = options_in(&file)?;
+        let options = options_in(file)?;
         // Nothing that lies in the file becomes an address without a check.
         let bytes = options.max_bytes.min(about.len());
         if bytes < MIN_BYTES / 4 {
             return Err(ClaimError::Foreign);
         }
-        let map = map_as_much_as_possible(&file, bytes / BLOCK as u64 * BLOCK as u64)?;
+        let map = Mapping::of_as_much_as_possible(file, bytes / BLOCK as u64 * BLOCK as u64)?;
         let max_blocks = (map.len() / BLOCK) as u32;
         let mut recording = Self {
-            room: Room {
-                file,
-                identity: (about.dev(), about.ino()),
-            },
+            room: Room::of((about.dev(), about.ino())),
             next_block: AtomicU32::new(1),
             open_blocks: AtomicU32::new(1),
             max_blocks,
@@ -128,21 +146,21 @@ impl Recording {
             made: Anchor::default(),
             is_small: u64::from(max_blocks) * (BLOCK as u64) < options.max_bytes,
             left: AtomicBool::new(false),
+            retired: RwLock::new(false),
+            began_later: AtomicBool::new(false),
             map,
             log: Mutex::new(Log::default()),
             time: Mutex::new(()),
-            tables: Mutex::default(),
+            tables: Tables::default(),
             more_layers: MoreLayers::default(),
             slow_ticks: u64::MAX,
+            plan: None,
+            no_clock: AtomicBool::new(false),
             noted_ticks: AtomicU64::new(u64::MAX),
         };
         // A dump of the process would fetch the whole hole into memory. Not all dumpers follow the
         // advice, so the mapping is opened bit by bit.
-        recording.advise(
-            recording.map.as_mut_ptr(),
-            recording.map.len(),
-            libc::MADV_DONTDUMP,
-        );
+        recording.advise(recording.map.at(), recording.map.len(), libc::MADV_DONTDUMP);
         recording.close_hole();
         let header = recording.header();
         let (made, is_small) = (header.made, header.is_small != 0);
@@ -155,6 +173,7 @@ impl Recording {
             recording.slow_ticks = recording.scale().ticks(options.slow_ns);
             recording.note_from(recording.slow_ticks);
         }
+        recording.set_plan(&options);
         let header = recording.header();
         let pid = std::process::id();
         if header
@@ -171,8 +190,8 @@ impl Recording {
         let spaces = (process::pid_namespace(), process::time_namespace());
         header.pid_namespace.store(spaces.0, Relaxed);
         header.time_namespace.store(spaces.1, Relaxed);
-        header.inode.store(recording.room.identity.1, Relaxed);
-        let locked = process::lock(&recording.room.file).is_ok();
+        header.inode.store(about.ino(), Relaxed);
+        let locked = process::lock(file).is_ok();
         header.locked.store(u32::from(locked), Relaxed);
         store_anchor(&header.start, Anchor::take());
         header.state.store(state::RECORDING, Release);
@@ -184,12 +203,12 @@ impl Recording {
     pub fn header(&self) -> &Header {
         // SAFETY: the mapping is at least one block long, page-aligned, and lives as long as
         // `self`. All fields that change after the claim are atomics.
-        unsafe { &*self.map.as_ptr().cast::<Header>() }
+        unsafe { &*self.map.at().cast::<Header>() }
     }
 
     /// Where the mapping begins.
     pub(super) fn base(&self) -> *mut u8 {
-        self.map.as_mut_ptr()
+        self.map.at()
     }
 
     /// How many bytes may be read.
@@ -252,20 +271,29 @@ impl Recording {
         if !self.is_left() {
             self.header().state.store(state::SHUTDOWN, Release);
         }
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.ended = true;
-        for limit in tables.limits.drain(..) {
-            limit.store(0, Relaxed);
-        }
+        self.tables.end();
     }
 
-    /// Sets the limit of a new table of ids. [`Recording::shut_down`] sets it to 0.
-    pub(super) fn open_table(&self, limit: &'static AtomicUsize, entries: usize) {
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if !tables.ended {
-            limit.store(entries, Relaxed);
-            tables.limits.push(limit);
+    /// Records that the engine stops to record a process that runs on. If no hooks stay, the
+    /// recording ends here.
+    pub fn let_go(&self, detach: Detach) {
+        self.log(&Record::Detach(detach));
+        if detach.kept || self.is_left() {
+            return;
         }
+        store_anchor(&self.header().ended, Anchor::take());
+        self.header().end_kind.store(end::LET_GO, Release);
+    }
+
+    /// Takes the tables of wrappers away, so that the next call of each task is not found in its
+    /// table. The task then opens its table again.
+    pub fn hold_tables(&self) {
+        self.tables.hold();
+    }
+
+    /// The tables of wrappers.
+    pub(super) const fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// Stops writing. For the child of a fork, which shares the mapping with its parent, to which
@@ -347,6 +375,10 @@ impl Recording {
             });
         };
         let end = block + blocks;
+        let retired = self.retired.read().unwrap_or_else(PoisonError::into_inner);
+        if *retired {
+            return Err(NoRoom::Refused);
+        }
         // SAFETY: `limit` is not above the number of blocks of the mapping, so the claimed blocks
         // lie within it.
         let at = unsafe { self.base().add(block as usize * BLOCK) };
@@ -393,8 +425,23 @@ impl Recording {
     /// Appends a record to the log. Returns `false` if there is no room, and counts the record as
     /// dropped.
     pub fn log(&self, record: &Record) -> bool {
+        self.append(record).is_some()
+    }
+
+    /// Appends the record of an exception that calls end by. Returns the place where they are
+    /// counted, unless there is no room.
+    pub fn log_failure(&'static self, failure: Failure) -> Option<FailedCalls> {
+        let at = self.append(&Record::Failure(failure))?;
+        // SAFETY: the record was just written there, and is that long. Its words are aligned, lie
+        // in the mapping, which is never unmapped, and are otherwise only read.
+        let word = |n: usize| unsafe { AtomicU32::from_ptr(at.as_ptr().add(CALLS + n)) };
+        Some(FailedCalls([word(0), word(1)]))
+    }
+
+    /// Appends a record to the log. Returns its place, if there was room.
+    fn append(&self, record: &Record) -> Option<NonNull<u32>> {
         if self.is_left() {
-            return false;
+            return None;
         }
         let words = record.encode();
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -404,7 +451,7 @@ impl Recording {
             let blocks = (bytes.div_ceil(BLOCK) as u32).max(LOG_BLOCKS);
             let Some(chunk) = self.chunk(ChunkKind::Log, 0, log.chunks, blocks) else {
                 self.header().dropped_records.fetch_add(1, Relaxed);
-                return false;
+                return None;
             };
             self.publish(chunk);
             log.chunks += 1;
@@ -412,9 +459,7 @@ impl Recording {
             let at = unsafe { chunk.add(1) }.cast::<u32>();
             log.at = Some((at, (blocks as usize * BLOCK - size_of::<ChunkHeader>()) / 4));
         }
-        let Some((at, room)) = log.at else {
-            return false;
-        };
+        let (at, room) = log.at?;
         for (n, word) in words.iter().enumerate().rev() {
             // SAFETY: `room` says that all words fit, words are 4-byte aligned, and the mutex keeps
             // other writers away. The first word is stored last.
@@ -423,7 +468,7 @@ impl Recording {
         // SAFETY: `room` is greater than the number of words, so the place behind them is still in
         // the chunk.
         log.at = Some((unsafe { at.add(words.len()) }, room - words.len()));
-        true
+        Some(at)
     }
 }
 
@@ -439,31 +484,6 @@ impl Recording {
             // SAFETY: the note lies within block 0, which stays mapped, and behind the header's
             // fields. A byte is always aligned.
             unsafe { AtomicU8::from_ptr(self.base().add(NOTE_OFFSET + n)) }.store(byte, Relaxed);
-        }
-    }
-}
-
-/// Moves the descriptor out of the low numbers, on which programs may count, but not beyond the 64
-/// that the kernel's table of descriptors has room for from the start. Enlarging that table in a
-/// process with threads takes 10 ms and more.
-fn out_of_the_way(file: File) -> File {
-    // SAFETY: `file` keeps its descriptor open during the call. A result that is not negative is a
-    // new descriptor, which has no other owner.
-    unsafe {
-        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 48) {
-            high if high >= 0 => File::from(OwnedFd::from_raw_fd(high)),
-            _ => file,
-        }
-    }
-}
-
-/// Maps the file, or less of it under a limit of address space.
-fn map_as_much_as_possible(file: &File, bytes: u64) -> io::Result<MmapRaw> {
-    let mut bytes = bytes as usize;
-    loop {
-        match MmapOptions::new().len(bytes).map_raw(file) {
-            Err(_) if bytes as u64 / 2 >= MIN_BYTES => bytes = bytes / 2 / BLOCK * BLOCK,
-            result => return result,
         }
     }
 }

@@ -170,7 +170,7 @@ fn layer() {
             // The slots of target 0 are the first two, then come those of targets 1 and 2.
             let slots = field.copy.chunk(2, 1) + 1536;
             for (n, target) in [(2, 1), (3, 2)] {
-                field.put(((slots + n * 1472) / 64) as u64);
+                field.put(((slots + n * 1600) / 64) as u64);
                 assert_eq!(outermost(&field.copy.reader()).slot, target);
             }
         }
@@ -184,7 +184,7 @@ fn layer() {
 fn bits_of_layer(field: &Field<'_>) {
     let copy = field.copy;
     assert_eq!((field.get(), copy.get(field.at + 40, 4)), (0, 1), "sides");
-    let slot = copy.chunk(2, 1) + 1536 + 2 * 1472;
+    let slot = copy.chunk(2, 1) + 1536 + 2 * 1600;
     let is_open = || {
         let open = task_of(&copy.reader()).open;
         open.len() == 3
@@ -220,7 +220,7 @@ fn bits_of_layer(field: &Field<'_>) {
 #[test]
 #[cfg_attr(miri, ignore = "maps a file")]
 fn slot() {
-    let place = |copy: &Copy| copy.chunk(2, 1) + 1536 + 2 * 1472;
+    let place = |copy: &Copy| copy.chunk(2, 1) + 1536 + 2 * 1600;
     // Bits that a row of this size cannot have without another one are read from the sum of both.
     let total = |reader: &Reader| task_of(reader).targets[&(1, Side::Unmanaged)].clone();
     let counter = |field: &Field<'_>, of: fn(&Total) -> u64| {
@@ -255,12 +255,84 @@ fn slot() {
         }
         "failed" => counter(&field, |total| total.failed),
         "refused" => counter(&field, |total| total.refused),
-        "reserved" => assert_eq!(field.get(), 0),
+        // Means nothing to a reader.
+        "countdown" => assert_eq!(field.get(), 0),
+        // See the next test.
+        "sample" => {}
         "histogram" => {
             field.copy.put(field.at, &[0; 4 * BUCKETS]);
             field.bits_of(4, BUCKETS, |reader, n| total(reader).histogram[n]);
         }
         other => panic!("{other} is not tested"),
+    });
+}
+
+/// Estimates follow from the fields of a Sample as `docs/sampling.md` says.
+#[test]
+#[cfg_attr(miri, ignore = "maps a file")]
+fn sampled() {
+    const UNIT: f64 = 1048576.0;
+    let set = [
+        ("timed", 1),
+        ("power", 0),
+        ("rest", 2),
+        ("clipped", 40),
+        ("square", 6),
+        ("square_ticks", 120),
+        ("square_squares", 3000),
+        ("moved", 1000),
+        ("moved_variance", 2),
+        ("span", 7),
+        ("drawn", 0),
+        ("nested_variance", 11),
+        ("nested_moved_variance", 3),
+        ("greatest_square", 100),
+    ];
+    let place = |copy: &Copy| copy.chunk(2, 1) + 1536 + 2 * 1600 + 64;
+    each("Sample", place, |field| {
+        let (copy, slot) = (field.copy, place(field.copy) - 64);
+        copy.put_header("level", &1_u32.to_le_bytes());
+        copy.put_header("clock_ns", &1_000_000_u32.to_le_bytes());
+        for (offset, value) in [(4, 3_u64), (16, 10), (24, 5)] {
+            let size = if offset == 4 { 4 } else { 8 };
+            copy.put(slot + offset, &value.to_le_bytes()[..size]);
+        }
+        let value = |name: &str| -> f64 {
+            let set = set.iter().find(|(of, _)| *of == name).expect("a field").1;
+            // The field of this round has another value than the table.
+            f64::from(set) + f64::from(u8::from(name == field.name))
+        };
+        for (offset, size, name) in super::doc::fields("Sample") {
+            if name != "reserved" {
+                let value = value(&name) as u64;
+                copy.put(slot + 64 + offset, &value.to_le_bytes()[..size]);
+            }
+        }
+        if field.name == "reserved" {
+            assert_eq!(field.copy.get(field.at, 8), 0);
+        }
+        let left_out = 3.0 - value("timed");
+        let mean = value("clipped") / value("rest");
+        let squares = value("square_squares") - 2.0 * mean * value("square_ticks")
+            + mean * mean * value("square");
+        let ratio = left_out / value("rest");
+        let unseen = value("span") * ratio.max(1.0);
+        let variance = (squares + 3.0 * value("greatest_square")) * ratio * ratio
+            + unseen * unseen
+            + value("moved_variance") * UNIT;
+        let of_own = value("nested_variance") + value("nested_moved_variance") * UNIT;
+        let expected = 10.0 + left_out * mean + value("moved");
+        let found = task_of(&copy.reader()).targets[&(1, Side::Unmanaged)].clone();
+        assert_eq!(found.timed, value("timed") as u64, "{}", field.name);
+        assert_eq!(found.total, expected as u64, "{}", field.name);
+        assert_eq!(found.own, (expected - 5.0) as u64, "{}", field.name);
+        let same = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-9;
+        assert!(same(found.total_variance, variance), "{}", field.name);
+        assert!(
+            same(found.own_variance, variance + of_own),
+            "{}",
+            field.name
+        );
     });
 }
 
@@ -276,4 +348,29 @@ fn crossings() {
     for (n, name) in (1..).zip(names) {
         assert_eq!(Crossing::from_number(n).unwrap().name(), name);
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "maps a file")]
+fn last_return() {
+    let place = |copy: &Copy| copy.chunk(2, 1) + 14336;
+    each("LastReturn", place, |field| {
+        let first = task_of(&field.copy.reader()).first;
+        let last = task_of(&field.copy.reader()).last;
+        let found: Vec<_> = last.iter().map(|r| (r.at - first, r.target)).collect();
+        assert_eq!(found, [(150, 2), (200, 1)]);
+        match &*field.name {
+            "at" => {
+                field.put(first + 300);
+                let last = task_of(&field.copy.reader()).last;
+                let found: Vec<_> = last.iter().map(|r| (r.at - first, r.target)).collect();
+                assert_eq!(found, [(200, 1), (300, 2)], "in the order of their times");
+                field.put(0);
+                assert_eq!(task_of(&field.copy.reader()).last.len(), 1);
+            }
+            "target" => field.bits(|reader| task_of(reader).last[0].target.into()),
+            "reserved" => assert_eq!(field.get(), 0),
+            other => panic!("{other} is not tested"),
+        }
+    });
 }

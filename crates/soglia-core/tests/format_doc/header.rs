@@ -146,6 +146,8 @@ fn header_field(field: Field<'_>) {
                 let (ns, at_least) = (5 * SECOND, false);
                 assert_eq!(ending(copy), Ending { how, ns, at_least });
             }
+            copy.put_header("end_kind", &3_u32.to_le_bytes());
+            assert_eq!(ending(copy).how, Ended::LetGo);
             copy.put_header("end_kind", &0_u32.to_le_bytes());
             assert_eq!(ending(copy).how, Ended::Running);
         }
@@ -226,6 +228,15 @@ fn header_field(field: Field<'_>) {
             }
         }
         "no_room" => field.bits_of(4, 7, |reader, n| reader.no_room(NoRoom::ALL[n]).into()),
+        "clock_ns" => {
+            copy.put_header("level", &1_u32.to_le_bytes());
+            field.bits(|reader| reader.sampling().map_or(0, |by| by.clock_ns.into()));
+        }
+        "budget_ppm" => {
+            copy.put_header("level", &1_u32.to_le_bytes());
+            copy.put_header("clock_ns", &1_u32.to_le_bytes());
+            field.bits(|reader| reader.sampling().map_or(0, |by| by.budget_ppm.into()));
+        }
         "reserved" => assert_eq!(field.get(), 0),
         other => panic!("{other} is not tested"),
     }

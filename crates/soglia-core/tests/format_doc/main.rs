@@ -7,11 +7,13 @@
 //!   and reads.
 //! - `zeros`: what the document does not name is zero.
 
+mod attached;
 mod chunks;
 mod doc;
 mod events;
 mod fields;
 mod header;
+mod parts;
 mod records;
 mod sample;
 mod tables;

@@ -6,72 +6,25 @@ use soglia_core::{
     admission::{Bound, Figures},
     crossing::Side,
     trace::{
+        arguments::{Arguments, Of},
+        crash::Crash,
+        facts::{Caller, Signature, Starvation, Suspension, Suspensions},
+        failure::Failure,
+        loaded::LoadedObject,
         log::{PolicyInForce, Record, Scope, Source, TargetNames, Unwatched},
         overdue::{Done, HowEnded, Overdue, OverdueAction, OverdueEnd},
     },
 };
 
-use super::doc::rows;
-
-/// A part of a payload, as the document writes it.
-enum Part {
-    /// `w`
-    Word(u32),
-    /// `l`
-    Long(u64),
-    /// `s`, and `s?`
-    Text(Option<&'static str>),
-}
-use Part::{Long as l, Text, Word as w};
-
-const fn s(text: &'static str) -> Part {
-    Text(Some(text))
-}
-const NONE: Part = Text(None);
-
-/// A payload by the rules above the document's table.
-fn payload(parts: &[Part]) -> Vec<u32> {
-    let mut words = Vec::new();
-    for part in parts {
-        match part {
-            w(word) => words.push(*word),
-            l(long) => words.extend([*long as u32, (*long >> 32) as u32]),
-            Text(None) => words.push(u32::MAX),
-            Text(Some(text)) => {
-                words.push(text.len() as u32);
-                for four in text.as_bytes().chunks(4) {
-                    let mut word = [0; 4];
-                    word[..four.len()].copy_from_slice(four);
-                    words.push(u32::from_le_bytes(word));
-                }
-            }
-        }
-    }
-    words
-}
-
-fn text(text: &str) -> Option<String> {
-    Some(text.into())
-}
-
-/// What the document says of the parts of a payload, without the words: `wlss?`.
-fn grammar(cell: &str) -> String {
-    // The cell lost the marks at its ends.
-    let cell = format!("`{cell}`");
-    let parts = cell.split('`').skip(1).step_by(2);
-    parts
-        .filter(|part| ["w", "l", "s", "s?"].contains(part))
-        .collect()
-}
-
-fn written(parts: &[Part]) -> String {
-    let letter = |part: &Part| match part {
-        w(_) => "w",
-        l(_) => "l",
-        Text(_) => "s",
-    };
-    parts.iter().map(letter).collect()
-}
+use super::{
+    attached,
+    doc::rows,
+    parts::{
+        NONE,
+        Part::{self, Long as l, Word as w},
+        grammar, payload, s, text, written,
+    },
+};
 
 const LONG: u64 = 0x0123_4567_89ab_cdef;
 
@@ -114,7 +67,7 @@ fn all() -> Vec<(u32, Vec<Part>, Record)> {
     figures.timed_out = 3;
     figures.lent = 4;
     figures.abandoned = 5;
-    vec![
+    let mut all = vec![
         (
             1,
             vec![
@@ -283,7 +236,110 @@ fn all() -> Vec<(u32, Vec<Part>, Record)> {
             vec![w(3), l(LONG), l(1), l(LONG), l(2), l(3), l(4), l(5)],
             Record::Slots(bound, figures),
         ),
-    ]
+        (
+            20,
+            vec![w(1), w(0b10110), s("int (string)")],
+            Record::Signature(Signature {
+                target: 1,
+                sets_last_error: false,
+                is_blittable: true,
+                strings_in: true,
+                strings_out: false,
+                is_generated: true,
+                text: "int (string)".into(),
+            }),
+        ),
+        (
+            21,
+            vec![w(1), w(2), l(LONG), s("a type"), s("a message")],
+            Record::Failure(Failure {
+                target: 1,
+                stack: 2,
+                calls: LONG,
+                exception: "a type".into(),
+                message: text("a message"),
+            }),
+        ),
+        (
+            22,
+            vec![l(LONG), l(LONG + 1), w(1), w(2)],
+            Record::Suspension(Suspension {
+                at: LONG,
+                waited: LONG + 1,
+                task: 1,
+                target: 2,
+            }),
+        ),
+        (
+            23,
+            vec![l(1), l(LONG), l(2)],
+            Record::Suspensions(Suspensions {
+                count: 1,
+                waited: LONG,
+                longest: 2,
+            }),
+        ),
+        (
+            24,
+            vec![l(LONG), l(LONG + 1), s("/lib/x.so"), s("beef")],
+            Record::Object(LoadedObject {
+                base: LONG,
+                end: LONG + 1,
+                path: "/lib/x.so".into(),
+                build: text("beef"),
+            }),
+        ),
+        (
+            25,
+            vec![l(LONG), w(1)],
+            Record::Starvation(Starvation {
+                at: LONG,
+                threads: 1,
+            }),
+        ),
+        (
+            26,
+            vec![w(1), w(2), w(3)],
+            Record::Caller(Caller {
+                target: 1,
+                task: 2,
+                stack: 3,
+            }),
+        ),
+        (
+            27,
+            vec![w(1), w(1), l(LONG), l(2), s("/lib/x.so"), l(3), s("f+0x1")],
+            Record::Crash(Crash {
+                os_thread: 1,
+                out_of_memory: true,
+                address: Some(LONG),
+                instruction: Some(2),
+                file: text("/lib/x.so"),
+                offset: Some(3),
+                symbol: text("f+0x1"),
+            }),
+        ),
+    ];
+    all.extend(attached::all());
+    all.push(arguments());
+    all
+}
+
+/// Of one parameter; there may be more.
+fn arguments() -> (u32, Vec<Part>, Record) {
+    let words = [1, 2, 2].map(w).into_iter();
+    let parts = words.chain([l(LONG), w(3), s("-1"), s("ENOENT (2)"), s("a"), s("5")]);
+    let record = Arguments {
+        target: 1,
+        task: 2,
+        of: Of::Failed,
+        at: LONG,
+        failure: 3,
+        returned: text("-1"),
+        error: text("ENOENT (2)"),
+        values: vec![("a".into(), "5".into())],
+    };
+    (31, parts.collect(), Record::Arguments(record))
 }
 
 #[test]
@@ -318,7 +374,8 @@ fn each_kind_is_laid_out_as_told() {
             assert_eq!(Record::decode(*kind, &longer).as_ref(), Some(record));
         }
     }
-    assert_eq!(Record::decode(all.len() as u32 + 1, &[1; 16]), None);
+    let last = all.last().map_or(0, |(kind, ..)| *kind);
+    assert_eq!(Record::decode(last + 1, &[1; 16]), None);
 }
 
 /// Numbers and bits within payloads.
@@ -334,6 +391,21 @@ fn each_number_and_bit_is_what_it_means() {
     assert_eq!(target(2), (0, true, false));
     assert_eq!(target(4), (0, false, true));
     assert_eq!(target(!7), (0, false, false));
+
+    let signature = |bits| match decode(20, &[w(1), w(bits), s("")]) {
+        Some(Record::Signature(signature)) => [
+            signature.sets_last_error,
+            signature.is_blittable,
+            signature.strings_in,
+            signature.strings_out,
+            signature.is_generated,
+        ],
+        other => panic!("{other:?}"),
+    };
+    for bit in 0..5 {
+        assert_eq!(signature(1 << bit), [0, 1, 2, 3, 4].map(|n| n == bit));
+    }
+    assert_eq!(signature(!31), [false; 5]);
 
     let policy = |bits| match decode(13, &[w(bits)]) {
         Some(Record::Policy(policy)) => (policy.audit, policy.fatal),

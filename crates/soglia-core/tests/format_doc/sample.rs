@@ -59,6 +59,7 @@ pub fn sample_of(level: Level) -> Sample {
         level,
         max_bytes: MAX_BYTES,
         slow_ns: SLOW_NS,
+        sampling: None,
     };
     create(&path, &options).unwrap();
     let recording: &'static Recording = Box::leak(Box::new(Recording::claim(&path).unwrap()));

@@ -12,7 +12,7 @@ use soglia_core::{
     time::Anchor,
     trace::{
         events, format,
-        format::{ChunkHeader, ChunkKind, Header, NoRoom, Slot, TaskRecord},
+        format::{ChunkHeader, ChunkKind, Header, LastReturn, NoRoom, Sample, Slot, TaskRecord},
     },
 };
 
@@ -46,12 +46,17 @@ fn offsets_and_sizes() {
     check_structure!(Anchor: ticks monotonic_ns);
     check_structure!(Header: magic version level tick_source max_blocks event_blocks next_block boot slow_ns wall_ns
         made start last ended end_kind end_code state pid pid_started tasks turned_away reserved_blocks pid_namespace
-        dropped_crossings dropped_records alive exited exit_code time_namespace inode locked is_small session no_room reserved);
+        dropped_crossings dropped_records alive exited exit_code time_namespace inode locked is_small session no_room clock_ns
+        budget_ppm reserved);
     check_structure!(ChunkHeader: magic kind blocks task sequence used base_ticks os_thread);
     check_structure!(TaskRecord: depth max_depth number os_thread kind threads faults name_bytes first ended unmatched
         untimed dropped name);
     check_structure!(Layer: since inner mark function slot bits);
-    check_structure!(Slot: target ended abandoned untimed total nested min max side failed refused reserved histogram);
+    check_structure!(Slot: target ended abandoned untimed total nested min max side failed refused countdown
+        sample histogram);
+    check_structure!(Sample: timed power rest clipped square square_ticks square_squares moved moved_variance span
+        drawn nested_variance nested_moved_variance greatest_square reserved);
+    check_structure!(LastReturn: at target reserved);
     assert_eq!(align_of::<Slot>(), 64, "the unit of references to slots");
 }
 
@@ -62,7 +67,8 @@ fn constants() {
     }
     use format::*;
     let known = constants!(VERSION BLOCK CHUNK_MAGIC NOTE_OFFSET NOTE_BYTES MOST_BLOCKS TASK_BLOCKS SLOT_BLOCKS LAYER_BLOCKS
-        LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS CHUNK_SLOTS CHUNK_LAYERS MAX_DEPTH BUCKETS);
+        LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS
+        LAST_RETURNS_OFFSET LAST_RETURNS CHUNK_SLOTS CHUNK_LAYERS MAX_DEPTH BUCKETS VARIANCE_UNIT);
     let table = rows("| constant ");
     for row in &table {
         let value = match row[1].strip_prefix("0x") {

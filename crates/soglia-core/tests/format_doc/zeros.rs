@@ -74,13 +74,14 @@ fn all_else_is_zero() {
                 2 => {
                     of.structure(at + 64, "TaskRecord");
                     (0..32).for_each(|n| of.structure(at + 232 + n * 40, "Layer"));
-                    (0..used).for_each(|n| of.structure(at + 1536 + n * 1472, "Slot"));
+                    (0..used).for_each(|n| of.structure(at + 1536 + n * 1600, "Slot"));
+                    (0..64).for_each(|n| of.structure(at + 14336 + n * 16, "LastReturn"));
                     // A name is followed by zeros.
                     let name = at + 64 + field("TaskRecord", "name").0;
                     let length = of.word(at + 64 + field("TaskRecord", "name_bytes").0);
                     of.named[name + length..name + 64].fill(false);
                 }
-                3 => (0..used).for_each(|n| of.structure(at + 64 + n * 1472, "Slot")),
+                3 => (0..used).for_each(|n| of.structure(at + 64 + n * 1600, "Slot")),
                 5 => {
                     let mut word = at + 64;
                     while of.word(word) != 0 {
@@ -112,7 +113,7 @@ fn all_else_is_zero() {
         let few = [
             ("level", 2),
             ("tick_source", 2),
-            ("end_kind", 2),
+            ("end_kind", 3),
             ("state", 2),
             ("locked", 1),
             ("is_small", 1),

@@ -80,6 +80,33 @@ fn names_and_ends_are_read_back() {
 
 #[test]
 #[cfg_attr(miri, ignore = "maps a file")]
+fn the_starter_appends_to_the_log() {
+    let crash = Crash {
+        os_thread: 7,
+        address: Some(0),
+        file: Some("/lib/".to_owned() + &"x".repeat(9000)),
+        ..Crash::default()
+    };
+    let fresh = fresh(events());
+    let remark = |text: &str| Record::Remark { text: text.into() };
+    assert!(fresh.recording.log(&remark("before")));
+    assert!(append(&fresh.file, &Record::Crash(crash.clone())).unwrap());
+    assert!(append(&fresh.file, &remark("after")).unwrap());
+    trim(&fresh.file).unwrap();
+    let reader = Reader::open(&fresh.path).unwrap();
+    reader.check_whole().unwrap();
+    let names = reader.names();
+    assert_eq!(names.crash, Some(crash));
+    assert_eq!(names.remarks, ["before", "after"]);
+    // A recording that is full stays as it is.
+    let max = fresh.recording.header().max_blocks;
+    fresh.recording.header().next_block.store(max, Relaxed);
+    assert!(!append(&fresh.file, &remark("no room")).unwrap());
+    assert_eq!(Reader::open(&fresh.path).unwrap().names().remarks.len(), 2);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "maps a file")]
 fn what_is_no_recording_is_said_to_be_none() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");

@@ -147,3 +147,32 @@ fn threads_that_unload_modules_forget_what_they_knew() {
     assert_ne!(slot, other);
     assert_eq!(task.slot(64, Side::Unmanaged, 1), Some(other));
 }
+
+/// Names that are read on as a log grows are those that are read at once.
+#[test]
+#[cfg_attr(miri, ignore = "maps a file")]
+fn a_growing_log_is_read_on() {
+    let fresh = fresh(Options::default());
+    let open = || Reader::open(&fresh.path).unwrap();
+    let mut names = open().names();
+    let mut looks = 0;
+    for number in 1..=4000 {
+        let text = format!("Shop.Orders.Handle{number}");
+        let named = TargetNames {
+            target: number,
+            method: Some(text.clone()),
+            ..TargetNames::default()
+        };
+        assert!(fresh.recording.log(&Record::Target(named)));
+        assert!(fresh.recording.log(&Record::Remark { text }));
+        if number.is_power_of_two() {
+            assert!(names.read_on(&open()) && !names.read_on(&open()));
+            assert_eq!(names.targets.len(), number as usize);
+            looks += 1;
+        }
+    }
+    assert!(names.read_on(&open()) && looks > 10);
+    let at_once = open().names();
+    assert_eq!(names.targets, at_once.targets);
+    assert_eq!((names.remarks, names.left_out), (at_once.remarks, 0));
+}

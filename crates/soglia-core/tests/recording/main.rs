@@ -2,6 +2,7 @@
 
 mod file;
 mod live;
+mod sessions;
 
 use soglia_core::{
     account::Totals,
@@ -9,13 +10,14 @@ use soglia_core::{
     task::Who,
     time,
     trace::{
+        crash::Crash,
         ending::Ended,
         format::{BLOCK, CHUNK_LAYERS, FIRST_LAYERS, NoRoom},
         log::{Record, TargetNames},
         reader::{ReadError, Reader},
         replay::{replay, totals},
         task_writer::TaskWriter,
-        writer::{Level, Options, Recording, conclude, create, trim},
+        writer::{Level, Options, Recording, append, conclude, create, trim},
     },
 };
 use std::{fs, os::unix::fs::MetadataExt, path::PathBuf, sync::atomic::Ordering::Relaxed};

@@ -370,6 +370,7 @@ fn by_recursion(
                 nested += total;
                 let of = totals.entry(call.target()).or_default();
                 of.ended += 1;
+                of.timed += 1;
                 of.total += total;
                 of.own += total - inner;
                 of.min = of.min.min(total);

@@ -4,10 +4,10 @@ use soglia_abi::ids::MdToken;
 
 use super::code::Code;
 use crate::opcode::{
-    ADD, AND, BOX, CALL, CALLI, CALLVIRT, CONV_I, CONV_I4, CONV_U8, DUP, ISINST, LDARG_0, LDARG_S,
-    LDC_I4, LDC_I4_0, LDC_I4_S, LDC_I8, LDELEM_I, LDELEM_I4, LDELEM_U1, LDFLD, LDIND_I, LDIND_U1,
-    LDLOC_0, LDLOC_S, LDSTR, LDTOKEN, NEWOBJ, POP, RET, SHR_UN, STARG_S, STFLD, STIND_I, STLOC_0,
-    STLOC_S, SUB, THROW, WIDE,
+    ADD, AND, BOX, CALL, CALLI, CALLVIRT, CONV_I, CONV_I4, CONV_U, CONV_U8, DUP, ISINST, LDARG_0,
+    LDARG_S, LDARGA_S, LDC_I4, LDC_I4_0, LDC_I4_S, LDC_I8, LDELEM_I, LDELEM_I4, LDELEM_U1, LDFLD,
+    LDIND_I, LDIND_U1, LDLEN, LDLOC_0, LDLOC_S, LDSTR, LDTOKEN, NEWOBJ, POP, RET, SHR_UN, STARG_S,
+    STFLD, STIND_I, STLOC_0, STLOC_S, SUB, THROW, WIDE,
     wide::{self, CEQ, LOCALLOC},
 };
 
@@ -29,6 +29,18 @@ impl Code {
     /// Loads an argument.
     pub fn ldarg(&mut self, number: u16) {
         self.numbered((LDARG_0, LDARG_S, wide::LDARG), number, 0, 1);
+    }
+
+    /// Loads the address of an argument.
+    pub fn ldarga(&mut self, number: u16) {
+        self.stack(0, 1);
+        match u8::try_from(number) {
+            Ok(number) => self.bytes.extend([LDARGA_S, number]),
+            Err(_) => {
+                self.bytes.extend([WIDE, wide::LDARGA]);
+                self.bytes.extend(number.to_le_bytes());
+            }
+        }
     }
 
     /// Stores into an argument, which is one of the first 256.
@@ -124,6 +136,17 @@ impl Code {
         self.byte(LDELEM_I, 2, 1);
     }
 
+    /// Replaces an array by the number of its elements, a `native unsigned int`.
+    pub fn ldlen(&mut self) {
+        self.byte(LDLEN, 1, 1);
+    }
+
+    /// Loads the number of bytes of a value of this type, an `int32`.
+    pub fn sizeof(&mut self, of: MdToken) {
+        self.wide(wide::SIZEOF, 0, 1);
+        self.bytes.extend(of.0.to_le_bytes());
+    }
+
     /// Replaces two numbers by their sum.
     pub fn add(&mut self) {
         self.byte(ADD, 2, 1);
@@ -152,6 +175,11 @@ impl Code {
     /// Converts to `native int`.
     pub fn conv_i(&mut self) {
         self.byte(CONV_I, 1, 1);
+    }
+
+    /// Converts to `native unsigned int`.
+    pub fn conv_u(&mut self) {
+        self.byte(CONV_U, 1, 1);
     }
 
     /// Converts to `int32`.

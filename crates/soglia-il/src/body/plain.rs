@@ -60,6 +60,13 @@ pub fn plain(body: &[u8]) -> Option<Plain<'_>> {
     }
 }
 
+/// The signature of the local variables of a body, if it has any.
+///
+/// Returns `None` if the body cannot be read.
+pub fn locals(body: &[u8]) -> Option<Option<MdToken>> {
+    Layout::read(body).map(|layout| layout.locals)
+}
+
 /// Whether a body calls others or throws, so that its method may be in stack traces.
 ///
 /// Returns `true` if the body cannot be read.

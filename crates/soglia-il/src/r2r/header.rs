@@ -24,6 +24,7 @@ const CODE_OF_OTHERS: u32 = 0x80;
 
 const IMPORT_SECTIONS: u32 = 101;
 const METHOD_ENTRY_POINTS: u32 = 103;
+const INSTANCE_ENTRY_POINTS: u32 = 109;
 /// What compilers wrote before [`INLINING`].
 /// An image that has both has in the newer table only what crosses modules.
 const OLDER_INLINING: u32 = 114;
@@ -51,6 +52,7 @@ pub(super) struct Header<'a> {
     flags: u32,
     pub(super) imports: &'a [u8],
     pub(super) entries: &'a [u8],
+    pub(super) instances: &'a [u8],
     /// The table of inlining, if it has all of it.
     pub(super) inlining: Option<&'a [u8]>,
 }
@@ -70,7 +72,7 @@ impl<'a> Header<'a> {
         let flags = u32_at(header, 8)?;
         let count = usize::try_from(u32_at(header, 12)?).ok()?;
         let sections = header.get(16..)?.get(..count.checked_mul(SECTION)?)?;
-        let (mut imports, mut entries) = (&[][..], &[][..]);
+        let (mut imports, mut entries, mut instances) = (&[][..], &[][..], &[][..]);
         let (mut inlining, mut has_older) = (None, false);
         for section in sections.chunks(SECTION) {
             let there = || mapped.within(u32_at(section, 4)?, u32_at(section, 8)?);
@@ -80,6 +82,7 @@ impl<'a> Header<'a> {
                 }
                 IMPORT_SECTIONS => imports = there()?,
                 METHOD_ENTRY_POINTS => entries = there()?,
+                INSTANCE_ENTRY_POINTS => instances = there()?,
                 INLINING => inlining = Some(there()?),
                 OLDER_INLINING => has_older = true,
                 _ => {}
@@ -93,6 +96,7 @@ impl<'a> Header<'a> {
             flags,
             imports,
             entries,
+            instances,
             inlining: inlining.filter(|_| !has_older),
         }))
     }

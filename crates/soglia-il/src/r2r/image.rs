@@ -72,7 +72,7 @@ impl<'a> Image<'a> {
     /// generic code is such a method: its code may lie in any module.
     pub fn inlines_any(&self, rid: u32, wrapped: &dyn Fn(MdToken) -> bool) -> Inlined {
         self.entry(rid)
-            .and_then(|entry| self.look(entry, wrapped))
+            .and_then(|entry| self.look(self.header.entries, entry, wrapped))
             .unwrap_or(Inlined::Unknown)
     }
 
@@ -91,6 +91,12 @@ impl<'a> Image<'a> {
             }
         }
         Some(Inlined::No)
+    }
+
+    /// Whether the image has code for the method with this row. Instances of generic code do not
+    /// count.
+    pub fn has(&self, row: u32) -> bool {
+        self.entry(row).is_some()
     }
 
     /// The rows of the methods that the image has code for.
@@ -126,9 +132,13 @@ impl<'a> Image<'a> {
         Some(node)
     }
 
-    /// Looks through the cells of an entry.
-    fn look(&self, entry: usize, wrapped: &dyn Fn(MdToken) -> bool) -> Option<Inlined> {
-        let entries = self.header.entries;
+    /// Looks through the cells of an entry of one of the tables.
+    pub(super) fn look(
+        &self,
+        entries: &[u8],
+        entry: usize,
+        wrapped: &dyn Fn(MdToken) -> bool,
+    ) -> Option<Inlined> {
         let (code, mut at) = native_unsigned(entries, entry)?;
         if code & 1 == 0 {
             return Some(Inlined::No);

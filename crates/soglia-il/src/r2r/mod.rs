@@ -9,6 +9,7 @@
 //! PE header -> CLI header -> ReadyToRun header -> sections
 //!     method entry points   sparse array, by row of MethodDef
 //!                           -> an entry: which code, and a list of cells, in nibbles
+//!     instance entry points hash table -> the signature of an instance, and the same
 //!     import sections       cells -> each has a signature: its kind, and for a P/Invoke the token
 //!     inlining              hash table -> a method, and those that have inlined it
 //! ```
@@ -19,10 +20,12 @@
 mod header;
 mod image;
 mod inlining;
+mod instances;
 mod mapped;
 mod native;
 mod precompiled;
 
 pub use image::{Image, Inlined};
+pub use instances::Generic;
 pub use mapped::image_size;
 pub use precompiled::Precompiled;

@@ -56,7 +56,7 @@ pub(super) const CMOD_OPT: u8 = 0x20;
 /// In the signature of a vararg call: the arguments that the callee does not declare begin here.
 pub(super) const SENTINEL: u8 = 0x41;
 /// A pinned local variable; its type follows.
-pub(super) const PINNED: u8 = 0x45;
+pub const PINNED: u8 = 0x45;
 
 /// The first byte of the signature of a field.
 pub const FIELD: u8 = 0x06;

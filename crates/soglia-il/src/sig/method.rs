@@ -31,6 +31,7 @@ pub struct MethodSig<'a> {
     ret: Range<usize>,
     params: Vec<Range<usize>>,
     variables: Vec<(Range<usize>, Variable)>,
+    tokens: Vec<Range<usize>>,
 }
 
 impl<'a> MethodSig<'a> {
@@ -53,6 +54,7 @@ impl<'a> MethodSig<'a> {
             ret,
             params,
             variables: reader.variables,
+            tokens: reader.tokens,
         })
     }
 
@@ -117,6 +119,18 @@ impl<'a> MethodSig<'a> {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// The signature without its tokens. Those of a method and of a reference to it from another
+    /// module differ in nothing else.
+    pub fn shape(&self) -> Vec<u8> {
+        let (mut out, mut from) = (Vec::new(), 0);
+        for token in &self.tokens {
+            out.extend(&self.blob[from..token.start]);
+            from = token.end;
+        }
+        out.extend(&self.blob[from..]);
+        out
     }
 
     /// The same signature within a generic method whose type parameters stand for `standing`.

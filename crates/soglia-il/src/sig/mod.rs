@@ -20,4 +20,7 @@ pub use method::{MethodSig, is_unmanaged, strip, takes_pointer};
 pub use number::{put_type, put_unsigned, type_token, unsigned};
 pub use spec::{Arguments, TypeSpec};
 pub use variable::Variable;
-pub use write::{Unmanaged, hook_signature, instance_signature, locals_signature, with_one_more};
+pub use write::{
+    Unmanaged, count_locals, hook_signature, instance_signature, locals_signature,
+    static_signature, with_one_more, with_one_more_local,
+};

@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     at: usize,
     /// The type parameters that were read, with their places.
     pub(super) variables: Vec<(Range<usize>, Variable)>,
+    /// The places of the tokens that were read.
+    pub(super) tokens: Vec<Range<usize>>,
 }
 
 impl<'a> Reader<'a> {
@@ -39,6 +41,7 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             variables: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 
@@ -74,7 +77,9 @@ impl<'a> Reader<'a> {
 
     /// Reads a TypeDef, TypeRef or TypeSpec. Row 0 is no type.
     fn type_token(&mut self) -> Option<()> {
+        let start = self.at;
         let token = token_of(self.number()?)?;
+        self.tokens.push(start..self.at);
         (!token.is_nil()).then_some(())
     }
 

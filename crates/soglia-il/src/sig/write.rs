@@ -3,9 +3,9 @@
 use soglia_abi::ids::MdToken;
 
 use super::{
-    element::{CMOD_OPT, GENERIC, KIND_CDECL, KIND_INSTANCE, KIND_LOCALS, KIND_UNMANAGED},
+    element::{CMOD_OPT, GENERIC, KIND_CDECL, KIND_INSTANCE, KIND_LOCALS, KIND_UNMANAGED, VOID},
     method::MethodSig,
-    number::{put_type, put_unsigned},
+    number::{put_type, put_unsigned, unsigned},
     variable::Variable,
 };
 
@@ -60,6 +60,31 @@ pub fn locals_signature(types: &[&[u8]]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// The signature of the local variables `of`, and behind them one more of the type `more`.
+///
+/// Returns `None` if `of` is no such signature, or if there are 65,534 already.
+pub fn with_one_more_local(of: &[u8], more: u8) -> Option<Vec<u8>> {
+    let types = of.strip_prefix(&[KIND_LOCALS])?;
+    let (count, size) = unsigned(types)?;
+    let mut out = vec![KIND_LOCALS];
+    let count = count.checked_add(1)?;
+    if count >= u16::MAX.into() {
+        return None;
+    }
+    put_unsigned(&mut out, count)?;
+    out.extend(&types[size..]);
+    out.push(more);
+    Some(out)
+}
+
+/// How many local variables a signature has.
+///
+/// Returns `None` if it is not the signature of local variables.
+pub fn count_locals(of: &[u8]) -> Option<u16> {
+    let (count, _) = unsigned(of.strip_prefix(&[KIND_LOCALS])?)?;
+    u16::try_from(count).ok()
+}
+
 /// The signature of a static method that takes the parameters of `of`, and behind them one more of
 /// the type `more`. The method has `generic` type parameters.
 ///
@@ -74,6 +99,18 @@ pub fn with_one_more(of: &MethodSig, generic: u32, more: u8) -> Option<Vec<u8>> 
     out.extend(of.ret());
     out.extend(params.flatten());
     out.push(more);
+    Some(out)
+}
+
+/// The signature of a static method that takes these types and returns nothing.
+///
+/// Returns `None` if there are too many for a signature.
+pub fn static_signature<'a>(types: impl Iterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
+    let types: Vec<&[u8]> = types.collect();
+    let mut out = vec![0];
+    put_unsigned(&mut out, u32::try_from(types.len()).ok()?)?;
+    out.push(VOID);
+    out.extend(types.into_iter().flatten());
     Some(out)
 }
 

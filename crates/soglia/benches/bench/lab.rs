@@ -30,7 +30,7 @@ use super::{
     with::With,
 };
 
-const PROGRAMS: [&str; 4] = ["bench", "hello", "sqlitedemo", "semantics"];
+const PROGRAMS: [&str; 5] = ["bench", "hello", "sqlitedemo", "semantics", "served"];
 
 /// Large enough that nothing is dropped: dropping is cheaper than recording.
 const MAX_BYTES: u64 = 2 << 30;
@@ -172,7 +172,8 @@ impl Lab {
         Ok(answers)
     }
 
-    fn recording(&self, level: Level) -> anyhow::Result<PathBuf> {
+    /// An empty recording.
+    pub fn recording(&self, level: Level) -> anyhow::Result<PathBuf> {
         let number = self.recordings.replace(self.recordings.get() + 1);
         let path = self.temp.path().join(format!("{number}.soglia"));
         let options = Options {
@@ -184,7 +185,8 @@ impl Lab {
         Ok(path)
     }
 
-    fn command(
+    /// What starts a program in this configuration.
+    pub fn command(
         &self,
         with: With,
         recording: Option<&Path>,

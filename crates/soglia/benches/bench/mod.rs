@@ -1,5 +1,6 @@
 //! The parts of the benchmark.
 
+pub mod attach;
 pub mod child;
 pub mod host;
 pub mod lab;

@@ -1,6 +1,12 @@
 //! A very long recording: what writing and reading it costs.
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs, io,
+    path::Path,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use soglia_core::{
@@ -30,6 +36,7 @@ const CROSSINGS_PER_TURN: u64 = 16;
 const TURNS_IN_A_ROW: u64 = 10_000;
 
 const TARGET_SECONDS: f64 = 3.0;
+const EXPORT_MIB: f64 = 256.0;
 
 /// Writes the recording, then has the tool report it.
 pub fn measure(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
@@ -86,13 +93,98 @@ pub fn measure(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
         let judged = results.target(what, seconds.median(), limit, "s");
         rows.push(vec![format!("{what}, seconds"), seconds.cell(2), judged]);
     }
-    fs::remove_file(&path)?;
     table(
         "Written once, reported three times:",
         &["", "", "target"],
         &rows,
     );
+    let exported = exports(lab, &path, millions, results);
+    fs::remove_file(&path)?;
+    exported
+}
+
+/// Has the tool export the recording in every format.
+fn exports(lab: &Lab, path: &Path, millions: u64, results: &mut Results) -> anyhow::Result<()> {
+    let formats = [
+        "perfetto",
+        "firefox",
+        "speedscope",
+        "chrome",
+        "flamegraph",
+        "folded",
+        "pprof",
+        "parquet",
+        "csv",
+        "jsonl",
+    ];
+    let mut rows = Vec::new();
+    for format in formats {
+        let exported =
+            export(lab, path, format).with_context(|| format!("export --to {format}"))?;
+        let what = format!("export --to {format}, {millions} million");
+        let one = |value: f64| Samples(vec![value]);
+        let peak = exported.peak_kib as f64 / 1024.0;
+        results.keep(&what, "", "seconds", &one(exported.seconds));
+        results.keep(&format!("{what}, peak"), "", "MiB", &one(peak));
+        results.keep(
+            &format!("{what}, size"),
+            "",
+            "bytes",
+            &one(exported.bytes as f64),
+        );
+        rows.push(vec![
+            format.to_owned(),
+            format!("{:.1}", exported.seconds),
+            format!("{peak:.0}"),
+            results.target(&format!("{what}, peak"), peak, EXPORT_MIB, "MiB"),
+            format!("{:.1}", exported.bytes as f64 / 1e6),
+        ]);
+    }
+    table(
+        "Exported once to a pipe:",
+        &["`--to`", "seconds", "peak, MiB", "target", "size, MB"],
+        &rows,
+    );
     Ok(())
+}
+
+struct Exported {
+    seconds: f64,
+    peak_kib: u64,
+    bytes: u64,
+}
+
+fn export(lab: &Lab, path: &Path, format: &str) -> anyhow::Result<Exported> {
+    let mut command = lab.tool();
+    command
+        .args(["export", "--to", format, "-o", "-"])
+        .arg(path);
+    let began = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut out = child.stdout.take().context("it is piped")?;
+    let counted = thread::spawn(move || io::copy(&mut out, &mut io::sink()));
+    // The peak of a child that `wait4` knows includes this process, which has the recording mapped.
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0;
+    let ended = loop {
+        let read = fs::read_to_string(&status).unwrap_or_default();
+        let line = read.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        peak_kib = number.unwrap_or(0).max(peak_kib);
+        if let Some(ended) = child.try_wait()? {
+            break ended;
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    let bytes = counted
+        .join()
+        .map_err(|_| anyhow::anyhow!("the pipe was not read"))??;
+    ensure!(ended.success(), "it ended with {ended}");
+    Ok(Exported {
+        seconds: began.elapsed().as_secs_f64(),
+        peak_kib,
+        bytes,
+    })
 }
 
 struct Written {

@@ -1,80 +1,77 @@
 //! `soglia events`.
+//!
+//! | part | holds |
+//! | --- | --- |
+//! | `names` | what the lines of a target have in common |
+//! | `printer` | the lines |
+
+mod names;
+mod printer;
 
 use std::{
-    borrow::Cow,
-    collections::HashMap,
+    cmp::Reverse,
+    collections::BinaryHeap,
     io::{self, BufWriter, Write},
 };
 
-use serde::Serialize;
 use soglia::{
     model::no_room::{because, rows},
-    model::{TargetInfo, target_infos},
     text,
 };
 use soglia_core::{
-    account::Account,
-    crossing::Crossing,
-    fault::Fault,
     layer::Layer,
-    task::Who,
     trace::{
-        ending::Ending,
+        ending::{Ended, Ending},
         reader::Reader,
-        replay::{How, Replayed, replay},
+        replay::{Crossings, Replayed, Uncounted, replay},
+        writer::Level,
     },
 };
 
 use super::{
     complain::complain,
-    options::{EventFormat, Events},
+    options::{By, EventFormat, Events},
     recording::open,
 };
+use names::Names;
+use printer::Printer;
 
-/// Lists crossings, thread by thread, in time order within each.
+/// Lists crossings.
 pub fn events(options: &Events) -> anyhow::Result<()> {
-    let reader = open(&options.file, options.partial)?;
+    let source = options
+        .attaching
+        .source(&options.file, Level::Events, None)?;
+    let reader = open(source.path(), options.partial)?;
     if !reader.has_events() {
         anyhow::bail!(
             "{} holds an account, but no events: `soglia run --record events` records them",
             options.file.display()
         );
     }
-    let (mut last, mut found) = (0, false);
-    let mut dropped: u64 = 0;
     let names = Names::of(&reader, options.format);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let printer = Printer::new(options, &reader, &names);
     let ending = reader.ending();
+    let mut tasks = Vec::new();
+    let (mut last, mut dropped) = (0, 0_u64);
     for task in reader.each_task() {
         last = last.max(task.number);
         dropped = dropped.saturating_add(task.dropped);
-        if options.task.is_some_and(|wanted| task.number != wanted) {
-            continue;
-        }
-        found = true;
-        let mut printer = Printer {
-            options,
-            reader: &reader,
-            names: &names,
-            task: task.number,
-            heading: false,
-        };
-        let mut result = Ok(());
-        let left = replay(&reader, task.number, &mut Nothing, |crossed| {
-            result = printer.print(crossed, &mut out);
-            result.is_ok()
-        });
-        result?;
-        // Where events are missing, so are returns.
-        if options.format == EventFormat::Text && task.dropped == 0 {
-            printer.still_open(left.layers().as_slice(), &ending, &mut out)?;
+        if options.thread.is_none_or(|wanted| task.number == wanted) {
+            // Where events are missing, so are returns.
+            let shows_open = options.format == EventFormat::Text && task.dropped == 0;
+            tasks.push((task.number, shows_open));
         }
     }
-    if let Some(wanted) = options.task.filter(|_| !found) {
+    if let Some(wanted) = options.thread.filter(|_| tasks.is_empty()) {
         anyhow::bail!(
             "{} has no thread {wanted}: it has 1 to {last}",
             options.file.display(),
         );
+    }
+    match options.by {
+        By::Thread => by_thread(&printer, &reader, &tasks, &ending, &mut out)?,
+        By::Time => by_time(&printer, options, &reader, &tasks, &ending, &mut out)?,
     }
     out.flush()?;
     reader.check_whole()?;
@@ -88,216 +85,84 @@ pub fn events(options: &Events) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The most bytes of a name that a line has. A recording may have a very long name that occurs in
-/// millions of events.
-const MOST_NAME: usize = 1 << 10;
-
-/// What the lines of a target have in common, made once.
-struct Names {
-    targets: HashMap<u32, Name>,
-    nothing: Name,
-    audit: bool,
-}
-
-struct Name {
-    runtime_internal: bool,
-    /// The end of a line, after what is of the crossing.
-    text: String,
-}
-
-/// The fields of a line of JSON that are of the target.
-#[derive(Serialize)]
-struct Target<'a> {
-    method: Option<&'a str>,
-    assembly: Option<&'a str>,
-    library: Option<&'a str>,
-    entry: Option<&'a str>,
-    address: Option<&'a str>,
-    runtime_internal: bool,
-}
-
-impl Names {
-    fn of(reader: &Reader, format: EventFormat) -> Self {
-        let targets = target_infos(reader).into_iter();
-        Self {
-            targets: targets
-                .map(|(target, info)| (target, Name::of(&info, format)))
-                .collect(),
-            nothing: Name::of(&TargetInfo::default(), format),
-            audit: reader.names().policy.is_some_and(|policy| policy.audit),
+/// Lists crossings thread by thread, in time order within each.
+fn by_thread(
+    printer: &Printer<'_>,
+    reader: &Reader,
+    tasks: &[(u32, bool)],
+    ending: &Ending,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    for (task, shows_open) in tasks {
+        let mut has_heading = !printer.is_text();
+        let mut result = Ok(());
+        let left = replay(reader, *task, &mut Uncounted, |crossed| {
+            result = (|| {
+                if !has_heading {
+                    has_heading = printer.heading_of(*task, crossed, out)?;
+                }
+                printer.print(*task, crossed, out)
+            })();
+            result.is_ok()
+        });
+        result?;
+        if *shows_open {
+            printer.still_open(*task, left.layers().as_slice(), ending, out)?;
         }
     }
-
-    fn get(&self, target: Option<u32>) -> &Name {
-        let known = target.and_then(|target| self.targets.get(&target));
-        known.unwrap_or(&self.nothing)
-    }
+    Ok(())
 }
 
-impl Name {
-    fn of(info: &TargetInfo, format: EventFormat) -> Self {
-        let names = [&info.method, &info.assembly, &info.library, &info.entry];
-        let [method, assembly, library, entry] = names.map(|name| name.as_deref().map(short));
-        let runtime_internal = info.runtime_internal;
-        let text = match format {
-            EventFormat::Text => text::plain(&short(&info.name)).to_string(),
-            EventFormat::Jsonl => {
-                let target = Target {
-                    method: method.as_deref(),
-                    assembly: assembly.as_deref(),
-                    library: library.as_deref(),
-                    entry: entry.as_deref(),
-                    address: info.address.as_deref(),
-                    runtime_internal,
-                };
-                // Texts and numbers make JSON.
-                let object = serde_json::to_string(&target).unwrap_or_default();
-                object.trim_start_matches('{').to_owned()
-            }
-        };
-        Self {
-            runtime_internal,
-            text,
+/// Lists the crossings of all threads in time order. Each thread is read on only when its next
+/// crossing is the earliest, so only one crossing of each is in memory.
+fn by_time(
+    printer: &Printer<'_>,
+    options: &Events,
+    reader: &Reader,
+    tasks: &[(u32, bool)],
+    ending: &Ending,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    // While the program runs, threads cross that were read to their ends already. All of them are
+    // listed up to the same time.
+    let until = match ending.how {
+        Ended::Running => reader
+            .start_ticks()
+            .saturating_add(reader.scale().ticks(ending.ns)),
+        _ => u64::MAX,
+    };
+    let mut threads: Vec<Crossings<'_>> = tasks
+        .iter()
+        .map(|(task, _)| Crossings::of(reader, *task))
+        .collect();
+    // The next crossing of each thread. Threads that cross at once come in the order of their
+    // numbers.
+    let mut next: Vec<Option<Replayed>> = Vec::new();
+    let mut order = BinaryHeap::new();
+    for (n, thread) in threads.iter_mut().enumerate() {
+        let first = thread.next();
+        order.extend(first.map(|crossed| Reverse((crossed.at, n))));
+        next.push(first);
+    }
+    if options.format == EventFormat::Text {
+        printer.heading(out)?;
+    }
+    while let Some(Reverse((at, n))) = order.pop() {
+        if at > until {
+            continue;
+        }
+        if let Some(crossed) = next[n].take() {
+            printer.print(tasks[n].0, crossed, out)?;
+        }
+        next[n] = threads[n].next();
+        order.extend(next[n].map(|crossed| Reverse((crossed.at, n))));
+    }
+    for ((task, shows_open), thread) in tasks.iter().zip(&threads) {
+        let begun = |layer: &&Layer| layer.since <= until;
+        let open: Vec<Layer> = thread.open().iter().filter(begun).copied().collect();
+        if *shows_open {
+            printer.still_open(*task, &open, ending, out)?;
         }
     }
-}
-
-/// The beginning of a name that is very long.
-fn short(name: &str) -> Cow<'_, str> {
-    let mut bytes = 0;
-    let too_long = name.char_indices().find(|(_, c)| {
-        // As JSON has it.
-        bytes += if c.is_control() { 6 } else { c.len_utf8() };
-        bytes > MOST_NAME
-    });
-    match too_long {
-        Some((end, _)) => format!("{}...", &name[..end]).into(),
-        None => name.into(),
-    }
-}
-
-/// An account of nothing, for those who only list.
-struct Nothing;
-
-impl Account for Nothing {
-    fn crossed(&mut self, _: Crossing, _: Who, _: u64) {}
-    fn unmatched(&mut self, _: Crossing, _: u64, _: u64) {}
-    fn unwound(&mut self, _: u32) {}
-    fn abandoned(&mut self, _: &mut Layer) {}
-    fn closed(&mut self, _: &mut Layer, _: u64, _: u64) {}
-    fn untimed(&mut self, _: u32) {}
-    fn untimed_return(&mut self, _: Crossing) {}
-    fn crossed_failing(&mut self, _: Crossing, _: Who, _: u64) {}
-    fn failed(&mut self, _: &mut Layer) {}
-    fn refused(&mut self, _: u32, _: u64) {}
-    fn fault(&mut self, _: Fault) {}
-}
-
-struct Printer<'a> {
-    options: &'a Events,
-    reader: &'a Reader,
-    names: &'a Names,
-    task: u32,
-    heading: bool,
-}
-
-impl Printer<'_> {
-    fn print(&mut self, crossed: Replayed, out: &mut impl Write) -> io::Result<()> {
-        let t = self
-            .reader
-            .scale()
-            .ns(crossed.at.saturating_sub(self.reader.start_ticks()));
-        let name = self.names.get(crossed.target);
-        match self.options.format {
-            EventFormat::Jsonl => writeln!(
-                out,
-                "{{\"t\":{t},\"task\":{},\"os_thread\":{},\"crossing\":\"{}\",\"outcome\":\"{}\",\"depth\":{},{}",
-                self.task,
-                crossed.os_thread,
-                crossed.crossing.name(),
-                outcome(crossed.how),
-                crossed.depth,
-                name.text,
-            ),
-            EventFormat::Text if name.runtime_internal && !self.options.all => Ok(()),
-            EventFormat::Text => self.line(t, crossed, name, out),
-        }
-    }
-
-    /// What a task was in at the end.
-    fn still_open(&self, open: &[Layer], ending: &Ending, out: &mut impl Write) -> io::Result<()> {
-        const MOST: usize = 20;
-        let start = self.reader.start_ticks();
-        for (depth, layer) in open.iter().enumerate().take(MOST) {
-            let name = self.names.get(Some(layer.slot));
-            if name.runtime_internal && !self.options.all {
-                continue;
-            }
-            let since = self.reader.scale().ns(layer.since.saturating_sub(start));
-            let at_least = if ending.at_least { "at least " } else { "" };
-            writeln!(
-                out,
-                "{:>14}  {:indent$}open for {at_least}{}  {}",
-                "",
-                "",
-                text::time(ending.ns.saturating_sub(since)),
-                name.text,
-                indent = depth.min(40) * 2,
-            )?;
-        }
-        if open.len() > MOST {
-            let more = text::count((open.len() - MOST) as u64);
-            writeln!(out, "{:>14}  {more} more are open", "")?;
-        }
-        Ok(())
-    }
-
-    fn line(
-        &mut self,
-        t: u64,
-        crossed: Replayed,
-        name: &Name,
-        out: &mut impl Write,
-    ) -> io::Result<()> {
-        if !self.heading {
-            self.heading = true;
-            writeln!(out, "thread {}, tid {}", self.task, crossed.os_thread)?;
-        }
-        // A layer's first and last line stand in the same column.
-        let depth = if crossed.crossing.opens() {
-            crossed.depth
-        } else {
-            crossed.depth.saturating_sub(1)
-        };
-        let indent = (depth as usize).min(40) * 2;
-        let seconds = t as f64 / 1e9;
-        write!(
-            out,
-            "{seconds:>14.9}  {:indent$}{}",
-            "",
-            crossed.crossing.name()
-        )?;
-        match (crossed.crossing, crossed.target) {
-            (_, None) => write!(out, "  (no call that it could return from)")?,
-            (Crossing::LeaveRuntime | Crossing::ReverseEnterRuntime, _) => {
-                write!(out, "  {}", name.text)?;
-            }
-            _ => {}
-        }
-        match crossed.how {
-            How::Crossed => writeln!(out),
-            How::Failed => writeln!(out, "  by an exception"),
-            How::Refused if self.names.audit => writeln!(out, "  would have been denied"),
-            How::Refused => writeln!(out, "  denied: not called"),
-        }
-    }
-}
-
-/// What became of a crossing, as JSON has it.
-const fn outcome(how: How) -> &'static str {
-    match how {
-        How::Crossed => "crossed",
-        How::Failed => "failed",
-        How::Refused => "refused",
-    }
+    Ok(())
 }

@@ -6,20 +6,41 @@ use std::{
     path::Path,
 };
 
-use soglia::{launch::Ended, model::Model, text};
-use soglia_core::trace::{reader::Reader, writer};
+use soglia::{
+    launch::{Ended, KernelLog, crash},
+    model::Model,
+    text::{self, Screen},
+};
+use soglia_core::trace::{log::Record, reader::Reader, writer};
 
 use super::{
     complain::complain,
-    options::{Record, ReportFormat, Run},
+    options::Run,
+    page,
     place::{Place, trim},
-    report,
+    recorded, report,
+    screen::screen,
+    shared::ReportFormat,
     start::nothing_recorded,
 };
 
 /// Writes down how the program ended, and prints the report.
-pub fn finish(options: &Run, place: &Place, child: u32, ended: Ended) -> anyhow::Result<()> {
+pub fn finish(
+    options: &Run,
+    place: &Place,
+    child: u32,
+    ended: Ended,
+    kernel: &mut KernelLog,
+) -> anyhow::Result<()> {
     let (file, own) = (&place.file, place.own());
+    if let Ok(reader) = Reader::open(&own)
+        && reader.is_claimed()
+        && reader.pid() == child
+        && let Some(crash) = crash::of(&reader, ended, kernel)
+    {
+        // If there is no room for it, the report knows less.
+        let _ = writer::append(file, &Record::Crash(crash));
+    }
     // It is as large as it may become, and most of it is a hole.
     trim(file, &own)?;
     let reader = Reader::open(&own)?;
@@ -53,6 +74,12 @@ pub fn finish(options: &Run, place: &Place, child: u32, ended: Ended) -> anyhow:
     let reader = Reader::open(&own)?;
     let mut model = Model::of(&reader, false);
     reader.check_whole()?;
+    if let Some(page) = &options.page {
+        // The report is printed even if the page cannot be written.
+        if let Err(error) = page::page(&reader, model.clone(), Some(page)) {
+            complain(&format!("{error:#}"));
+        }
+    }
     if options.quiet {
         // Without a report, this still tells why the program was slow.
         if let Some(because) = &model.fallback {
@@ -61,16 +88,20 @@ pub fn finish(options: &Run, place: &Place, child: u32, ended: Ended) -> anyhow:
         return Ok(());
     }
     let mut out = anstream::stderr().lock();
+    let screen = screen(options.shown.wide, io::stderr());
     let for_people = options.shown.format == ReportFormat::Text;
     if for_people {
         writeln!(out)?;
     }
-    report::write(&mut model, &options.shown, &mut out)?;
+    report::write(&mut model, &options.shown, screen, &mut out)?;
     if for_people {
         kept(options, place, &reader, &mut out)?;
+        if let Some(page) = &options.page {
+            writeln!(out, "page: {}", text::plain_path(page))?;
+        }
     }
     if options.follow && place.kept().is_none() {
-        others(options, place, &reader, &mut out)?;
+        others(options, place, &reader, screen, &mut out)?;
     }
     Ok(out.flush()?)
 }
@@ -80,6 +111,7 @@ fn others(
     options: &Run,
     place: &Place,
     first: &Reader,
+    screen: Screen,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     for path in place.followed(first.wall_ns())? {
@@ -90,7 +122,8 @@ fn others(
         if options.shown.format == ReportFormat::Text {
             writeln!(out)?;
         }
-        report::write(&mut Model::of(&reader, false), &options.shown, &mut *out)?;
+        let mut model = Model::of(&reader, false);
+        report::write(&mut model, &options.shown, screen, &mut *out)?;
     }
     Ok(())
 }
@@ -110,7 +143,7 @@ fn kept(options: &Run, place: &Place, reader: &Reader, out: &mut impl Write) -> 
         )?;
     }
     let Some(output) = place.kept() else {
-        if options.record == Record::Events {
+        if options.recorded.record == recorded::Record::Events {
             writeln!(out, "the events were not kept: -o FILE keeps them")?;
         }
         return Ok(());

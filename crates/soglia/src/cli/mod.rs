@@ -1,17 +1,35 @@
 //! The command line. Clap's types stay in here.
 
+mod advise;
+mod arguments;
+mod attach;
+mod attaching;
 mod complain;
 mod deadline;
+mod diff;
+mod doctor;
 mod events;
+mod export;
 mod finish;
+mod formats;
+mod interrupts;
 mod options;
+mod output;
+mod page;
 mod pipes;
 mod place;
 mod policy;
+mod progress;
+mod recorded;
 mod recording;
 mod report;
 mod run;
+mod screen;
+mod shared;
+mod stacks;
 mod start;
+mod stuck;
+mod top;
 mod usage;
 mod verify;
 mod watch;
@@ -21,7 +39,7 @@ use std::{env, ffi::OsString, io, path::Path};
 use clap::Parser;
 use complain::{CANNOT, complain};
 use options::{Cli, Command};
-use soglia::{doctor, fxr};
+use soglia::fxr;
 
 /// Runs the command, and returns the exit code.
 pub fn main() -> i32 {
@@ -38,10 +56,18 @@ pub fn main() -> i32 {
     };
     let result = match cli.command {
         Command::Run(options) => run::run(&options),
+        Command::Attach(options) => attach::run(&options),
+        Command::Stacks(options) => stacks::run(&options).map(|()| 0),
         Command::Report(options) => report::report(&options).map(|()| 0),
+        Command::Advise(options) => advise::advise(&options),
         Command::Events(options) => events::events(&options).map(|()| 0),
+        Command::Top(options) => top::run(&options).map(|()| 0),
+        Command::Export(options) => export::export(&options).map(|()| 0),
+        Command::Diff(options) => diff::diff(&options),
         Command::Verify(options) => verify::verify(&options),
-        Command::Doctor(options) => doctor::run(options.program.as_deref()).map_err(Into::into),
+        Command::Doctor(options) => {
+            soglia::doctor::run(options.what(), options.is_json()).map_err(Into::into)
+        }
     };
     match result {
         Ok(code) => code,

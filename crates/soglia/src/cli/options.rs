@@ -2,12 +2,17 @@
 
 use std::{ffi::OsString, num::NonZeroU16, path::PathBuf, time::Duration};
 
-use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use soglia::text::Sort;
-use soglia_core::trace::writer::MIN_BYTES;
 
-use super::policy::PolicyOptions;
+use super::{
+    attaching::Briefly,
+    diff::Diff,
+    formats::Export,
+    policy::PolicyOptions,
+    recorded::Recorded,
+    recording::HELP,
+    shared::{Shown, Watched, limit},
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -16,9 +21,14 @@ use super::policy::PolicyOptions;
     after_help = "Examples:\n  \
         soglia run app.dll                      run the program, then report its native calls\n  \
         soglia run -o a.soglia ./app --port 80  the same for an executable; keep the recording\n  \
+        soglia attach 4711                      record a program that runs already, until Ctrl-C\n  \
+        soglia stacks 4711                      show where each thread of a program stands now\n  \
         soglia report a.soglia --sort calls     report: during the run, after it or after a crash\n  \
+        soglia top                              watch a program that runs; lists .NET programs\n  \
+        soglia advise a.soglia                  what is slow, stuck, missing or wasteful\n  \
         soglia events a.soglia                  list each crossing (needs --record events)\n  \
-        soglia doctor                           check this machine\n\n\
+        soglia diff old.soglia new.soglia       compare two runs\n  \
+        soglia doctor                           check this machine; with a PID, an attach\n\n\
     `soglia COMMAND --help` describes a command, with examples and exit codes."
 )]
 pub struct Cli {
@@ -30,14 +40,27 @@ pub struct Cli {
 pub enum Command {
     /// Run a .NET program and report its native calls.
     Run(Box<Run>),
+    /// Attach to a .NET program that runs already and report its native calls.
+    Attach(Box<super::attach::options::Attach>),
+    /// Show where every thread of a .NET program that runs stands now.
+    Stacks(super::stacks::StacksOptions),
     /// Report a recording, also of a program that still runs or was killed.
     Report(Report),
+    /// Say what is slow, stuck, missing or wasteful in a recording, and what to do.
+    Advise(super::advise::Advise),
     /// List the crossings of a recording one by one.
     Events(Events),
+    /// Watch a program that runs, and list the .NET programs.
+    Top(super::top::Top),
+    /// Write a recording in a format that other tools read.
+    Export(Export),
+    /// Compare two recordings or reports: what is slower, new, gone or failing.
+    Diff(Diff),
     /// Run a program with both sources of crossings and compare them.
     Verify(Verify),
-    /// Check whether soglia works on this machine, and how to fix it if not.
-    Doctor(Doctor),
+    /// Check whether soglia works on this machine, or can attach to a process, and how to fix it if
+    /// not.
+    Doctor(super::doctor::Doctor),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +73,7 @@ pub enum Command {
         soglia run app.dll --verbose             options after PROGRAM are the program's\n  \
         soglia run --slow 5ms app.dll            show who made calls of 5 ms or more\n  \
         soglia run --record events -o a.soglia app.dll\n  \
+        soglia run --page a.html app.dll         also make a page to look at in a browser\n  \
         soglia run --follow dotnet test          record child processes too\n  \
         soglia run --deny 'libc!system' app.dll  make such calls throw; --audit only counts them\n  \
         soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n  \
@@ -62,21 +86,8 @@ pub enum Command {
         125            the engine ended the program: a policy, --slots or a deadline would not hold"
 )]
 pub struct Run {
-    /// Keep the recording in this file.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// What to record.
-    #[arg(long, value_enum, default_value_t = Record::Summary)]
-    pub record: Record,
-    /// Count calls without timing them; this costs the least per call.
-    #[arg(long, conflicts_with = "record")]
-    pub counts: bool,
-    /// Keep the managed stacks of native calls that take at least this long; `off` keeps none.
-    #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = duration)]
-    pub slow: Duration,
-    /// Limit the size of a recording.
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
-    pub max_size: u64,
+    #[command(flatten)]
+    pub recorded: Recorded,
     /// Also record the .NET programs that the program starts.
     ///
     /// With -o FILE, each of them has a recording of its own: FILE.PID. Without -o, the report of
@@ -99,6 +110,9 @@ pub struct Run {
     /// Don't print the report at the end.
     #[arg(short, long)]
     pub quiet: bool,
+    /// Also write the report as a page for a browser into this file.
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
     #[command(flatten)]
     pub shown: Shown,
     /// The program to run, and its arguments.
@@ -111,29 +125,6 @@ pub struct Run {
     // Its heading would be that of all that comes after it.
     #[command(flatten)]
     pub policy: PolicyOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct Watched {
-    /// Also watch the native calls of the framework's assemblies; `transitions` always does.
-    #[arg(long)]
-    pub framework: bool,
-    /// Also watch those of the core library, System.Private.CoreLib; implies --framework.
-    #[arg(long)]
-    pub corelib: bool,
-}
-
-impl Watched {
-    /// The engine's word for it.
-    pub const fn scope(&self) -> &'static str {
-        match self {
-            Self { corelib: true, .. } => "corelib",
-            Self {
-                framework: true, ..
-            } => "framework",
-            _ => "user",
-        }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -173,55 +164,58 @@ pub struct Verify {
     pub command: Vec<OsString>,
 }
 
-/// How a report is printed, and how much of it.
-#[derive(Debug, Args)]
-pub struct Shown {
-    /// How to print the report.
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
-    /// In text, also list the runtime's own targets, which are one line by default.
-    #[arg(long)]
-    pub all: bool,
-    /// What to sort targets by.
-    #[arg(long, value_enum, default_value_t = Sort::Total)]
-    pub sort: Sort,
-    /// Show this many targets; 0 shows all [default: 20 in text, 0 in other formats].
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
-}
-
 #[derive(Debug, Args)]
 #[command(
     after_help = "JSON and CSV hold all targets, including the runtime's own, unless --top is given.\n\n\
+    With --since and --last, times and histograms are those of calls that returned in the window, and calls \
+    and crossings are those that began in it. Open calls are those of the window's end, with their whole \
+    duration. min and max are exact to about 6 %, as percentiles are.\n\n\
     Examples:\n  \
         soglia report a.soglia --sort self --top 5\n  \
+        soglia report 4711                      report what process 4711 has done so far\n  \
+        soglia report 4711 --since 10s          report what it does in the next 10 seconds\n  \
+        soglia report 4711 --attach --for 30s   the same if it was not started under soglia\n  \
+        soglia report a.soglia --format html -o a.html\n  \
         soglia report a.soglia --format json | jq '.targets[] | select(.max_ns > 1e6) | .entry'\n\n\
     Exit codes:\n  \
         0  the report was printed\n  \
-        2  the file cannot be read, or is not a recording"
+        2  the file cannot be read or is not a recording, or the process has none"
 )]
 pub struct Report {
-    /// The recording.
+    #[arg(value_name = "FILE|PID", help = HELP)]
     pub file: PathBuf,
+    /// Write the report into this file.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub shown: Shown,
+    /// Look twice at a running program, this long apart, and report what happened in between.
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["last", "replay"], value_parser = limit)]
+    pub since: Option<Duration>,
+    /// Report only the last part of a recording with events, up to its end or to now.
+    #[arg(long, value_name = "DURATION", value_parser = limit)]
+    pub last: Option<Duration>,
     /// Compute the report from the recorded events instead of the counters.
     #[arg(long)]
     pub replay: bool,
     /// Read what is left of a file that was cut short.
     #[arg(long)]
     pub partial: bool,
+    #[command(flatten)]
+    pub attaching: Briefly,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         soglia events a.soglia | less\n  \
+        soglia events 4711                     those of process 4711 so far\n  \
+        soglia events a.soglia --by time       those of all threads in one timeline\n  \
         soglia events a.soglia --format jsonl | grep sqlite3_step\n\n\
     Exit codes:\n  \
         0  the crossings were listed\n  \
-        2  the file cannot be read, or holds no events")]
+        2  the file cannot be read or holds no events, or the process has no recording")]
 pub struct Events {
-    /// A recording made with --record events.
+    #[arg(value_name = "FILE|PID", help = HELP)]
     pub file: PathBuf,
     /// How to print a crossing; each has one line.
     #[arg(long, value_enum, default_value_t = EventFormat::Text)]
@@ -229,36 +223,17 @@ pub struct Events {
     /// In text, also list the runtime's own targets; JSON lines always hold them.
     #[arg(long)]
     pub all: bool,
+    /// In which order to list crossings.
+    #[arg(long, value_enum, default_value_t = By::Thread)]
+    pub by: By,
     /// List only the thread with this number in reports.
-    #[arg(long, value_name = "N")]
-    pub task: Option<u32>,
+    #[arg(long, value_name = "N", alias = "task")]
+    pub thread: Option<u32>,
     /// Read what is left of a file that was cut short.
     #[arg(long)]
     pub partial: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Nothing is started and nothing is changed. Each line names one thing that a recording depends \
-    on: `ok`, `warn` (it works, with less comfort or precision) or `FAIL`.\n\n\
-    Examples:\n  \
-        soglia doctor\n  \
-        soglia doctor ./app                    check this program too\n\n\
-    Exit codes:\n  \
-        0  soglia works here\n  \
-        2  it does not: a line says FAIL"
-)]
-pub struct Doctor {
-    /// A program to check as well.
-    pub program: Option<OsString>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Record {
-    /// Counters and times of each target on each thread.
-    Summary,
-    /// Also each crossing: 4 to 6 bytes.
-    Events,
+    #[command(flatten)]
+    pub attaching: Briefly,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -292,16 +267,6 @@ pub enum VerifyFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people.
-    Text,
-    /// One object; docs/report.schema.json describes it.
-    Json,
-    /// One line per target.
-    Csv,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EventFormat {
     /// For people.
     Text,
@@ -309,33 +274,15 @@ pub enum EventFormat {
     Jsonl,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    if text == "off" {
-        return Ok(Duration::ZERO);
-    }
-    let duration = humantime::parse_duration(text)
-        .map_err(|_| "expected a duration such as 5ms, 1.5s or off")?;
-    if duration.is_zero() {
-        return Err("0 would make every call slow: off turns it off".into());
-    }
-    Ok(duration)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Thread by thread, in time order within each.
+    Thread,
+    /// All threads in one timeline. If the program runs, it ends at the time of the command.
+    Time,
 }
 
 fn slots(text: &str) -> Result<NonZeroU16, String> {
     text.parse()
         .map_err(|_| "expected a number from 1 to 65535".into())
-}
-
-fn limit(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 500ms or 2s".into())
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let size = text
-        .parse::<ByteSize>()
-        .map_err(|_| "expected a size such as 64MiB or 2GiB".to_owned())?;
-    if size.as_u64() < MIN_BYTES {
-        return Err(format!("at least {}", ByteSize(MIN_BYTES)));
-    }
-    Ok(size.as_u64())
 }

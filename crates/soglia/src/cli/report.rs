@@ -1,37 +1,124 @@
 //! `soglia report`.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use soglia::{
-    model::{Model, TargetRow},
-    text,
+    model::{Baseline, Model, TargetRow},
+    text::{self, Screen},
 };
+use soglia_core::trace::{ending::Ended, names::Names, reader::Reader, writer::Level};
 
 use super::{
-    options::{Report, ReportFormat, Shown},
-    recording::open,
+    options::Report,
+    page,
+    recording::{open, opened},
+    screen::screen,
+    shared::{ReportFormat, Shown},
 };
 
 /// Prints the report of a recording.
 pub fn report(options: &Report) -> anyhow::Result<()> {
-    let reader = open(&options.file, options.partial)?;
-    if options.replay && !reader.has_events() {
-        anyhow::bail!(
-            "{} holds no events to replay: `soglia run --record events` records them",
-            options.file.display()
-        );
-    }
-    let mut model = Model::of(&reader, options.replay);
-    reader.check_whole()?;
-    match options.shown.format {
-        ReportFormat::Text => write(&mut model, &options.shown, anstream::stdout().lock()),
-        _ => write(&mut model, &options.shown, io::stdout().lock()),
+    let level = match options.replay || options.last.is_some() {
+        true => Level::Events,
+        false => Level::Summary,
+    };
+    let source = options
+        .attaching
+        .source(&options.file, level, options.since)?;
+    let (reader, mut model) = match options.since {
+        Some(since) if !source.is_new() => look_twice(options, since)?,
+        _ => read(options, source.path())?,
+    };
+    let screen = screen(options.shown.wide, io::stdout());
+    let shown = &options.shown;
+    match (&options.output, shown.format) {
+        (output, ReportFormat::Html) => page::page(&reader, model, output.as_deref()),
+        (Some(output), _) => {
+            let file = anstream::StripStream::new(page::create(output)?);
+            write(&mut model, shown, Screen::default(), file)
+        }
+        (None, ReportFormat::Text) => write(&mut model, shown, screen, anstream::stdout().lock()),
+        (None, _) => write(&mut model, shown, screen, io::stdout().lock()),
     }
 }
 
-/// Writes a report as the options say.
-pub fn write(model: &mut Model, shown: &Shown, out: impl Write) -> anyhow::Result<()> {
+/// Reads a recording once.
+fn read(options: &Report, file: &Path) -> anyhow::Result<(Reader, Model)> {
+    let reader = open(file, options.partial)?;
+    let what = options.file.display();
+    if options.replay && !reader.has_events() {
+        anyhow::bail!(
+            "{what} holds no events to replay: `soglia run --record events` records them"
+        );
+    }
+    if options.last.is_some() && !reader.has_events() {
+        anyhow::bail!(
+            "{what} holds no events, of which --last needs those of the last part: `soglia run --record events` records \
+             them, or `soglia report PID --since 10s` looks twice at a program that runs"
+        );
+    }
+    let model = match options.last {
+        None => Model::of(&reader, options.replay),
+        Some(last) => {
+            let end = reader.ending().ns;
+            let window = Baseline::from_events(&reader, end.saturating_sub(nanoseconds(last)));
+            Model::read(&reader, true, &mut Names::default(), Some(&window))
+        }
+    };
+    reader.check_whole()?;
+    Ok((reader, model))
+}
+
+/// Looks twice at the recording of a program that runs. If the program ends before the time is
+/// over, the second look is at its end.
+fn look_twice(options: &Report, since: Duration) -> anyhow::Result<(Reader, Model)> {
+    /// How often to check whether the program has ended.
+    const OFTEN: Duration = Duration::from_millis(100);
+    // Says what is wrong with it, if anything is.
+    open(&options.file, options.partial)?;
+    let opened = opened(&options.file)?;
+    let first = opened.read()?;
+    if first.ended() != Ended::Running {
+        anyhow::bail!(
+            "{} is not of a program that runs here, at which --since could look twice (--last reads the last part of a \
+             recording with events)",
+            options.file.display()
+        );
+    }
+    let window = Baseline::of(&first);
+    let until = Instant::now().checked_add(since);
+    loop {
+        let left = until.map_or(OFTEN, |until| {
+            until.saturating_duration_since(Instant::now())
+        });
+        if left.is_zero() || first.ended() != Ended::Running {
+            break;
+        }
+        thread::sleep(left.min(OFTEN));
+    }
+    let second = opened.read()?;
+    let model = Model::read(&second, false, &mut Names::default(), Some(&window));
+    second.check_whole()?;
+    Ok((second, model))
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
+/// Writes a report as the options say, in text as wide as the screen.
+pub fn write(
+    model: &mut Model,
+    shown: &Shown,
+    screen: Screen,
+    out: impl Write,
+) -> anyhow::Result<()> {
     let mut out = BufWriter::new(out);
     text::sort(model, shown.sort);
     let top = shown.top.filter(|top| *top > 0);
@@ -44,6 +131,7 @@ pub fn write(model: &mut Model, shown: &Shown, out: impl Write) -> anyhow::Resul
                 all: shown.all,
                 sort: shown.sort,
                 top: shown.top.unwrap_or(20),
+                screen,
             };
             text::report(model, shown, &mut out)?;
         }
@@ -62,6 +150,8 @@ pub fn write(model: &mut Model, shown: &Shown, out: impl Write) -> anyhow::Resul
                 out.write_all(&header()?)?;
             }
         }
+        // It is made of the recording: see `page`.
+        ReportFormat::Html => anyhow::bail!("a page is written into a file"),
     }
     Ok(out.flush()?)
 }
@@ -116,6 +206,12 @@ struct CsvRow<'a> {
     max_ns: Option<u64>,
     first_call_ns: Option<u64>,
     tasks: u64,
+    suppresses_gc_transition: bool,
+    share_of_run: Option<f64>,
+    sets_last_error: bool,
+    timed_calls: u64,
+    total_ns_se: Option<u64>,
+    self_ns_se: Option<u64>,
 }
 
 impl<'a> CsvRow<'a> {
@@ -151,6 +247,12 @@ impl<'a> CsvRow<'a> {
             max_ns: row.max_ns,
             first_call_ns: row.first_call_ns,
             tasks: row.tasks,
+            suppresses_gc_transition: row.suppresses_gc_transition,
+            share_of_run: row.share_of_run,
+            sets_last_error: row.sets_last_error,
+            timed_calls: row.timed_calls,
+            total_ns_se: row.total_ns_se,
+            self_ns_se: row.self_ns_se,
         }
     }
 }

@@ -3,29 +3,26 @@
 use std::{num::NonZeroU16, path::Path, time::Duration};
 
 use anyhow::Context;
-use soglia::launch::{self, Ended, Guard};
+use soglia::launch::{self, Ended, Guard, KernelLog};
 use soglia_core::{
     admission::Bound,
-    trace::{
-        life,
-        reader::Reader,
-        writer::{Level, Options},
-    },
+    trace::{life, reader::Reader},
 };
 
 use super::{
     complain::complain,
     deadline::Live,
     finish::finish,
-    options::{Record, ReportFormat, Run, Source},
+    options::{Run, Source},
     place::Place,
     policy::Told,
+    shared::ReportFormat,
     start::{Ready, check_weaving},
     watch::Watch,
 };
 
-/// The tool looks for calls past their deadlines at every tenth sign of life: once a second.
-const TURNS_A_LOOK: u32 = 10;
+/// The tool signs so often in a second.
+const TURNS_A_SECOND: u32 = 10;
 
 /// Runs a program under the engine, and ends as the program ended.
 ///
@@ -38,13 +35,22 @@ pub fn run(options: &Run) -> anyhow::Result<i32> {
 
 /// Runs a program under the engine, reports on it, and returns how it ended.
 fn record(options: &Run) -> anyhow::Result<Ended> {
-    if options.counts && options.source == Source::Transitions {
+    if options.recorded.counts() && options.source == Source::Transitions {
         anyhow::bail!(
             "--counts needs --source woven: the runtime's own callbacks cost the same, timed or not"
         );
     }
+    options.recorded.check().map_err(anyhow::Error::msg)?;
+    if options.recorded.samples() && options.source == Source::Transitions {
+        anyhow::bail!(
+            "--times sampled needs --source woven: the runtime's own callbacks cost more"
+        );
+    }
+    if options.shown.format == ReportFormat::Html {
+        anyhow::bail!("--format html is for `soglia report`: here, --page FILE writes the page");
+    }
     let one_table = options.shown.format == ReportFormat::Csv;
-    if options.follow && options.output.is_none() && one_table {
+    if options.follow && options.recorded.output.is_none() && one_table {
         anyhow::bail!(
             "--follow with --format csv needs -o FILE: a table holds the targets of one process"
         );
@@ -54,11 +60,12 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         deadlines,
         kills,
     } = options.policy.read(options.source != Source::Transitions)?;
-    if options.counts && deadlines.is_some() {
+    if options.recorded.counts() && deadlines.is_some() {
         anyhow::bail!(
             "deadlines cannot go with --counts: the start of a call that is only counted is not known"
         );
     }
+    let arguments = options.recorded.arguments.read()?;
     let ready = Ready::find(&options.command)?;
     if options.slots.is_some() && options.source == Source::Transitions {
         anyhow::bail!(
@@ -66,7 +73,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         );
     }
     // Without wrappers nothing would be denied. Then the program must not run at all.
-    let source = if policy.is_some() || options.counts || options.slots.is_some() {
+    let source = if policy.is_some() || options.recorded.counts() || options.slots.is_some() {
         Source::Woven
     } else {
         options.source
@@ -84,9 +91,9 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         .map(|slots| bound(slots, options.slot_timeout));
     let slots = slots.transpose()?;
     let place = Place::make(
-        options.output.as_deref(),
+        options.recorded.output.as_deref(),
         options.follow,
-        &recorded(options),
+        &options.recorded.options(),
     )?;
     let (file, path) = (&place.file, &place.path);
     life::begin_signing(file).context("cannot write the recording")?;
@@ -101,12 +108,20 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     if let Some(deadlines) = &deadlines {
         launch = launch.env("SOGLIA_DEADLINES", deadlines);
     }
+    let stuck = options.recorded.stuck.asked(options.recorded.counts());
+    if let Some(stuck) = &stuck {
+        launch = launch.env("SOGLIA_STUCK", stuck.to_string());
+    }
+    if let Some(arguments) = &arguments {
+        launch = launch.env("SOGLIA_ARGUMENTS", arguments);
+    }
     if let Some(slots) = &slots {
         launch = launch.env("SOGLIA_SLOTS", slots);
     }
     if required {
         launch = launch.env("SOGLIA_REQUIRED", "1");
     }
+    let mut kernel = KernelLog::from_now();
     let running = match launch.spawn() {
         Ok(running) => running,
         Err(error) => {
@@ -118,7 +133,12 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     let guard = required.then(|| guard(child, path)).transpose()?;
     // In other formats, standard error holds the report alone.
     let for_people = options.shown.format == ReportFormat::Text;
-    let mut live = (deadlines.is_some() && for_people).then(|| Live::new(path));
+    let stuck = stuck.filter(|_| options.recorded.stuck.is_said(options.quiet));
+    let mut live = match (deadlines, stuck) {
+        _ if !for_people => None,
+        (Some(_), _) => Some(Live::new(path, Duration::ZERO)),
+        (None, stuck) => stuck.map(|stuck| Live::new(path, stuck.after)),
+    };
     let mut turns = 0;
     let ended = running
         .wait(|| {
@@ -126,7 +146,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
             let _ = life::sign(file, child);
             watch.look();
             turns += 1;
-            if let Some(live) = live.as_mut().filter(|_| turns % TURNS_A_LOOK == 0) {
+            if let Some(live) = live.as_mut().filter(|_| turns % TURNS_A_SECOND == 0) {
                 live.tell();
             }
         })
@@ -144,7 +164,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     }
     // A recording that was cut has no report.
     if watch.end()
-        && let Err(error) = finish(options, &place, child, ended)
+        && let Err(error) = finish(options, &place, child, ended, &mut kernel)
     {
         complain(&format!("{error:#}"));
     }
@@ -172,17 +192,4 @@ fn guard(pid: u32, recording: &Path) -> anyhow::Result<Guard> {
     guard
         .inspect_err(|_| launch::end(pid))
         .context("cannot look after the program")
-}
-
-/// What is recorded, and how much of it.
-fn recorded(options: &Run) -> Options {
-    Options {
-        level: match options.record {
-            _ if options.counts => Level::Counts,
-            Record::Events => Level::Events,
-            Record::Summary => Level::Summary,
-        },
-        max_bytes: options.max_size,
-        slow_ns: options.slow.as_nanos().try_into().unwrap_or(u64::MAX),
-    }
 }

@@ -15,7 +15,7 @@ use soglia::{
 };
 use soglia_core::trace::identity::Identity;
 
-use super::options::Watched;
+use super::shared::Watched;
 
 /// Everything that is needed to start a program. It is checked before anything starts.
 pub struct Ready<'a> {

@@ -63,7 +63,9 @@ fn message(error: &clap::Error, args: &[OsString], env: Lookup<'_>) -> String {
                 "<PROGRAM [ARGS]>..." => {
                     "PROGRAM, which is what to run: an app.dll or an executable"
                 }
-                "<FILE>" => "FILE, which is a recording: `soglia run -o FILE` makes one",
+                "<FILE|PID>" => {
+                    "FILE or PID: a recording that `soglia run -o FILE` has made, or a process under soglia"
+                }
                 other => other,
             };
             format!("`{soglia}` needs {missing} {help}")
@@ -97,17 +99,15 @@ fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// A question that names what is similar, if something is.
+/// A question that names what is most similar, if something is.
 fn meant(error: &clap::Error, kind: ContextKind) -> String {
     let similar = match error.get(kind) {
-        Some(ContextValue::String(text)) => vec![text.clone()],
-        Some(ContextValue::Strings(texts)) => texts.clone(),
-        _ => Vec::new(),
+        Some(ContextValue::String(text)) => Some(text),
+        // The most similar comes last.
+        Some(ContextValue::Strings(texts)) => texts.last(),
+        _ => None,
     };
-    if similar.is_empty() {
-        return String::new();
-    }
-    format!(": did you mean {}?", similar.join(" or "))
+    similar.map_or_else(String::new, |text| format!(": did you mean {text}?"))
 }
 
 /// What to say if the command line begins with a program where a command belongs.

@@ -54,6 +54,19 @@ pub fn print(findings: &[Finding], out: &mut impl Write, color: bool) -> io::Res
     Ok(())
 }
 
+/// Writes one object with all findings.
+///
+/// # Errors
+/// If writing fails.
+pub fn print_json(findings: &[Finding], out: &mut impl Write) -> io::Result<()> {
+    let all = serde_json::json!({
+        "works": exit_code(findings) == 0,
+        "findings": findings,
+    });
+    serde_json::to_writer_pretty(&mut *out, &all)?;
+    writeln!(out)
+}
+
 /// Whether to colour the words `ok`, `warn` and `FAIL`.
 pub(super) fn wants_color(terminal: bool, env: Lookup<'_>) -> bool {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());

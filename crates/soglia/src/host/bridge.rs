@@ -63,6 +63,15 @@ impl Managers {
         self.task.is_none() && self.gc.is_none() && self.policy.is_none() && self.watch.is_none()
     }
 
+    /// The object for crossings, if there is one.
+    pub fn task_manager(&self) -> Option<IHostTaskManager> {
+        let manager = (self.task.is_some() || self.watch.is_some()).then(|| TaskManager {
+            host: self.task.clone().unwrap_or_else(|| Arc::new(OnlyWatches)),
+            watch: self.watch.clone(),
+        });
+        manager.map(|manager| ComObject::new(manager).into_interface())
+    }
+
     /// The object for `SetHostControl`.
     pub fn into_control(self) -> IHostControl {
         ComObject::new(Control(self)).into_interface()
@@ -80,21 +89,9 @@ impl IHostControl_Impl for Control_Impl {
         if object.is_null() {
             return E_POINTER;
         }
-        let Managers {
-            task,
-            gc,
-            policy,
-            watch,
-        } = &self.0;
+        let Managers { gc, policy, .. } = &self.0;
         let given = match *id {
-            IHostTaskManager::IID if task.is_some() || watch.is_some() => {
-                let manager = TaskManager {
-                    host: task.clone().unwrap_or_else(|| Arc::new(OnlyWatches)),
-                    watch: watch.clone(),
-                };
-                let manager: IHostTaskManager = ComObject::new(manager).into_interface();
-                Some(manager.into_raw())
-            }
+            IHostTaskManager::IID => self.0.task_manager().map(Interface::into_raw),
             IHostGCManager::IID => gc.clone().map(|gc| {
                 let manager: IHostGCManager = ComObject::new(GcManager(gc)).into_interface();
                 manager.into_raw()

@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::null;
 
+use soglia_abi::hosting::host_task::IHostTaskManager;
 use soglia_abi::hosting::metahost::{CLSID_CLRMetaHost, ICLRMetaHost};
-use soglia_abi::param::{In, Out};
+use soglia_abi::param::{In, Lent, Out};
 use soglia_abi::{GUID, HRESULT};
 use soglia_dotnet::library::Library;
 use windows_core::Interface;
@@ -58,6 +59,50 @@ impl Engine {
             given(|object| create(class, id, object))
                 .map_err(|code| Error::other("CLRCreateInstance", code))
         }
+    }
+
+    /// Has the engine notify a task manager in a process in which .NET runs.
+    ///
+    /// # Errors
+    /// [`Error::NotAttached`] with the engine's reason.
+    pub fn attach(&self, manager: &IHostTaskManager) -> Result<(), Error> {
+        type Attach = unsafe extern "system" fn(Lent<'_, IHostTaskManager>) -> HRESULT;
+        // SAFETY: soglia.h declares the function with this signature. The manager is alive, and
+        // may be called on any thread.
+        let answer = unsafe {
+            let attach: Attach = self.function(c"SogliaAttachTaskManager")?;
+            attach(Lent::new(manager))
+        };
+        self.done("attaching", answer)
+    }
+
+    /// Has the engine let that task manager go.
+    ///
+    /// # Errors
+    /// [`Error::NotAttached`] with the engine's reason.
+    pub fn detach(&self) -> Result<(), Error> {
+        type Detach = unsafe extern "system" fn() -> HRESULT;
+        // SAFETY: soglia.h declares the function with this signature.
+        let answer = unsafe {
+            let detach: Detach = self.function(c"SogliaDetachTaskManager")?;
+            detach()
+        };
+        self.done("detaching", answer)
+    }
+
+    /// The engine's answer, with its reason.
+    fn done(&self, doing: &'static str, answer: HRESULT) -> Result<(), Error> {
+        type Text = unsafe extern "system" fn() -> *const c_char;
+        let Err(code) = HResult::check(answer) else {
+            return Ok(());
+        };
+        // SAFETY: soglia.h declares the function with this signature. It returns a C string that
+        // is there until this thread calls one of these functions again.
+        let why = unsafe {
+            let text: Text = self.function(c"SogliaGetLastErrorText")?;
+            CStr::from_ptr(text()).to_string_lossy().into_owned()
+        };
+        Err(Error::NotAttached { doing, code, why })
     }
 
     /// Makes the engine take runtimes from that .NET root, or from the one that it finds itself.

@@ -107,6 +107,31 @@ pub enum Error {
          unset DOTNET_EnableDiagnostics and DOTNET_EnableDiagnostics_Profiler"
     )]
     WithoutEngine,
+    /// There is nothing to attach to.
+    #[error(
+        "no .NET runs in this process, or the runtime is inside the program's own file: start \
+         .NET first, or start it by `Builder::start` with the task manager"
+    )]
+    NoRuntime,
+    /// A setting that has to come before the start.
+    #[error(
+        "{0} has to be set before .NET starts: leave it out, since `Builder::attach` takes a task \
+         manager, `watch` and an engine"
+    )]
+    OnlyAtStart(&'static str),
+    /// There is nothing to notify.
+    #[error("nothing would be notified: add `Builder::task_manager` or `Builder::watch`")]
+    NoTaskManager,
+    /// The engine cannot notify the task manager, or let it go.
+    #[error("{doing} the task manager failed: {why} ({code})")]
+    NotAttached {
+        /// What was done.
+        doing: &'static str,
+        /// The engine's result code.
+        code: HResult,
+        /// The engine's reason, and what to do.
+        why: String,
+    },
     /// .NET has not started.
     #[error(".NET has not started: {code}{}", after(said))]
     NotStarted {
@@ -201,6 +226,7 @@ impl Error {
     pub fn code(&self) -> Option<HResult> {
         match self {
             Self::NotStarted { code, .. }
+            | Self::NotAttached { code, .. }
             | Self::Exception { code, .. }
             | Self::Other { code, .. } => Some(*code),
             Self::ClrNotAvailable => Some(HResult::CLR_NOT_AVAILABLE),

@@ -257,11 +257,7 @@ impl Host {
     ///
     /// Otherwise a stream that has ended.
     pub fn events(&self) -> Events {
-        Events::new(self.watch.clone().unwrap_or_else(|| {
-            let nothing = Watch::new(1);
-            nothing.close();
-            Arc::new(nothing)
-        }))
+        Events::of(self.watch.clone())
     }
 
     /// The CLR's tasks.

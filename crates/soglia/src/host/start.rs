@@ -247,7 +247,7 @@ fn installed(root: &Root) -> impl Iterator<Item = &semver::Version> {
 }
 
 /// The control of the process: the one that the first host got.
-fn control_of(host: &ICLRRuntimeHost4) -> Result<Shared<ICLRControl>, Error> {
+pub(super) fn control_of(host: &ICLRRuntimeHost4) -> Result<Shared<ICLRControl>, Error> {
     if let Some(control) = CONTROL.get() {
         return Ok(control.clone());
     }

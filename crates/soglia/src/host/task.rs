@@ -179,13 +179,15 @@ pub trait HostTaskManager: Send + Sync {
     }
 
     /// Gives the host the CLR's side, once, inside [`Builder::start`](super::Builder::start) and
-    /// before the runtime runs. Keep it: it works once the runtime has started.
+    /// before the runtime runs, or inside [`Builder::attach`](super::Builder::attach). Keep it: it
+    /// works once the runtime has started.
     fn set_clr_task_manager(&self, _manager: ClrTaskManager) {}
 }
 
 /// The host's side of a task, which is a thread that runs managed code: `IHostTask`.
 ///
-/// The CLR keeps it until the thread has ended.
+/// The CLR keeps it until the thread has ended, or until its manager has been
+/// [detached](super::Attached::detach).
 pub trait HostTask: Send + Sync {
     /// Lets a task of [`HostTaskManager::create_task`] run. Not called, as that is not.
     fn start(&self) -> Answer {

@@ -182,8 +182,18 @@ pub struct Events {
 }
 
 impl Events {
-    pub(super) fn new(watch: Arc<Watch>) -> Self {
+    fn new(watch: Arc<Watch>) -> Self {
         Self { watch }
+    }
+
+    /// Those of this watch. Without one, a stream that has ended.
+    pub(super) fn of(watch: Option<Arc<Watch>>) -> Self {
+        let nothing = || {
+            let nothing = Watch::new(1);
+            nothing.close();
+            Arc::new(nothing)
+        };
+        Self::new(watch.unwrap_or_else(nothing))
     }
 
     /// The next event, if there is one.

@@ -237,7 +237,7 @@ fn first(names: [&'static str; 2], env: Lookup<'_>) -> Option<(&'static str, OsS
 }
 
 /// A number as the CLR reads it: hexadecimal, with or without `0x`. The CLR ignores what follows.
-fn clr_number(value: &OsStr) -> Option<u32> {
+pub(crate) fn clr_number(value: &OsStr) -> Option<u32> {
     let text = value.to_str()?.trim_start();
     let digits = text
         .strip_prefix("0x")

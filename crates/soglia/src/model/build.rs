@@ -1,42 +1,61 @@
 //! A recording becomes a [`Model`].
 
-use std::{ffi::OsStr, path::Path};
-
 use soglia_core::crossing::Side;
 use soglia_core::trace::{ending::Ended, log, names::Names, reader::Reader, writer::Level};
 
+use crate::advice::{self, Context};
+
 use super::{
-    clock::Clock,
-    lists, no_room, overdue,
+    attach,
+    clock::{Clock, WallClock},
+    crash, explain, failures, lists, no_room, overdue,
+    passed::{self, Passed},
+    program::program,
     room::Room,
     rows::UnwatchedRow,
-    symbols::names,
+    symbols::read_on,
     tasks::AllTasks,
     whole::{CrossingCounts, LeftOut, Model, PolicySummary, RuntimeVersion, SlotSummary},
+    window::Baseline,
 };
 
 impl Model {
     /// Reads a recording. With `replayed`, computes all sums from the events instead of reading the
     /// counters.
     pub fn of(reader: &Reader, replayed: bool) -> Self {
-        let mut names = names(reader);
-        let mut all = AllTasks::of(reader, replayed, &names);
-        if !all.sums.are_named(&names) {
+        Self::read(reader, replayed, &mut Names::default(), None)
+    }
+
+    /// The same with names that were read before, to which it adds what is new. With a window, it
+    /// leaves out what was before it.
+    pub fn read(
+        reader: &Reader,
+        replayed: bool,
+        names: &mut Names,
+        window: Option<&Baseline>,
+    ) -> Self {
+        read_on(names, reader);
+        let mut all = AllTasks::of(reader, replayed, names, window);
+        if !all.sums.are_named(names) {
             // The process still runs, and has called something new since the names were read.
-            names = super::symbols::names(reader);
+            read_on(names, reader);
         }
+        let names = &*names;
         let ending = reader.ending();
         let clock = Clock {
             scale: reader.scale(),
             start: reader.start_ticks(),
             until: ending.ns,
+            from: window.map(Baseline::at_ns),
             at_least: ending.at_least,
+            wall: WallClock::of(reader),
         };
         let (ended, exit_code, signal) = match ending.how {
             Ended::Running => ("running", None, None),
             Ended::Exit(code) => ("exit", code, None),
             Ended::Signal(libc::SIGKILL) => ("killed", None, Some(libc::SIGKILL)),
             Ended::Signal(signal) => ("signal", None, Some(signal)),
+            Ended::LetGo => ("detached", None, None),
             Ended::Killed => ("killed", None, None),
             Ended::Unknown => ("unknown", None, None),
         };
@@ -49,19 +68,43 @@ impl Model {
         let dropped = all.dropped_events.saturating_add(dropped_crossings);
         let (program, command_line) = program(&names.program);
         let (name, version) = names.runtime.clone().unwrap_or_default();
-        let [mut of_targets, mut of_slow, mut of_overdue, mut of_open] =
-            std::array::from_fn(|_| Room::new());
-        let slow = lists::slow(&names, &clock, &mut of_slow);
-        let overdue = overdue::rows(&names, &all.open_calls, &clock, &mut of_overdue);
-        let open = lists::open(&all.open, &names, &all.sums, &clock, &mut of_open);
+        let [
+            mut of_targets,
+            mut of_slow,
+            mut of_overdue,
+            mut of_open,
+            mut of_failures,
+            mut of_denied,
+            mut of_before,
+        ] = std::array::from_fn(|_| Room::new());
+        let given = Passed::of(names);
+        let mut slow = lists::slow(names, &given, &clock, &mut of_slow);
+        if let Some(window) = window {
+            slow.retain(|call| call.returned >= window.at_ns());
+        }
+        let overdue = overdue::rows(names, &all.open_calls, &clock, &mut of_overdue);
+        let open = lists::open(&all.open, names, &all.sums, &clock, &mut of_open);
         let open_for = all.open_for(&clock);
         let open_for = (&open_for, clock.at_least);
-        let tasks = all.take_rows(&clock);
+        let tasks = all.take_rows(names, &clock);
+        let crash = crash::row(ended, signal, names, &tasks, &all.open);
+        let attach = attach::row(names, &clock);
+        let before = attach::before(names, &tasks, &clock, &mut of_before);
         let faults = all.fault_rows();
-        let targets = all
-            .sums
-            .rows(&names, clock.scale, open_for, &mut of_targets);
-        Self {
+        let facts = all.facts(clock.scale);
+        if let Some(window) = window {
+            all.sums.only_since(window);
+        }
+        let targets = all.sums.rows(names, &clock, open_for, &mut of_targets);
+        let aborted = signal == Some(libc::SIGABRT);
+        let about = (&facts.rows, &given);
+        let mut failures = failures::rows(&targets, names, about, &mut of_failures, aborted);
+        let mut denied = passed::denied(names, &clock, &mut of_denied);
+        if let Some(window) = window {
+            denied.retain(|call| call.t >= window.at_ns());
+        }
+        explain::complete(&mut failures, &targets, &names.objects, &program);
+        let mut model = Self {
             program,
             command_line,
             pid: reader.pid(),
@@ -69,20 +112,33 @@ impl Model {
             ended,
             exit_code,
             signal,
+            crash,
+            time: clock.wall.utc(0),
+            wall: clock.wall,
             duration_ns: ending.ns,
             duration_at_least: ending.at_least,
+            attach,
+            before,
+            window: window.map(|window| window.until(ending.ns)),
             level: match reader.level() {
                 Level::Counts => "counts",
                 Level::Summary => "summary",
                 Level::Events => "events",
             },
+            times: match reader.sampling() {
+                _ if counts => "off",
+                None => "exact",
+                Some(_) => "sampled",
+            },
+            clock_ns: reader.sampling().map(|by| by.clock_ns.into()),
             replayed,
             source: names.source.as_ref().map(|(source, ..)| source.name()),
             scope: names.source.as_ref().map(|(_, scope, _)| scope.name()),
             fallback: names.source.as_ref().and_then(|(.., why)| why.clone()),
             not_watched: names.unwatched.iter().map(unwatched).collect(),
-            policy: policy(&names),
-            slots: slots(&names, !reader.has_shut_down()),
+            policy: policy(names),
+            slots: slots(names, !reader.has_shut_down()),
+            findings: Vec::new(),
             crossings: CrossingCounts {
                 leave,
                 enter: known(enter, leave),
@@ -97,10 +153,12 @@ impl Model {
             tasks,
             slow,
             slow_threshold_ns: reader.slow_ns(),
-            deadlines: overdue::deadlines(&names),
+            deadlines: overdue::deadlines(names),
             overdue,
             open,
             targets,
+            failures,
+            denied,
             left_out: LeftOut {
                 records: names.left_out,
                 targets: of_targets.left_out,
@@ -108,14 +166,28 @@ impl Model {
                 slow: of_slow.left_out,
                 overdue: of_overdue.left_out,
                 open: of_open.left_out + all.open_left_out,
+                failures: of_failures.left_out,
+                denied: of_denied.left_out,
+                before: of_before.left_out,
             },
             remarks: names
                 .remarks
-                .into_iter()
+                .iter()
+                .cloned()
                 .chain(reader.note())
                 .chain(cut_off(reader))
                 .collect(),
+        };
+        // Findings weigh a whole run: its kept stacks, first calls and records are of all of it.
+        if window.is_none() {
+            model.findings = advice::findings(&Context {
+                model: &model,
+                names,
+                scale: clock.scale,
+                facts: &facts,
+            });
         }
+        model
     }
 }
 
@@ -152,21 +224,6 @@ fn slots(names: &Names, at_least: bool) -> Option<SlotSummary> {
         lent: figures.lent,
         abandoned: figures.abandoned,
     })
-}
-
-/// The program and its command line, without the arguments that only serve to start it.
-fn program(args: &[String]) -> (String, Vec<String>) {
-    let args = match args {
-        [_, launcher, _root, _hostfxr, rest @ ..] if launcher == crate::fxr::SUBCOMMAND => rest,
-        all => all,
-    };
-    let Some((first, rest)) = args.split_first() else {
-        return Default::default();
-    };
-    let is_muxer = Path::new(first).file_name() == Some(OsStr::new("dotnet"));
-    let is_assembly = |arg: &&String| arg.ends_with(".dll") || arg.ends_with(".exe");
-    let assembly = rest.iter().find(is_assembly).filter(|_| is_muxer);
-    (assembly.unwrap_or(first).clone(), args.to_vec())
 }
 
 fn unwatched(what: &log::Unwatched) -> UnwatchedRow {

@@ -9,19 +9,22 @@ use soglia_core::{
 
 use super::{
     clock::Clock,
+    passed::{self, Passed},
     room::Room,
     rows::{OpenRow, SlowRow},
     targets::{Sums, callers, is_internal, target_name},
 };
 
 /// Slow calls, in the order of their ends. If there is no room for all, keeps the longest.
-pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow> {
+pub(super) fn slow(names: &Names, passed: &Passed, clock: &Clock, room: &mut Room) -> Vec<SlowRow> {
     let mut all: Vec<(usize, &SlowCall)> = names.slow.iter().enumerate().collect();
     all.sort_by_key(|(n, call)| (Reverse(call.took), *n));
     let mut kept: Vec<(usize, SlowRow)> = Vec::new();
     for (n, call) in &all {
         let target = target_name(names, call.target);
-        if !room.takes(names.stack(call.stack).into_iter().chain([&*target])) {
+        let given = passed.slow(call.target, call.task, call.at);
+        let texts = passed::texts(given).chain([&*target]);
+        if !room.takes(names.stack(call.stack).into_iter().chain(texts)) {
             room.left_out = (all.len() - kept.len()) as u64;
             break;
         }
@@ -32,11 +35,15 @@ pub(super) fn slow(names: &Names, clock: &Clock, room: &mut Room) -> Vec<SlowRow
                 target,
                 runtime_internal: is_internal(names, call.target),
                 t: returned,
+                time: clock.wall.utc(returned),
                 began: clock.since_start(call.at.saturating_sub(call.took)),
                 returned,
                 task: call.task,
                 duration_ns: clock.scale.ns(call.took),
                 stack: callers(names, call.stack),
+                args: given.map(passed::rows),
+                result: given.and_then(|given| given.returned.clone()),
+                error: given.and_then(|given| given.error.clone()),
             },
         ));
     }
@@ -80,6 +87,7 @@ pub(super) fn open(
             target,
             runtime_internal: is_internal(names, number),
             t: began,
+            time: clock.wall.utc(began),
             began,
             duration_ns: clock.until.saturating_sub(began),
             duration_at_least: clock.at_least,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use soglia_core::{
+    deadline::Stuck,
     policy::Glob,
     time::Scale,
     trace::{
@@ -42,10 +43,10 @@ pub(super) fn deadlines(names: &Names) -> Option<DeadlineSummary> {
         0..=MOST_COMPARISONS => names.deadlines.iter().filter(idle).cloned().collect(),
         _ => Vec::new(),
     };
-    (!names.deadlines.is_empty()).then(|| DeadlineSummary {
-        rules: names.deadlines.clone(),
-        idle_rules,
-    })
+    // That calls can be stuck is no deadline of this program.
+    let own = names.deadlines.iter().filter(|text| !Stuck::is_rule(text));
+    let rules: Vec<String> = own.cloned().collect();
+    (!rules.is_empty()).then_some(DeadlineSummary { rules, idle_rules })
 }
 
 /// The calls that missed a deadline, in the order in which the engine found them. `open` has the
@@ -99,6 +100,7 @@ fn row(names: &Names, overdue: &Overdue, clock: &Clock) -> OverdueRow {
         runtime_internal: is_internal(names, overdue.target),
         task: overdue.task,
         t: began,
+        time: clock.wall.utc(began),
         began,
         ..OverdueRow::default()
     }
@@ -122,7 +124,11 @@ fn texts<'a>(names: &'a Names, overdue: &'a Overdue) -> impl Iterator<Item = &'a
 fn take(record: &Record, names: &Names, clock: &Clock, row: &mut OverdueRow) {
     match record {
         Record::Overdue(overdue) => {
-            let report = report(names, overdue, clock.scale, clock.since_start(overdue.at));
+            let found = clock.since_start(overdue.at);
+            let report = OverdueReport {
+                time: clock.wall.utc(found),
+                ..report(names, overdue, clock.scale, found)
+            };
             row.duration_ns = report.duration_ns;
             row.reports.push(report);
         }
@@ -146,6 +152,7 @@ pub(crate) fn report(names: &Names, overdue: &Overdue, scale: Scale, t: u64) -> 
     OverdueReport {
         deadline: deadline(names, overdue.deadline),
         t,
+        time: None,
         found: t,
         duration_ns: scale.ns(overdue.at.saturating_sub(overdue.since)),
         os_thread: overdue.os_thread,

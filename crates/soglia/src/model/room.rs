@@ -29,12 +29,21 @@ impl Room {
     /// Takes room for a row of these texts. Returns `false` if there is no room for it. From then
     /// on there is none for other rows either.
     pub(super) fn takes<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+        self.takes_with(texts, 0)
+    }
+
+    /// The same for a row of these texts and so many other bytes.
+    pub(super) fn takes_with<'a>(
+        &mut self,
+        texts: impl IntoIterator<Item = &'a str>,
+        bytes: usize,
+    ) -> bool {
         if self.left_out > 0 {
             self.left_out += 1;
             return false;
         }
         let texts = texts.into_iter().map(|text| text.len() + TEXT);
-        let row = texts.fold(ROW, usize::saturating_add);
+        let row = texts.fold(ROW.saturating_add(bytes), usize::saturating_add);
         match self.left.checked_sub(row) {
             Some(left) => {
                 self.left = left;

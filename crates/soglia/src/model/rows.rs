@@ -3,9 +3,17 @@
 use serde::Serialize;
 use soglia_core::trace::names::UNMANAGED;
 
+use super::{
+    arguments::ArgumentRow,
+    histogram::{self, Bucket},
+};
+
 /// One target.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TargetRow {
+    /// The target's number in the recording. Of several targets in one row, the first one's.
+    #[serde(skip)]
+    pub number: u32,
     /// `forward` for a call to native code, `reverse` for a callback.
     pub direction: &'static str,
     /// The managed method, `Namespace.Type.Method`.
@@ -30,7 +38,7 @@ pub struct TargetRow {
     pub runtime_internal: bool,
     /// All calls.
     pub calls: u64,
-    /// Calls that returned and were timed.
+    /// Calls that returned.
     pub returned: u64,
     /// Calls that have not returned yet.
     pub open: u64,
@@ -46,10 +54,17 @@ pub struct TargetRow {
     pub untimed: u64,
     /// Calls that a policy denied. They are not among `calls`.
     pub refused: u64,
-    /// Time in calls that returned.
+    /// Time in calls that returned. An estimate if not all of them were timed.
     pub total_ns: u64,
     /// The same without the time of nested callbacks and calls.
     pub self_ns: u64,
+    /// Calls that returned and were timed. Where these are fewer than `returned`, times are
+    /// estimates, except for those of the shortest and the longest call.
+    pub timed_calls: u64,
+    /// The standard error of `total_ns`. `None`: it is exact.
+    pub total_ns_se: Option<u64>,
+    /// The standard error of `self_ns`. `None`: it is exact.
+    pub self_ns_se: Option<u64>,
     /// The shortest call that returned.
     pub min_ns: Option<u64>,
     /// The mean.
@@ -62,18 +77,42 @@ pub struct TargetRow {
     pub p99_ns: Option<u64>,
     /// The longest call that returned.
     pub max_ns: Option<u64>,
+    /// The calls that returned, by duration. Buckets without calls are left out.
+    #[serde(serialize_with = "histogram::compact")]
+    pub histogram: Vec<Bucket>,
     /// The first call that returned, if the recording has it.
     pub first_call_ns: Option<u64>,
     /// The number of tasks that called it.
     pub tasks: u64,
     /// The managed stack of the first call, innermost frame first.
     pub first_caller: Vec<String>,
+    /// Who made the calls whose stacks the recording kept, most calls first.
+    pub callers: Vec<CallerRow>,
+    /// The method asks the runtime for a call without a GC transition
+    /// (`SuppressGCTransition`): no collection can begin before it returns.
+    pub suppresses_gc_transition: bool,
+    /// `self_ns` as a part of the duration of the run. Above 1 if threads ran it at the same time.
+    /// `None` if calls were only counted.
+    pub share_of_run: Option<f64>,
+    /// Result and parameters of the native function, as C# writes them.
+    pub signature: Option<String>,
+    /// The method asks the runtime to keep the error code of the last call (`SetLastError`).
+    pub sets_last_error: bool,
+    /// In a window: `self_ns` of the time that lies in the window, also of open calls. This field
+    /// is not in the JSON.
+    #[serde(skip)]
+    pub busy_ns: u64,
 }
 
 /// The name of a target that has no other.
 pub const FUNCTION_POINTER: &str = "[function pointer]";
 
 impl TargetRow {
+    /// Whether its times are estimates.
+    pub const fn is_estimated(&self) -> bool {
+        self.total_ns_se.is_some()
+    }
+
     /// `library!entry` if the target has both, else the method, else `library+offset`, else
     /// [`FUNCTION_POINTER`].
     pub fn name(&self) -> String {
@@ -120,8 +159,17 @@ pub struct TargetInfo {
     pub name: String,
 }
 
+/// A caller of a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CallerRow {
+    /// Its managed stack, innermost frame first.
+    pub stack: Vec<String>,
+    /// The number of its calls whose stacks the recording kept.
+    pub calls: u64,
+}
+
 /// One task. It is a thread, or several threads one after the other.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct TaskRow {
     /// The number of the task, from 1.
     pub task: u32,
@@ -138,6 +186,14 @@ pub struct TaskRow {
     /// Time in native code, without callbacks, of calls that returned. `None` if no call returned,
     /// or if calls were only counted.
     pub unmanaged_ns: Option<u64>,
+    /// The part of the thread's time that it was in native code, open calls included. A main thread
+    /// counts from the start of the runtime, another one from its first crossing. `None` if calls
+    /// were only counted.
+    pub native_share: Option<f64>,
+    /// In a window: the time in native code that lies in the window, also of open calls. This field
+    /// is not in the JSON.
+    #[serde(skip)]
+    pub busy_ns: u64,
     /// The number of threads that were recorded as this task.
     pub threads: u32,
     /// The time of the first crossing.
@@ -148,10 +204,53 @@ pub struct TaskRow {
     pub until: u64,
     /// The end was not seen: `until` is a lower bound.
     pub until_at_least: bool,
+    /// Its last calls and callbacks that returned, the latest last: at most 16. Empty if calls were
+    /// only counted.
+    pub last: Vec<LastRow>,
+}
+
+/// A call that returned lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastRow {
+    /// The target's name.
+    pub target: String,
+    /// The target is one of the runtime's own.
+    pub runtime_internal: bool,
+    /// `forward`: a call to native code. `reverse`: a callback. `None` if the target is not known.
+    pub direction: Option<&'static str>,
+    /// The same as `returned`.
+    pub t: u64,
+    /// The time of day at `t`: RFC 3339, in UTC.
+    pub time: Option<String>,
+    /// The time when it returned.
+    pub returned: u64,
+}
+
+/// How a process was ended by a signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CrashRow {
+    /// The signal, if it is known.
+    pub signal: Option<i32>,
+    /// The kernel ended the process because memory had run out.
+    pub out_of_memory: bool,
+    /// The address that the program wanted to use and could not, in hexadecimal.
+    pub address: Option<String>,
+    /// The address of the instruction, in hexadecimal.
+    pub instruction: Option<String>,
+    /// The file that the instruction is in.
+    pub file: Option<String>,
+    /// The address of the instruction as the file has it, in hexadecimal.
+    pub offset: Option<String>,
+    /// The function that it is in, and the distance from its begin: `f+0x10`.
+    pub symbol: Option<String>,
+    /// The task whose thread it was.
+    pub task: Option<u32>,
+    /// The native call that the task was in.
+    pub target: Option<String>,
 }
 
 /// One slow call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct SlowRow {
     /// The target's name.
     pub target: String,
@@ -159,6 +258,8 @@ pub struct SlowRow {
     pub runtime_internal: bool,
     /// The same as `returned`.
     pub t: u64,
+    /// The time of day at `t`: RFC 3339, in UTC.
+    pub time: Option<String>,
     /// The time when the call began.
     pub began: u64,
     /// The time when the call returned.
@@ -169,10 +270,16 @@ pub struct SlowRow {
     pub duration_ns: u64,
     /// The managed stack, innermost frame first.
     pub stack: Vec<String>,
+    /// The arguments. `None` if they were not recorded.
+    pub args: Option<Vec<ArgumentRow>>,
+    /// The returned value as people read it. `None` if it was not recorded, or if there is none.
+    pub result: Option<String>,
+    /// The last error that the call left, such as `ENOENT (2)`.
+    pub error: Option<String>,
 }
 
 /// One call that has not returned.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct OpenRow {
     /// The task that made the call.
     pub task: u32,
@@ -186,6 +293,8 @@ pub struct OpenRow {
     pub runtime_internal: bool,
     /// The same as `began`.
     pub t: u64,
+    /// The time of day at `t`: RFC 3339, in UTC.
+    pub time: Option<String>,
     /// The time when the call began.
     pub began: u64,
     /// How long the call had lasted when the process ended, or when the recording was read.
@@ -207,6 +316,8 @@ pub struct OverdueRow {
     pub task: u32,
     /// The same as `began`.
     pub t: u64,
+    /// The time of day at `t`: RFC 3339, in UTC.
+    pub time: Option<String>,
     /// The time when the call began.
     pub began: u64,
     /// The time when the call ended, if that is known. For a call that is `gone`, the latest time
@@ -236,6 +347,8 @@ pub struct OverdueReport {
     pub deadline: String,
     /// The same as `found`.
     pub t: u64,
+    /// The time of day at `t`: RFC 3339, in UTC.
+    pub time: Option<String>,
     /// The time when the engine found the call.
     pub found: u64,
     /// How long the call had taken then.

@@ -27,9 +27,16 @@ static KNOWN: Mutex<Option<HashMap<(String, String), Functions>>> = Mutex::new(N
 
 /// The names in a recording, completed from the debug symbols of files on this machine.
 pub fn names(reader: &Reader) -> Names {
-    let mut names = reader.names();
-    complete(&mut names);
+    let mut names = Names::default();
+    read_on(&mut names, reader);
     names
+}
+
+/// Adds to names what the recording has gained since they were read.
+pub fn read_on(names: &mut Names, reader: &Reader) {
+    if names.read_on(reader) {
+        complete(names);
+    }
 }
 
 /// Names the functions that were called by a pointer and have no name yet, if their files are still

@@ -14,10 +14,14 @@ use soglia_core::{
 };
 
 use super::{
+    callers::Kept,
+    clock::Clock,
+    histogram,
     room::Room,
     rows::{TargetInfo, TargetRow, name_of},
     symbols,
     totals::TaskTotals,
+    window::{Baseline, TaskBase},
 };
 
 /// The name that stands for all targets for which the recording had no room.
@@ -29,18 +33,23 @@ pub(super) struct Sums {
     targets: HashMap<(u32, Side), (Total, u64)>,
     /// For each target that shares a row with an earlier one: the first of them.
     rows: HashMap<u32, u32>,
+    /// In a window: how many calls of each target began before it and in it.
+    window: HashMap<(u32, Side), (u64, u64)>,
+    /// Ticks of open calls so far, without what is nested in them: now, and before the window.
+    busy: HashMap<(u32, Side), (u64, u64)>,
 }
 
 impl Sums {
     /// Sums of no task yet.
     pub(super) fn new(names: &Names) -> Self {
         Self {
-            targets: HashMap::new(),
             rows: rows(names),
+            ..Self::default()
         }
     }
 
-    pub(super) fn add(&mut self, totals: &TaskTotals) {
+    /// Adds the sums of a task, of which `before` says what lies before the window.
+    pub(super) fn add(&mut self, totals: &TaskTotals, before: Option<&TaskBase>) {
         let mut called = HashSet::new();
         for ((target, side), total) in &totals.targets {
             if total.calls() + total.refused == 0 {
@@ -51,13 +60,52 @@ impl Sums {
             let key = if known { key } else { (0, key.1) };
             let (sum, tasks) = self.targets.entry(key).or_default();
             sum.add(total);
-            *tasks += u64::from(called.insert(key));
+            let in_window = before.is_none_or(|before| before.has_called((*target, *side), total));
+            *tasks += u64::from(in_window && called.insert(key));
         }
+    }
+
+    /// Leaves what was counted since this moment, and what is open now.
+    pub(super) fn only_since(&mut self, window: &Baseline) {
+        let mut earlier: HashMap<(u32, Side), Total> = HashMap::new();
+        for (target, side, total) in window.targets() {
+            let key = (self.row_of(target), side);
+            earlier.entry(key).or_default().add(total);
+        }
+        for ((target, side), ticks) in window.busy() {
+            let key = (self.row_of(target), side);
+            let (_, before) = self.busy.entry(key).or_default();
+            *before = before.saturating_add(ticks);
+        }
+        for (key, (total, _)) in &mut self.targets {
+            let before = earlier.get(key).map_or(0, Total::calls);
+            self.window
+                .insert(*key, (before, total.calls().saturating_sub(before)));
+            if let Some(earlier) = earlier.get(key) {
+                *total = total.since(earlier);
+            }
+        }
+        let idle = |total: &Total, calls: u64| calls + total.calls() + total.refused == 0;
+        let calls = &self.window;
+        self.targets
+            .retain(|key, (total, _)| !idle(total, calls.get(key).map_or(0, |(_, in_it)| *in_it)));
+    }
+
+    /// Adds the time that calls of a target have taken and that are open.
+    pub(super) fn add_busy(&mut self, target: u32, side: Side, ticks: u64) {
+        let key = (self.row_of(target), side);
+        let (busy, _) = self.busy.entry(key).or_default();
+        *busy = busy.saturating_add(ticks);
     }
 
     /// The first target of the row that this target is in.
     pub(super) fn row_of(&self, target: u32) -> u32 {
         self.rows.get(&target).copied().unwrap_or(target)
+    }
+
+    /// For each target that shares a row with an earlier one: the first of them.
+    pub(super) const fn shared_rows(&self) -> &HashMap<u32, u32> {
+        &self.rows
     }
 
     /// Whether all targets that were called have names.
@@ -77,10 +125,13 @@ impl Sums {
     pub(super) fn rows(
         self,
         names: &Names,
-        scale: Scale,
+        clock: &Clock,
         (open, at_least): (&HashMap<(u32, Side), u64>, bool),
         room: &mut Room,
     ) -> Vec<TargetRow> {
+        let scale = clock.scale;
+        let kept = Kept::of(names, |target| self.row_of(target));
+        let mut of_callers = Room::new();
         let mut sums: Vec<_> = self.targets.into_iter().collect();
         // Of equal times the lower number comes first, so that two reports of one recording are
         // equal.
@@ -94,19 +145,33 @@ impl Sums {
         }
         let mut rows = Vec::new();
         for ((target, side), (total, tasks)) in sums {
-            if !room.takes(texts(names, target)) {
+            let histogram = histogram::buckets(&total, scale);
+            if !room.takes_with(texts(names, target), histogram::room(&histogram)) {
                 continue;
             }
             let open = open
                 .get(&(target, side))
                 .filter(|_| total.open > 0)
                 .copied();
+            let row = measured(target_row(names, target, side), &total, clock.scale);
+            let (before, calls) = match self.window.get(&(target, side)) {
+                Some((before, in_it)) => (*before, *in_it),
+                None => (0, row.calls),
+            };
+            let first = first_returns.get(&target).filter(|_| before == 0);
+            let (now, earlier) = self.busy.get(&(target, side)).copied().unwrap_or((0, 0));
+            let busy = total.own.saturating_add(now).saturating_sub(earlier);
             rows.push(TargetRow {
+                calls,
                 tasks,
-                first_call_ns: first_returns.get(&target).map(|(_, took)| scale.ns(*took)),
+                first_call_ns: first.map(|(_, took)| scale.ns(*took)),
                 open_max_ns: open,
                 open_at_least: open.is_some() && at_least,
-                ..measured(target_row(names, target, side), &total, scale)
+                callers: kept.rows(names, target, &mut of_callers),
+                share_of_run: share(&total, clock),
+                busy_ns: scale.ns(busy),
+                histogram,
+                ..row
             });
         }
         rows
@@ -196,14 +261,17 @@ pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         entry,
         redirected_to,
         runtime_internal,
+        suppressed,
         ..
     } = names.targets.get(&target).cloned().unwrap_or_default();
     let place = names.places.get(&target);
+    let signature = names.signatures.get(&target);
     let first = names
         .first_calls
         .get(&target)
         .map_or_else(Vec::new, |stack| callers(names, *stack));
     TargetRow {
+        number: target,
         direction: side.direction(),
         method,
         assembly,
@@ -216,6 +284,9 @@ pub(super) fn target_row(names: &Names, target: u32, side: Side) -> TargetRow {
         symbol: place.and_then(|place| place.symbol.clone()),
         runtime_internal,
         first_caller: first,
+        suppresses_gc_transition: suppressed,
+        signature: signature.map(|of| of.text.clone()),
+        sets_last_error: signature.is_some_and(|of| of.sets_last_error),
         ..TargetRow::default()
     }
 }
@@ -259,6 +330,9 @@ fn measured(row: TargetRow, total: &Total, scale: Scale) -> TargetRow {
         refused: total.refused,
         total_ns: scale.ns(total.total),
         self_ns: scale.ns(total.own),
+        timed_calls: total.timed,
+        total_ns_se: error(total, total.total_variance, scale),
+        self_ns_se: error(total, total.own_variance, scale),
         min_ns: returned.then(|| scale.ns(total.min)),
         mean_ns: returned.then(|| scale.ns(total.total) / total.ended),
         p50_ns: percentile.map(|p| p[0]),
@@ -267,6 +341,24 @@ fn measured(row: TargetRow, total: &Total, scale: Scale) -> TargetRow {
         max_ns: returned.then(|| scale.ns(total.max)),
         ..row
     }
+}
+
+/// The standard error of an estimate in nanoseconds. `None`: all calls were timed.
+fn error(total: &Total, variance: f64, scale: Scale) -> Option<u64> {
+    let estimated = total.timed < total.ended || variance > 0.0;
+    estimated.then(|| scale.ns(variance.sqrt().ceil() as u64))
+}
+
+/// The part of the run that a target's own time is. `None` if no call was timed.
+fn share(total: &Total, clock: &Clock) -> Option<f64> {
+    let own = (total.ended > 0).then(|| clock.scale.ns(total.own))?;
+    part(own, clock.duration())
+}
+
+/// A part of a whole, to six decimals.
+pub(super) fn part(of: u64, whole: u64) -> Option<f64> {
+    let part = (whole > 0).then(|| of as f64 / whole as f64)?;
+    Some((part * 1e6).round() / 1e6)
 }
 
 /// The 50th, 90th and 99th percentile. The buckets of the recording make them exact to about 6 %.

@@ -30,7 +30,11 @@ impl TaskTotals {
 
     /// Computes the sums from the task's events.
     pub(super) fn replayed(reader: &Reader, task: &TaskSnapshot) -> Self {
-        let totals: Totals = replay::totals(reader, task.number);
+        Self::of_events(&replay::totals(reader, task.number), task)
+    }
+
+    /// Takes sums that were computed from the task's events.
+    pub(super) fn of_events(totals: &Totals, task: &TaskSnapshot) -> Self {
         // Events do not say on which side a target is. The counters do.
         let sides: HashMap<u32, Side> = task.targets.keys().copied().collect();
         let side = |target| sides.get(&target).copied().unwrap_or(Side::Unmanaged);
@@ -42,5 +46,15 @@ impl TaskTotals {
             crossings: totals.crossings,
             faults: totals.faults,
         }
+    }
+    /// Ticks in native code, without callbacks, of calls that returned. `None` if no call returned.
+    pub(super) fn native_ticks(&self) -> Option<u64> {
+        let native = self
+            .targets
+            .iter()
+            .filter(|((_, side), total)| *side == Side::Unmanaged && total.ended > 0);
+        native
+            .map(|(_, total)| total.own)
+            .reduce(u64::saturating_add)
     }
 }

@@ -2,9 +2,14 @@
 
 use serde::Serialize;
 
+use super::answers::{FailureRow, Finding};
+use super::arguments::DeniedRow;
+use super::attach::{AttachRow, BeforeRow};
+use super::clock::WallClock;
 use super::rows::{
-    FaultRow, NoRoomRow, OpenRow, OverdueRow, SlowRow, TargetRow, TaskRow, UnwatchedRow,
+    CrashRow, FaultRow, NoRoomRow, OpenRow, OverdueRow, SlowRow, TargetRow, TaskRow, UnwatchedRow,
 };
+use super::window::Window;
 
 /// All that a report can say about one recorded process.
 ///
@@ -20,18 +25,37 @@ pub struct Model {
     pub pid: u32,
     /// The runtime in the process.
     pub runtime: RuntimeVersion,
-    /// `exit`, `signal`, `killed`, `running` or `unknown`.
+    /// `exit`, `signal`, `killed`, `detached`, `running` or `unknown`.
     pub ended: &'static str,
     /// The exit code, if the process exited and the code is known.
     pub exit_code: Option<i32>,
     /// The signal that ended the process.
     pub signal: Option<i32>,
+    /// The time of day at the start of the runtime: RFC 3339, in UTC.
+    pub time: Option<String>,
+    /// The clock of the other times of day.
+    #[serde(skip)]
+    pub wall: WallClock,
+    /// What is known about the end of a process that did not end by itself.
+    pub crash: Option<CrashRow>,
     /// From the start of the runtime to the end of the process, or to now while it runs.
     pub duration_ns: u64,
     /// The end was not seen: `duration_ns` is a lower bound.
     pub duration_at_least: bool,
+    /// When the engine was attached to the process, if the process ran already. The report is about
+    /// the time since. `None` if the process was started with the engine.
+    pub attach: Option<AttachRow>,
+    /// What threads did when the engine was attached, and since before.
+    pub before: Vec<BeforeRow>,
+    /// The part of the run that crossings, targets, tasks and slow calls are about. `None` if the
+    /// report is about the whole run.
+    pub window: Option<Window>,
     /// `counts`, `summary` or `events`.
     pub level: &'static str,
+    /// How calls were timed: `exact`, `sampled` or `off`.
+    pub times: &'static str,
+    /// Where calls were timed by sample: how often the clock ticked that finds long calls.
+    pub clock_ns: Option<u64>,
     /// Crossings, targets and tasks were computed from the events, not read from the counters.
     /// This field is not in the JSON, so that the two can be compared.
     #[serde(skip)]
@@ -51,6 +75,8 @@ pub struct Model {
     pub deadlines: Option<DeadlineSummary>,
     /// The slots, if the number of threads in managed code was limited.
     pub slots: Option<SlotSummary>,
+    /// What is worth a look, most important first.
+    pub findings: Vec<Finding>,
     /// The number of crossings of each kind.
     pub crossings: CrossingCounts,
     /// Crossings that did not nest, by kind.
@@ -75,6 +101,10 @@ pub struct Model {
     pub overdue: Vec<OverdueRow>,
     /// Calls that had not returned when the recording was read, or when the process ended.
     pub open: Vec<OpenRow>,
+    /// Calls that failed, by target and reason.
+    pub failures: Vec<FailureRow>,
+    /// Calls that a policy denied and whose arguments were recorded, in their order.
+    pub denied: Vec<DeniedRow>,
     /// Rows that are not in these lists, because the report would be too large.
     pub left_out: LeftOut,
     /// What else a reader should know, in sentences.
@@ -97,6 +127,12 @@ pub struct LeftOut {
     pub overdue: u64,
     /// Rows of `open`.
     pub open: u64,
+    /// Rows of `failures`.
+    pub failures: u64,
+    /// Rows of `denied`.
+    pub denied: u64,
+    /// Rows of `before`.
+    pub before: u64,
 }
 
 /// The policy of the process.
@@ -152,6 +188,17 @@ pub struct RuntimeVersion {
     pub name: String,
     /// The version, as in `10.0.12`.
     pub version: String,
+}
+
+impl Model {
+    /// Calls a second, if the report is about a part of the life of a process, of which totals say
+    /// little.
+    pub fn rate(&self, calls: u64) -> Option<f64> {
+        let window = self.window.map(|window| window.duration_ns);
+        let attached = self.attach.as_ref().map(|_| self.duration_ns);
+        let ns = window.or(attached).filter(|ns| *ns > 0)?;
+        Some(calls as f64 * 1e9 / ns as f64)
+    }
 }
 
 /// The number of crossings of each kind.

@@ -1,4 +1,4 @@
-//! The list of files at the end of a single-file program, as far as it names the runtime.
+//! The list of files at the end of a single-file program.
 //!
 //! ```text
 //! u32 major, u32 minor, i32 number of files, text id
@@ -8,6 +8,9 @@
 //!
 //! A text has its length before it, in groups of seven bits. Version 1 is .NET Core 3, version 2 is
 //! .NET 5, version 6 is .NET 6 and later.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use object::read::ReadRef;
 
@@ -42,6 +45,64 @@ pub fn runtime_config<'data, R: ReadRef<'data>>(data: R, from: u64) -> Option<&'
         .then(|| data.read_bytes_at(offset, size).ok())
         .flatten()?;
     std::str::from_utf8(bytes).ok()
+}
+
+/// A file in a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundled {
+    /// The path, relative to the program.
+    pub path: String,
+    offset: u64,
+    size: u64,
+    /// The size of the compressed bytes, 0 if they are not compressed.
+    compressed: u64,
+}
+
+/// Lists the files of a bundle whose list begins at `from`.
+///
+/// Returns `None` if the list is damaged.
+pub fn files<'data, R: ReadRef<'data>>(data: R, from: u64) -> Option<Vec<Bundled>> {
+    let mut list = List { data, at: from };
+    let (major, _minor, files) = (list.u32()?, list.u32()?, list.u32()?);
+    list.text()?;
+    if major >= 2 {
+        for _ in 0..5 {
+            list.u64()?;
+        }
+    }
+    let mut found = Vec::new();
+    for _ in 0..files.min(MOST_FILES) {
+        let (offset, size) = (list.u64()?, list.u64()?);
+        let compressed = if major >= 6 { list.u64()? } else { 0 };
+        let _kind = list.u8()?;
+        found.push(Bundled {
+            path: String::from_utf8_lossy(list.text()?).into_owned(),
+            offset,
+            size,
+            compressed,
+        });
+    }
+    Some(found)
+}
+
+impl Bundled {
+    /// The bytes of the file, if they are at most so many.
+    pub fn read(&self, bundle: &File, most: u64) -> Option<Vec<u8>> {
+        let stored = match self.compressed {
+            0 => self.size,
+            size => size,
+        };
+        if self.size > most || stored > most {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(stored).ok()?];
+        bundle.read_exact_at(&mut bytes, self.offset).ok()?;
+        if self.compressed == 0 {
+            return Some(bytes);
+        }
+        let size = usize::try_from(self.size).ok()?;
+        miniz_oxide::inflate::decompress_to_vec_with_limit(&bytes, size).ok()
+    }
 }
 
 struct List<R> {

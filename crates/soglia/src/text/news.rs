@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use soglia_core::{
+    deadline::Stuck,
     time::Scale,
     trace::{
         log::Record,
@@ -12,25 +13,58 @@ use soglia_core::{
     },
 };
 
-use super::words::{plural, time};
+use super::{
+    frames::{frames, method},
+    overdue::limit,
+    words::{plural, time},
+};
 use crate::model::{
     self,
     overdue::{deadline, report},
     target_name,
 };
 
-/// A line for each record about calls that missed their deadlines, without the first `after` of
-/// them.
-///
-/// The lines contain names as the program has them. Print them with
-/// [`plain`](soglia_core::plain::plain).
-pub fn news(reader: &Reader, after: usize) -> Vec<String> {
-    let names = model::names(reader);
-    if names.overdue.len() <= after {
-        return Vec::new();
+/// What becomes known about a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// In one line.
+    pub line: String,
+    /// Where a call is stuck, in further lines. None for calls with a deadline of their own.
+    pub details: Vec<String>,
+}
+
+/// The most frames in [`News::details`], of native code and of managed code.
+const MOST_FRAMES: usize = 8;
+
+/// Finds what becomes known while a program runs. Each look reads only what the recording has
+/// gained since the look before.
+#[derive(Default)]
+pub struct Newsreader {
+    names: Names,
+    /// Records that were reported.
+    told: usize,
+}
+
+impl Newsreader {
+    /// A line for each new record about calls that missed their deadlines. The recording is the
+    /// same at each look.
+    ///
+    /// The lines contain names as the program has them. Print them with
+    /// [`plain`](soglia_core::plain::plain).
+    pub fn look(&mut self, reader: &Reader) -> Vec<News> {
+        model::read_on(&mut self.names, reader);
+        let told = std::mem::replace(&mut self.told, self.names.overdue.len());
+        if told == self.told {
+            return Vec::new();
+        }
+        news(&self.names, reader, told)
     }
-    let news = News {
-        names: &names,
+}
+
+/// The lines without those of the first `after` records.
+fn news(names: &Names, reader: &Reader, after: usize) -> Vec<News> {
+    let about = About {
+        names,
         process: reader.pid(),
         scale: reader.scale(),
         threads: reader
@@ -38,10 +72,14 @@ pub fn news(reader: &Reader, after: usize) -> Vec<String> {
             .filter(|task| !task.name.is_empty())
             .map(|task| (task.number, task.name))
             .collect(),
-        targets: targets(&names),
+        targets: targets(names),
     };
     let new = names.overdue.iter().skip(after);
-    new.map(|record| news.line(record)).collect()
+    let news = |record| News {
+        line: about.line(record),
+        details: about.details(record),
+    };
+    new.map(news).collect()
 }
 
 /// The target of each call that was reported. A call is known by its task and its begin.
@@ -54,7 +92,7 @@ fn targets(names: &Names) -> HashMap<(u32, u64), u32> {
 }
 
 /// What all lines need, gathered once: there may be ten thousand lines and thousands of threads.
-struct News<'a> {
+struct About<'a> {
     names: &'a Names,
     process: u32,
     scale: Scale,
@@ -63,7 +101,7 @@ struct News<'a> {
     targets: HashMap<(u32, u64), u32>,
 }
 
-impl News<'_> {
+impl About<'_> {
     fn line(&self, record: &Record) -> String {
         let process = self.process;
         match record {
@@ -102,10 +140,10 @@ impl News<'_> {
         let report = report(self.names, overdue, self.scale, 0);
         let name = self.threads.get(&overdue.task);
         let mut line = format!(
-            "{} has not returned for {} (deadline '{}'): thread {}{}, tid {}",
+            "{} has not returned for {} ({}): thread {}{}, tid {}",
             target_name(self.names, overdue.target),
             time(report.duration_ns),
-            report.deadline,
+            limit(&report.deadline),
             overdue.task,
             name.map_or_else(String::new, |name| format!(" \"{name}\"")),
             report.os_thread,
@@ -115,9 +153,35 @@ impl News<'_> {
             line = format!("{line}, {layers} nested in it");
         }
         if let Some(caller) = report.caller() {
-            line = format!("{line}, called by {caller}");
+            line = format!("{line}, called by {}", method(caller));
         }
         line
+    }
+
+    /// Where a call without a deadline of its own is stuck.
+    fn details(&self, record: &Record) -> Vec<String> {
+        let Record::Overdue(overdue) = record else {
+            return Vec::new();
+        };
+        let report = report(self.names, overdue, self.scale, 0);
+        if !Stuck::is_rule(&report.deadline) {
+            return Vec::new();
+        }
+        let mut details = Vec::new();
+        details.extend(report.thread);
+        for (frames, missing) in [
+            (report.native_stack, report.native_end),
+            (frames(&report.stack), report.no_stack),
+        ] {
+            if frames.is_empty() {
+                details.extend(missing.map(|why| format!("(no stack: {why})")));
+            }
+            let more = frames.len().saturating_sub(MOST_FRAMES);
+            let shown = frames.into_iter().take(MOST_FRAMES);
+            details.extend(shown);
+            details.extend((more > 0).then(|| format!("... {more} more")));
+        }
+        details
     }
 
     /// The name of a call's target.
@@ -183,14 +247,14 @@ mod tests {
     #[test]
     fn lines_name_the_call_that_they_are_about() {
         let names = names();
-        let news = News {
+        let about = About {
             names: &names,
             process: 7,
             scale: Scale::IDENTITY,
             threads: HashMap::from([(2, "worker".into())]),
             targets: targets(&names),
         };
-        let lines: Vec<String> = names.overdue.iter().map(|r| news.line(r)).collect();
+        let lines: Vec<String> = names.overdue.iter().map(|r| about.line(r)).collect();
         assert_eq!(
             lines,
             [

@@ -2,17 +2,20 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use soglia_core::{plain::plain, trace::log::MOST_KEPT};
 
 use super::{
-    shown::MOST_ROWS,
+    calls::DURATION,
+    screen::Line,
+    shown::{MOST_ROWS, Shown},
     style::{HEAD, WARN},
     words::{count, more, plural},
 };
 use crate::model::{Model, no_room::because};
 
 /// Writes what was not watched.
-pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn unwatched(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
     let rows = &model.not_watched;
     if rows.is_empty() {
         return Ok(());
@@ -23,7 +26,9 @@ pub(super) fn unwatched(model: &Model, out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(out, "\n{HEAD}not watched{seen}{HEAD:#}")?;
     for row in rows.iter().take(MOST_ROWS) {
-        writeln!(out, "{:>11}  {}", "-", plain(&row.what))?;
+        let line = Line::default().right(DURATION, "-").text("  ");
+        let what = plain(&row.what).to_string();
+        shown.screen.sentences(line, Style::new(), &what, out)?;
     }
     more(rows.len().saturating_sub(MOST_ROWS) as u64, 0, out)
 }
@@ -44,7 +49,7 @@ fn idle(rules: &[String], nothing: &str) -> Option<String> {
 const MOST_REMARKS: usize = 100;
 
 /// Writes what a reader should know besides the numbers.
-pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn notes(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
     let mut lines: Vec<String> = model.remarks.iter().take(MOST_REMARKS).cloned().collect();
     if model.remarks.len() > MOST_REMARKS {
         let more = count((model.remarks.len() - MOST_REMARKS) as u64);
@@ -107,7 +112,9 @@ pub(super) fn notes(model: &Model, out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     for line in lines {
-        writeln!(out, "{WARN}note:{WARN:#} {}", plain(&line))?;
+        let note = Line::default().styled(WARN, "note:").text(" ");
+        let text = plain(&line).to_string();
+        shown.screen.sentences(note, Style::new(), &text, out)?;
     }
     Ok(())
 }
@@ -148,7 +155,7 @@ mod tests {
 
     fn notes_of(model: &Model) -> String {
         let mut text = Vec::new();
-        notes(model, &mut text).unwrap();
+        notes(model, Shown::default(), &mut text).unwrap();
         String::from_utf8(text).unwrap()
     }
 

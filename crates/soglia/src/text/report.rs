@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::{
-    calls, head::head, notes, overdue, shown::Shown, slots, targets::targets, threads::threads,
+    advice, attached, calls, failures, head::head, last, moments::Moments, notes, overdue,
+    shown::Shown, slots, targets::targets, threads::threads,
 };
 use crate::model::Model;
 
@@ -12,13 +13,22 @@ use crate::model::Model;
 /// # Errors
 /// Those of `out`.
 pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
-    head(model, out)?;
-    targets(model, shown, out)?;
+    let moments = Moments::of(model);
+    head(model, shown, out)?;
+    calls::slowest(model, shown, out)?;
+    advice::section(model, shown, out)?;
+    overdue::section(model, &moments, shown, out)?;
+    attached::section(model, shown, out)?;
+    calls::open(model, &moments, shown, out)?;
+    last::section(model, &moments, shown, out)?;
+    failures::section(model, shown, out)?;
     threads(model, shown, out)?;
-    slots::section(model, out)?;
-    overdue::section(model, out)?;
-    calls::slow(model, shown, out)?;
-    calls::open(model, shown, out)?;
-    notes::unwatched(model, out)?;
-    notes::notes(model, out)
+    targets(model, shown, out)?;
+    calls::slow(model, &moments, shown, out)?;
+    slots::section(model, shown, out)?;
+    match model.attach {
+        Some(_) => attached::not_seen(model, shown, out)?,
+        None => notes::unwatched(model, shown, out)?,
+    }
+    notes::notes(model, shown, out)
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::screen::Screen;
 use crate::model::{Model, TargetRow};
 
 /// The order of targets.
@@ -24,7 +25,7 @@ pub enum Sort {
 }
 
 /// How much a report shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Shown {
     /// Also the runtime's own targets, one by one.
     pub all: bool,
@@ -32,6 +33,8 @@ pub struct Shown {
     pub sort: Sort,
     /// The most targets to show; 0: all.
     pub top: usize,
+    /// The width of the output.
+    pub screen: Screen,
 }
 
 /// Sorts the targets of a model.

@@ -2,12 +2,16 @@
 
 use std::io::{self, Write};
 
-use soglia_core::plain::plain;
+use anstyle::Style;
+use soglia_core::{plain::plain, trace::names::UNMANAGED};
 
 use super::{
+    columns::{Row, Table},
+    frames::{method, short_method},
     place::Files,
+    screen::Line,
     shown::Shown,
-    style::{DIM, HEAD, WARN, arrow},
+    style::{DIM, WARN, arrow},
     words::{count, denied, plural, time, time_of},
 };
 use crate::model::{Model, TargetRow};
@@ -20,24 +24,31 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
     } else {
         shown.top.min(all.len())
     };
-    // If calls were only counted, these columns are empty.
+    // If calls were only counted, the times are missing.
     let timed = model.level != "counts" || all.iter().any(|row| row.returned > 0);
-    if !all.is_empty() {
-        write!(out, "{HEAD}{:>11}", "calls")?;
-        for column in ["total", "self", "mean", "p50", "p99", "max"] {
-            if timed {
-                write!(out, " {column:>8}")?;
-            }
-        }
-        writeln!(out, "  target{HEAD:#}")?;
-    }
     let files = Files::of(&model.targets);
-    for row in &all[..top] {
-        line(row, model, timed, &files, out)?;
+    let is_full = shown.screen.columns.is_none();
+    let rows = all[..top].iter().map(|row| Row {
+        is_first: timed && first_was_longest(row, model),
+        name: format!("{} {}", arrow(row.direction), plain(&method(&row.name()))),
+        caller: caller(row, is_full),
+        notes: notes(row, model, timed, is_full, &files),
+        of: row,
+    });
+    let table = Table::of(rows.collect(), timed, shown);
+    if !all.is_empty() {
+        writeln!(out)?;
+        table.write(out)?;
     }
+    let note = |mark: &str, text: &str, out: &mut _| {
+        let line = Line::default().right(table.first_column(), mark).text("  ");
+        shown.screen.sentences(line, DIM, text, out)
+    };
     if top < all.len() {
-        let rest = all.len() - top;
-        writeln!(out, "{:>11} more (--top 0 shows all)", count(rest as u64))?;
+        let rest = count((all.len() - top) as u64);
+        let line = Line::default().right(table.first_column(), &rest);
+        line.text(" more (--top 0 shows all)")
+            .write(shown.screen, out)?;
     }
     if timed && all[..top].iter().any(|row| first_was_longest(row, model)) {
         let what = if model.source == Some("woven") {
@@ -45,30 +56,23 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
         } else {
             ""
         };
-        writeln!(
-            out,
-            "{:>11} {DIM}the longest call was the first{what}{DIM:#}",
-            "*"
-        )?;
+        note("*", &format!("the longest call was the first{what}"), out)?;
+    }
+    if all[..top].iter().any(|row| row.is_estimated()) {
+        note("~", &estimated(&all[..top]), out)?;
     }
     if !shown.all {
-        let own: Vec<&TargetRow> = model
-            .targets
-            .iter()
-            .filter(|row| row.runtime_internal)
-            .collect();
-        let calls = own.iter().map(|row| row.calls).sum();
-        let total = own.iter().map(|row| row.self_ns).sum();
+        let own = || model.targets.iter().filter(|row| row.runtime_internal);
+        let sum = |of: fn(&TargetRow) -> u64| own().map(of).fold(0, u64::saturating_add);
+        let calls = sum(|row| row.calls);
         if calls > 0 {
-            write!(out, "{:>11}", count(calls))?;
-            if timed {
-                write!(out, " {:>8} {:>8} {:>35}", "", time(total), "")?;
-            }
-            writeln!(
-                out,
-                "  {DIM}{} of the runtime's own (--all shows them){DIM:#}",
-                plural(own.len() as u64, "target", "targets"),
-            )?;
+            let took = match timed {
+                true => format!(", {} in them", time(sum(|row| row.self_ns))),
+                false => String::new(),
+            };
+            let targets = plural(own().count() as u64, "target", "targets");
+            let what = format!("calls of {targets} of the runtime's own{took} (--all shows them)");
+            note(&count(calls), &what, out)?;
         }
     }
     let unseen = match (model.source, model.scope) {
@@ -81,62 +85,103 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
         }
         _ => None,
     };
-    let crossed = model.crossings.leave + model.crossings.reverse_enter;
+    let crossed = model
+        .crossings
+        .leave
+        .saturating_add(model.crossings.reverse_enter);
     if model.targets.is_empty() && crossed.saturating_add(model.dropped_crossings) == 0 {
         let watched = unseen.map_or("", |_| "watched ");
         writeln!(
             out,
-            "no {watched}code made native calls, and none was called back"
+            "\nno {watched}code made native calls, and none was called back"
         )?;
     }
     if let Some((what, option)) = unseen {
-        writeln!(
-            out,
-            "{:>11} {DIM}{what} were not watched ({option}){DIM:#}",
-            "-"
-        )?;
+        note("-", &format!("{what} were not watched ({option})"), out)?;
     }
     Ok(())
 }
 
 /// Whether the longest call was the first of several. Under `woven` the first call includes loading
-/// the function, so there a single call counts too.
+/// the function, so there a single call counts too. A program that ran already has made its
+/// first calls before.
 fn first_was_longest(row: &TargetRow, model: &Model) -> bool {
     let least = if model.source == Some("woven") { 1 } else { 2 };
-    row.returned >= least && row.first_call_ns.is_some() && row.first_call_ns == row.max_ns
+    model.attach.is_none()
+        && row.returned >= least
+        && row.first_call_ns.is_some()
+        && row.first_call_ns == row.max_ns
 }
 
-/// Writes the line of one target.
-fn line(
+/// Who called a target: the most frequent caller of those that the recording kept. With namespaces
+/// where there is room for everything.
+pub(super) fn caller(row: &TargetRow, is_full: bool) -> String {
+    let frame = row
+        .callers
+        .first()
+        .map_or(&row.first_caller, |caller| &caller.stack);
+    let Some(name) = calling(frame, row.method.as_deref()) else {
+        return String::new();
+    };
+    let name = if is_full {
+        method(name)
+    } else {
+        short_method(name)
+    };
+    match row.callers.len() {
+        0 | 1 => plain(&name).to_string(),
+        n => format!("{} (+{})", plain(&name), n - 1),
+    }
+}
+
+/// The innermost managed frame that is not what stands for the target itself.
+pub(super) fn calling<'a>(stack: &'a [String], target: Option<&str>) -> Option<&'a String> {
+    let mut managed = stack.iter().filter(|frame| *frame != UNMANAGED);
+    let innermost = managed.next()?;
+    // The method that `LibraryImport` fills in has the name of its P/Invoke.
+    let is_target = target.is_some_and(|target| method(target) == method(innermost));
+    Some(managed.next().filter(|_| is_target).unwrap_or(innermost))
+}
+
+/// What the times are estimates of.
+fn estimated(rows: &[&TargetRow]) -> String {
+    let rows = || rows.iter().filter(|row| row.is_estimated());
+    let sum = |of: fn(&TargetRow) -> u64| rows().map(|row| of(row)).fold(0, u64::saturating_add);
+    format!(
+        "estimated from {} of {}; calls longer than two ticks of the clock are all timed \
+         (--times exact times each call)",
+        plural(sum(|row| row.timed_calls), "timed call", "timed calls"),
+        count(sum(|row| row.returned)),
+    )
+}
+
+/// The part of an estimate that its standard error is, in percent, if that is worth a word.
+fn uncertain(row: &TargetRow) -> Option<String> {
+    let error = row.total_ns_se?;
+    let percent = 100.0 * error as f64 / row.total_ns.max(1) as f64;
+    (percent >= WORTH_A_WORD).then(|| format!("±{percent:.0} %"))
+}
+
+/// Percents.
+const WORTH_A_WORD: f64 = 5.0;
+
+/// What a reader should know of a target beside its numbers.
+fn notes(
     row: &TargetRow,
     model: &Model,
     timed: bool,
+    is_full: bool,
     files: &Files,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let optional = |ns: Option<u64>| ns.map_or_else(|| "-".into(), time);
-    write!(out, "{:>11}", count(row.calls))?;
-    for ns in [
-        row.mean_ns.map(|_| row.total_ns),
-        row.mean_ns.map(|_| row.self_ns),
-        row.mean_ns,
-        row.p50_ns,
-        row.p99_ns,
-        row.max_ns,
-    ] {
-        if timed {
-            write!(out, " {:>8}", optional(ns))?;
-        }
-    }
-    let mark = if timed && first_was_longest(row, model) {
-        "*"
-    } else {
-        " "
-    };
-    let arrow = arrow(row.direction);
-    write!(out, "{mark} {arrow} {}", plain(&row.name()))?;
+) -> Vec<(Style, String)> {
     let mut notes = Vec::new();
-    notes.extend(declared_as(row));
+    notes.extend(declared_as(row).filter(|_| is_full));
+    if row.method.is_none() && row.library.is_some() {
+        notes.push("by function pointer".into());
+    }
+    if row.suppresses_gc_transition {
+        notes.push("no GC transition".into());
+    }
+    notes.extend(uncertain(row));
     notes.extend(files.place(row));
     notes.extend(
         row.redirected_to
@@ -158,29 +203,21 @@ fn line(
             longest.unwrap_or_default()
         ));
     }
-    let mut ended = Vec::new();
+    let mut notes: Vec<(Style, String)> = notes.into_iter().map(|note| (DIM, note)).collect();
     for (n, what) in [
         (row.abandoned, "abandoned"),
         (row.failed, "failed"),
         (row.refused, denied(model)),
     ] {
         if n > 0 {
-            ended.push(format!("{WARN}{} {what}{WARN:#}", count(n)));
+            notes.push((WARN, format!("{} {what}", count(n))));
         }
     }
-    let notes = notes.into_iter().map(|note| format!("{DIM}{note}{DIM:#}"));
-    let notes: Vec<String> = notes.chain(ended).collect();
-    if !notes.is_empty() {
-        write!(out, "  {}", notes.join(", "))?;
-    }
-    writeln!(out)
+    notes
 }
 
 /// The assembly that declares a target with an entry point, and the method if it has another name.
 fn declared_as(row: &TargetRow) -> Option<String> {
-    if row.method.is_none() && row.library.is_some() {
-        return Some("by function pointer".into());
-    }
     let (entry, method) = (row.entry.as_ref()?, row.method.as_ref()?);
     let assembly = row.assembly.as_ref()?;
     let same = method

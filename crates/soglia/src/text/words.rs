@@ -43,6 +43,33 @@ pub(super) fn time_of(ns: u64, at_least: bool) -> String {
     }
 }
 
+/// The durations from one to another, either of which may be the same: `352 to 396 ms`. The longest
+/// may be a lower bound.
+pub(super) fn range(least: u64, most: u64, at_least: bool) -> String {
+    let (shortest, longest) = (time(least), time(most));
+    if shortest == longest {
+        return time_of(most, at_least);
+    }
+    let unit = longest.split(' ').nth(1);
+    let shortest = match shortest.split_once(' ') {
+        Some((number, of)) if Some(of) == unit => number,
+        _ => &shortest,
+    };
+    match at_least {
+        false => format!("{shortest} to {longest}"),
+        true => format!("{shortest} to at least {longest}"),
+    }
+}
+
+/// A part of a whole as a percentage.
+pub(super) fn percent(part: f64) -> String {
+    match part * 100.0 {
+        p if p <= 0.0 => "0 %".into(),
+        p if p < 1.0 => "< 1 %".into(),
+        p => format!("{p:.0} %"),
+    }
+}
+
 pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
@@ -63,7 +90,7 @@ pub(super) fn more(n: u64, left_out: u64, out: &mut impl Write) -> io::Result<()
     };
     match n {
         0 => Ok(()),
-        n => writeln!(out, "{:>11} more ({all})", count(n)),
+        n => writeln!(out, "{:>7} more ({all})", count(n)),
     }
 }
 

@@ -16,12 +16,12 @@ const PLUGIN: &str = "Guest.Plugin";
 
 /// What a host has heard, and how it answers.
 #[derive(Default)]
-struct Heard {
+pub struct Heard {
     lines: Mutex<Vec<String>>,
     clr: OnceLock<ClrTaskManager>,
     tasks: Mutex<Vec<ThreadId>>,
     no_task: AtomicBool,
-    leave: Mutex<Option<HResult>>,
+    pub leave: Mutex<Option<HResult>>,
     enter: Mutex<Option<HResult>>,
     reverse_enter: Mutex<Option<HResult>>,
     pairing: Mutex<Option<HResult>>,
@@ -33,7 +33,7 @@ impl Heard {
         self.lines.lock().unwrap().push(line.into());
     }
 
-    fn told(&self) -> Vec<String> {
+    pub fn told(&self) -> Vec<String> {
         std::mem::take(&mut self.lines.lock().unwrap())
     }
 }
@@ -42,7 +42,7 @@ fn answer(failure: &Mutex<Option<HResult>>) -> Answer {
     failure.lock().unwrap().map_or(Ok(()), Err)
 }
 
-struct Manager(Arc<Heard>);
+pub struct Manager(pub Arc<Heard>);
 
 struct Task(Arc<Heard>);
 
@@ -95,7 +95,7 @@ fn hearing(stage: &Stage) -> (Host, Arc<Heard>) {
     (host.start().unwrap(), heard)
 }
 
-const SIX: [&str; 6] = [
+pub const SIX: [&str; 6] = [
     "leave first",
     "reverse enter",
     "leave second",
@@ -104,13 +104,13 @@ const SIX: [&str; 6] = [
     "enter",
 ];
 
-fn run(stage: &Stage, host: &Host) {
+pub fn run(stage: &Stage, host: &Host) {
     let code = host.run(stage.fixture("sixsteps.dll"), [] as [&str; 0]);
     assert_eq!(code.unwrap(), 0);
 }
 
 /// How often the native function has run by then.
-fn secret(stage: &Stage, host: &Host) -> Result<i32, Error> {
+pub fn secret(stage: &Stage, host: &Host) -> Result<i32, Error> {
     host.call(stage.fixture("guest.dll"), PLUGIN, "Secret", "")
 }
 

@@ -43,6 +43,18 @@ the native function has run 0 times
 ",
     },
     Example {
+        name: "later",
+        program: "guest.dll",
+        says: "the secret is 42
+before: call 1
+managed code calls libguest.so!guest_secret
+the secret is 42
+attached: call 2
+the secret is 42
+detached: call 3
+",
+    },
+    Example {
         name: "watch",
         program: "sixsteps.dll",
         says: "LeaveRuntime libsixsteps.so!first

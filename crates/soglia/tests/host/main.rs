@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "functions of another language")]
 
+mod attaches;
 mod calls;
 mod crossings;
 mod examples;
@@ -54,6 +55,7 @@ const CASES: &[Case] = cases! {
     calls: methods_are_called what_is_missing_is_told functions_are_called programs_run what_the_clr_can_be_asked;
     starts: versions_are_chosen roots_are_chosen configurations_are_chosen a_framework_is_missing
         properties_reach_the_runtime another_host_joins a_failed_start_can_be_tried_again the_engine_is_named a_host_survives;
+    attaches: a_manager_comes_later a_manager_that_comes_later_refuses a_manager_is_dropped crossings_are_watched_later what_cannot_come_later;
     crossings: the_six_steps_are_told tasks_are_paired a_thread_without_a_task_is_not_told
         results_are_refused callbacks_are_refused a_panic_takes_the_clr_out_of_use a_broken_pairing_refuses
         callbacks_may_wait what_threads_do_is_told suspensions_are_told slots_bound_managed_code crossings_are_watched what_is_not_read_is_counted;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use soglia_core::trace::attached::{Attach, Detach, Snapshot};
 use soglia_core::trace::format::BLOCK;
 use soglia_core::trace::log::Record;
 use soglia_core::trace::overdue::Overdue;
@@ -15,7 +16,7 @@ fn counts_that_multiply() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crafted");
     type Make<'a> = &'a dyn Fn(&mut Craft);
-    let cases: [(&str, Level, Make); 10] = [
+    let cases: [(&str, Level, Make); 11] = [
         (
             "tasks of one number share layers",
             Level::Events,
@@ -97,6 +98,26 @@ fn counts_that_multiply() {
                     .chain((0..5000).map(slow)),
             );
         }),
+        ("a long stack for every target", Level::Summary, &|craft| {
+            craft.task(1, 0);
+            for n in 0..90 {
+                craft.slots(4, 1, n, n * 11 + 1, 11);
+            }
+            let stack = |number| Record::Stack {
+                number,
+                frames: vec![1; 1024],
+            };
+            let first = |target| Record::FirstCall {
+                target,
+                stack: target,
+            };
+            craft.log(
+                laughs(1)
+                    .into_iter()
+                    .chain((1..990).map(stack))
+                    .chain((1..990).map(first)),
+            );
+        }),
         ("long names of many calls", Level::Events, &|craft| {
             craft.task(1, 0);
             craft.log([target(1, &"\u{1b}".repeat(16 << 10))]);
@@ -125,6 +146,36 @@ fn logs_that_are_searched() {
     }));
     bounded(
         "unwatched",
+        &craft.write(&path, Level::Summary, None),
+        128 << 20,
+    );
+
+    let mut craft = Craft::new();
+    craft.task(1, 0);
+    let attach = Record::Attach(Attach {
+        asked: u64::MAX,
+        live: 1,
+        age_ns: u64::MAX,
+        ..Attach::default()
+    });
+    let detach = Record::Detach(Detach {
+        not_entered: u32::MAX,
+        ..Detach::default()
+    });
+    let snapshots = (0..40_000).map(|os_thread| {
+        Record::Snapshot(Snapshot {
+            at: u64::from(os_thread),
+            os_thread,
+            stack: 1,
+            native: 1,
+            inside: true,
+            ..Snapshot::default()
+        })
+    });
+    let all = laughs(256).into_iter().chain([attach, detach]);
+    craft.log(all.chain(snapshots));
+    bounded(
+        "snapshots",
         &craft.write(&path, Level::Summary, None),
         128 << 20,
     );

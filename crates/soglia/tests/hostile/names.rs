@@ -1,5 +1,6 @@
 //! Names that speak to a terminal.
 
+use soglia_core::trace::attached::{Attach, Snapshot};
 use soglia_core::trace::log::Record;
 use soglia_core::trace::overdue::Overdue;
 use soglia_core::trace::writer::Level;
@@ -54,6 +55,17 @@ fn names_are_escaped_wherever_text_is_written() {
             no_stack: Some(evil.into()),
             native_ends: Some(evil.into()),
             ..Overdue::default()
+        }),
+        Record::Attach(Attach::default()),
+        Record::Snapshot(Snapshot {
+            at: 1,
+            os_thread: 1,
+            stack: 1,
+            native: 1,
+            inside: true,
+            thread: Some(evil.into()),
+            callee: Some(evil.into()),
+            ..Snapshot::default()
         }),
         Record::Unwatched(soglia_core::trace::log::Unwatched {
             side: None,

@@ -15,15 +15,27 @@ pub const MOST_MEMORY: u32 = 256 << 10;
 /// Seconds of processor time, of a tool that is not optimised. What is quadratic takes minutes.
 pub const MOST_TIME: u32 = 20;
 
-pub const READERS: [&str; 8] = [
+pub const READERS: [&str; 20] = [
     "report",
     "report --all --top 0",
     "report --format json",
     "report --format csv",
     "report --replay",
     "report --partial --format json",
+    "report --format html",
     "events --all",
     "events --format jsonl",
+    "export -o - --to csv",
+    "export -o - --to jsonl",
+    "export -o - --to chrome",
+    "export -o - --to perfetto",
+    "export -o - --to speedscope",
+    "export -o - --to firefox",
+    "export -o - --to folded",
+    "export -o - --to flamegraph",
+    "export -o - --to pprof",
+    "export -o - --to parquet",
+    "export -o - --to parquet --table targets",
 ];
 
 /// What a command said: exit code, lines of errors, bytes of output, and the first of these.

@@ -286,7 +286,10 @@ fn options_that_are_none() {
             "report --top few a.soglia",
             ["'few'", "--top <N>", "--help"],
         ),
-        ("events --task x a.soglia", ["'x'", "--task <N>", "--help"]),
+        (
+            "events --task x a.soglia",
+            ["'x'", "--thread <N>", "--help"],
+        ),
         (
             "events --format xml a.soglia",
             ["'xml'", "--format <FORMAT>", "text, jsonl"],

@@ -254,6 +254,7 @@ fn patterns_match_what_they_say_and_nothing_else() {
 #[should_panic(expected = "another call is open")]
 fn a_return_from_another_call_is_found() {
     let line = |crossing: &str, entry: &str, depth| Line {
+        time: String::new(),
         t: 0,
         task: 1,
         os_thread: 1,

@@ -151,10 +151,10 @@ fn calls_say_when_they_began_and_returned_and_on_which_task() {
     assert!(near(slow.began, "LeaveRuntime") && near(slow.returned, "EnterRuntime"));
     let line = account
         .lines()
-        .find(|line| line.contains(" (from "))
+        .find(|line| line.contains(", returned at "))
         .unwrap();
-    let end = format!(", thread {})", slow.task);
-    assert!(line.contains(" to ") && line.ends_with(&end), "{line}");
+    let begin = format!("thread {}, began at ", slow.task);
+    assert!(line.trim_start().starts_with(&begin), "{line}");
     // The table of threads has that number, and is there for it even if there is just one.
     let mut lines = account
         .lines()
@@ -164,7 +164,7 @@ fn calls_say_when_they_began_and_returned_and_on_which_task() {
             .next()
             .unwrap()
             .trim_start()
-            .starts_with("thread   crossings"),
+            .starts_with("thread    share   native  crossings"),
         "{account}"
     );
     let first = lines.next().unwrap().split_whitespace().next();

@@ -24,8 +24,8 @@ fn a_misspelt_option_is_named_and_corrected() {
             "`soglia report` has no option --frmat: did you mean --format?",
         ),
         (
-            "events --tsk 1 a.soglia",
-            "`soglia events` has no option --tsk: did you mean --task?",
+            "events --thred 1 a.soglia",
+            "`soglia events` has no option --thred: did you mean --thread?",
         ),
         (
             "verify --quit app.dll",
@@ -39,8 +39,8 @@ fn a_misspelt_option_is_named_and_corrected() {
         ),
         (
             "run --format jso app.dll",
-            "invalid value 'jso' for '--format <FORMAT>' [possible values: text, json, csv]: did you mean \
-             json?",
+            "invalid value 'jso' for '--format <FORMAT>' [possible values: text, json, csv, html]: did you \
+             mean json?",
         ),
     ] {
         let message = refusal(&mut space.soglia(args));
@@ -105,11 +105,11 @@ fn what_is_missing_is_named() {
         ),
         (
             "report",
-            "FILE, which is a recording: `soglia run -o FILE` makes one",
+            "FILE or PID: a recording that `soglia run -o FILE` has made, or a process under soglia",
         ),
         (
             "events",
-            "FILE, which is a recording: `soglia run -o FILE` makes one",
+            "FILE or PID: a recording that `soglia run -o FILE` has made, or a process under soglia",
         ),
     ] {
         let message = refusal(&mut space.soglia(command));
@@ -276,7 +276,7 @@ fn the_runtime_beside_the_tool_is_found() {
 #[test]
 fn help_of_a_command_is_help_of_that_command() {
     let space = Space::new();
-    for command in ["run", "report", "events", "verify", "doctor"] {
+    for command in ["run", "report", "top", "events", "verify", "doctor"] {
         let one = space.soglia(&format!("{command} --help")).output().unwrap();
         let other = space.soglia(&format!("help {command}")).output().unwrap();
         assert_eq!(text(&one.stdout), text(&other.stdout), "{SOGLIA} {command}");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::support::{Space, fixture, text};
 
-fn compare(name: &str, actual: &str) {
+pub fn compare(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/tool/expected")
         .join(name);
@@ -30,7 +30,10 @@ fn help_is_as_expected() {
         ("help.txt", "--help"),
         ("help-run.txt", "run --help"),
         ("help-report.txt", "report --help"),
+        ("help-advise.txt", "advise --help"),
+        ("help-top.txt", "top --help"),
         ("help-events.txt", "events --help"),
+        ("help-export.txt", "export --help"),
         ("help-verify.txt", "verify --help"),
         ("help-doctor.txt", "doctor --help"),
     ] {
@@ -73,7 +76,12 @@ fn an_account_is_as_expected() {
                 || line.starts_with("soglia: ")
                 || line.starts_with(".NET ");
             let words = line.split_whitespace().map(|word| masked(word, counts));
-            words.collect::<Vec<_>>().join(" ") + "\n"
+            let line = words.collect::<Vec<_>>().join(" ") + "\n";
+            // The share of a thread's time.
+            match line.split_once(" % ") {
+                Some((_, rest)) => format!("# {rest}"),
+                None => line,
+            }
         });
     let program = fixture("sixsteps.dll");
     let own: String = own.collect::<String>();
@@ -87,11 +95,12 @@ fn an_account_is_as_expected() {
 
 /// Numbers of times, and where `all` of them may differ, as `#`; units too.
 fn masked(word: &str, all: bool) -> String {
-    let number = word.trim_end_matches([',', '*']);
+    let number = word.trim_start_matches(['+', '-']);
+    let number = number.trim_end_matches([',', '*']);
     let is_number = number.starts_with(|c: char| c.is_ascii_digit())
         && number
             .chars()
-            .all(|c| c.is_ascii_digit() || ".,".contains(c));
+            .all(|c| c.is_ascii_digit() || ".,:-".contains(c));
     let units = ["ns", "µs", "ms", "s"];
     match number {
         _ if is_number && (all || number.contains('.') || number.len() > 1) => {

@@ -2,7 +2,7 @@
 //! terminal, and the test compares it with that.
 //!
 //! The drawing is here, and not a crate's, because it needs two themes with readable dim text and
-//! knows just the four styles that reports use.
+//! knows just the styles that reports use.
 
 use std::{
     fmt::Write as _,
@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::{SOGLIA, Space, fixture};
+use crate::support::{SOGLIA, Space, fixture, setup};
 
 /// The colours of one theme.
 struct Theme {
@@ -20,6 +20,7 @@ struct Theme {
     text: &'static str,
     dim: &'static str,
     warning: &'static str,
+    problem: &'static str,
 }
 
 const THEMES: [Theme; 2] = [
@@ -30,6 +31,7 @@ const THEMES: [Theme; 2] = [
         text: "#1f2328",
         dim: "#59636e",
         warning: "#9a6700",
+        problem: "#d1242f",
     },
     Theme {
         name: "dark",
@@ -38,6 +40,7 @@ const THEMES: [Theme; 2] = [
         text: "#f0f6fc",
         dim: "#9198a1",
         warning: "#d29922",
+        problem: "#f85149",
     },
 ];
 
@@ -64,7 +67,19 @@ fn terminal(space: &Space) -> String {
         .stderr(file)
         .status();
     assert!(status.unwrap().success());
-    let written = fs::read_to_string(path).unwrap();
+    let mut written = fs::read_to_string(path).unwrap();
+    // The picture shows no folder of the machine that it was made on.
+    for (folder, name) in [
+        (fixture(""), "/srv/shop/"),
+        (setup().root.path.clone(), "/usr/lib/dotnet"),
+    ] {
+        let real = folder.canonicalize().unwrap();
+        for folder in [folder, real] {
+            let folder = folder.display().to_string();
+            let folder = folder.trim_end_matches('/');
+            written = written.replace(folder, name.trim_end_matches('/'));
+        }
+    }
     format!("\x1b[1m$ soglia run shop.dll\x1b[0m\n{written}")
 }
 
@@ -81,6 +96,7 @@ fn runs(line: &str) -> Vec<(&'static str, String)> {
                 "0" => "",
                 "1" => "b",
                 "2" => "d",
+                "31" => "p",
                 "33" => "w",
                 other => panic!("a report has the style {other:?}"),
             };
@@ -109,6 +125,7 @@ fn draw(written: &str, theme: &Theme) -> String {
         text,
         dim,
         warning,
+        problem,
         ..
     } = theme;
     let mut svg = format!(
@@ -117,7 +134,7 @@ fn draw(written: &str, theme: &Theme) -> String {
          <style>\n\
          text {{ font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, \"DejaVu Sans Mono\", monospace; \
          fill: {text}; white-space: pre }}\n\
-         .b {{ font-weight: bold }} .d {{ fill: {dim} }} .w {{ fill: {warning} }}\n\
+         .b {{ font-weight: bold }} .d {{ fill: {dim} }} .w {{ fill: {warning} }} .p {{ fill: {problem} }}\n\
          </style>\n\
          <rect x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"6\" fill=\"{background}\" stroke=\"{border}\"/>\n",
         width - 1,
@@ -157,8 +174,11 @@ fn mask(line: &str) -> String {
     let mut words = Vec::new();
     for word in line.split_whitespace() {
         let mut plain = String::new();
+        // An address in hexadecimal is another one each time.
+        let is_address = word.starts_with("0x");
         for character in word.replace('*', "").chars() {
             match character {
+                'x' | 'a'..='f' if is_address && plain.ends_with('#') => {}
                 '0'..='9' if plain.ends_with('#') => {}
                 '0'..='9' => plain.push('#'),
                 ',' | '.' if plain.ends_with('#') => {}

@@ -166,6 +166,7 @@ fn variables_of_another_run_are_not_inherited() {
         "FLOOR",
         "CALLERS",
         "REQUIRED",
+        "STUCK",
         "OF_LATER_VERSIONS",
     ];
     for name in others {
@@ -189,10 +190,12 @@ fn variables_of_another_run_are_not_inherited() {
         "SOGLIA_RECORDING_ID",
         "SOGLIA_SCOPE",
         "SOGLIA_SOURCE",
+        "SOGLIA_STUCK",
     ]
     .to_vec();
     expected.retain(|name| names.contains(name));
-    assert_eq!((names.len(), expected.len()), (4, 4), "{seen}");
+    assert_eq!((names.len(), expected.len()), (5, 5), "{seen}");
+    assert!(!seen.contains("SOGLIA_STUCK=x"), "{seen}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::{Space, setup, text};
 const DOCUMENT: &str = include_str!("../../../../docs/policy-reach.md");
 
 /// The table of routes in the document: how each ends on this runtime.
-fn documented() -> BTreeMap<String, String> {
+pub(super) fn documented() -> BTreeMap<String, String> {
     let table = DOCUMENT
         .split("| route | ")
         .nth(1)
@@ -61,7 +61,7 @@ fn tried(options: &str) -> BTreeMap<String, String> {
 }
 
 /// What differs from what is expected, as one list.
-fn differences(
+pub(super) fn differences(
     found: &BTreeMap<String, String>,
     expected: &BTreeMap<String, String>,
 ) -> Vec<String> {

@@ -7,9 +7,10 @@ use crate::support::{Live, Space, fixture, signal, text, until};
 
 const REPORT: &str = include_str!("../../../../docs/report.schema.json");
 const VERIFY: &str = include_str!("../../../../docs/verify.schema.json");
+pub const DIFF: &str = include_str!("../../../../docs/diff.schema.json");
 const EVENTS: &str = include_str!("../../../../docs/events.schema.json");
 
-fn schema(text: &str) -> Validator {
+pub fn schema(text: &str) -> Validator {
     let schema: Value = serde_json::from_str(text).unwrap();
     assert_eq!(
         schema["$schema"],
@@ -19,7 +20,7 @@ fn schema(text: &str) -> Validator {
     jsonschema::draft202012::new(&schema).unwrap()
 }
 
-fn check(validator: &Validator, value: &Value) {
+pub fn check(validator: &Validator, value: &Value) {
     let errors: Vec<String> = validator
         .iter_errors(value)
         .map(|error| format!("{}: {error}", error.instance_path()))
@@ -177,7 +178,7 @@ fn schemas_leave_nothing_open() {
             _ => {}
         }
     }
-    for text in [REPORT, EVENTS, VERIFY] {
+    for text in [REPORT, EVENTS, VERIFY, DIFF] {
         walk(&serde_json::from_str(text).unwrap(), "");
     }
 }
@@ -222,8 +223,8 @@ fn outputs_that_are_different_do_not_fit() {
                 "without {path}/{name}"
             );
             assert!(
-                !changed(&|fields| drop(fields.insert(name.clone(), json!(1.5)))),
-                "{path}/{name} is 1.5"
+                !changed(&|fields| drop(fields.insert(name.clone(), json!(-1.5)))),
+                "{path}/{name} is -1.5"
             );
             assert!(
                 !changed(&|fields| drop(fields.insert(format!("{name}_"), json!(0)))),

@@ -17,9 +17,14 @@ use soglia_core::{
 use crate::{
     boundary, calls, deadline,
     engine::{self, Engine, GENERATION, SHUT_DOWN, era_at},
+    failures,
     known::targets::Found,
+    mapped,
     objects::{self, Epoch},
-    source::returned::look_into,
+    source::{
+        callers,
+        returned::{Slow, look_into},
+    },
     stacks, threads,
 };
 
@@ -88,7 +93,7 @@ impl Callee {
 #[inline(always)]
 pub(super) fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(task) = threads::existing() else {
-        return SLOW;
+        return not_yet_a_task();
     };
     let Some(slot) = task.slot_of(id as usize, objects::loads()) else {
         return SLOW;
@@ -132,6 +137,13 @@ extern "C" fn by_any_clock<const CROSSING: usize>(
     then(task.cross_at_once(Crossing::ALL[CROSSING - 1], who, time::now()))
 }
 
+/// The thread becomes a task in the slow twin, unless nothing is recorded any more.
+#[cold]
+#[inline(never)]
+pub(super) extern "C" fn not_yet_a_task() -> i32 {
+    if threads::have_stopped() { DONE } else { SLOW }
+}
+
 /// Closes a call that found no room for a task: there is no layer to close.
 #[cold]
 #[inline(never)]
@@ -149,7 +161,7 @@ pub(super) const fn then(then: Then) -> i32 {
 #[inline(always)]
 pub(super) fn count_one(id: i64) -> i32 {
     let Some(task) = threads::existing() else {
-        return SLOW;
+        return not_yet_a_task();
     };
     match task.slot_of(id as usize, objects::loads()) {
         Some(slot) => then(task.count(slot)),
@@ -173,25 +185,33 @@ pub(super) fn count_one_slow(crossing: Crossing, callee: Callee) {
     }
 }
 
+/// Closes a call that ends by an exception. Returns the number of the record of that kind of
+/// failure, if this is the first one.
 #[cold]
-pub(super) fn fail(function: u64) {
+pub(super) fn fail(function: u64) -> Option<u32> {
     let at = time::now();
+    let mut first = None;
     if let Some(task) = threads::returning() {
         let (depth, since) = (task.depth(), task.top().map(|layer| layer.since));
         task.fail(function, at);
         if let Some(since) = since.filter(|_| task.depth() + 1 == depth) {
             let number = task.record().number.load(Relaxed);
-            boundary::fence((), || deadline::ended(number, since, at, HowEnded::Failed));
+            first = boundary::fence(None, || {
+                let first = failures::ended(depth, since);
+                deadline::ended(number, since, at, HowEnded::Failed);
+                first
+            });
         }
     }
+    first
 }
 
+/// Looks into the return that was noted last. Returns it, if the call was recorded as slow.
 #[cold]
-pub(super) fn recall() {
-    if let Some(task) = threads::existing() {
-        boundary::keeping_errno(|| task.settle());
-        look_into(task);
-    }
+pub(super) fn recall() -> Option<Slow> {
+    let task = threads::existing()?;
+    boundary::keeping_errno(|| task.settle());
+    look_into(task)
 }
 
 /// The running thread's task, and its slot for this call. In preemptive mode, or on a thread that
@@ -201,7 +221,15 @@ pub(super) fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut
     let task = threads::current(crossing)?;
     let (side, epoch) = (crossing.side(), objects::epoch());
     task.catch_up(epoch.loads, epoch.unloads);
+    let chosen = task.reopen() && side == Side::Unmanaged;
     let slot = match (task_slot(task, side, callee, epoch), engine::get()) {
+        (Some(slot), Some(engine)) if chosen => {
+            let number = task.record().number.load(Relaxed);
+            boundary::fence((), || {
+                callers::chosen(engine, task.target(slot), number);
+            });
+            slot
+        }
         (Some(slot), _) => slot,
         (None, Some(engine)) => {
             boundary::fence(None, || first_call(engine, task, side, callee, epoch))?
@@ -238,8 +266,17 @@ fn first_call(
     let found = callee.target(engine)?;
     let target = found.number;
     if found.new && side == Side::Unmanaged {
+        mapped::look(engine);
         let stack = stacks::current(engine);
         engine.recording.log(&Record::FirstCall { target, stack });
+        callers::first(engine, target, task.record().number.load(Relaxed));
+        if let Callee::Woven(id) = callee
+            && let Some(signature) = calls::signature(id)
+        {
+            engine.signature(target, signature);
+        }
+    } else if side == Side::Unmanaged {
+        callers::further(engine, target, task.record().number.load(Relaxed));
     }
     Some(match callee {
         Callee::Woven(id) if found.stays => task.learn_id(id as usize, side, target),

@@ -19,12 +19,19 @@
 //! exception. [`pointers`] has the same hooks for calls by function pointer. [`native`] has hooks
 //! for the engine's own native code, which calls them in preemptive mode.
 //!
+//! [`held`] has hooks of methods that native code may hold by pointers from before an attach.
+//!
+//! Hooks with `asking` in their names take the place of others in wrappers that can hand over the
+//! arguments of a call ([`arguments`]).
+//!
 //! All keep errno. Quick hooks touch nothing that sets it, and slow ones restore it.
 
+mod arguments;
+mod held;
 mod hresults;
 mod layers;
 mod methods;
 mod native;
 mod pointers;
 
-pub use {hresults::hresult_thrown, methods::*, native::*, pointers::*};
+pub use {arguments::*, held::*, hresults::hresult_thrown, methods::*, native::*, pointers::*};

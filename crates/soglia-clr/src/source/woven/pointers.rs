@@ -11,8 +11,8 @@ use soglia_core::{
 };
 
 use super::layers::{
-    Callee, DONE, SLOW, by_pointer, called, close, count_one_slow, fail, only_counts, open_slow,
-    recall, then,
+    Callee, DONE, SLOW, by_pointer, called, close, count_one_slow, fail, not_yet_a_task,
+    only_counts, open_slow, recall, then,
 };
 use crate::{boundary, calls, engine::era, judge, threads};
 
@@ -27,10 +27,14 @@ fn known(function: u64) -> Option<(&'static mut TaskWriter, u32)> {
 /// Before a call by function pointer. Wrappers call it in cooperative mode.
 pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
     let function = by_pointer(pointer as u64);
-    known(function).map_or(SLOW, |(task, slot)| {
-        let who = Who { function, slot };
-        then(task.cross_at_once(Crossing::LeaveRuntime, who, time::now()))
-    })
+    let Some((task, slot)) = known(function) else {
+        return not_yet_a_task();
+    };
+    let who = Who { function, slot };
+    match task.stamp() {
+        Some(at) => then(task.cross_quietly(Crossing::LeaveRuntime, who, at)),
+        None => then(task.cross_at_once(Crossing::LeaveRuntime, who, time::now())),
+    }
 }
 
 /// The same, where [`leave_pointer`] could not do it. Returns 0. Wrappers call it in preemptive
@@ -114,7 +118,10 @@ pub fn enter_pointer_preemptive(id: i64, pointer: usize) {
 
 /// Before a call by function pointer that is only counted. Wrappers call it in cooperative mode.
 pub extern "C" fn count_pointer(_id: i64, pointer: usize) -> i32 {
-    known(by_pointer(pointer as u64)).map_or(SLOW, |(task, slot)| then(task.count(slot)))
+    match known(by_pointer(pointer as u64)) {
+        Some((task, slot)) => then(task.count(slot)),
+        None => not_yet_a_task(),
+    }
 }
 
 /// The same, where [`count_pointer`] could not do it. Wrappers call it in preemptive mode.

@@ -7,6 +7,12 @@ use crate::{
     admission::{Bound, Figures},
     crossing::Side,
     trace::{
+        arguments::Arguments,
+        attached::{Attach, Detach, Snapshot},
+        crash::Crash,
+        facts::{Caller, Signature, Starvation, Suspension, Suspensions},
+        failure::Failure,
+        loaded::LoadedObject,
         overdue::{Overdue, OverdueAction, OverdueEnd},
         payload::{Decoder, Encoder},
     },
@@ -31,6 +37,18 @@ const OVERDUE: u32 = 16;
 const OVERDUE_END: u32 = 17;
 const OVERDUE_ACTION: u32 = 18;
 const SLOTS: u32 = 19;
+const SIGNATURE: u32 = 20;
+const FAILURE: u32 = 21;
+const SUSPENSION: u32 = 22;
+const SUSPENSIONS: u32 = 23;
+const OBJECT: u32 = 24;
+const STARVATION: u32 = 25;
+const CALLER: u32 = 26;
+const CRASH: u32 = 27;
+const ATTACH: u32 = 28;
+const DETACH: u32 = 29;
+const SNAPSHOT: u32 = 30;
+const ARGUMENTS: u32 = 31;
 
 impl Record {
     /// The words of this record. The first holds its kind and its length.
@@ -175,6 +193,54 @@ impl Record {
                 }
                 SLOTS
             }
+            Self::Signature(signature) => {
+                signature.encode(&mut to);
+                SIGNATURE
+            }
+            Self::Suspension(suspension) => {
+                suspension.encode(&mut to);
+                SUSPENSION
+            }
+            Self::Suspensions(all) => {
+                all.encode(&mut to);
+                SUSPENSIONS
+            }
+            Self::Starvation(starvation) => {
+                starvation.encode(&mut to);
+                STARVATION
+            }
+            Self::Caller(caller) => {
+                caller.encode(&mut to);
+                CALLER
+            }
+            Self::Failure(failure) => {
+                failure.encode(&mut to);
+                FAILURE
+            }
+            Self::Crash(crash) => {
+                crash.encode(&mut to);
+                CRASH
+            }
+            Self::Object(object) => {
+                object.encode(&mut to);
+                OBJECT
+            }
+            Self::Attach(attach) => {
+                attach.encode(&mut to);
+                ATTACH
+            }
+            Self::Detach(detach) => {
+                detach.encode(&mut to);
+                DETACH
+            }
+            Self::Snapshot(snapshot) => {
+                snapshot.encode(&mut to);
+                SNAPSHOT
+            }
+            Self::Arguments(arguments) => {
+                arguments.encode(&mut to);
+                ARGUMENTS
+            }
         };
         to.0[0] = kind | ((to.0.len() as u32 - 1) * 4) << 8;
         to.0
@@ -268,6 +334,13 @@ impl Record {
             OVERDUE => Self::Overdue(Overdue::decode(&mut from)?),
             OVERDUE_END => Self::OverdueEnd(OverdueEnd::decode(&mut from)?),
             OVERDUE_ACTION => Self::OverdueAction(OverdueAction::decode(&mut from)?),
+            ATTACH => Self::Attach(Attach::decode(&mut from)?),
+            DETACH => Self::Detach(Detach::decode(&mut from)?),
+            SNAPSHOT => Self::Snapshot(Snapshot::decode(&mut from)?),
+            ARGUMENTS => Self::Arguments(Arguments::decode(&mut from)?),
+            CRASH => Self::Crash(Crash::decode(&mut from)?),
+            OBJECT => Self::Object(LoadedObject::decode(&mut from)?),
+            FAILURE => Self::Failure(Failure::decode(&mut from)?),
             SLOTS => {
                 let slots = u16::try_from(from.word()?).ok()?.try_into().ok()?;
                 let limit = from.long().map(|ns| (ns != u64::MAX).then_some(ns))?;
@@ -293,6 +366,11 @@ impl Record {
                 method: from.option()?,
                 text: from.string()?,
             }),
+            SIGNATURE => Self::Signature(Signature::decode(&mut from)?),
+            SUSPENSION => Self::Suspension(Suspension::decode(&mut from)?),
+            SUSPENSIONS => Self::Suspensions(Suspensions::decode(&mut from)?),
+            STARVATION => Self::Starvation(Starvation::decode(&mut from)?),
+            CALLER => Self::Caller(Caller::decode(&mut from)?),
             _ => return None,
         })
     }

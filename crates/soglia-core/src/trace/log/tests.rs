@@ -1,5 +1,13 @@
 use super::*;
-use crate::trace::overdue::{Done, HowEnded};
+use crate::trace::{
+    arguments::{Arguments, Of},
+    attached::{Attach, Detach, Snapshot, Why},
+    crash::Crash,
+    facts::{Caller, Signature, Starvation, Suspension, Suspensions},
+    failure::Failure,
+    loaded::LoadedObject,
+    overdue::{Done, HowEnded},
+};
 
 #[test]
 fn every_record_comes_back() {
@@ -51,6 +59,16 @@ fn every_record_comes_back() {
             took: 1 << 40,
             stack: 0,
         },
+        Record::Arguments(Arguments {
+            target: 7,
+            task: 1,
+            of: Of::Denied,
+            at: u64::MAX,
+            failure: 0,
+            returned: None,
+            error: name("EIO (5)"),
+            values: vec![("a".into(), String::new())],
+        }),
         Record::Runtime {
             name: ".NET".into(),
             version: "10.0.12".into(),
@@ -74,6 +92,56 @@ fn every_record_comes_back() {
             rules: vec!["deny 'x'".into(), "skip 'y'".into()],
         }),
         Record::RuleApplies { rule: 1 },
+        Record::Crash(Crash {
+            os_thread: 4711,
+            out_of_memory: true,
+            address: Some(0),
+            instruction: None,
+            file: name("/lib/x.so"),
+            offset: Some(0x5678),
+            symbol: None,
+        }),
+        Record::Attach(Attach {
+            asked: 1 << 40,
+            live: u64::MAX,
+            modules: 1,
+            targets: 2,
+            callers: u32::MAX,
+            age_ns: 1 << 50,
+        }),
+        Record::Detach(Detach {
+            at: 1 << 40,
+            not_entered: 1,
+            kept: true,
+            why: Why::GaveUp,
+        }),
+        Record::Snapshot(Snapshot {
+            at: 1 << 40,
+            os_thread: 1,
+            task: 2,
+            stack: 3,
+            native: 4,
+            target: 5,
+            inside: true,
+            thread: name(".NET Finalizer"),
+            callee: name("libc!read"),
+            doing: name("running"),
+            no_stack: name("it runs"),
+            native_ends: None,
+        }),
+        Record::Object(LoadedObject {
+            base: 1 << 40,
+            end: (1 << 40) + 4096,
+            path: "/lib/x.so".into(),
+            build: None,
+        }),
+        Record::Failure(Failure {
+            target: 7,
+            stack: 1,
+            calls: 1 << 40,
+            exception: "System.DllNotFoundException".into(),
+            message: name("no\nsuch file"),
+        }),
         Record::Deadlines(vec!["libc!*=5s".into(), "x=1s:kill".into()]),
         Record::Overdue(Overdue {
             deadline: 1,
@@ -105,6 +173,35 @@ fn every_record_comes_back() {
             assembly: name("a"),
             method: None,
             text: "so".into(),
+        }),
+        Record::Signature(Signature {
+            target: 7,
+            sets_last_error: true,
+            is_blittable: false,
+            strings_in: true,
+            strings_out: false,
+            is_generated: true,
+            text: "int (string)".into(),
+        }),
+        Record::Suspension(Suspension {
+            at: u64::MAX,
+            waited: 1 << 40,
+            task: 3,
+            target: 0,
+        }),
+        Record::Suspensions(Suspensions {
+            count: 1,
+            waited: u64::MAX,
+            longest: 2,
+        }),
+        Record::Starvation(Starvation {
+            at: 1 << 40,
+            threads: 9,
+        }),
+        Record::Caller(Caller {
+            target: 7,
+            task: 2,
+            stack: 1,
         }),
     ];
     for record in records {

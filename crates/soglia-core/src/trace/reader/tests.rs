@@ -24,6 +24,7 @@ fn steps(tasks: u32, records: u32) -> usize {
         level: Level::Events,
         max_bytes: 256 << 20,
         slow_ns: 0,
+        ..Options::default()
     };
     let file = create(&path, &options).unwrap();
     let recording: &'static Recording = Box::leak(Box::new(Recording::claim(&path).unwrap()));

@@ -4,11 +4,14 @@
 //! | --- | --- |
 //! | [`space`] | a .NET root, the engine, a folder with the fixtures, and ways to run programs |
 //! | [`recording`] | a recording, and what the tool reports of it |
+//! | [`served`] | a program that runs like a service, and `soglia attach` on it |
 
 mod recording;
+mod served;
 mod space;
 
 pub use recording::{Line, NotWatched, Open, Overdue, Report, Target};
+pub use served::{Attached, Counted, Served, of_all, recorded};
 pub use space::{
     Live, SOGLIA, Space, bare_command, fixture, random, refusal, setup, signal, text, until,
 };

@@ -70,9 +70,10 @@ impl Recording<'_> {
 }
 
 /// A line of events.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Line {
     pub t: u64,
+    pub time: String,
     pub task: u32,
     pub os_thread: u32,
     pub crossing: String,

@@ -6,12 +6,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use soglia::dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root};
+use soglia_core::trace::reader::Reader;
 use soglia_testing::process::isolate;
 
 pub const SOGLIA: &str = env!("CARGO_BIN_EXE_soglia");
@@ -97,7 +98,15 @@ impl Space {
         fs::create_dir_all(&folder).unwrap();
         let (tool, engine) = (folder.join("soglia"), folder.join("libsoglia.so"));
         fs::copy(SOGLIA, &tool).unwrap();
-        fs::copy(PathBuf::from(SOGLIA).with_file_name("libsoglia.so"), engine).unwrap();
+        fs::copy(
+            PathBuf::from(SOGLIA).with_file_name("libsoglia.so"),
+            &engine,
+        )
+        .unwrap();
+        // Also for other users, whatever the build was made with.
+        for file in [&folder, &tool, &engine] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+        }
         tool
     }
 
@@ -195,11 +204,41 @@ impl Live {
         self.child.id()
     }
 
-    /// Reads one line, which must be this.
-    pub fn expect(&mut self, wanted: &str) {
+    /// Reads one line.
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        assert_eq!(line.trim_end(), wanted);
+        line.trim_end().to_owned()
+    }
+
+    /// Reads one line of standard error; an empty one at its end.
+    pub fn error_line(&mut self) -> String {
+        let errors = self.child.stderr.as_mut().unwrap();
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        while errors.read(&mut byte).unwrap() == 1 && byte != *b"\n" {
+            line.push(byte[0]);
+        }
+        text(&line)
+    }
+
+    /// Reads until `soglia attach -o RECORDING` says that it is attached, and finds that its hooks
+    /// are there. A signal before that has it give up.
+    pub fn attached(&mut self, recording: &Path) {
+        until("the attach", || {
+            assert!(!self.is_over(), "soglia attach: {:?}", self.wait());
+            let attach = Reader::open(recording).ok()?.names().attach?;
+            (attach.live > 0).then_some(())
+        });
+        let mut said = self.error_line();
+        while !said.contains("attached to") {
+            assert!(!said.is_empty(), "soglia has not said that it is attached");
+            said = self.error_line();
+        }
+    }
+
+    /// Reads one line, which must be this.
+    pub fn expect(&mut self, wanted: &str) {
+        assert_eq!(self.line(), wanted);
     }
 
     /// The rest of standard output; returns when everybody who had it open is gone.
@@ -221,6 +260,11 @@ impl Live {
         self.child.stdin.take()
     }
 
+    /// Its standard error, to be read while it runs.
+    pub fn errors(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
     pub fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
@@ -228,12 +272,9 @@ impl Live {
     /// How it ended, and what it wrote to standard error.
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let mut errors = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut errors)
-            .unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut errors).unwrap();
+        }
         (self.child.wait().unwrap(), errors)
     }
 }

@@ -1,0 +1,21 @@
+//! The arguments of slow, failed and denied calls, as texts.
+//!
+//! The wrapper of a call still has the arguments when the call is over. Where the call turns out to
+//! be worth it, the wrapper calls a method of its own, which hands them over one by one
+//! (`weave/arguments`). So other calls cost nothing.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`plan`] | which parameters are handed over, by the number of the call |
+//! | [`details`] | the names and types of the parameters, read when they are first needed |
+//! | [`given`] | what a wrapper hands over, as text |
+//! | [`handing`] | what this thread is being handed |
+
+mod details;
+mod given;
+mod handing;
+mod plan;
+
+pub use given::{ERROR, FORM_AT, FORM_NUMBER, FORM_TEXT, RETURNED};
+pub use handing::{begin, end, forget, give};
+pub use plan::{MOST_PARAMETERS, Plan, Subject, add};

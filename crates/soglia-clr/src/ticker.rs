@@ -1,0 +1,26 @@
+//! The thread that the coarse clock of a recording ticks by, where calls are timed by sample.
+
+use std::{ptr, thread, time::Duration};
+
+use soglia_core::{coarse, time, trace::writer::Recording};
+
+use crate::{clerk, engine};
+
+/// Ticks until the recording is no longer the engine's. To be called when the engine is set, and
+/// before there is a task. Without a thread, every call is timed.
+pub fn begin(recording: &'static Recording) {
+    let Some(plan) = recording.plan() else {
+        return;
+    };
+    coarse::tick(time::now());
+    let period = Duration::from_nanos(recording.scale().ns(plan.period));
+    let ticking = clerk::thread("soglia-clock", move || {
+        while engine::get().is_some_and(|engine| ptr::eq(engine.recording, recording)) {
+            thread::sleep(period);
+            coarse::tick(time::now());
+        }
+    });
+    if !ticking {
+        recording.time_all();
+    }
+}

@@ -1,0 +1,154 @@
+//! What calls add to the account of their target where they are timed by sample.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{
+    format::{Slot, VARIANCE_UNIT},
+    slot_table::add,
+};
+use crate::{
+    coarse::Seen,
+    histogram::bucket,
+    sampling::{Drawer, Plan},
+};
+
+/// The time of a call that is drawn.
+#[inline]
+pub(super) fn exact(at: u64) -> u64 {
+    at | 1
+}
+
+/// A call of this slot is drawn now. Draws the next one. Returns for how many calls this one
+/// stands.
+pub(super) fn draw(drawer: &mut Drawer, slot: &Slot, now: u64) -> u64 {
+    let sample = &slot.sample;
+    let power = sample.power.load(Relaxed).min(31);
+    if power != 0 {
+        add!(sample.span, now.saturating_sub(sample.drawn.load(Relaxed)));
+    }
+    sample.drawn.store(now, Relaxed);
+    let next = drawer.next_power(now, power, slot.ended.load(Relaxed));
+    sample.power.store(next, Relaxed);
+    slot.countdown.store(drawer.next_call(next), Relaxed);
+    1 << power
+}
+
+/// What a return adds to the account of its target, and to that of the call around it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Returned {
+    /// Ticks that it took, as far as they are known.
+    pub(super) took: u64,
+    /// Ticks by which it is counted.
+    pub(super) ticks: u64,
+    /// The variance of that, of a drawn call.
+    pub(super) variance: u64,
+    /// The same of another one, in [`VARIANCE_UNIT`].
+    pub(super) moved_variance: u64,
+}
+
+/// Adds to a field that only this thread writes, up to the greatest number.
+macro_rules! add_up {
+    ($field:expr, $amount:expr) => {
+        $field.store($field.load(Relaxed).saturating_add($amount), Relaxed)
+    };
+}
+pub(super) use add_up;
+
+/// Whether a call that saw these ticks was certainly open for a whole period.
+fn is_long(now: u64, seen: Option<Seen>, plan: &Plan) -> bool {
+    seen.is_some_and(|seen| now.saturating_sub(seen.first) >= plan.period)
+}
+
+/// Accounts for a drawn call.
+pub(super) fn drawn(
+    slot: &Slot,
+    since: u64,
+    now: u64,
+    seen: Option<Seen>,
+    stands_for: u64,
+    plan: &Plan,
+) -> Returned {
+    let sample = &slot.sample;
+    // The clocks of two cores may disagree by a few ticks.
+    let took = now.saturating_sub(since);
+    add!(slot.total, took);
+    add!(sample.timed, 1);
+    widen(slot, took);
+    let rest = stands_for.saturating_sub(1);
+    let within = took.min(plan.clip);
+    let square = stands_for.saturating_mul(rest);
+    let variance = square.saturating_mul(within * within);
+    if rest != 0 {
+        add_up!(sample.rest, rest);
+        add_up!(sample.clipped, rest * within);
+        add_up!(sample.square, square);
+        add_up!(sample.square_ticks, square * within);
+        add_up!(sample.square_squares, variance);
+        if variance > sample.greatest_square.load(Relaxed) {
+            sample.greatest_square.store(variance, Relaxed);
+        }
+    }
+    let calls = if is_long(now, seen, plan) {
+        1
+    } else {
+        stands_for
+    };
+    add!(slot.histogram[bucket(took)], calls as u32);
+    Returned {
+        took,
+        ticks: took.saturating_add(rest * within),
+        variance,
+        moved_variance: 0,
+    }
+}
+
+/// Accounts for a call that was not drawn.
+pub(super) fn other(
+    slot: &Slot,
+    since: u64,
+    now: u64,
+    seen: Option<Seen>,
+    plan: &Plan,
+) -> Returned {
+    let Some(seen) = seen else {
+        return Returned::default();
+    };
+    // A drawn call stands for others up to the clip. So a tick counts if the call went on for that
+    // long after it.
+    let last = if now.saturating_sub(seen.last) >= plan.clip {
+        seen.last
+    } else {
+        seen.last_but_one
+    };
+    let period = seen.first.saturating_sub(seen.before);
+    let long = is_long(now, Some(seen), plan);
+    let mut of = Returned::default();
+    if long {
+        of.took = now.saturating_sub(seen.first).saturating_add(period / 2);
+        widen(slot, of.took);
+        add!(slot.histogram[bucket(of.took)], 1);
+    }
+    if last > since {
+        of.ticks = last.saturating_sub(seen.before);
+        // A short call sees a tick or none, so the time of its tick says how likely that was. A
+        // long one begins and ends anywhere in a period.
+        let scale = if long { 4 } else { 1 };
+        of.moved_variance = (period.saturating_mul(period) / scale) / VARIANCE_UNIT;
+        add_up!(slot.sample.moved, of.ticks);
+        add_up!(slot.sample.moved_variance, of.moved_variance);
+    }
+    of
+}
+
+/// Takes a call for the shortest or the longest one so far.
+fn widen(slot: &Slot, took: u64) {
+    if took < slot.min.load(Relaxed) {
+        slot.min.store(took, Relaxed);
+    }
+    if took > slot.max.load(Relaxed) {
+        slot.max.store(took, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Crossings of tasks whose calls are timed by sample.
+//!
+//! A call that is not drawn takes the time of the coarse clock when it opens. When it returns, and
+//! that clock has not moved, it is counted, and that is all. A call that is drawn takes the time
+//! itself, which is odd here, while that of the coarse clock is even. So one comparison tells both
+//! kinds of work from the usual case.
+#![allow(unsafe_code, reason = "slots lie in the mapped file")]
+
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+use super::{
+    mapped_account::{FULL, Noted},
+    sample::{Returned, draw, exact},
+    slot_table::slot_at,
+    task_writer::{TaskWriter, Then},
+};
+use crate::{
+    coarse,
+    crossing::{Crossing, Side},
+    layer::{End, Layer, Layers},
+    task::Who,
+    time,
+};
+
+/// The time of a call that is not drawn. Layers that lie in each other have different ones.
+#[inline(always)]
+fn coarse_at(depth: u32) -> u64 {
+    coarse::now().wrapping_add(u64::from(depth) * 2)
+}
+
+impl TaskWriter {
+    /// [`TaskWriter::cross_at_once`] where calls are timed by sample.
+    #[inline(always)]
+    pub(super) fn cross_by_sample(&mut self, crossing: Crossing, who: Who) -> Then {
+        if crossing.opens() {
+            return self.open_by_sample(crossing, who);
+        }
+        match crossing.side() {
+            Side::Managed => self.close_by_sample::<1>(crossing, who.function),
+            Side::Unmanaged => self.close_by_sample::<0>(crossing, who.function),
+        }
+    }
+
+    #[inline(always)]
+    fn open_by_sample(&mut self, crossing: Crossing, who: Who) -> Then {
+        // SAFETY: the caller has the slot's name from this task's table, not from the file, and
+        // recordings of live tasks are never unmapped.
+        let slot = unsafe { slot_at(self.account.base, who.slot) };
+        let left = slot.countdown.load(Relaxed).wrapping_sub(1);
+        let layers = self.task.layers_mut();
+        if left.cast_signed() <= 0 || !layers.has_room() {
+            return self.open_drawn(who.function, who.slot, crossing.side() as u32);
+        }
+        slot.countdown.store(left, Relaxed);
+        layers.push(Layer {
+            since: coarse_at(layers.depth()),
+            inner: 0,
+            mark: 0,
+            function: Layer::of(who.function, crossing.side()),
+            slot: who.slot,
+            bits: crossing.side() as u32,
+        });
+        Then::GoOn
+    }
+
+    /// Opens a call that is drawn, or one for which there may be no room.
+    #[inline(never)]
+    extern "C" fn open_drawn(&mut self, function: u64, number: u32, side: u32) -> Then {
+        if !self.task.layers().has_room() {
+            return Then::More;
+        }
+        // SAFETY: as in `open_by_sample`, the only caller.
+        let slot = unsafe { slot_at(self.account.base, number) };
+        let left = slot.countdown.load(Relaxed).wrapping_sub(1);
+        let mut stands_for = 0;
+        if left.cast_signed() > 0 {
+            slot.countdown.store(left, Relaxed);
+        } else if let Some(drawer) = &mut self.account.drawer {
+            stands_for = draw(drawer, slot, time::now());
+        }
+        let layers = self.task.layers_mut();
+        let since = match stands_for {
+            0 => coarse_at(layers.depth()),
+            _ => exact(time::now()),
+        };
+        layers.push(Layer {
+            since,
+            inner: stands_for,
+            mark: 0,
+            function: Layer::of(function, Side::from_number(side)),
+            slot: number,
+            bits: side,
+        });
+        Then::GoOn
+    }
+
+    #[inline(always)]
+    fn close_by_sample<const SIDE: u32>(&mut self, crossing: Crossing, function: u64) -> Then {
+        let layers = self.task.layers_mut();
+        let at = coarse_at(layers.depth().wrapping_sub(1));
+        let Some(top) = layers.near_top() else {
+            return self.close_drawn::<SIDE>(function);
+        };
+        let usual = top.function == Layer::of(function, crossing.side())
+            && top.since == at
+            && top.mark == 0
+            && top.slot <= self.account.highest;
+        if !usual {
+            return self.close_drawn::<SIDE>(function);
+        }
+        // SAFETY: the check says that the name is not above the highest slot of this task, and
+        // recordings of live tasks are never unmapped.
+        let slot = unsafe { slot_at(self.account.base, top.slot) };
+        let ended = slot.ended.load(Relaxed);
+        if ended.cast_signed() <= 0 {
+            return self.close_drawn::<SIDE>(function);
+        }
+        let ended = ended.wrapping_add(1);
+        top.mark_counted(crossing.side(), End::Ended, ended);
+        slot.ended.store(ended, Release);
+        let target = slot.target.load(Relaxed);
+        layers.pop();
+        self.account.keep(target, at);
+        Then::GoOn
+    }
+
+    /// Closes a call that was drawn or saw the coarse clock move, or does whatever else a return
+    /// needs.
+    #[inline(never)]
+    extern "C" fn close_drawn<const SIDE: u32>(&mut self, function: u64) -> Then {
+        let (side, crossing) = match Side::from_number(SIDE) {
+            Side::Managed => (Side::Managed, Crossing::ReverseLeaveRuntime),
+            Side::Unmanaged => (Side::Unmanaged, Crossing::EnterRuntime),
+        };
+        let now = time::now();
+        let highest = self.account.highest;
+        let fits = |top: &Layer| top.function == Layer::of(function, side) && top.slot <= highest;
+        let Some(top) = self.task.layers_mut().near_top().filter(|top| fits(top)) else {
+            return self.close_otherwise(crossing, function, now);
+        };
+        let number = top.slot;
+        // SAFETY: the check says that the name is not above the highest slot of this task.
+        let ended = unsafe { slot_at(self.account.base, number) }
+            .ended
+            .load(Relaxed);
+        let of = self.account.returned_by_sample(top, now);
+        let noted = side == Side::Unmanaged
+            && (ended == 0 || of.took >= self.account.recording().noted_ticks());
+        if noted {
+            self.account.noted = Some(Noted {
+                slot: number,
+                at: now,
+                took: of.took,
+                since: top.since,
+            });
+        }
+        if ended >= FULL {
+            self.account.full = Some(number);
+        }
+        self.task.layers_mut().pop();
+        self.tell_outer(&of);
+        if noted || ended >= FULL {
+            Then::More
+        } else {
+            Then::GoOn
+        }
+    }
+
+    /// Notes that the innermost layer was drawn, in the slow path of an opening crossing: the
+    /// first call of a target, or another one that every task looks into.
+    pub(super) fn stands_for_itself(&mut self) {
+        if let Some(top) = self.task.layers_mut().top() {
+            top.inner = 1;
+            top.since = exact(top.since);
+        }
+    }
+
+    /// Counts a return that a slow path has taken in the account of the call around it.
+    pub(super) fn pass_on(&mut self) {
+        let of = std::mem::take(&mut self.account.left_over);
+        self.tell_outer(&of);
+    }
+
+    /// Counts a return in the layer around it, which is the innermost one now.
+    fn tell_outer(&mut self, of: &Returned) {
+        if of.ticks != 0
+            && let Some(outer) = self.task.layers_mut().top()
+        {
+            outer.mark = (outer.mark | Layer::ESTIMATE).saturating_add(of.ticks);
+            self.account.nested_by_sample(outer.slot, of);
+        }
+    }
+}

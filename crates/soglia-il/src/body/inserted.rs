@@ -1,0 +1,401 @@
+//! Code at the start of a body and before its returns.
+//!
+//! What lies between moves, so branches become long ones, protected blocks are written again, and
+//! [`Moved`] says where each instruction was.
+
+use soglia_abi::ids::MdToken;
+
+use super::{instruction::Instruction, layout::Layout};
+use crate::{
+    bytes::{u16_at, u32_at},
+    clause::{self, Clause},
+    format::{FAT, FILTER, HEADER, HEADER_WORDS, MORE_SECTIONS},
+    opcode::{BR, BR_S, BRANCHES, BRANCHES_S, JMP, LEAVE, LEAVE_S, NOP, RET, SWITCH, wide::TAIL},
+};
+
+/// Code to put into a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Put<'a> {
+    /// The code at the start.
+    pub enter: &'a [u8],
+    /// The code before each return. The result of the method, if it has one, is on the stack.
+    pub leave: &'a [u8],
+    /// What the code needs of the stack.
+    pub stack: u16,
+    /// The signature of the local variables, if it is another one than that of the body.
+    pub locals: Option<MdToken>,
+}
+
+/// A body with code put in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inserted {
+    /// The new body.
+    pub body: Vec<u8>,
+    /// Where its instructions were before.
+    pub moved: Moved,
+}
+
+/// Where the instructions of a body with code put in were before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// For each instruction the place of what was put in front of it or of itself, its own place,
+    /// and its place before; ascending.
+    places: Vec<[u32; 3]>,
+}
+
+impl Moved {
+    /// Where the instruction at this place of the new code was in the code before. Code that was
+    /// put in counts as part of the instruction behind it.
+    pub fn before(&self, at: u32) -> u32 {
+        let behind = self.places.partition_point(|[start, ..]| *start <= at);
+        let Some([_, own, before]) = behind.checked_sub(1).map(|last| self.places[last]) else {
+            return 0;
+        };
+        before.saturating_add(at.saturating_sub(own))
+    }
+
+    /// The places of instructions before and now, both ascending. Code that was put in is at the
+    /// place of the instruction behind it.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = (u32, u32)> {
+        self.places
+            .iter()
+            .map(|[start, _, before]| (*before, *start))
+    }
+
+    /// Where the instruction that was at this place is now. `None`: there was none.
+    pub fn now(&self, before: u32) -> Option<u32> {
+        let found = self.places.binary_search_by_key(&before, |place| place[2]);
+        found.ok().map(|at| self.places[at][1])
+    }
+}
+
+/// Puts code at the start of a body and before each of its returns.
+///
+/// A branch to the start of the body leads behind the code at the start, and a branch to a return
+/// leads to the code before it. A call that gives up the frame of the method no longer does so.
+///
+/// Returns `None` if the body cannot be read, if it ends by a jump to another method, or if it
+/// becomes too long.
+pub fn around_returns(body: &[u8], put: &Put) -> Option<Inserted> {
+    let layout = Layout::read(body)?;
+    let code = layout.code();
+    let mut out = put.enter.to_vec();
+    let mut places = Vec::new();
+    let mut branches = Vec::new();
+    for instruction in super::Instructions::new(code) {
+        let instruction = instruction?;
+        let start = out.len();
+        if instruction.opcode() == RET {
+            out.extend(put.leave);
+        }
+        places.push([start, out.len(), instruction.at()]);
+        append(&instruction, &mut out, &mut branches)?;
+    }
+    places.push([out.len(), out.len(), code.len()]);
+    let places: Option<Vec<[u32; 3]>> = places.into_iter().map(narrow).collect();
+    let places = places?;
+    // Branches and blocks include the code that was put in before a return.
+    let there = |before: u32| {
+        let found = places
+            .binary_search_by_key(&before, |place| place[2])
+            .ok()?;
+        Some(places[found][0])
+    };
+    for Branch { at, from, to } in branches {
+        let to = i64::from(there(to)?);
+        let distance = i32::try_from(to - i64::try_from(from).ok()?).ok()?;
+        out.get_mut(at..at + 4)?
+            .copy_from_slice(&distance.to_le_bytes());
+    }
+    let clauses = layout.clauses()?;
+    let clauses: Option<Vec<Clause>> = clauses.iter().map(|old| shift(old, &there)).collect();
+    let clauses = clauses?;
+    let mut new = header(body, &layout, put, i32::try_from(out.len()).ok()?)?;
+    new.append(&mut out);
+    if layout.has_sections {
+        clause::put_section(&mut new, &clauses)?;
+    }
+    Some(Inserted {
+        body: new,
+        moved: Moved { places },
+    })
+}
+
+fn narrow(place: [usize; 3]) -> Option<[u32; 3]> {
+    let [start, own, before] = place;
+    let narrow = |number: usize| i32::try_from(number).ok().map(i32::cast_unsigned);
+    Some([narrow(start)?, narrow(own)?, narrow(before)?])
+}
+
+fn header(body: &[u8], layout: &Layout, put: &Put, size: i32) -> Option<Vec<u8>> {
+    // A fat header keeps its flags, so its local variables begin as before.
+    let mut flags = match layout.is_fat() {
+        true => u16_at(body, 0)?,
+        false => FAT | HEADER_WORDS << 12,
+    };
+    if !layout.has_sections {
+        flags &= !MORE_SECTIONS;
+    }
+    let locals = put.locals.or(layout.locals).unwrap_or_default();
+    let mut new = Vec::with_capacity(HEADER);
+    new.extend(flags.to_le_bytes());
+    new.extend(layout.stack.checked_add(put.stack)?.to_le_bytes());
+    new.extend(size.to_le_bytes());
+    new.extend(locals.0.to_le_bytes());
+    Some(new)
+}
+
+/// A distance to fill in.
+struct Branch {
+    /// Where it is in the new code, and from where it counts.
+    at: usize,
+    from: usize,
+    /// Where it leads in the code before.
+    to: u32,
+}
+
+/// Appends an instruction to new code: a branch in its long form, everything else as it is.
+fn append(instruction: &Instruction, out: &mut Vec<u8>, branches: &mut Vec<Branch>) -> Option<()> {
+    let (opcode, bytes) = (instruction.opcode(), instruction.bytes());
+    let end = i64::try_from(instruction.end()).ok()?;
+    let to = |distance: i64| u32::try_from(end.checked_add(distance)?).ok();
+    let long = |word: usize| Some(i64::from(u32_at(bytes, word)?.cast_signed()));
+    let mut branch = |opcode: u8, distance: i64, out: &mut Vec<u8>| {
+        out.push(opcode);
+        let at = out.len();
+        out.extend([0; 4]);
+        branches.push(Branch {
+            at,
+            from: at + 4,
+            to: to(distance)?,
+        });
+        Some(())
+    };
+    match opcode {
+        JMP => None,
+        LEAVE_S => branch(LEAVE, i64::from(bytes.get(1)?.cast_signed()), out),
+        LEAVE => branch(LEAVE, long(1)?, out),
+        _ if BRANCHES_S.contains(&opcode) => {
+            let distance = i64::from(bytes.get(1)?.cast_signed());
+            branch(opcode - BR_S + BR, distance, out)
+        }
+        _ if BRANCHES.contains(&opcode) => branch(opcode, long(1)?, out),
+        SWITCH => {
+            let at = out.len();
+            out.extend(bytes);
+            for word in (5..bytes.len()).step_by(4) {
+                branches.push(Branch {
+                    at: at + word,
+                    from: at + bytes.len(),
+                    to: to(long(word)?)?,
+                });
+            }
+            Some(())
+        }
+        // The return that must follow is no longer right behind the call.
+        _ if instruction.wide_opcode() == Some(TAIL) => {
+            out.extend([NOP, NOP]);
+            Some(())
+        }
+        _ => {
+            out.extend(bytes);
+            Some(())
+        }
+    }
+}
+
+/// A clause for code that has moved.
+fn shift(old: &Clause, there: &impl Fn(u32) -> Option<u32>) -> Option<Clause> {
+    let block = |start: u32, length: u32| {
+        let (start, end) = (there(start)?, there(start.checked_add(length)?)?);
+        Some((start, end.checked_sub(start)?))
+    };
+    let (start, length) = block(old.start, old.length)?;
+    let (handler, handler_length) = block(old.handler, old.handler_length)?;
+    Some(Clause {
+        kind: old.kind,
+        start,
+        length,
+        handler,
+        handler_length,
+        last: match old.kind {
+            FILTER => there(old.last)?,
+            _ => old.last,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::opcode::{BRTRUE, CALL, WIDE};
+
+    const ENTER: &[u8] = &[0x17, 0x26];
+    const LEAVE_CODE: &[u8] = &[0x18, 0x26, 0x00];
+
+    const PUT: Put = Put {
+        enter: ENTER,
+        leave: LEAVE_CODE,
+        stack: 3,
+        locals: None,
+    };
+
+    fn tiny(code: &[u8]) -> Vec<u8> {
+        let mut body = vec![(code.len() as u8) << 2 | 0x2];
+        body.extend(code);
+        body
+    }
+
+    fn fat(code: &[u8], clauses: &[Clause]) -> Vec<u8> {
+        let flags = if clauses.is_empty() {
+            0x3013
+        } else {
+            0x301B_u16
+        };
+        let mut body = flags.to_le_bytes().to_vec();
+        body.extend(8_u16.to_le_bytes());
+        body.extend((code.len() as u32).to_le_bytes());
+        body.extend(0x1100_0005_u32.to_le_bytes());
+        body.extend(code);
+        if !clauses.is_empty() {
+            clause::put_section(&mut body, clauses).unwrap();
+        }
+        body
+    }
+
+    fn code(body: &[u8]) -> &[u8] {
+        Layout::read(body).unwrap().code()
+    }
+
+    #[test]
+    fn each_return_gets_the_code_before_it() {
+        // ldarg.0; brtrue.s +1; ret; ldc.i4.0; brtrue.s 0; ret
+        let made =
+            around_returns(&tiny(&[0x02, 0x2D, 1, RET, 0x16, 0x2D, 0xF9, RET]), &PUT).unwrap();
+        let expected = [
+            ENTER,
+            &[0x02, BRTRUE, 4, 0, 0, 0],
+            LEAVE_CODE,
+            &[RET, 0x16, BRTRUE],
+            // To the instruction behind the code at the start: from 18 to 2.
+            &(-16_i32).to_le_bytes(),
+            LEAVE_CODE,
+            &[RET],
+        ]
+        .concat();
+        assert_eq!(code(&made.body), expected);
+        // Stack 8 and 3, no local variables.
+        assert_eq!(made.body[..4], [0x03, 0x30, 11, 0]);
+        assert_eq!(made.body[8..12], [0; 4]);
+        let (moved, last) = (&made.moved, expected.len() as u32 - 1);
+        let before: Vec<u32> = [0, 1, 2, 3, 4, 8, 10, 11, 12, 13, last]
+            .map(|at| moved.before(at))
+            .into();
+        assert_eq!(before, [0, 0, 0, 1, 2, 3, 3, 3, 4, 5, 7]);
+        assert_eq!(moved.now(3), Some(11));
+        assert_eq!(moved.now(7), Some(last));
+        assert_eq!(moved.now(2), None);
+        let places: Vec<_> = moved.places().take(4).collect();
+        assert_eq!(places, [(0, 2), (1, 3), (3, 8), (4, 12)]);
+    }
+
+    #[test]
+    fn a_branch_to_a_return_leads_to_the_code_before_it() {
+        // ldarg.0; brtrue.s +1; nop; ret
+        let made = around_returns(&tiny(&[0x02, 0x2D, 1, NOP, RET]), &PUT).unwrap();
+        let tail = &code(&made.body)[ENTER.len() + 1..];
+        assert_eq!(tail[..6], [BRTRUE, 1, 0, 0, 0, NOP]);
+        assert_eq!(tail[6..], [LEAVE_CODE, &[RET]].concat());
+    }
+
+    #[test]
+    fn tables_of_a_switch_are_written_again() {
+        // ldarg.0; switch (to 14, to 15); nop; nop; ret; ret
+        let table = [SWITCH, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0];
+        let before = [&[0x02][..], &table, &[NOP, RET, RET]].concat();
+        let made = around_returns(&tiny(&before), &PUT).unwrap();
+        let new = code(&made.body);
+        assert_eq!(new[ENTER.len() + 1 + 5..][..8], [1, 0, 0, 0, 5, 0, 0, 0]);
+    }
+
+    #[test]
+    fn protected_blocks_move_and_grow() {
+        // .try { nop; leave.s 6 } filter { pop; ldc.i4.1; endfilter } { pop; leave.s } ret
+        let before = [
+            NOP, LEAVE_S, 7, 0x26, 0x17, WIDE, 0x11, 0x26, LEAVE_S, 0, RET,
+        ];
+        let clause = Clause {
+            kind: FILTER,
+            start: 0,
+            length: 3,
+            handler: 7,
+            handler_length: 3,
+            last: 3,
+        };
+        let made = around_returns(&fat(&before, &[clause]), &PUT).unwrap();
+        let layout = Layout::read(&made.body).unwrap();
+        // Both `leave` instructions have grown by three bytes.
+        assert_eq!(
+            layout.clauses().unwrap(),
+            [Clause {
+                kind: FILTER,
+                start: 2,
+                length: 6,
+                handler: 12,
+                handler_length: 6,
+                last: 8,
+            }]
+        );
+        assert_eq!(layout.locals, Some(MdToken(0x1100_0005)));
+        let leaves = &layout.code()[2..];
+        assert_eq!(leaves[..6], [NOP, LEAVE, 10, 0, 0, 0]);
+        assert_eq!(leaves[10..16], [0x26, LEAVE, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn no_call_gives_up_the_frame() {
+        let before = [WIDE, TAIL, CALL, 1, 0, 0, 6, RET];
+        let made = around_returns(&tiny(&before), &PUT).unwrap();
+        let expected = [ENTER, &[NOP, NOP, CALL, 1, 0, 0, 6], LEAVE_CODE, &[RET]].concat();
+        assert_eq!(code(&made.body), expected);
+        assert_eq!(around_returns(&tiny(&[JMP, 1, 0, 0, 6]), &PUT), None);
+    }
+
+    #[test]
+    fn a_branch_into_an_instruction_is_refused() {
+        // br.s +1, into the operand of ldc.i4.s
+        assert_eq!(around_returns(&tiny(&[0x2B, 1, 0x1F, 0, RET]), &PUT), None);
+        assert_eq!(around_returns(&tiny(&[0x2B, 0x7F, RET]), &PUT), None);
+        assert_eq!(around_returns(&[], &PUT), None);
+    }
+
+    #[test]
+    fn the_local_variables_can_be_others() {
+        let put = Put {
+            locals: Some(MdToken(0x1100_0009)),
+            ..PUT
+        };
+        for body in [tiny(&[RET]), fat(&[RET], &[])] {
+            let made = around_returns(&body, &put).unwrap();
+            let layout = Layout::read(&made.body).unwrap();
+            assert_eq!(layout.locals, put.locals);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_put_in_changes_only_forms(code_bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let nothing = Put { enter: &[], leave: &[], stack: 0, locals: None };
+            let body = fat(&code_bytes, &[]);
+            if let Some(made) = around_returns(&body, &nothing) {
+                // Long forms stay as they are.
+                let again = around_returns(&made.body, &nothing).unwrap();
+                prop_assert_eq!(&again.body, &made.body);
+                let ends = |body: &[u8]| code(body).last().copied();
+                prop_assert_eq!(ends(&made.body).is_none(), ends(&body).is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Finds the arguments of single calls.
+
+use std::collections::HashMap;
+
+use soglia_core::trace::{
+    arguments::{Arguments, Of},
+    names::Names,
+};
+
+use super::{
+    arguments::{ArgumentRow, DeniedRow},
+    clock::Clock,
+    room::Room,
+    targets::target_name,
+};
+
+/// The recorded arguments, by the calls that they are those of.
+pub(super) struct Passed<'a> {
+    slow: HashMap<(u32, u32, u64), &'a Arguments>,
+    failed: HashMap<(u32, u32), &'a Arguments>,
+}
+
+impl<'a> Passed<'a> {
+    pub(super) fn of(names: &'a Names) -> Self {
+        let of = |of: Of| names.arguments.iter().filter(move |all| all.of == of);
+        let slow = of(Of::Slow).map(|all| ((all.target, all.task, all.at), all));
+        let failed = of(Of::Failed).map(|all| ((all.target, all.failure), all));
+        Self {
+            slow: slow.collect(),
+            failed: failed.collect(),
+        }
+    }
+
+    /// Those of a slow call.
+    pub(super) fn slow(&self, target: u32, task: u32, at: u64) -> Option<&'a Arguments> {
+        self.slow.get(&(target, task, at)).copied()
+    }
+
+    /// Those of the first call that failed in this way.
+    pub(super) fn failed(&self, target: u32, failure: u32) -> Option<&'a Arguments> {
+        self.failed.get(&(target, failure)).copied()
+    }
+}
+
+/// The rows of arguments.
+pub(super) fn rows(of: &Arguments) -> Vec<ArgumentRow> {
+    let row = |(name, value): &(String, String)| ArgumentRow {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    of.values.iter().map(row).collect()
+}
+
+/// The texts of arguments, which take room.
+pub(super) fn texts(of: Option<&Arguments>) -> impl Iterator<Item = &str> {
+    let values = of.into_iter().flat_map(|of| &of.values);
+    let values = values.flat_map(|(name, value)| [&**name, &**value]);
+    let others = of.into_iter().flat_map(|of| [&of.returned, &of.error]);
+    values.chain(others.filter_map(|text| text.as_deref()))
+}
+
+/// Denied calls, in their order.
+pub(super) fn denied(names: &Names, clock: &Clock, room: &mut Room) -> Vec<DeniedRow> {
+    let mut all = Vec::new();
+    for call in names.arguments.iter().filter(|call| call.of == Of::Denied) {
+        let target = target_name(names, call.target);
+        if !room.takes(texts(Some(call)).chain([&*target])) {
+            continue;
+        }
+        let t = clock.since_start(call.at);
+        all.push(DeniedRow {
+            target,
+            task: call.task,
+            t,
+            time: clock.wall.utc(t),
+            args: rows(call),
+        });
+    }
+    all
+}

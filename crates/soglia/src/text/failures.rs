@@ -1,0 +1,144 @@
+//! The sections of calls that failed or were denied. `--top` does not hide them.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use soglia_core::plain::plain;
+
+use super::{
+    calls::{DURATION, INDENT},
+    frames::method,
+    screen::{Line, Screen},
+    shown::{MOST_ROWS, Shown},
+    style::{BAD, DIM, HEAD, WARN},
+    targets::{caller, calling},
+    words::{count, denied, more, plural},
+};
+use crate::model::{FailureRow, Model, TargetRow, arguments::in_one_line};
+
+/// Files that are named of those that were looked for.
+const MOST_FILES: usize = 4;
+
+/// Writes the sections.
+pub(super) fn section(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+    failed(model, shown, out)?;
+    refused(model, shown, out)
+}
+
+fn failed(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+    let rows = &model.failures;
+    let left_out = model.left_out.failures;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let calls = rows
+        .iter()
+        .map(|row| row.calls)
+        .fold(0, u64::saturating_add);
+    let title = plural(calls, "failed call", "failed calls");
+    writeln!(out, "\n{HEAD}{title}{HEAD:#}")?;
+    for row in rows.iter().take(MOST_ROWS) {
+        one(row, shown.screen, out)?;
+    }
+    let hidden = rows.len().saturating_sub(MOST_ROWS) as u64;
+    more(hidden + left_out, left_out, out)
+}
+
+fn one(row: &FailureRow, screen: Screen, out: &mut impl Write) -> io::Result<()> {
+    let line = Line::default()
+        .right(DURATION, &count(row.calls))
+        .text("  ");
+    let name = screen.name(&method(&row.target), line.columns());
+    line.text(&name).write(screen, out)?;
+    let exception = row.exception.as_deref().map(|name| plain(name).to_string());
+    let mut why = reason(row.reason).to_owned();
+    if let Some(exception) = exception {
+        why = format!("{why}: {exception}");
+    }
+    let said = |style: Style, text: &str, out: &mut _| {
+        screen.sentences(Line::indented(INDENT), style, text, out)
+    };
+    said(BAD, &why, out)?;
+    // Of a library, the message says in many words what follows.
+    if row.reason == "exception"
+        && let Some(message) = &row.message
+    {
+        let first = message.lines().next().unwrap_or_default();
+        said(Style::new(), &plain(first).to_string(), out)?;
+    }
+    if let Some(missing) = &row.missing {
+        said(Style::new(), &format!("missing: {}", plain(missing)), out)?;
+    }
+    if !row.probed.is_empty() {
+        let files = row.probed.iter().take(MOST_FILES);
+        let files: Vec<String> = files.map(|file| plain(file).to_string()).collect();
+        let rest = match row.probed.len().saturating_sub(MOST_FILES) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        said(DIM, &format!("looked for {}{rest}", files.join(", ")), out)?;
+    }
+    if let Some(args) = row.args.as_ref().filter(|args| !args.is_empty()) {
+        let first = if row.calls == 1 { "" } else { "the first " };
+        let args = in_one_line(args);
+        said(Style::new(), &format!("{first}with {args}"), out)?;
+    }
+    match calling(&row.first_caller, None) {
+        Some(caller) => said(DIM, &format!("called by {}", plain(&method(caller))), out),
+        None => Ok(()),
+    }
+}
+
+fn reason(word: &str) -> &'static str {
+    match word {
+        "library-not-found" => "the library was not found",
+        "dependency-missing" => "a library that it needs is missing",
+        "entry-not-found" => "the library has no such function",
+        "bad-image" => "the file is not a library for this machine",
+        _ => "ended by an exception",
+    }
+}
+
+fn refused(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+    let rows: Vec<&TargetRow> = model.targets.iter().filter(|row| row.refused > 0).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let calls = rows
+        .iter()
+        .map(|row| row.refused)
+        .fold(0, u64::saturating_add);
+    let what = denied(model);
+    let calls = plural(calls, "call", "calls");
+    writeln!(out, "\n{HEAD}{calls} {what}{HEAD:#}")?;
+    for row in rows.iter().take(MOST_ROWS) {
+        let line = Line::default()
+            .right(DURATION, &count(row.refused))
+            .text("  ");
+        let name = shown.screen.name(&method(&row.name()), line.columns());
+        let mut line = line.styled(WARN, &name);
+        let by = format!("by {}", caller(row, true));
+        if !row.first_caller.is_empty() {
+            if !shown
+                .screen
+                .has(line.columns() + 2 + super::screen::width(&by))
+            {
+                line.write(shown.screen, out)?;
+                line = Line::indented(INDENT);
+            } else {
+                line = line.text("  ");
+            }
+            line = line.styled(DIM, &by);
+        }
+        line.write(shown.screen, out)?;
+        let name = row.name();
+        let first = model.denied.iter().find(|denied| denied.target == name);
+        if let Some(denied) = first.filter(|denied| !denied.args.is_empty()) {
+            let which = if row.refused == 1 { "" } else { "the first " };
+            let said = format!("{which}with {}", in_one_line(&denied.args));
+            let indent = Line::indented(INDENT);
+            shown.screen.sentences(indent, Style::new(), &said, out)?;
+        }
+    }
+    more(rows.len().saturating_sub(MOST_ROWS) as u64, 0, out)
+}

@@ -1,0 +1,207 @@
+//! Attaching to programs in other namespaces, as containers have them, and of other users.
+//!
+//! Each program has its own mounts, processes and network, its own folder for temporary files, and
+//! does not see the engine. It calls native code all the time.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use soglia_testing::needs::{Outcome, Unmet, require};
+
+use crate::support::{Live, Report, Space, bare_command, fixture, refusal, signal, text, until};
+
+/// Own mounts, processes and network.
+const NAMESPACES: &str = "-m -p -f -n";
+/// No code can be loaded from what is made in any folder. The program's own files lie elsewhere.
+const NO_CODE: &str = "for d in /dev/shm /var/tmp /run /tmp; do mount --rbind $d $d && \
+                       mount -o remount,bind,noexec $d || exit; done; mount -o remount,noexec \"$1\" &&";
+
+/// Whether a user can use the files and the folder that are its arguments.
+const READABLE: &str = "test -x \"$1\" && test -r \"$2\" && test -x \"$3\" && test -r \"${4:-$2}\"";
+
+/// A program in a container, and the tool outside of it.
+struct Contained {
+    space: Space,
+    tool: PathBuf,
+    live: Live,
+    pid: u32,
+}
+
+impl Contained {
+    /// Starts the program by `unshare OPTIONS`, after `script`, which has the folder for temporary
+    /// files as `$1`, and by the command `as_user`.
+    fn start(options: &str, script: &str, as_user: &str) -> Result<Self, Unmet> {
+        let user = as_user.split_whitespace();
+        let (file, before) = bare_command();
+        // A strict file mode mask, or a folder that only its user may enter, are no fault.
+        let permitted = Command::new("unshare")
+            .args(options.split_whitespace())
+            .args(["sh", "-c", "mount -t proc none /proc && exec \"$@\"", "sh"])
+            .args(user.clone())
+            .args(["sh", "-c", READABLE, "sh"])
+            .args([&file, &fixture("served.dll"), &std::env::temp_dir()])
+            .args(before.last())
+            .stderr(Stdio::null())
+            .status();
+        let permitted = permitted.is_ok_and(|status| status.success());
+        require(
+            permitted,
+            format!("`unshare {options} {as_user}` is not permitted, or cannot read the program"),
+        )?;
+        let space = Space::new();
+        fs::set_permissions(space.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+        let tool = space.copied_tool();
+        let tmp = space.path("tmp");
+        fs::create_dir(&tmp).unwrap();
+        let script = format!(
+            "mount --make-rprivate / && mount -t proc none /proc && mount -t tmpfs none \"$0\" && \
+             mount -t tmpfs -o mode=1777 none \"$1\" && {script} shift && exec \"$@\""
+        );
+        let mut command = space.command("unshare");
+        command
+            .args(options.split_whitespace())
+            .args(["sh", "-c", &script])
+            .args([tool.parent().unwrap(), &tmp])
+            .args(user)
+            .arg(file)
+            .args(before)
+            .arg(fixture("served.dll"))
+            .arg("regular")
+            .current_dir("/")
+            .env("TMPDIR", &tmp)
+            .env("HOME", "/absent")
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("ORACLE_FILE")
+            .stdin(Stdio::piped());
+        let mut live = Live::start(&mut command);
+        live.expect("ready");
+        let pid = live.program().expect("the program in the container");
+        Ok(Self {
+            space,
+            tool,
+            live,
+            pid,
+        })
+    }
+
+    /// Attaches for a while. Returns how often the program called native code.
+    fn calls(&self) -> u64 {
+        let mut command = self.space.command(&self.tool);
+        let pid = self.pid.to_string();
+        let output = command
+            .args(["attach", &pid, "--for", "500ms", "--format", "json"])
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let report: Report = serde_json::from_slice(&output.stdout).expect(&said);
+        report.calls("regular")
+    }
+
+    /// Records the program twice: the second time the engine is there. Then no copy of the engine
+    /// may be left in its folders.
+    fn must_be_recorded(mut self) {
+        for _ in 0..2 {
+            until("a call", || (self.calls() > 0).then_some(()));
+        }
+        let inside = |folder: PathBuf| {
+            let folder = folder.strip_prefix("/").unwrap().to_owned();
+            PathBuf::from(format!("/proc/{}/root", self.pid)).join(folder)
+        };
+        let folders = [self.space.path("tmp"), "/tmp".into(), "/dev/shm".into()];
+        for folder in folders.map(inside) {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let mut names = entries.map(|entry| text(entry.file_name().as_encoded_bytes()));
+            let left = names.find(|name| name.starts_with("libsoglia-"));
+            assert_eq!(left, None, "{}", folder.display());
+        }
+        drop(self.live.input());
+        assert!(self.live.wait().0.success());
+    }
+}
+
+/// The engine is copied into its folder for temporary files.
+pub fn a_program_in_a_container_is_recorded() -> Outcome {
+    Contained::start(NAMESPACES, "", "")?.must_be_recorded();
+    Ok(())
+}
+
+/// The engine is held open by a process that is made there.
+pub fn a_program_that_can_load_no_file_is_recorded() -> Outcome {
+    Contained::start(NAMESPACES, NO_CODE, "")?.must_be_recorded();
+    Ok(())
+}
+
+/// The user who asks is root in there.
+pub fn a_program_in_a_container_without_root_is_recorded() -> Outcome {
+    let options = format!("-r {NAMESPACES}");
+    Contained::start(&options, "", "")?.must_be_recorded();
+    Contained::start(&options, NO_CODE, "")?.must_be_recorded();
+    Ok(())
+}
+
+/// Its processes are seen from there, so the tool itself holds the engine open.
+pub fn a_program_with_its_own_files_is_recorded() -> Outcome {
+    Contained::start("-m -f", NO_CODE, "")?.must_be_recorded();
+    Ok(())
+}
+
+pub fn a_program_of_another_user_is_recorded() -> Outcome {
+    let other_user = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    Contained::start(NAMESPACES, "", other_user)?.must_be_recorded();
+    Contained::start(NAMESPACES, NO_CODE, other_user)?.must_be_recorded();
+    Contained::start("-m -f", NO_CODE, other_user)?.must_be_recorded();
+    Ok(())
+}
+
+/// The message says what a user may not enter.
+pub fn another_network_needs_root() -> Outcome {
+    let other_user = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let contained = Contained::start(NAMESPACES, "", other_user)?;
+    let mut command = contained.space.command("setpriv");
+    command
+        .args(other_user.split_whitespace().skip(1))
+        .arg(&contained.tool)
+        .args(["attach", &contained.pid.to_string()])
+        .current_dir("/");
+    let said = refusal(&mut command);
+    assert!(
+        said.contains("its network namespace is another one"),
+        "{said}"
+    );
+    assert!(said.contains("run soglia as root"), "{said}");
+    signal(contained.pid, "KILL");
+    Ok(())
+}
+
+/// Where `/proc` shows a user no processes of others, they are still not called absent.
+pub fn a_process_that_proc_hides_is_named() -> Outcome {
+    let script = "mount -t proc -o hidepid=2 none /proc && exec setpriv --reuid 65534 --regid 65534 \
+                  --clear-groups \"$@\"";
+    let space = Space::new();
+    fs::set_permissions(space.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let tool = space.copied_tool();
+    let as_other = || {
+        let mut command = space.command("unshare");
+        command.args(["-m", "sh", "-c", script, "sh"]).arg(&tool);
+        command.current_dir("/");
+        command
+    };
+    let permitted = as_other().arg("--version").stdout(Stdio::null()).status();
+    let permitted = permitted.is_ok_and(|status| status.success());
+    require(
+        permitted,
+        "`unshare -m` with another /proc is not permitted",
+    )?;
+    let pid = std::process::id().to_string();
+    for command in ["attach", "stacks", "report"] {
+        let said = refusal(as_other().args([command, &pid]));
+        let wanted = format!("process {pid} belongs to another user");
+        assert!(said.contains(&wanted), "{command}: {said}");
+    }
+    Ok(())
+}
