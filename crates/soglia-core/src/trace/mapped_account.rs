@@ -7,18 +7,17 @@ use super::{
     events::{FAILED, KIND_BITS, REFUSED, UNWOUND},
     format::{ChunkHeader, LAST_RETURNS, LAST_RETURNS_OFFSET, LastReturn, Slot, TaskRecord},
     mapped_events::MappedEvents,
-    sample::{self, Returned, add_up},
+    sample::Returned,
     slot_table::{add, slot_at},
     writer::{Level, Recording},
 };
 use crate::{
     account::Account,
-    coarse,
     crossing::{Crossing, Side, Who},
     fault::Fault,
     histogram::{BUCKETS, LONG, SHORT, bucket, bucket_of_usual},
     layer::{End, Layer},
-    sampling::{Drawer, Plan},
+    sampling::Drawer,
 };
 
 /// A return that should be looked into.
@@ -61,8 +60,8 @@ pub(super) struct MappedAccount {
     recording: &'static Recording,
     /// Where calls are timed by sample.
     pub(super) drawer: Option<Drawer>,
-    /// A return that the account of the call around it does not have yet.
-    pub(super) left_over: Returned,
+    /// The last return. Its `ticks` are 0 once the account of the call around it has it.
+    pub(super) returned: Returned,
 }
 
 impl MappedAccount {
@@ -84,7 +83,7 @@ impl MappedAccount {
             noted: None,
             full: None,
             recording,
-            left_over: Returned::default(),
+            returned: Returned::default(),
             drawer: recording.plan().map(|plan| {
                 let number = record.number.load(Relaxed);
                 Drawer::new(plan, now ^ u64::from(number) << 48)
@@ -199,36 +198,6 @@ impl MappedAccount {
         if slot.untimed.load(Relaxed) >= FULL {
             self.full = Some(number);
         }
-    }
-}
-
-impl MappedAccount {
-    /// Counts the return of a layer at the time `now`.
-    pub(super) fn returned_by_sample(&mut self, layer: &mut Layer, now: u64) -> Returned {
-        let slot = self.slot(layer.slot);
-        let ended = slot.ended.load(Relaxed).wrapping_add(1);
-        layer.mark_counted(layer.side(), End::Ended, ended);
-        let plan = match &self.drawer {
-            Some(drawer) => *drawer.plan(),
-            None => Plan::new(0, 0, 0),
-        };
-        let seen = coarse::between(layer.since, now);
-        let of = match layer.inner {
-            0 => sample::other(slot, layer.since, now, seen, &plan),
-            stands_for => sample::drawn(slot, layer.since, now, seen, stands_for, &plan),
-        };
-        add_up!(slot.nested, layer.mark & !Layer::ESTIMATE);
-        slot.ended.store(ended, Release);
-        let target = slot.target.load(Relaxed);
-        self.keep(target, now);
-        of
-    }
-
-    /// Counts how uncertain the time of a return is in the account of the call around it.
-    pub(super) fn nested_by_sample(&self, outer: u32, of: &Returned) {
-        let sample = &self.slot(outer).sample;
-        add_up!(sample.nested_variance, of.variance);
-        add_up!(sample.nested_moved_variance, of.moved_variance);
     }
 }
 
@@ -381,7 +350,7 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
     fn closed(&mut self, layer: &mut Layer, total: u64, _own: u64) {
         if self.0.drawer.is_some() {
             let at = layer.since.saturating_add(total);
-            self.0.left_over = self.0.returned_by_sample(layer, at);
+            self.0.returned_by_sample(layer, at);
             return;
         }
         let slot = self.0.slot(layer.slot);

@@ -1,6 +1,6 @@
 //! What calls add to the account of their target where they are timed by sample.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{
     format::{Slot, VARIANCE_UNIT},
@@ -33,17 +33,28 @@ pub(super) fn draw(drawer: &mut Drawer, slot: &Slot, now: u64) -> u64 {
     1 << power
 }
 
-/// What a return adds to the account of its target, and to that of the call around it.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a return adds to the account of its target, and to that of the call around it. Its fields
+/// are atomics of the account, so that the compiler moves each by itself: hooks in cooperative mode
+/// must not use vector registers.
+#[derive(Debug, Default)]
 pub(super) struct Returned {
     /// Ticks that it took, as far as they are known.
-    pub(super) took: u64,
+    pub(super) took: AtomicU64,
     /// Ticks by which it is counted.
-    pub(super) ticks: u64,
+    pub(super) ticks: AtomicU64,
     /// The variance of that, of a drawn call.
-    pub(super) variance: u64,
+    pub(super) variance: AtomicU64,
     /// The same of another one, in [`VARIANCE_UNIT`].
-    pub(super) moved_variance: u64,
+    pub(super) moved_variance: AtomicU64,
+}
+
+impl Returned {
+    fn set(&self, took: u64, ticks: u64, variance: u64, moved_variance: u64) {
+        self.took.store(took, Relaxed);
+        self.ticks.store(ticks, Relaxed);
+        self.variance.store(variance, Relaxed);
+        self.moved_variance.store(moved_variance, Relaxed);
+    }
 }
 
 /// Adds to a field that only this thread writes, up to the greatest number.
@@ -62,12 +73,12 @@ fn is_long(now: u64, seen: Option<Seen>, plan: &Plan) -> bool {
 /// Accounts for a drawn call.
 pub(super) fn drawn(
     slot: &Slot,
-    since: u64,
-    now: u64,
+    (since, now): (u64, u64),
     seen: Option<Seen>,
     stands_for: u64,
     plan: &Plan,
-) -> Returned {
+    returned: &Returned,
+) {
     let sample = &slot.sample;
     // The clocks of two cores may disagree by a few ticks.
     let took = now.saturating_sub(since);
@@ -77,12 +88,12 @@ pub(super) fn drawn(
     let rest = stands_for.saturating_sub(1);
     let within = took.min(plan.clip);
     let square = stands_for.saturating_mul(rest);
-    let variance = square.saturating_mul(within * within);
+    let variance = square.saturating_mul(within.saturating_mul(within));
     if rest != 0 {
         add_up!(sample.rest, rest);
         add_up!(sample.clipped, rest * within);
         add_up!(sample.square, square);
-        add_up!(sample.square_ticks, square * within);
+        add_up!(sample.square_ticks, square.saturating_mul(within));
         add_up!(sample.square_squares, variance);
         if variance > sample.greatest_square.load(Relaxed) {
             sample.greatest_square.store(variance, Relaxed);
@@ -93,25 +104,20 @@ pub(super) fn drawn(
     } else {
         stands_for
     };
-    add!(slot.histogram[bucket(took)], calls as u32);
-    Returned {
-        took,
-        ticks: took.saturating_add(rest * within),
-        variance,
-        moved_variance: 0,
-    }
+    enter(slot, took, calls as u32);
+    returned.set(took, took.saturating_add(rest * within), variance, 0);
 }
 
 /// Accounts for a call that was not drawn.
 pub(super) fn other(
     slot: &Slot,
-    since: u64,
-    now: u64,
+    (since, now): (u64, u64),
     seen: Option<Seen>,
     plan: &Plan,
-) -> Returned {
+    returned: &Returned,
+) {
     let Some(seen) = seen else {
-        return Returned::default();
+        return returned.set(0, 0, 0, 0);
     };
     // A drawn call stands for others up to the clip. So a tick counts if the call went on for that
     // long after it.
@@ -122,22 +128,29 @@ pub(super) fn other(
     };
     let period = seen.first.saturating_sub(seen.before);
     let long = is_long(now, Some(seen), plan);
-    let mut of = Returned::default();
+    let (mut took, mut ticks, mut variance) = (0, 0, 0);
     if long {
-        of.took = now.saturating_sub(seen.first).saturating_add(period / 2);
-        widen(slot, of.took);
-        add!(slot.histogram[bucket(of.took)], 1);
+        took = now.saturating_sub(seen.first).saturating_add(period / 2);
+        widen(slot, took);
+        enter(slot, took, 1);
     }
     if last > since {
-        of.ticks = last.saturating_sub(seen.before);
+        ticks = last.saturating_sub(seen.before);
         // A short call sees a tick or none, so the time of its tick says how likely that was. A
         // long one begins and ends anywhere in a period.
         let scale = if long { 4 } else { 1 };
-        of.moved_variance = (period.saturating_mul(period) / scale) / VARIANCE_UNIT;
-        add_up!(slot.sample.moved, of.ticks);
-        add_up!(slot.sample.moved_variance, of.moved_variance);
+        variance = (period.saturating_mul(period) / scale) / VARIANCE_UNIT;
+        add_up!(slot.sample.moved, ticks);
+        add_up!(slot.sample.moved_variance, variance);
     }
-    of
+    returned.set(took, ticks, 0, variance);
+}
+
+/// Counts calls in the histogram. Cannot panic.
+fn enter(slot: &Slot, took: u64, calls: u32) {
+    if let Some(counted) = slot.histogram.get(bucket(took)) {
+        add!(counted, calls);
+    }
 }
 
 /// Takes a call for the shortest or the longest one so far.

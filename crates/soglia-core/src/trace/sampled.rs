@@ -9,8 +9,8 @@
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{
-    mapped_account::{FULL, Noted},
-    sample::{Returned, draw, exact},
+    mapped_account::{FULL, MappedAccount, Noted},
+    sample::{self, add_up, draw, exact},
     slot_table::slot_at,
     task_writer::{TaskWriter, Then},
 };
@@ -18,6 +18,7 @@ use crate::{
     coarse,
     crossing::{Crossing, Side},
     layer::{End, Layer, Layers},
+    sampling::{Drawer, Plan},
     task::Who,
     time,
 };
@@ -143,14 +144,15 @@ impl TaskWriter {
         let ended = unsafe { slot_at(self.account.base, number) }
             .ended
             .load(Relaxed);
-        let of = self.account.returned_by_sample(top, now);
+        self.account.returned_by_sample(top, now);
+        let took = self.account.returned.took.load(Relaxed);
         let noted = side == Side::Unmanaged
-            && (ended == 0 || of.took >= self.account.recording().noted_ticks());
+            && (ended == 0 || took >= self.account.recording().noted_ticks());
         if noted {
             self.account.noted = Some(Noted {
                 slot: number,
                 at: now,
-                took: of.took,
+                took,
                 since: top.since,
             });
         }
@@ -158,7 +160,7 @@ impl TaskWriter {
             self.account.full = Some(number);
         }
         self.task.layers_mut().pop();
-        self.tell_outer(&of);
+        self.pass_on();
         if noted || ended >= FULL {
             Then::More
         } else {
@@ -175,19 +177,50 @@ impl TaskWriter {
         }
     }
 
-    /// Counts a return that a slow path has taken in the account of the call around it.
+    /// Counts the last return in the layer around it, which is the innermost one now.
     pub(super) fn pass_on(&mut self) {
-        let of = std::mem::take(&mut self.account.left_over);
-        self.tell_outer(&of);
-    }
-
-    /// Counts a return in the layer around it, which is the innermost one now.
-    fn tell_outer(&mut self, of: &Returned) {
-        if of.ticks != 0
+        let ticks = self.account.returned.ticks.load(Relaxed);
+        self.account.returned.ticks.store(0, Relaxed);
+        if ticks != 0
             && let Some(outer) = self.task.layers_mut().top()
         {
-            outer.mark = (outer.mark | Layer::ESTIMATE).saturating_add(of.ticks);
-            self.account.nested_by_sample(outer.slot, of);
+            outer.mark = (outer.mark | Layer::ESTIMATE).saturating_add(ticks);
+            self.account.nested_by_sample(outer.slot);
         }
+    }
+}
+
+/// Where a recording has no plan. No call is drawn there.
+static NONE: Plan = Plan::new(0, 0, 0);
+
+impl MappedAccount {
+    /// Counts the return of a layer at the time `now`, and keeps what it adds to the account of the
+    /// call around it in `returned`.
+    #[inline(never)]
+    pub(super) extern "C" fn returned_by_sample(&mut self, layer: &mut Layer, now: u64) {
+        let slot = self.slot(layer.slot);
+        let ended = slot.ended.load(Relaxed).wrapping_add(1);
+        layer.mark_counted(layer.side(), End::Ended, ended);
+        let plan = self.drawer.as_ref().map_or(&NONE, Drawer::plan);
+        let span = (layer.since, now);
+        let seen = coarse::between(layer.since, now);
+        match layer.inner {
+            0 => sample::other(slot, span, seen, plan, &self.returned),
+            stands_for => sample::drawn(slot, span, seen, stands_for, plan, &self.returned),
+        }
+        add_up!(slot.nested, layer.mark & !Layer::ESTIMATE);
+        slot.ended.store(ended, Release);
+        let target = slot.target.load(Relaxed);
+        self.keep(target, now);
+    }
+
+    /// Counts how uncertain the time of the last return is in the account of the call around it.
+    fn nested_by_sample(&self, outer: u32) {
+        let (sample, of) = (&self.slot(outer).sample, &self.returned);
+        add_up!(sample.nested_variance, of.variance.load(Relaxed));
+        add_up!(
+            sample.nested_moved_variance,
+            of.moved_variance.load(Relaxed)
+        );
     }
 }

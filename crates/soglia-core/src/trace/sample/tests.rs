@@ -141,21 +141,24 @@ impl Program {
         if layer.since != self.clock.now() || layer.mark != 0 {
             let plan = *self.drawer.plan();
             let seen = self.clock.between(layer.since, self.now);
-            let of = match layer.inner {
-                0 => other(slot, layer.since, self.now, seen, &plan),
-                n => drawn(slot, layer.since, self.now, seen, n, &plan),
-            };
+            let (span, returned) = ((layer.since, self.now), Returned::default());
+            match layer.inner {
+                0 => other(slot, span, seen, &plan, &returned),
+                n => drawn(slot, span, seen, n, &plan, &returned),
+            }
+            let of = |field: &AtomicU64| field.load(Relaxed);
             if took >= 3 * PERIOD {
                 let error = if layer.inner == 0 { PERIOD } else { 1 };
-                assert!(of.took.abs_diff(took) <= error, "{} for {took}", of.took);
+                let found = of(&returned.took);
+                assert!(found.abs_diff(took) <= error, "{found} for {took}");
                 self.found[target] += 1;
             }
             add_up!(slot.nested, layer.mark);
             if let Some((outer, ..)) = self.open.last_mut() {
-                outer.mark = outer.mark.saturating_add(of.ticks);
+                outer.mark = outer.mark.saturating_add(of(&returned.ticks));
                 let sample = &self.slots[outer.slot as usize].sample;
-                add_up!(sample.nested_variance, of.variance);
-                add_up!(sample.nested_moved_variance, of.moved_variance);
+                add_up!(sample.nested_variance, of(&returned.variance));
+                add_up!(sample.nested_moved_variance, of(&returned.moved_variance));
             }
         }
         add!(slot.ended, 1);
