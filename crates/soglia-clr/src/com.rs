@@ -328,7 +328,8 @@ mod tests {
         }
     }
 
-    /// These tests count the same graves.
+    /// These tests count the same graves. Each test of this crate that releases an object calls this
+    /// first.
     fn alone() -> MutexGuard<'static, ()> {
         static ALONE: Mutex<()> = Mutex::new(());
         ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -410,6 +411,7 @@ mod tests {
 
     #[test]
     fn an_object_has_its_interfaces() {
+        let _alone = alone();
         let object: IEnumUnknown = Object::counted(Probe(Arc::default()));
         let identity: IUnknown = object.cast().unwrap();
         assert_eq!(identity.as_raw(), object.as_raw());
