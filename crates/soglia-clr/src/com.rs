@@ -328,8 +328,8 @@ mod tests {
         }
     }
 
-    /// These tests count the same graves. Each test of this crate that releases an object calls this
-    /// first.
+    /// These tests count the same graves. Each test of this crate that releases an object calls
+    /// this first.
     fn alone() -> MutexGuard<'static, ()> {
         static ALONE: Mutex<()> = Mutex::new(());
         ALONE.lock().unwrap_or_else(PoisonError::into_inner)
