@@ -1,6 +1,6 @@
 //! The configurations that are compared.
 
-use soglia_core::trace::writer::Level;
+use soglia_core::trace::writer::{Level, Sampling};
 
 /// How a program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,10 +19,14 @@ pub enum With {
     Woven,
     /// The engine, as `soglia run --source woven --record events -o FILE` uses it.
     WovenEvents,
+    /// The engine, as `soglia run --times sampled` uses it.
+    Sampled,
     /// The engine, as `soglia run --source woven --counts` uses it.
     Counts,
     /// The engine, as `soglia run --source woven --skip '*!*'` uses it: it wraps nothing native.
     Skipped,
+    /// The engine, as `soglia run --only nothing` uses it: no function has that name.
+    NoneChosen,
     /// `uftrace record -P`.
     Peer,
     /// A host without a task manager.
@@ -49,8 +53,10 @@ impl With {
             Self::Tool => "soglia run",
             Self::Woven => "woven",
             Self::WovenEvents => "woven, events",
+            Self::Sampled => "woven, sampled",
             Self::Counts => "woven, counts",
             Self::Skipped => "woven, skipped",
+            Self::NoneChosen => "woven, none chosen",
             Self::Peer => "uftrace",
             Self::Hosted => "host",
             Self::HostedQuiet => "host, not asking",
@@ -62,9 +68,22 @@ impl With {
     /// How much the engine records, if it records.
     pub const fn level(self) -> Option<Level> {
         match self {
-            Self::Summary | Self::Woven | Self::Skipped => Some(Level::Summary),
+            Self::Summary | Self::Woven | Self::Sampled | Self::Skipped | Self::NoneChosen => {
+                Some(Level::Summary)
+            }
             Self::Events | Self::WovenEvents => Some(Level::Events),
             Self::Counts => Some(Level::Counts),
+            _ => None,
+        }
+    }
+
+    /// How calls are timed, if by sample: as `soglia run` has it without further options.
+    pub const fn sampling(self) -> Option<Sampling> {
+        match self {
+            Self::Sampled => Some(Sampling {
+                clock_ns: 1_000_000,
+                budget_ppm: 10_000,
+            }),
             _ => None,
         }
     }
@@ -73,7 +92,12 @@ impl With {
     pub const fn is_woven(self) -> bool {
         matches!(
             self,
-            Self::Woven | Self::WovenEvents | Self::Counts | Self::Skipped
+            Self::Woven
+                | Self::WovenEvents
+                | Self::Sampled
+                | Self::Counts
+                | Self::Skipped
+                | Self::NoneChosen
         )
     }
 }

@@ -17,20 +17,27 @@ mod target {
     pub const PLAIN_NS: f64 = 6.0;
     pub const CALLBACK_NS: f64 = 10.0;
     pub const COUNTS_NS: f64 = 4.0;
+    /// Of a call that is timed by sample, in all: without time stamps.
+    pub const SAMPLED_NS: f64 = 5.0;
+    /// The same of a callback, which are two calls.
+    pub const SAMPLED_CALLBACK_NS: f64 = 8.0;
     /// What is not wrapped costs nothing; this is the precision of the measurement.
     pub const SKIPPED_NS: f64 = 0.5;
     pub const START_MS: f64 = 10.0;
     pub const SQLITE_RATIO: f64 = 1.10;
+    pub const SAMPLED_RATIO: f64 = 1.05;
     /// How much less a second thread may gain than without soglia.
     pub const SCALING: f64 = 1.10;
     /// How many times as much the other tool adds per call.
     pub const PEER: f64 = 5.0;
+    pub const SAMPLED_PEER: f64 = 15.0;
 }
 
-const ALL: [With; 5] = [
+const ALL: [With; 6] = [
     With::Nothing,
     With::Woven,
     With::WovenEvents,
+    With::Sampled,
     With::Counts,
     With::Skipped,
 ];
@@ -72,6 +79,7 @@ pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
             let added = |least: &Samples| least.min() - nothing.min();
             for (with, limit) in [
                 (With::Woven, on_top.map(|ns| 2.0 * calls * stamp + ns)),
+                (With::Sampled, sampled_limit(name)),
                 (With::Counts, Some(target::COUNTS_NS * calls)),
                 // Callbacks are watched in any case.
                 (With::Skipped, (calls == 1.0).then_some(target::SKIPPED_NS)),
@@ -102,9 +110,11 @@ pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
                 With::Nothing.name(),
                 With::Woven.name(),
                 With::WovenEvents.name(),
+                With::Sampled.name(),
                 With::Counts.name(),
                 With::Skipped.name(),
                 "added by woven",
+                "sampled",
                 "by counting",
                 "where skipped",
             ],
@@ -115,17 +125,28 @@ pub fn crossings(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
         let of = |threads| of_processes(&ran[&with], "plain", threads);
         Ok(of(2)?.0.min() / of(1)?.0.min())
     };
-    let (without, woven) = (slower(With::Nothing)?, slower(With::Woven)?);
-    let judged = results.target(
-        "plain: woven, how two threads scale, to nothing",
-        woven / without,
-        target::SCALING,
-        "times",
-    );
-    println!(
-        "\nWith a second thread an iteration of `plain` takes {without:.2} times as long, woven {woven:.2} times: {judged}."
-    );
+    let without = slower(With::Nothing)?;
+    println!("\nWith a second thread an iteration of `plain` takes {without:.2} times as long.");
+    for with in [With::Woven, With::Sampled] {
+        let (scales, name) = (slower(with)?, with.name());
+        let judged = results.target(
+            &format!("plain: {name}, how two threads scale, to nothing"),
+            scales / without,
+            target::SCALING,
+            "times",
+        );
+        println!("{name}: {scales:.2} times: {judged}.");
+    }
     peer(lab, results)
+}
+
+/// What a loop may cost where calls are timed by sample.
+fn sampled_limit(name: &str) -> Option<f64> {
+    match name {
+        "plain" => Some(target::SAMPLED_NS),
+        "callback" => Some(target::SAMPLED_CALLBACK_NS),
+        _ => None,
+    }
 }
 
 /// `bench.dll` in each configuration, in turn.
@@ -154,34 +175,44 @@ fn peer(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
         println!("Not compared: uftrace record -P patches nothing of libbench.so here.");
         return Ok(());
     }
-    let all = [With::Nothing, With::Woven, With::Peer];
+    let all = [With::Nothing, With::Woven, With::Sampled, With::Peer];
     let ran = run(lab, results.rounds(9, 3), &all)?;
     let least =
         |with| -> anyhow::Result<f64> { Ok(of_processes(&ran[&with], "callback", 1)?.0.min()) };
     let nothing = least(With::Nothing)?;
-    // One of the two calls of an iteration, and both.
-    let (theirs, ours) = (
-        least(With::Peer)? - nothing,
-        (least(With::Woven)? - nothing) / 2.0,
-    );
+    let theirs = least(With::Peer)? - nothing;
+    println!("Added per call that is seen, in loop `callback`: uftrace record -P {theirs:.1} ns.");
     // The target is that the peer adds that many times as much.
-    let judged = results.target(
-        "callback: woven to uftrace, added per call",
-        ours / theirs,
-        1.0 / target::PEER,
-        "times",
-    );
-    println!(
-        "Added per call that is seen, in loop `callback`: woven {ours:.1} ns, uftrace record -P {theirs:.1} ns, {:.1} times as much; {judged}.",
-        theirs / ours
-    );
+    for (with, times) in [
+        (With::Woven, target::PEER),
+        (With::Sampled, target::SAMPLED_PEER),
+    ] {
+        // The peer sees one of the two calls of an iteration.
+        let (ours, name) = ((least(with)? - nothing) / 2.0, with.name());
+        let judged = results.target(
+            &format!("callback: {name} to uftrace, added per call"),
+            ours / theirs,
+            1.0 / times,
+            "times",
+        );
+        println!(
+            "{name}: {ours:.1} ns, {:.1} times less; {judged}.",
+            theirs / ours
+        );
+    }
     Ok(())
 }
 
 /// Start of a small program, and all of a larger one.
 pub fn programs(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
     let rounds = results.rounds(31, 7);
-    let all = [With::Nothing, With::Woven, With::Counts];
+    let all = [
+        With::Nothing,
+        With::Woven,
+        With::Sampled,
+        With::Counts,
+        With::NoneChosen,
+    ];
     let hello = wall(lab, rounds, &all, ("hello", &[]))?;
     let sqlite = wall(lab, rounds.div_ceil(2), &all, ("sqlitedemo", &["100000"]))?;
     let median = |of: &BTreeMap<With, Samples>, with: With| of[&with].median();
@@ -196,7 +227,11 @@ pub fn programs(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
             let what = format!("start: {} over nothing", with.name());
             start = results.target(&what, more, target::START_MS, "ms");
             let what = format!("sqlite without start: {} to nothing", with.name());
-            in_all = results.target(&what, ratio, target::SQLITE_RATIO, "times");
+            let limit = match with {
+                With::Sampled | With::NoneChosen => target::SAMPLED_RATIO,
+                _ => target::SQLITE_RATIO,
+            };
+            in_all = results.target(&what, ratio, limit, "times");
         }
         results.keep("start of hello.dll", with.name(), "ms", &hello[&with]);
         results.keep("sqlitedemo.dll 100000", with.name(), "ms", &sqlite[&with]);
@@ -222,6 +257,48 @@ pub fn programs(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
             "times, start apart",
             "target",
         ],
+        &rows,
+    );
+    first_rounds(lab, results)
+}
+
+/// The same work again and again in one process: how soon the runtime has optimised everything.
+fn first_rounds(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
+    const ROUNDS: usize = 6;
+    let all = [With::Nothing, With::Woven, With::Sampled, With::Counts];
+    let program: (_, &[&str]) = ("sqlitedemo", &["100000", "6"]);
+    let ran = lab.in_turn(results.rounds(9, 5), &all, program, |ran| {
+        let line = ran.output.lines().find(|line| line.starts_with('{'));
+        let json: Value = serde_json::from_str(line.unwrap_or_default())?;
+        let times = json["rounds_ms"].as_array().context("no rounds")?;
+        times.iter().map(number).collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let best = |with: With, round: usize| {
+        Samples(ran[&with].iter().map(|times| times[round]).collect()).min()
+    };
+    let mut rows = Vec::new();
+    for with in all {
+        let mut cells = vec![with.name().to_owned()];
+        for round in 0..ROUNDS {
+            let ratio = best(with, round) / best(With::Nothing, round);
+            let mut cell = format!("{:.1}", best(with, round));
+            if with != With::Nothing {
+                let what = format!("sqlite, round {}: {} to nothing", round + 1, with.name());
+                let limit = if with == With::Woven {
+                    target::SQLITE_RATIO
+                } else {
+                    target::SAMPLED_RATIO
+                };
+                let judged = results.target(&what, ratio, limit, "times");
+                cell = format!("{cell} ({ratio:.2}, {judged})");
+            }
+            cells.push(cell);
+        }
+        rows.push(cells);
+    }
+    table(
+        "Milliseconds of each round of sqlitedemo.dll 100000 6, the least of all processes:",
+        &["with", "1", "2", "3", "4", "5", "6"],
         &rows,
     );
     Ok(())
