@@ -45,8 +45,9 @@ pub(super) fn find(context: &Context) -> Vec<Draft> {
             at_stake: row.total_ns,
             sentence: format!("{from} called back {name} {}.", several(row.calls, "time", "times")),
             evidence: format!(
-                "About {} in each callback, {} in all, {} % of the run, and the transitions beside.",
+                "About {} in each callback, {}{} in all, {} % of the run, and the transitions beside.",
                 time(mean),
+                row.mark(),
                 time(row.total_ns),
                 context.percent_of_run(row.total_ns),
             ),

@@ -44,9 +44,10 @@ pub(super) fn find(context: &Context) -> Vec<Draft> {
             at_stake: row.self_ns,
             sentence: format!("{name} was called {}{from}, for about {} each.", several(row.calls, "time", "times"), time(mean)),
             evidence: format!(
-                "{} of {} native calls ({share} %), {} in all, {} % of the run.",
+                "{} of {} native calls ({share} %), {}{} in all, {} % of the run.",
                 count(row.calls),
                 count(all),
+                row.mark(),
                 time(row.self_ns),
                 context.percent_of_run(row.self_ns),
             ),

@@ -32,7 +32,7 @@ pub(super) fn marshalling(context: &Context) -> Vec<Draft> {
         if !context.matters((all, STRINGS_RUN), (row.calls, STRINGS_MANY)) {
             continue;
         }
-        let name = row.name();
+        let (name, mark) = (row.name(), row.mark());
         let what = match (signature.strings_in, signature.strings_out) {
             (true, true) => "strings in both directions",
             (false, true) => "a string that it returns",
@@ -55,7 +55,7 @@ pub(super) fn marshalling(context: &Context) -> Vec<Draft> {
                     context.percent_of_run(all),
                 ),
                 false => format!(
-                    "Its signature is {}. Its calls take {} each with the conversion, {} in all, {} % of the run.",
+                    "Its signature is {}. Its calls take {mark}{} each with the conversion, {mark}{} in all, {} % of the run.",
                     signature.text,
                     time(mean),
                     time(all),
@@ -94,8 +94,9 @@ pub(super) fn last_error(context: &Context) -> Vec<Draft> {
                 by(&row.first_caller)
             ),
             evidence: format!(
-                "At {LAST_ERROR_COST} ns for each, that takes about {} of this run; the calls themselves take {} each.",
+                "At {LAST_ERROR_COST} ns for each, that takes about {} of this run; the calls themselves take {}{} each.",
                 time(cost),
+                row.mark(),
                 time(mean)
             ),
             advice: "Leave SetLastError out if the program does not look at Marshal.GetLastPInvokeError after this call.".into(),

@@ -52,8 +52,9 @@ fn offender(context: &Context, row: &TargetRow) -> Option<Draft> {
             by(&row.first_caller),
         ),
         evidence: format!(
-            "{}{median}, {} in all, {} % of the run.{stalled}",
+            "{}{median}, {}{} in all, {} % of the run.{stalled}",
             several(row.calls, "call", "calls"),
+            row.mark(),
             time(row.self_ns),
             context.percent_of_run(row.self_ns),
         ),

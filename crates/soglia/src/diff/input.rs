@@ -91,6 +91,8 @@ pub struct Target {
     pub refused: u64,
     pub total_ns: u64,
     pub self_ns: u64,
+    pub timed_calls: Option<u64>,
+    pub total_ns_se: Option<u64>,
     pub min_ns: Option<u64>,
     pub mean_ns: Option<u64>,
     pub p50_ns: Option<u64>,

@@ -101,9 +101,9 @@ fn of_ranges(a: &Sums, b: &Sums) -> Certainty {
 
 /// Between which durations a quantile lies, as far as so many calls can tell.
 fn bounds(of: &Sums, p: f64) -> Option<(f64, f64)> {
-    let calls = of.timed();
+    let calls = of.counted();
     let rank = calls * p;
-    let error = ERRORS * (calls * p * (1.0 - p)).sqrt();
+    let error = ERRORS * calls * (p * (1.0 - p) / of.timed()).sqrt();
     let low = of.span_at((rank - error).max(0.0))?.low;
     let high = of.span_at((rank + error).min(calls))?.high;
     Some((low, high))
@@ -227,6 +227,24 @@ mod tests {
         for time in TIMES {
             assert_eq!(of_times(time, &base, &paused), Certainty::Noise);
         }
+    }
+
+    #[test]
+    fn estimates_are_less_certain() {
+        let [a, b] = [1000, 1100].map(|middle| calls(100_000, middle));
+        assert_eq!(of_times(Time::Mean, &a, &b), Certainty::Changed);
+        let estimated = |sums: &Sums| Sums {
+            unseen: 99_900,
+            total_error: sums.total_ns as f64 / 20.0,
+            ..sums.clone()
+        };
+        let (a, b) = (estimated(&a), estimated(&b));
+        assert_eq!(of_times(Time::Mean, &a, &b), Certainty::Noise);
+        let few = Sums {
+            unseen: 99_998,
+            ..a
+        };
+        assert_eq!(of_times(Time::Mean, &few, &b), Certainty::TooFew);
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub(super) struct Sums {
     pub(super) open: u64,
     pub(super) total_ns: u64,
     pub(super) self_ns: u64,
+    /// Calls that returned and were not timed, because others stand for them.
+    pub(super) unseen: u64,
+    /// The standard error of `total_ns`. 0: it is exact.
+    pub(super) total_error: f64,
     pub(super) min_ns: Option<u64>,
     pub(super) p50_ns: Option<u64>,
     pub(super) p90_ns: Option<u64>,
@@ -40,6 +44,13 @@ impl Sums {
             open: row.open,
             total_ns: row.total_ns,
             self_ns: row.self_ns,
+            unseen: match row.total_ns_se {
+                Some(_) => row
+                    .timed_calls
+                    .map_or(0, |timed| row.returned.saturating_sub(timed)),
+                None => 0,
+            },
+            total_error: row.total_ns_se.unwrap_or(0) as f64,
             min_ns: row.min_ns,
             p50_ns: row.p50_ns,
             p90_ns: row.p90_ns,
@@ -107,9 +118,11 @@ impl Sums {
             (&mut self.open, other.open),
             (&mut self.total_ns, other.total_ns),
             (&mut self.self_ns, other.self_ns),
+            (&mut self.unseen, other.unseen),
         ] {
             *mine = mine.saturating_add(theirs);
         }
+        self.total_error = self.total_error.hypot(other.total_error);
         self.min_ns = [self.min_ns, other.min_ns].into_iter().flatten().min();
         self.max_ns = self.max_ns.max(other.max_ns);
         self.spread.extend_from_slice(&other.spread);
@@ -129,9 +142,14 @@ impl Sums {
         self.total_ns.checked_div(self.returned)
     }
 
-    /// The number of calls in the spread.
-    pub(super) fn timed(&self) -> f64 {
+    /// The number of calls in the spread, each of which was timed or has another one stand for it.
+    pub(super) fn counted(&self) -> f64 {
         self.spread.iter().map(|span| span.calls).sum()
+    }
+
+    /// The number of calls by which the spread is known.
+    pub(super) fn timed(&self) -> f64 {
+        (self.counted() - self.unseen as f64).max(0.0)
     }
 
     /// The span that has the call of this rank, where 0 is the shortest call.
@@ -148,13 +166,13 @@ impl Sums {
     }
 
     fn value_at(&self, p: f64) -> f64 {
-        let span = self.span_at(p * self.timed());
+        let span = self.span_at(p * self.counted());
         span.map_or(0.0, |span| f64::midpoint(span.low, span.high))
     }
 
     /// The mean of the spread, and its standard error.
     pub(super) fn mean_and_error(&self) -> Option<(f64, f64)> {
-        let calls = self.timed();
+        let calls = self.counted();
         if calls <= 0.0 {
             return None;
         }
@@ -171,7 +189,8 @@ impl Sums {
             })
             .sum();
         let exact = self.mean_ns().map_or(mean, |mean| mean as f64);
-        Some((exact, (squares / calls / calls).sqrt()))
+        let sampled = self.total_error / calls;
+        Some((exact, (squares / calls / calls).sqrt().hypot(sampled)))
     }
 }
 

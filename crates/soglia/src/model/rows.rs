@@ -113,6 +113,11 @@ impl TargetRow {
         self.total_ns_se.is_some()
     }
 
+    /// What stands before its times where they are estimates.
+    pub const fn mark(&self) -> &'static str {
+        if self.is_estimated() { "~" } else { "" }
+    }
+
     /// `library!entry` if the target has both, else the method, else `library+offset`, else
     /// [`FUNCTION_POINTER`].
     pub fn name(&self) -> String {

@@ -60,8 +60,7 @@ impl Column {
             Self::P99 => row.p99_ns,
             Self::Max => row.max_ns,
         };
-        let estimated = row.is_estimated() && self != Self::Max;
-        let mark = if estimated { "~" } else { "" };
+        let mark = if self == Self::Max { "" } else { row.mark() };
         ns.map_or_else(|| "-".into(), |ns| format!("{mark}{}", time(ns)))
     }
 

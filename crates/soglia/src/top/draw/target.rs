@@ -81,8 +81,9 @@ fn numbers(
         optional(recent.and_then(|row| row.p99_ns)),
         optional(recent.and_then(|row| row.max_ns)),
     ));
+    let mark = row.mark();
     fact(format!(
-        "whole run: {} on {}, total {}, self {}, first call {}",
+        "whole run: {} on {}, total {mark}{}, self {mark}{}, first call {}",
         plural(row.calls, "call", "calls"),
         plural(row.tasks, "thread", "threads"),
         text::time(row.total_ns),
@@ -90,7 +91,7 @@ fn numbers(
         optional(row.first_call_ns),
     ));
     fact(format!(
-        "min {}, mean {}, p50 {}, p90 {}, p99 {}, max {}",
+        "min {}, mean {mark}{}, p50 {mark}{}, p90 {mark}{}, p99 {mark}{}, max {}",
         optional(row.min_ns),
         optional(row.mean_ns),
         optional(row.p50_ns),
