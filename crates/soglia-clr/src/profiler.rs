@@ -53,6 +53,10 @@ pub unsafe fn class_object(
     unsafe {
         *object = std::ptr::null_mut();
         if *class != CLSID {
+            // The CLR would go on without a profiler.
+            if let Some(what) = required::asked() {
+                required::end(what, "CORECLR_PROFILER is the id of another profiler");
+            }
             return hresult::CLASS_E_CLASSNOTAVAILABLE;
         }
         let factory: IClassFactory = ComObject::new(Factory).into_interface();

@@ -43,10 +43,6 @@ fn a_runtime_without_the_engine_is_ended() {
             "Diagnostics_Profiler=0 keeps a CLR from",
         ),
         (
-            "CORECLR_PROFILER={846F5F1C-F9AE-4B07-969E-05C26BC060D8}".into(),
-            "CORECLR_PROFILER",
-        ),
-        (
             "CORECLR_PROFILER_PATH=/nonexistent".into(),
             "did not take the engine",
         ),
@@ -56,6 +52,14 @@ fn a_runtime_without_the_engine_is_ended() {
         space.script(&before, "");
         stopped(&run(&space, REQUIRED[0]), 2, why);
     }
+    // The engine is loaded, is asked for another profiler, and ends the process by itself.
+    let space = Space::new();
+    space.script(
+        "CORECLR_PROFILER={846F5F1C-F9AE-4B07-969E-05C26BC060D8}",
+        "",
+    );
+    let why = "CORECLR_PROFILER is the id of another profiler";
+    stopped(&run(&space, REQUIRED[0]), 125, why);
     for options in REQUIRED {
         let space = Space::new();
         space.script("DOTNET_EnableDiagnostics=0", "");
