@@ -68,7 +68,7 @@ pub fn run(options: &Attach) -> anyhow::Result<i32> {
     launch::check_engine(&engine)?;
     let interrupts = Interrupts::catch().context("cannot catch Ctrl-C")?;
     let recorded = &options.recorded;
-    let place = Place::make(recorded.output.as_deref(), false, &recorded.options())?;
+    let place = Place::make(recorded.output.as_deref(), false, &recorded.options(false))?;
     let wanted = Wanted {
         engine: &engine,
         file: &place.file,

@@ -16,8 +16,9 @@ pub struct Recorded {
     /// What to record.
     #[arg(long, value_enum, default_value_t = Record::Summary)]
     pub record: Record,
-    /// How to time calls: each one; by sample, which costs a fourth, with every long call exact; or
-    /// none, which only counts.
+    /// How to time calls: each one; by sample, which costs a fourth, and times every long call; or
+    /// none, which only counts [default: sampled, or exact with --record events, with --source
+    /// transitions, and with --slow below 200us].
     #[arg(long, value_enum, value_name = "HOW")]
     pub times: Option<Times>,
     /// The same as --times off.
@@ -43,8 +44,8 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The same as the recording's file says it.
-    pub fn options(&self) -> Options {
+    /// The same as the recording's file says it. `each`: each call has to be timed, unless none is.
+    pub fn options(&self, each: bool) -> Options {
         Options {
             level: match self.record {
                 _ if self.counts() => Level::Counts,
@@ -53,18 +54,33 @@ impl Recorded {
             },
             max_bytes: self.max_size,
             slow_ns: self.slow.as_nanos().try_into().unwrap_or(u64::MAX),
-            sampling: self.sampling(),
+            sampling: self.sampling().filter(|_| !each),
+        }
+    }
+
+    /// How calls are timed.
+    fn how(&self) -> Times {
+        match self.times {
+            _ if self.counts => Times::Off,
+            Some(times) => times,
+            None if self.record == Record::Events || self.is_slow_too_short() => Times::Exact,
+            None => Times::Sampled,
         }
     }
 
     /// Whether calls are only counted.
     pub fn counts(&self) -> bool {
-        self.counts || self.times == Some(Times::Off)
+        self.how() == Times::Off
     }
 
-    /// Whether calls are timed by sample.
-    pub fn samples(&self) -> bool {
+    /// Whether it was asked for that calls are timed by sample.
+    pub fn asks_for_samples(&self) -> bool {
         self.times == Some(Times::Sampled)
+    }
+
+    /// Whether calls of `--slow` may last for less than two ticks of the fastest clock.
+    fn is_slow_too_short(&self) -> bool {
+        !self.slow.is_zero() && self.slow < SHORTEST_CLOCK * 2
     }
 
     /// A call of `--slow` lasts for two ticks of the clock.
@@ -74,7 +90,7 @@ impl Recorded {
         } else {
             self.clock.min(self.slow / 2)
         };
-        self.samples().then(|| Sampling {
+        (self.how() == Times::Sampled).then(|| Sampling {
             clock_ns: longest.max(SHORTEST_CLOCK).as_nanos() as u32,
             budget_ppm: self.budget,
         })
@@ -89,7 +105,7 @@ impl Recorded {
         {
             return Err("--record events needs each call timed: leave out --times".into());
         }
-        if self.samples() && !self.slow.is_zero() && self.slow < SHORTEST_CLOCK * 2 {
+        if self.how() == Times::Sampled && self.is_slow_too_short() {
             return Err(format!(
                 "--slow {} is too short for --times sampled: take {} or more, or --times exact",
                 humantime::format_duration(self.slow),

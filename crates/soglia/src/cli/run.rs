@@ -41,7 +41,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         );
     }
     options.recorded.check().map_err(anyhow::Error::msg)?;
-    if options.recorded.samples() && options.source == Source::Transitions {
+    if options.recorded.asks_for_samples() && options.source == Source::Transitions {
         anyhow::bail!(
             "--times sampled needs --source woven: the runtime's own callbacks cost more"
         );
@@ -93,7 +93,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     let place = Place::make(
         options.recorded.output.as_deref(),
         options.follow,
-        &options.recorded.options(),
+        &options.recorded.options(source == Source::Transitions),
     )?;
     let (file, path) = (&place.file, &place.path);
     life::begin_signing(file).context("cannot write the recording")?;
