@@ -10,8 +10,7 @@
 //! | managed stack | the CLR, which is suspended for that moment: [`managed`] |
 //! | what the thread is doing | the kernel: [`proc`] |
 //! | native frames | the thread's stack, from the stack pointer that the kernel gives: [`native`] |
-//!
-//! A report never has arguments, since the engine does not record them.
+//! | arguments | the recording, if the user has asked for those of open calls |
 
 mod dump;
 mod stuck;
@@ -93,6 +92,7 @@ pub fn watch(
         deadlines,
         targets: OpenTargets::default(),
         due: HashMap::new(),
+        passed: HashSet::new(),
         temporary: env::temp_dir(),
         reports: 0,
     };
@@ -141,6 +141,8 @@ struct Watcher {
     targets: OpenTargets,
     /// The calls that have missed a deadline, by call and index of the deadline.
     due: HashMap<(CallKey, usize), Due>,
+    /// The open calls whose arguments were recorded.
+    passed: HashSet<CallKey>,
     temporary: PathBuf,
     reports: u32,
 }
@@ -166,6 +168,7 @@ impl Watcher {
             }
         }
         self.due.retain(|(call, _), _| open.contains(call));
+        self.passed.retain(|call| open.contains(call));
         if let Some(stuck) = &mut self.stuck {
             stuck.keep(&open);
         }
@@ -306,6 +309,7 @@ impl Watcher {
             false => self.engine.stack(native_frames),
         };
         let call = (task.number.load(Relaxed), open.since);
+        let passed = recording.kept_arguments(call.0, open);
         {
             let mut all = watch.reported();
             // A call that ends from here on finds that it was reported.
@@ -313,6 +317,9 @@ impl Watcher {
                 return false;
             }
             all.entry(call).or_default().telling = true;
+        }
+        if let Some(passed) = passed.filter(|_| self.passed.insert(call)) {
+            (watch.sink)(Record::Arguments(passed));
         }
         (watch.sink)(Record::Overdue(Overdue {
             deadline: deadline as u32,

@@ -27,9 +27,10 @@ use soglia_core::{
     trace::log::{TargetNames, Unwatched},
 };
 use soglia_il::sig::MethodSig;
-use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
+use soglia_trampolines::{CallHooks, Callee, Common, Passed, Trampolines};
 
 use crate::{
+    arguments::{self, Delegate, Delegated, Subject},
     boundary, calls, clerk,
     engine::{self, Engine, GENERATION, Scope},
     judge,
@@ -60,12 +61,12 @@ impl CallHooks for Callbacks {
         RECORDED
     }
 
-    extern "C" fn close(id: i64, _thunk: usize, opened: i32) {
+    extern "C" fn close(id: i64, _thunk: usize, opened: i32, passed: Option<&Passed>) {
         if opened != RECORDED {
             hooks::reverse_leave(id, opened);
         } else {
             woven::left_trampoline();
-            woven::callback_leave(id);
+            woven::callback_leave(id, passed);
         }
     }
 }
@@ -82,11 +83,11 @@ impl CallHooks for Outward {
         RECORDED
     }
 
-    extern "C" fn close(id: i64, _function: usize, opened: i32) {
+    extern "C" fn close(id: i64, _function: usize, opened: i32, passed: Option<&Passed>) {
         if opened != RECORDED {
             hooks::outward_enter(id, opened);
         } else {
-            woven::outward_enter(id);
+            woven::outward_enter(id, passed);
         }
     }
 }
@@ -363,12 +364,29 @@ fn describe(
     let stack = signature
         .as_ref()
         .and_then(|signature| types::stack_of(engine, &import, signature));
-    let in_memory = signature.is_some_and(|s| types::returns_in_memory(engine, &import, &s));
-    let stack = stack.ok_or_else(|| Why::Arguments(Arc::new(names.clone())))?;
+    let (Some(signature), Some(stack)) = (signature, stack) else {
+        return Err(Why::Arguments(Arc::new(names)));
+    };
+    let in_memory = types::returns_in_memory(engine, &import, &signature);
+    let subject = Subject::of_delegate(&names);
+    let id = call_of(names);
+    let keeps = arguments::keeps(engine, &subject);
+    if keeps {
+        let of = Delegate {
+            class: token,
+            invoke,
+            in_memory,
+        };
+        arguments::add_delegate(
+            id,
+            Delegated::read(engine, &scope, &of, &signature, subject),
+        );
+    }
     Ok(Callee {
-        id: call_of(names).into(),
+        id: id.into(),
         stack,
         in_memory,
+        keeps,
     })
 }
 

@@ -38,6 +38,8 @@ pub struct Enumeration {
     pub names: Vec<(String, i64)>,
     /// Whether values have a sign.
     pub is_signed: bool,
+    /// Bytes of a value.
+    pub size: usize,
 }
 
 /// The most levels of structs within structs that are followed.
@@ -181,6 +183,12 @@ impl Type {
         Some(Enumeration {
             names,
             is_signed: matches!(kind, 0x04 | 0x06 | sig::INT32 | sig::INT64),
+            size: match kind {
+                sig::BOOLEAN | 0x04 | 0x05 => 1,
+                sig::CHARACTER | 0x06 | 0x07 => 2,
+                sig::INT32 | sig::UINT32 => 4,
+                _ => WORD,
+            },
         })
     }
 

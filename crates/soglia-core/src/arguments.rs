@@ -58,6 +58,8 @@ pub struct Choice {
     pub none: bool,
     /// Only those of these functions, if there are any here; also of the framework's calls.
     pub targets: Vec<Glob>,
+    /// Those of these functions are recorded of all calls, for as long as the call is open.
+    pub all: Vec<Glob>,
     /// Parameters that are secrets too.
     pub redacted: Vec<Redaction>,
 }
@@ -126,10 +128,17 @@ impl Choice {
         if self.none {
             return false;
         }
-        if self.targets.is_empty() {
+        if self.targets.is_empty() && self.all.is_empty() {
             return !function.of_framework;
         }
-        self.targets.iter().any(|glob| glob.matches(library, entry))
+        let mut globs = self.targets.iter().chain(&self.all);
+        globs.any(|glob| glob.matches(library, entry))
+    }
+
+    /// Whether the arguments of open calls of this function are recorded.
+    pub fn wants_open(&self, function: Function<'_>) -> bool {
+        let Function { library, entry, .. } = function;
+        !self.none && self.all.iter().any(|glob| glob.matches(library, entry))
     }
 
     /// Whether this parameter of a function is a secret. `returned value` has no name.
@@ -149,6 +158,7 @@ impl Choice {
         let mut lines = vec![FIRST_LINE.to_owned()];
         lines.extend(self.none.then(|| "none".to_owned()));
         lines.extend(self.targets.iter().map(|glob| format!("of\t{glob}")));
+        lines.extend(self.all.iter().map(|glob| format!("all\t{glob}")));
         lines.extend(self.redacted.iter().map(|all| format!("not\t{}", all.text)));
         lines.join("\n")
     }
@@ -168,6 +178,7 @@ impl Choice {
             match line.split_once('\t') {
                 None if line == "none" => choice.none = true,
                 Some(("of", glob)) => choice.targets.push(glob.parse().map_err(|_| wrong())?),
+                Some(("all", glob)) => choice.all.push(glob.parse().map_err(|_| wrong())?),
                 Some(("not", text)) => choice.redacted.push(text.parse().map_err(|_| wrong())?),
                 _ => return Err(wrong()),
             }
@@ -346,8 +357,18 @@ mod tests {
         assert_eq!((of.wants(CONNECT), of.wants(framework)), (true, true));
         let entry = "other";
         assert!(!of.wants(Function { entry, ..CONNECT }), "no glob names it");
-        let none = Choice { none: true, ..of };
+        assert!(!of.wants_open(CONNECT), "only when a call is over");
+        let all = Choice {
+            all: vec!["PQconnect*".parse().unwrap()],
+            ..Choice::default()
+        };
+        assert_eq!((all.wants(CONNECT), all.wants_open(CONNECT)), (true, true));
+        let entry = "other";
+        let other = Function { entry, ..CONNECT };
+        assert_eq!((all.wants(other), all.wants_open(other)), (false, false));
+        let none = Choice { none: true, ..all };
         assert!(!none.wants(CONNECT), "none at all");
+        assert!(!none.wants_open(CONNECT), "none at all");
     }
 
     #[test]
@@ -355,13 +376,23 @@ mod tests {
         let choice = Choice {
             none: true,
             targets: vec!["libc!read".parse().unwrap(), "*".parse().unwrap()],
+            all: vec!["libpq!*".parse().unwrap()],
             redacted: vec!["libc!write!buf".parse().unwrap()],
         };
         assert_eq!(Choice::decode(&choice.encode()), Ok(choice));
         let default = Choice::default();
         assert_eq!(Choice::decode(&default.encode()), Ok(default));
         assert_eq!(Choice::decode(""), Err(DecodeError::Version));
-        for line in ["", "x", "of\t", "not\tx", "not\tx!", "none\t", "not\tf!a b"] {
+        for line in [
+            "",
+            "x",
+            "of\t",
+            "all\t",
+            "not\tx",
+            "not\tx!",
+            "none\t",
+            "not\tf!a b",
+        ] {
             let text = format!("{FIRST_LINE}\n{line}");
             assert_eq!(Choice::decode(&text), Err(DecodeError::Line(2)), "{line:?}");
         }

@@ -1,5 +1,7 @@
 //! What trampolines call besides the original function.
 
+use crate::passed::Passed;
+
 /// The hooks of a direction.
 ///
 /// They run on the thread that calls, which may be one that never ran managed code.
@@ -13,5 +15,6 @@ pub trait CallHooks {
     /// Runs after the call, with the result of [`open`](Self::open).
     ///
     /// It does not run if the call is not made, or if it ends otherwise than by its return.
-    extern "C" fn close(id: i64, original: usize, opened: i32);
+    /// `passed` is what the call passed and returned, if [`Callee::keeps`](crate::Callee::keeps).
+    extern "C" fn close(id: i64, original: usize, opened: i32, passed: Option<&Passed>);
 }

@@ -38,17 +38,17 @@ impl Trampolines {
     /// No trampolines yet. `callbacks` and `outward` are the common codes of the two directions.
     ///
     /// ```
-    /// use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
+    /// use soglia_trampolines::{CallHooks, Callee, Common, Passed, Trampolines};
     ///
     /// struct Count;
     /// impl CallHooks for Count {
     ///     extern "C" fn open(_id: i64, _original: usize) -> i32 { 0 }
-    ///     extern "C" fn close(_id: i64, _original: usize, _opened: i32) {}
+    ///     extern "C" fn close(_: i64, _: usize, _opened: i32, _: Option<&Passed>) {}
     /// }
     /// extern "C" fn add(a: i32, b: i32) -> i32 { a + b }
     ///
     /// static ALL: Trampolines = Trampolines::new(Common::of::<Count>(), Common::of::<Count>());
-    /// let callee = Callee { id: 1, stack: 0, in_memory: false };
+    /// let callee = Callee { id: 1, stack: 0, in_memory: false, keeps: false };
     /// let pointer = ALL.forward(add as *const () as usize, callee).unwrap();
     /// // SAFETY: the trampoline stands for `add`.
     /// let add: extern "C" fn(i32, i32) -> i32 = unsafe { std::mem::transmute(pointer) };

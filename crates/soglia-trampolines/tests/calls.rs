@@ -6,7 +6,7 @@ mod support;
 use std::ffi::c_int;
 
 use soglia_trampolines::Callee;
-use support::{add, callee, forward, plain, pointer, recorded, reverse, trampolines};
+use support::{add, callee, forward, kept, plain, pointer, recorded, reverse, trampolines};
 
 #[test]
 fn a_denied_call_is_not_made_and_returns_zeros() {
@@ -22,6 +22,7 @@ fn a_denied_call_is_not_made_and_returns_zeros() {
             id: -1,
             stack: 16,
             in_memory,
+            keeps: false,
         };
         reverse(&t, of(id), 7, || Some(target))
     };
@@ -161,6 +162,48 @@ fn a_call_takes_little_of_the_stack() {
     let call = |of: usize| std::hint::black_box(pointer!(of, extern "C" fn() -> usize))();
     let direct = call(depth as *const () as usize);
     assert_eq!(direct - call(made), 48);
+}
+
+#[test]
+fn arguments_are_kept_for_the_hook_that_runs_last() {
+    #[repr(C)]
+    struct Three([u64; 3]);
+    extern "C" fn nine(a: u64, x: f64, rest: Three, b: u64, y: f64) -> f64 {
+        assert!(kept().is_none(), "the call is not over");
+        // Other calls use the registers and the stack meanwhile.
+        let sum = std::hint::black_box(rest).0.iter().sum::<u64>() + a + b;
+        format!("{sum}").parse::<f64>().unwrap() + x + y
+    }
+    type Nine = extern "C" fn(u64, f64, Three, u64, f64) -> f64;
+    let t = trampolines();
+    let made = reverse(&t, nine as *const () as usize, 7, || {
+        Some(Callee {
+            keeps: true,
+            ..plain(3, 32)
+        })
+    });
+    assert_eq!(
+        pointer!(made, Nine)(1, 0.5, Three([10, 20, 30]), 2, 0.25),
+        63.75
+    );
+    let kept = kept().unwrap();
+    assert_eq!(kept.integers[..2], [Some(1), Some(2)]);
+    assert!(kept.integers[5].is_some() && kept.integers[6].is_none());
+    assert_eq!(kept.floats[..2], [Some(0.5), Some(0.25)]);
+    assert!(kept.floats[7].is_some() && kept.floats[8].is_none());
+    assert_eq!(kept.stack.len(), 4);
+    assert_eq!(kept.stack[..3], [10, 20, 30]);
+    assert_eq!(kept.returned_float, 63.75);
+
+    let made = reverse(&t, add as *const () as usize, 8, || {
+        Some(Callee {
+            keeps: true,
+            ..plain(4, 0)
+        })
+    });
+    let sum = pointer!(made, extern "C" fn(c_int, c_int) -> c_int)(40, 2);
+    assert_eq!((sum, support::kept().unwrap().returned as c_int), (42, 42));
+    assert_eq!(recorded().len(), 4);
 }
 
 #[repr(C)]

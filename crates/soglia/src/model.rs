@@ -43,6 +43,7 @@ pub use arguments::{ArgumentRow, DeniedRow};
 pub use attach::{AttachRow, BeforeRow};
 pub use clock::WallClock;
 pub use histogram::Bucket;
+pub use passed::rows as argument_rows;
 pub use program::{command_line, program_name};
 pub use rows::{
     CallerRow, CrashRow, FUNCTION_POINTER, FaultRow, LastRow, NoRoomRow, OpenRow, OverdueReport,

@@ -42,6 +42,7 @@ mod words;
 
 pub use advice::advice;
 pub use attached::gaps;
+pub use calls::given_in;
 pub use cell::cell;
 pub use comparison::comparison;
 pub use frames::{NATIVE, frames, is_of_dotnet, method, short_method};

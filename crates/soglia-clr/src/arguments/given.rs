@@ -102,7 +102,7 @@ fn sized(array: &str, length: i64) -> String {
 }
 
 /// A value of so many bytes.
-fn shown(bits: u64, size: usize, shape: &Shape) -> String {
+pub(super) fn shown(bits: u64, size: usize, shape: &Shape) -> String {
     let number = signed(bits, size);
     match shape {
         Shape::Signed => number.to_string(),
@@ -225,6 +225,7 @@ mod tests {
         Enumeration {
             names: names.collect(),
             is_signed,
+            size: 4,
         }
     }
 

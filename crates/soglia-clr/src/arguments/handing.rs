@@ -27,10 +27,11 @@ use crate::{
     boundary, clerk,
     engine::{self, Engine},
     metadata::Scope,
+    threads,
 };
 
 /// What stands for a secret.
-const SECRET: &str = "[redacted]";
+pub(super) const SECRET: &str = "[redacted]";
 
 /// A call whose arguments come.
 struct Handing {
@@ -58,6 +59,11 @@ pub fn forget() {
     RECORDED.store(0, Relaxed);
 }
 
+/// Whether the arguments of one more call are recorded.
+pub(super) fn takes_one() -> bool {
+    RECORDED.fetch_add(1, Relaxed) < MOST_KEPT
+}
+
 /// Whether the wrapper of this call shall hand its arguments over. `errno` is that of the call.
 ///
 /// All of [`Arguments`] is known but the values.
@@ -65,10 +71,14 @@ pub fn begin(engine: &Engine, id: i64, about: Arguments, errno: i32) -> bool {
     let Some(plan) = plan(id) else {
         return false;
     };
-    if !engine.arguments.wants(plan.subject.function())
-        || about.of == Of::Denied && !plan.takes_denied()
-        || RECORDED.fetch_add(1, Relaxed) >= MOST_KEPT
-    {
+    let function = plan.subject.function();
+    let wanted = match about.of {
+        Of::Open => engine.arguments.wants_open(function),
+        _ if !engine.arguments.wants(function) => false,
+        Of::Denied => plan.takes_denied() && takes_one(),
+        Of::Slow | Of::Failed => takes_one(),
+    };
+    if !wanted {
         return false;
     }
     let handing = Handing {
@@ -182,9 +192,19 @@ fn record(engine: &'static Engine, plan: &Arc<Plan>, handing: Handing) {
         });
     }
     about.error = match of(ERROR) {
+        // That of a call before this one.
+        _ if about.of == Of::Open => None,
         Some(Given::Number(number)) => given::error(*number as i32),
         _ if details.asks_errno && about.of == Of::Slow => given::error(errno),
         _ => None,
     };
-    engine.recording.log(&Record::Arguments(about));
+    if about.of == Of::Open {
+        // Its layer is the innermost one of this thread.
+        let depth = threads::existing().map_or(0, |task| task.depth());
+        if let Some(below) = depth.checked_sub(1) {
+            engine.recording.keep_arguments(below, &about);
+        }
+    } else {
+        engine.recording.log(&Record::Arguments(about));
+    }
 }

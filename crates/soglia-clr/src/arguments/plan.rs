@@ -47,6 +47,19 @@ impl Subject {
         }
     }
 
+    /// The delegates of the type that declares this method.
+    pub fn of_delegate(names: &TargetNames) -> Self {
+        let method = names.method.as_deref().unwrap_or_default();
+        let class = method.strip_suffix(".Invoke").unwrap_or(method);
+        let class = class.rsplit(['.', '+']).next().unwrap_or_default();
+        Self {
+            library: names.assembly.clone().unwrap_or_default(),
+            entry: class.to_owned(),
+            method: class.to_owned(),
+            of_framework: names.runtime_internal,
+        }
+    }
+
     /// The same, as the user's choice knows it.
     pub fn function(&self) -> Function<'_> {
         Function {

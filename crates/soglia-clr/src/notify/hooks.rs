@@ -185,7 +185,7 @@ pub extern "C" fn leave(of: i64) -> Answer {
 /// After a native call has returned. A result below 0 is an HRESULT to throw.
 pub extern "C" fn enter(of: i64, answer: Answer) -> i32 {
     if records() && answer != QUIET {
-        woven::outward_enter(import(of).id);
+        woven::outward_enter(import(of).id, None);
     }
     keeping_errno(|| crossings::enter_or_throw(answer).0)
 }
@@ -260,7 +260,7 @@ pub extern "C" fn reverse_enter(id: i64) -> Answer {
 /// Before that method returns, or is left by an exception.
 pub extern "C" fn reverse_leave(id: i64, answer: Answer) {
     if records() {
-        woven::callback_leave(id);
+        woven::callback_leave(id, None);
     }
     keeping_errno(|| crossings::reverse_leave(answer));
 }
@@ -277,7 +277,7 @@ pub fn outward_leave(id: i64, function: usize) -> Answer {
 /// When that native function has returned. Nothing can be thrown there.
 pub fn outward_enter(id: i64, answer: Answer) {
     if records() && answer != QUIET {
-        woven::outward_enter(id);
+        woven::outward_enter(id, None);
     }
     let _ = keeping_errno(|| crossings::enter(answer));
 }

@@ -1,15 +1,23 @@
-//! What happens once when a target returns for the first time on a task, and after slow calls.
+//! What happens once when a native function returns for the first time on a task, and after slow
+//! calls and callbacks.
 
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
 };
 
-use soglia_core::trace::{log::Record, overdue::HowEnded, task_writer::TaskWriter};
+use soglia_core::{
+    crossing::Side,
+    trace::{
+        log::Record,
+        overdue::HowEnded,
+        task_writer::{Noted, TaskWriter},
+    },
+};
 
 use crate::{
     boundary, deadline,
-    engine::{self, SLOW_TICKS},
+    engine::{self, Engine, SLOW_TICKS},
     mapped, stacks,
 };
 
@@ -22,7 +30,7 @@ pub fn end() {
     returned.clear();
 }
 
-/// A slow call that was recorded.
+/// A slow call or callback that was recorded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slow {
     pub(super) target: u32,
@@ -31,8 +39,8 @@ pub(super) struct Slow {
     pub(super) at: u64,
 }
 
-/// Records the first return of a native function on this task, or a slow call. Returns the
-/// latter.
+/// Records the first return of a native function on this task, or a slow call or callback. Returns
+/// the latter.
 #[cold]
 #[inline(never)]
 pub(super) fn look_into(task: &mut TaskWriter) -> Option<Slow> {
@@ -42,18 +50,17 @@ pub(super) fn look_into(task: &mut TaskWriter) -> Option<Slow> {
         };
         let (target, took) = (task.target(noted.slot), noted.took);
         let number = task.record().number.load(Relaxed);
-        deadline::ended(number, noted.since, noted.at, HowEnded::Returned);
-        let first = {
-            let mut returned = RETURNED.lock().unwrap_or_else(PoisonError::into_inner);
-            returned.insert(target)
-        };
-        if first {
-            engine.recording.log(&Record::FirstReturn { target, took });
+        let is_native = noted.side == Side::Unmanaged;
+        if is_native {
+            native_returned(engine, number, target, noted);
         }
-        engine.place(target);
-        mapped::look(engine);
         if took >= SLOW_TICKS.load(Relaxed) && engine.take_slow() {
-            let stack = stacks::current(engine);
+            // What is on the stack of a callback has led to the native code that called it.
+            let stack = if is_native {
+                stacks::current(engine)
+            } else {
+                0
+            };
             engine.recording.log(&Record::Slow {
                 target,
                 task: number,
@@ -69,4 +76,19 @@ pub(super) fn look_into(task: &mut TaskWriter) -> Option<Slow> {
         }
         None
     })
+}
+
+/// A native call has returned, which was the first one of its target on this task, or took long.
+fn native_returned(engine: &Engine, task: u32, target: u32, noted: Noted) {
+    deadline::ended(task, noted.since, noted.at, HowEnded::Returned);
+    let first = {
+        let mut returned = RETURNED.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.insert(target)
+    };
+    if first {
+        let took = noted.took;
+        engine.recording.log(&Record::FirstReturn { target, took });
+    }
+    engine.place(target);
+    mapped::look(engine);
 }

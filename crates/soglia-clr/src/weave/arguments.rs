@@ -3,6 +3,8 @@
 //! Each wrapped method whose arguments are wanted gets a second new method, with the same
 //! parameters and, behind them, the returned value. The wrapper calls it where a hook says so, when
 //! the call is over. There its code is cold, and it keeps nothing from being in registers.
+//! For a callback, the returned value comes first, since it is on the stack already.
+//! Where the arguments of open calls are wanted, the wrapper calls the method before the call too.
 //!
 //! ```text
 //!   void soglia$arguments(PARAMETERS, RETURNED) {
@@ -96,16 +98,21 @@ impl Weaver<'_> {
         let locals = self.emitter.locals(&[&byref, &object])?;
         let catches = self.emitter.type_of_corelib("System.Object")?;
         let last_error = self.last_error(call)?;
+        let is_callback = call.method.side == Side::Managed;
+        let (first, last) = match is_callback {
+            true => (u16::from(returned.is_some()), 0),
+            false => (0, params.len() as u16),
+        };
         let mut code = Code::new();
         let end = code.label();
         let block = code.begin_try();
         for (n, of) in (0..).zip(&params).take(MOST_PARAMETERS) {
             if !hidden[usize::from(n)] {
-                giving.value(&mut code, n, n, of);
+                giving.value(&mut code, n, first + n, of);
             }
         }
         if let Some(of) = returned.filter(|_| !hides_returned) {
-            giving.value(&mut code, RETURNED, params.len() as u16, of);
+            giving.value(&mut code, RETURNED, last, of);
         }
         if let Some(last_error) = last_error {
             code.ldc_i8(i64::from(ERROR) | FORM_NUMBER);
@@ -122,8 +129,11 @@ impl Weaver<'_> {
         code.hook(call.id, self.hooks.slow_void(woven::arguments_given));
         code.ret(false);
         let body = code.finish(locals).ok_or(Error::UNWRITABLE)?;
-        let types = params.iter().copied().chain(returned);
-        let taken = sig::static_signature(types).ok_or(Error::UNWRITABLE)?;
+        let mut types = params;
+        if let Some(returned) = returned {
+            types.insert(if is_callback { 0 } else { types.len() }, returned);
+        }
+        let taken = sig::static_signature(types.into_iter()).ok_or(Error::UNWRITABLE)?;
         let class = self.emitter.apart()?;
         let name = format!("soglia$arguments{}", call.id);
         let method = self.emitter.define(&NewMethod {
@@ -212,6 +222,52 @@ impl Weaver<'_> {
         code.brfalse(done);
         hand_over(code, method, args, ret);
         code.place(done);
+    }
+}
+
+impl Weaver<'_> {
+    /// Hands the arguments of a call over before it is made. The local variable `ret` stands for
+    /// the result.
+    pub(super) fn opening(&self, code: &mut Code, id: u32, handing: (MdToken, u16, Option<u16>)) {
+        let (method, args, ret) = handing;
+        let done = code.label();
+        code.hook(id, self.hooks.slow(woven::leave_asking));
+        code.brfalse(done);
+        hand_over(code, method, args, ret);
+        code.place(done);
+    }
+
+    /// Closes a callback whose result is on the stack, if it has one. `handing` is the method that
+    /// hands its arguments over, if that is wanted.
+    pub(super) fn closing(
+        &mut self,
+        code: &mut Code,
+        id: u32,
+        signature: &MethodSig,
+        handing: Option<MdToken>,
+    ) -> Result<(), Error> {
+        let quick = self.hooks.quick(woven::reverse_leave);
+        let Some(method) = handing else {
+            let slow = self.out_of_line(woven::reverse_leave_slow)?;
+            code.hook_and(id, quick, slow);
+            return Ok(());
+        };
+        let slow = self.out_of_line_asking(woven::reverse_leave_slow_asking)?;
+        let returns = !signature.returns_void();
+        let (done, args) = (code.label(), signature.args() as u16);
+        code.hook(id, quick);
+        code.brfalse(done);
+        code.ldc_i4(id.cast_signed());
+        code.conv_u8();
+        code.call(slow, 1, true);
+        code.brfalse(done);
+        if returns {
+            code.dup();
+        }
+        code.arguments(args);
+        code.call(method, args + u16::from(returns), false);
+        code.place(done);
+        Ok(())
     }
 }
 

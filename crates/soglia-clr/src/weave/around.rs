@@ -200,6 +200,10 @@ impl Weaver<'_> {
                 let how = self.judge(&mut code, call, native, before, signature)?;
                 // Without it, the call is watched all the same.
                 let handing = self.handing(call, signature).ok().flatten();
+                let opens = call.arguments.as_ref().is_some_and(|of| {
+                    let choice = &self.emitter.engine.arguments;
+                    choice.wants_open(of.function())
+                });
                 self.gate(&mut code, call, signature, handing)?;
                 if call.unwatched {
                     let returns = !signature.returns_void();
@@ -211,6 +215,7 @@ impl Weaver<'_> {
                     let linked = if in_use { token } else { native };
                     self.notifying(code, call.id, (native, linked), &how, signature)?
                 } else {
+                    let handing = handing.map(|method| (method, opens));
                     self.calling(code, call.id, native, &how, signature, handing)?
                 }
             }
@@ -351,7 +356,8 @@ impl Weaver<'_> {
         Ok(native)
     }
 
-    /// The rest of the body of a method that calls `native` between the hooks.
+    /// The rest of the body of a method that calls `native` between the hooks. `handing` is the
+    /// method that hands the arguments over, and whether the wrapper calls it before the call too.
     fn calling(
         &mut self,
         mut code: Code,
@@ -359,7 +365,7 @@ impl Weaver<'_> {
         native: MdToken,
         how: &How,
         signature: &MethodSig,
-        handing: Option<MdToken>,
+        handing: Option<(MdToken, bool)>,
     ) -> Result<Vec<u8>, Error> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
         if self.emitter.engine.counts() {
@@ -380,42 +386,16 @@ impl Weaver<'_> {
                 code.watched(ret, made, |code| code.hook(id, failed));
                 code.hooks(id, self.hooks.pair(woven::enter, woven::enter_slow));
             }
-            Some(method) => {
+            Some((method, opens)) => {
                 let args = (method, signature.args() as u16, ret);
+                if opens {
+                    self.opening(&mut code, id, args);
+                }
                 self.asking(&mut code, id, args, made);
             }
         }
         code.give_back(ret);
         code.finish(locals).ok_or(Error::UNWRITABLE)
-    }
-
-    /// Adds a method that calls a slow hook. Inline, that call would make the method around it save
-    /// all registers.
-    pub(super) fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
-        let address = hook as usize;
-        if let Some((_, method)) = self.out_of_line.iter().find(|(hook, _)| *hook == address) {
-            return Ok(*method);
-        }
-        let slow = self.hooks.slow_void(hook);
-        let class = self.emitter.apart()?;
-        let name = format!("soglia$slow{}", self.out_of_line.len());
-        let name: Vec<u16> = name.encode_utf16().collect();
-        let method = self.emitter.define(&NewMethod {
-            class,
-            name: &name,
-            flags: mdPublic | mdStatic | mdHideBySig,
-            impl_flags: NO_INLINING,
-            signature: &[0, 1, sig::VOID, sig::INT64],
-            rva: self.emitter.any_rva,
-        })?;
-        let mut code = Code::new();
-        code.ldarg(0);
-        code.call_hook(slow);
-        code.ret(false);
-        let body = code.finish(None).ok_or(Error::UNWRITABLE)?;
-        self.emitter.set_body(method, &body)?;
-        self.out_of_line.push((address, method));
-        Ok(method)
     }
 
     /// Puts a wrapper around a callback.
@@ -456,6 +436,8 @@ impl Weaver<'_> {
         let ret = (!signature.returns_void()).then(|| signature.ret());
         let args = signature.args() as u16;
         let counts = self.emitter.engine.counts();
+        // Without it, the callback is watched all the same.
+        let handing = self.handing(call, signature).ok().flatten();
         let (enter, slow): (Hook, extern "C" fn(i64)) = if counts {
             let quick = self.hooks.quick(woven::reverse_count);
             (quick, woven::reverse_count_slow)
@@ -470,8 +452,7 @@ impl Weaver<'_> {
         code.call(body, args, ret.is_some());
         if !counts {
             // The result stays below on the stack.
-            let slow = self.out_of_line(woven::reverse_leave_slow)?;
-            code.hook_and(call.id, self.hooks.quick(woven::reverse_leave), slow);
+            self.closing(&mut code, call.id, signature, handing)?;
         }
         code.ret(ret.is_some());
         let body = code.finish(None).ok_or(Error::UNWRITABLE)?;

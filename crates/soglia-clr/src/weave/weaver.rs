@@ -2,14 +2,21 @@
 
 use std::collections::HashMap;
 
-use soglia_abi::ids::{MdToken, ModuleId};
+use soglia_abi::{
+    ids::{MdToken, ModuleId},
+    profiler::metadata_flags::{mdHideBySig, mdPublic, mdStatic},
+};
 use soglia_core::{crossing::Side, policy::Destination};
 use soglia_il::{
     asm::{Code, Hook, Pair},
     sig::{self, MethodSig},
 };
 
-use super::{emit::Emitter, home::Home, hooks::Signatures};
+use super::{
+    emit::{Emitter, NewMethod},
+    home::Home,
+    hooks::Signatures,
+};
 use crate::{
     arguments::Subject,
     engine::Engine,
@@ -178,5 +185,52 @@ impl<'a> Weaver<'a> {
             giving: None,
             beside: HashMap::new(),
         })
+    }
+
+    /// Adds a method that calls a slow hook. Inline, that call would make the method around it save
+    /// all registers.
+    pub(super) fn out_of_line(&mut self, hook: extern "C" fn(i64)) -> Result<MdToken, Error> {
+        let slow = self.hooks.slow_void(hook);
+        self.kept_out_of_line(slow)
+    }
+
+    /// The same for a hook that answers.
+    pub(super) fn out_of_line_asking(
+        &mut self,
+        hook: extern "C" fn(i64) -> i32,
+    ) -> Result<MdToken, Error> {
+        let slow = self.hooks.slow(hook);
+        self.kept_out_of_line(slow)
+    }
+
+    fn kept_out_of_line(&mut self, slow: Hook) -> Result<MdToken, Error> {
+        let known = self.out_of_line.iter();
+        if let Some((_, method)) = known.into_iter().find(|(hook, _)| *hook == slow.address) {
+            return Ok(*method);
+        }
+        let class = self.emitter.apart()?;
+        let name = format!("soglia$slow{}", self.out_of_line.len());
+        let name: Vec<u16> = name.encode_utf16().collect();
+        let method = self.emitter.define(&NewMethod {
+            class,
+            name: &name,
+            flags: mdPublic | mdStatic | mdHideBySig,
+            impl_flags: NO_INLINING,
+            signature: &[
+                0,
+                1,
+                if slow.answers { sig::INT32 } else { sig::VOID },
+                sig::INT64,
+            ],
+            rva: self.emitter.any_rva,
+        })?;
+        let mut code = Code::new();
+        code.ldarg(0);
+        code.call_hook(slow);
+        code.ret(slow.answers);
+        let body = code.finish(None).ok_or(Error::UNWRITABLE)?;
+        self.emitter.set_body(method, &body)?;
+        self.out_of_line.push((slow.address, method));
+        Ok(method)
     }
 }

@@ -87,15 +87,19 @@ impl Weaver<'_> {
         if self.emitter.engine.notifies {
             return self.behind_callback(call);
         }
-        let (mut enter, mut leave) = (Code::new(), Code::new());
+        let before = Before::of(&self.emitter.import, call.method.token)?;
+        let signature = MethodSig::parse(&before.signature).ok_or(Error::UNWRITABLE)?;
+        let returns = !signature.returns_void();
+        let (mut enter, mut leave) = (Code::new(), Code::above(returns.into()));
         if self.emitter.engine.counts() {
             let slow = self.out_of_line(woven::reverse_count_slow)?;
             enter.hook_and(call.id, self.hooks.quick(woven::reverse_count), slow);
         } else {
             let slow = self.out_of_line(woven::reverse_enter_slow)?;
             enter.hook_and(call.id, self.hooks.quick(woven::reverse_enter), slow);
-            let slow = self.out_of_line(woven::reverse_leave_slow)?;
-            leave.hook_and(call.id, self.hooks.quick(woven::reverse_leave), slow);
+            // Without it, the callback is watched all the same.
+            let handing = self.handing(call, &signature).ok().flatten();
+            self.closing(&mut leave, call.id, &signature, handing)?;
         }
         self.put(call.method.token, call.id, enter, leave, None)
     }

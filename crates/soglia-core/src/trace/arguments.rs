@@ -11,6 +11,8 @@ pub enum Of {
     Failed = 2,
     /// A call that a policy denied.
     Denied = 3,
+    /// An open call: the one of this task that began at this time.
+    Open = 4,
 }
 
 /// The arguments of one call, as texts for people. Secrets are not among them.
@@ -22,7 +24,7 @@ pub struct Arguments {
     pub task: u32,
     /// Which call this is.
     pub of: Of,
-    /// Ticks when the call returned, failed or was denied.
+    /// Ticks when the call returned, failed or was denied; for an open call, when it began.
     pub at: u64,
     /// For [`Of::Failed`]: the number of the failure among those of the log, from 0.
     pub failure: u32,
@@ -56,6 +58,7 @@ impl Arguments {
                 1 => Of::Slow,
                 2 => Of::Failed,
                 3 => Of::Denied,
+                4 => Of::Open,
                 _ => return None,
             },
             at: from.long()?,

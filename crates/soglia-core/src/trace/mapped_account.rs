@@ -32,6 +32,8 @@ pub struct Noted {
     pub took: u64,
     /// [`Layer::since`] of it.
     pub since: u64,
+    /// The side that was called.
+    pub side: Side,
 }
 
 /// When a counter of calls comes to this value, its target gets a new slot.
@@ -331,13 +333,15 @@ impl<const EVENTS: bool, const GROWS: bool> Account for Told<EVENTS, GROWS> {
         let number = layer.slot;
         let ended = self.0.slot(number).ended.load(Relaxed);
         let slow = took >= self.0.recording.noted_ticks();
-        let remarkable = layer.side() == Side::Unmanaged && (ended == 0 || slow);
+        let side = layer.side();
+        let remarkable = slow || side == Side::Unmanaged && ended == 0;
         if remarkable {
             self.0.noted = Some(Noted {
                 slot: number,
                 at,
                 took,
                 since: layer.since,
+                side,
             });
         }
         if ended >= FULL {

@@ -23,7 +23,7 @@
 //! | `identity`, `room`, `starter` | making and claiming the file |
 //! | `writer` | the recording in the recorded process: claims it, and hands out its blocks |
 //! | `mapped_*`, `by_id`, `slot_table`, `task_writer` | one live task |
-//! | `more_layers`, `open_layers`, `life` | what other threads of that process do |
+//! | `more_layers`, `open_layers`, `open_arguments`, `life` | what other threads of that process do |
 //! | `guard`, `bytes`, `clocks`, `reader` | the file in the process that reads it |
 //! | `snapshot`, `names`, `ending`, `replay` | what the reader makes of it |
 
@@ -49,6 +49,7 @@ mod mapped_layers;
 mod mapping;
 mod more_layers;
 pub mod names;
+mod open_arguments;
 pub mod open_layers;
 pub mod overdue;
 mod payload;

@@ -146,14 +146,15 @@ impl TaskWriter {
             .load(Relaxed);
         self.account.returned_by_sample(top, now);
         let took = self.account.returned.took.load(Relaxed);
-        let noted = side == Side::Unmanaged
-            && (ended == 0 || took >= self.account.recording().noted_ticks());
+        let slow = took >= self.account.recording().noted_ticks();
+        let noted = slow || side == Side::Unmanaged && ended == 0;
         if noted {
             self.account.noted = Some(Noted {
                 slot: number,
                 at: now,
                 took,
                 since: top.since,
+                side,
             });
         }
         if ended >= FULL {

@@ -29,6 +29,7 @@ use super::{
     log::Record,
     mapping::Mapping,
     more_layers::MoreLayers,
+    open_arguments::Places,
     room::{Room, out_of_the_way},
     starter::{event_blocks, options_in},
     tables::Tables,
@@ -76,11 +77,12 @@ pub struct Recording {
     time: Mutex<()>,
     tables: Tables,
     more_layers: MoreLayers,
+    open_arguments: Places,
     slow_ticks: u64,
     /// How calls are timed by sample, if they are.
     plan: Option<Plan>,
     no_clock: AtomicBool,
-    /// Forward calls that take at least this many ticks are noted, for code that looks into
+    /// Calls that take at least this many ticks are noted, for code that looks into
     /// returns.
     noted_ticks: AtomicU64,
 }
@@ -153,6 +155,7 @@ impl Recording {
             time: Mutex::new(()),
             tables: Tables::default(),
             more_layers: MoreLayers::default(),
+            open_arguments: Places::default(),
             slow_ticks: u64::MAX,
             plan: None,
             no_clock: AtomicBool::new(false),
@@ -244,6 +247,10 @@ impl Recording {
     }
 
     /// Layers that lie outside the chunk of their task.
+    pub(super) const fn open_arguments(&self) -> &Places {
+        &self.open_arguments
+    }
+
     pub(super) const fn more_layers(&self) -> &MoreLayers {
         &self.more_layers
     }

@@ -12,7 +12,10 @@ use soglia_core::{
     time::Anchor,
     trace::{
         events, format,
-        format::{ChunkHeader, ChunkKind, Header, LastReturn, NoRoom, Sample, Slot, TaskRecord},
+        format::{
+            ChunkHeader, ChunkKind, Header, LastReturn, NoRoom, OpenArguments, Sample, Slot,
+            TaskRecord,
+        },
     },
 };
 
@@ -57,6 +60,7 @@ fn offsets_and_sizes() {
     check_structure!(Sample: timed power rest clipped square square_ticks square_squares moved moved_variance span
         drawn nested_variance nested_moved_variance greatest_square reserved);
     check_structure!(LastReturn: at target reserved);
+    check_structure!(OpenArguments: since words payload);
     assert_eq!(align_of::<Slot>(), 64, "the unit of references to slots");
 }
 
@@ -67,7 +71,7 @@ fn constants() {
     }
     use format::*;
     let known = constants!(VERSION BLOCK CHUNK_MAGIC NOTE_OFFSET NOTE_BYTES MOST_BLOCKS TASK_BLOCKS SLOT_BLOCKS LAYER_BLOCKS
-        LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS
+        ARGUMENT_BLOCKS CHUNK_ARGUMENTS LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS
         LAST_RETURNS_OFFSET LAST_RETURNS CHUNK_SLOTS CHUNK_LAYERS MAX_DEPTH BUCKETS VARIANCE_UNIT);
     let table = rows("| constant ");
     for row in &table {

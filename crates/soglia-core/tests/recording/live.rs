@@ -124,6 +124,17 @@ fn returns_that_took_long_enough_are_noted() {
         let told = task.recall().map(|noted| (noted.at, noted.took));
         assert_eq!(told, noted.then_some((at + took, took)), "{took}");
     }
+    let slot = task.learn(128, Side::Managed, 2, 0);
+    let function = 128;
+    for (took, noted) in [(10, false), (1000, true)] {
+        let at = 2_000_000;
+        let opens = Crossing::ReverseEnterRuntime;
+        task.cross(opens, Who { function, slot }, at, 0);
+        let who = Who { function, slot: 0 };
+        task.cross(Crossing::ReverseLeaveRuntime, who, at + took, 0);
+        let told = task.recall().map(|noted| (noted.side, noted.took));
+        assert_eq!(told, noted.then_some((Side::Managed, took)), "{took}");
+    }
 }
 
 #[test]
@@ -175,4 +186,60 @@ fn a_growing_log_is_read_on() {
     let at_once = open().names();
     assert_eq!(names.targets, at_once.targets);
     assert_eq!((names.remarks, names.left_out), (at_once.remarks, 0));
+}
+
+/// The arguments of an open call are there for other threads and for readers, and for this call
+/// alone.
+#[test]
+#[cfg_attr(miri, ignore = "maps a file")]
+fn arguments_are_those_of_the_open_call() {
+    let fresh = fresh(Options::default());
+    let mut task = TaskWriter::new(fresh.recording, 77, time::now()).unwrap();
+    let record = task.record();
+    let number = record.number.load(Relaxed);
+    let function = 64;
+    let slot = task.learn(function, Side::Unmanaged, 1, 0);
+    let seen = || {
+        let calls = fresh.recording.open_calls(record);
+        let kept = |call| fresh.recording.kept_arguments(number, call);
+        let here: Vec<_> = calls.iter().map(kept).collect();
+        let reader = Reader::open(&fresh.path).unwrap();
+        let open = reader.tasks().remove(0).open;
+        let read = (0..).zip(&open).map(|(depth, layer): (u32, _)| {
+            reader.kept_arguments(number, depth, layer.since, layer.slot)
+        });
+        assert_eq!(here, read.collect::<Vec<_>>());
+        let value = |of: &Option<Arguments>| of.as_ref().map(|of| of.values[0].1.clone());
+        here.iter().map(value).collect::<Vec<_>>()
+    };
+    let keep = |depth, at, value: &str| {
+        fresh.recording.keep_arguments(
+            depth,
+            &Arguments {
+                target: 1,
+                task: number,
+                of: Of::Open,
+                at,
+                failure: 0,
+                returned: None,
+                error: None,
+                values: vec![("a".into(), value.into())],
+            },
+        )
+    };
+    let who = |slot| Who { function, slot };
+    for at in 1..=9 {
+        task.cross(Crossing::LeaveRuntime, who(slot), at, 0);
+        assert_eq!(keep(at as u32 - 1, at, &format!("{at}")), at <= 8);
+    }
+    let expected = |n: u64| Some(n.to_string()).filter(|_| n <= 8);
+    assert_eq!(seen(), (1..=9).map(expected).collect::<Vec<_>>());
+    for at in 10..=18 {
+        task.cross(Crossing::EnterRuntime, who(0), at, 0);
+    }
+    // Another call whose arguments are not kept.
+    task.cross(Crossing::LeaveRuntime, who(slot), 20, 0);
+    assert_eq!(seen(), [None]);
+    assert!(keep(0, 20, "again"), "there is room");
+    assert_eq!(seen(), [Some("again".to_owned())]);
 }

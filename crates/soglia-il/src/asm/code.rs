@@ -18,6 +18,8 @@ pub struct Code {
     /// How many things are on the stack; `None` behind an instruction that always goes elsewhere.
     pub(super) depth: Option<u32>,
     deepest: u32,
+    /// How many things lay on the stack before the code.
+    pub(super) below: u32,
     /// Something does not balance: there will be no body.
     pub(super) odd: bool,
 }
@@ -37,6 +39,16 @@ impl Code {
     pub fn new() -> Self {
         Self {
             depth: Some(0),
+            ..Self::default()
+        }
+    }
+
+    /// Starts with no code, and with so many things on the stack.
+    pub fn above(things: u32) -> Self {
+        Self {
+            depth: Some(things),
+            deepest: things,
+            below: things,
             ..Self::default()
         }
     }

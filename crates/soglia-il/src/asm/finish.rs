@@ -43,7 +43,7 @@ impl Code {
     /// Returns `None` as [`Code::finish`] does, and if the stack is not empty at the end or if
     /// anything is protected.
     pub fn finish_prefix(mut self) -> Option<(Vec<u8>, u16)> {
-        if self.odd || self.open != 0 || self.depth != Some(0) || !self.blocks.is_empty() {
+        if self.odd || self.open != 0 || self.depth != Some(self.below) || !self.blocks.is_empty() {
             return None;
         }
         self.fill_in_branches()?;

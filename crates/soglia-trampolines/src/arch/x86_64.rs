@@ -65,12 +65,15 @@ global_asm!(
 ///  rbp-16      the original function, likewise
 ///  rbp-24      what the first hook returned
 ///  rbp-32      the slot's word about the stack
-///  rbp-40 ..   before the call: rdi rsi rdx rcx r8 r9 rax r10, then xmm0 .. xmm7 up to rbp-224
-///              after the call: rax rdx xmm0 xmm1
+///  rbp-40 ..   rdi rsi rdx rcx r8 r9
+///  rbp-88      before the call: rax r10; after the call: rax rdx
+///  rbp-112 ..  xmm7 .. xmm0 up to rbp-224
+///  rbp-240 ..  after the call: xmm0 xmm1
 /// ```
 ///
 /// The code gives most of its frame back before the call, so that calls nested in each other have
-/// room: the frame takes 48 bytes then.
+/// room: the frame takes 48 bytes then. Where the arguments are kept, it takes 240.
+/// [`Passed`](crate::Passed) is the frame from rbp-256 to the arguments on the stack.
 ///
 /// The upper parts of ymm and zmm registers are not saved: the CLR passes nothing in them.
 /// rax is the number of vector registers if the callee takes any number of arguments, and some
@@ -128,9 +131,12 @@ unsafe extern "C" fn common<H: CallHooks>() {
         "mov r9, [rbp - 80]",
         "mov rax, [rbp - 88]",
         "mov r10, [rbp - 96]",
-        "lea rsp, [rbp - 32]",
-        // Copies the arguments that the caller has put on the stack.
         "mov r11, [rbp - 32]",
+        "test r11b, 2",
+        "jne 5f",
+        "lea rsp, [rbp - 32]",
+        "5:",
+        // Copies the arguments that the caller has put on the stack.
         "and r11, -16",
         "je 3f",
         "2:",
@@ -140,19 +146,22 @@ unsafe extern "C" fn common<H: CallHooks>() {
         "3:",
         "call qword ptr [rbp - 16]",
         // A result is in these four registers at most.
-        "lea rsp, [rbp - 80]",
-        "mov [rbp - 40], rax",
-        "mov [rbp - 48], rdx",
-        "movaps [rbp - 64], xmm0",
-        "movaps [rbp - 80], xmm1",
+        "lea rsp, [rbp - 256]",
+        "mov [rbp - 88], rax",
+        "mov [rbp - 96], rdx",
+        "movaps [rbp - 240], xmm0",
+        "movaps [rbp - 256], xmm1",
         "mov rdi, [rbp - 8]",
         "mov rsi, [rbp - 16]",
         "mov edx, [rbp - 24]",
+        "xor ecx, ecx",
+        "test byte ptr [rbp - 32], 2",
+        "cmovne rcx, rsp",
         "call {close}",
-        "mov rax, [rbp - 40]",
-        "mov rdx, [rbp - 48]",
-        "movaps xmm0, [rbp - 64]",
-        "movaps xmm1, [rbp - 80]",
+        "mov rax, [rbp - 88]",
+        "mov rdx, [rbp - 96]",
+        "movaps xmm0, [rbp - 240]",
+        "movaps xmm1, [rbp - 256]",
         "leave",
         ".cfi_remember_state",
         ".cfi_def_cfa rsp, 8",

@@ -8,10 +8,36 @@
 
 use std::{cell::RefCell, ffi::c_int};
 
-use soglia_trampolines::{CallHooks, Callee, Common, Trampolines};
+use soglia_trampolines::{CallHooks, Callee, Common, Passed, Trampolines};
 
 thread_local! {
     static RECORDED: RefCell<Vec<(char, i64, usize)>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+/// What the last callback whose arguments are kept has passed and returned.
+#[derive(Debug, Default, PartialEq)]
+pub struct Kept {
+    pub integers: [Option<u64>; 7],
+    pub floats: [Option<f64>; 9],
+    pub stack: Vec<u64>,
+    pub returned: u64,
+    pub returned_float: f64,
+}
+
+fn keep(passed: &Passed) {
+    let kept = Kept {
+        integers: std::array::from_fn(|n| passed.integer(n)),
+        floats: std::array::from_fn(|n| passed.float(n).map(f64::from_bits)),
+        stack: (0..).map_while(|n| passed.on_stack(n)).collect(),
+        returned: passed.returned(),
+        returned_float: f64::from_bits(passed.returned_float()),
+    };
+    KEPT.set(Some(kept));
+}
+
+pub fn kept() -> Option<Kept> {
+    KEPT.take()
 }
 
 /// Hooks that record their calls, and overwrite all registers that a callee may overwrite.
@@ -46,8 +72,9 @@ impl CallHooks for Callbacks {
         record('R', id, original);
         if id < 0 { -1 } else { ANSWER }
     }
-    extern "C" fn close(id: i64, original: usize, opened: i32) {
+    extern "C" fn close(id: i64, original: usize, opened: i32, passed: Option<&Passed>) {
         assert_eq!(opened, ANSWER);
+        passed.map(keep);
         record('V', id, original);
     }
 }
@@ -57,7 +84,7 @@ impl CallHooks for Outward {
         record('L', id, original);
         ANSWER
     }
-    extern "C" fn close(id: i64, original: usize, opened: i32) {
+    extern "C" fn close(id: i64, original: usize, opened: i32, _: Option<&Passed>) {
         assert_eq!(opened, ANSWER);
         record('E', id, original);
     }
@@ -90,6 +117,7 @@ pub fn plain(id: i64, stack: usize) -> Callee {
         id,
         stack,
         in_memory: false,
+        keeps: false,
     }
 }
 

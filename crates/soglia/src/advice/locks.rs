@@ -19,7 +19,7 @@ pub(super) fn find(context: &Context) -> Vec<Draft> {
         .model
         .slow
         .iter()
-        .filter(|row| !row.runtime_internal);
+        .filter(|row| !row.runtime_internal && row.direction != "reverse");
     for row in slow {
         by_target.entry(&row.target).or_default().push(row);
     }
@@ -119,7 +119,8 @@ fn holder<'a>(context: &Context<'a>, target: &str, group: &[&SlowRow]) -> Option
     let first = group.iter().map(|row| row.returned).min()?;
     let last = group.iter().map(|row| row.returned).max()?;
     let began = group.iter().map(|row| row.began).min()?;
-    let others = context.model.slow.iter().filter(|row| row.target != target);
+    let others = context.model.slow.iter();
+    let others = others.filter(|row| row.target != target && row.direction != "reverse");
     let mut holders = others.filter(|row| {
         row.began <= began
             && row.returned <= first.saturating_add(LOCK_CLOSE)

@@ -42,7 +42,8 @@ pub(super) fn find(context: &Context) -> Vec<Draft> {
         until: row.began.saturating_add(row.duration_ns),
         stack: &row.stack,
     });
-    let slow = model.slow.iter().filter(|row| !row.runtime_internal);
+    let slow = model.slow.iter();
+    let slow = slow.filter(|row| !row.runtime_internal && row.direction != "reverse");
     let blocked = slow.map(|row| Blocked {
         target: &row.target,
         task: row.task,

@@ -3,15 +3,20 @@
 use clap::Args;
 use soglia_core::{
     arguments::{Choice, Redaction},
-    policy::Glob,
+    policy::{Glob, GlobError},
 };
+
+/// Functions, and whether the arguments of all their calls are recorded.
+#[derive(Clone, Debug)]
+struct Target(Glob, bool);
 
 #[derive(Debug, Args)]
 pub struct ArgumentOptions {
     /// Record the arguments of slow, failed and denied calls of these native functions only, also
-    /// of the framework's [default: those of the program and its libraries].
-    #[arg(long, value_name = "GLOB", conflicts_with = "no_args", value_parser = target)]
-    args: Vec<Glob>,
+    /// of the framework's [default: those of the program and its libraries]; with '=all', also
+    /// while a call is open, which takes some microseconds per call.
+    #[arg(long, value_name = "GLOB[=all]", conflicts_with = "no_args", value_parser = target)]
+    args: Vec<Target>,
     /// Record no arguments.
     #[arg(long)]
     no_args: bool,
@@ -31,9 +36,14 @@ impl ArgumentOptions {
         if self.no_args && !self.redact.is_empty() {
             anyhow::bail!("--redact does nothing with --no-args: no argument is recorded");
         }
+        let of = |all: bool| {
+            let them = self.args.iter().filter(|of| of.1 == all);
+            them.map(|of| of.0.clone()).collect()
+        };
         let choice = Choice {
             none: self.no_args,
-            targets: self.args.clone(),
+            targets: of(false),
+            all: of(true),
             redacted: self.redact.clone(),
         };
         if choice == Choice::default() {
@@ -50,9 +60,11 @@ impl ArgumentOptions {
     }
 }
 
-fn target(text: &str) -> Result<Glob, String> {
-    if text.ends_with("=all") {
-        return Err("the arguments of calls that are still open cannot be recorded: write the glob alone, for calls that are slow, fail or are denied".into());
-    }
-    text.parse::<Glob>().map_err(|error| error.to_string())
+fn target(text: &str) -> Result<Target, String> {
+    let (glob, all) = match text.strip_suffix("=all") {
+        Some(glob) => (glob, true),
+        None => (text, false),
+    };
+    let glob = glob.parse().map_err(|error: GlobError| error.to_string())?;
+    Ok(Target(glob, all))
 }

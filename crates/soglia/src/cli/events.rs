@@ -3,9 +3,11 @@
 //! | part | holds |
 //! | --- | --- |
 //! | `names` | what the lines of a target have in common |
+//! | `passed` | the arguments of calls |
 //! | `printer` | the lines |
 
 mod names;
+mod passed;
 mod printer;
 
 use std::{

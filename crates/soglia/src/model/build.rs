@@ -8,7 +8,9 @@ use crate::advice::{self, Context};
 use super::{
     attach,
     clock::{Clock, WallClock},
-    crash, explain, failures, lists, no_room, overdue,
+    crash, explain, failures,
+    lists::{self, TaskLayer},
+    no_room, overdue,
     passed::{self, Passed},
     program::program,
     room::Room,
@@ -82,8 +84,11 @@ impl Model {
         if let Some(window) = window {
             slow.retain(|call| call.returned >= window.at_ns());
         }
-        let overdue = overdue::rows(names, &all.open_calls, &clock, &mut of_overdue);
-        let open = lists::open(&all.open, names, &all.sums, &clock, &mut of_open);
+        let overdue = overdue::rows(names, &given, &all.open_calls, &clock, &mut of_overdue);
+        let kept = |of: &TaskLayer| {
+            reader.kept_arguments(of.task, of.depth, of.layer.since, of.layer.slot)
+        };
+        let open = lists::open(&all.open, kept, names, &all.sums, &clock, &mut of_open);
         let open_for = all.open_for(&clock);
         let open_for = (&open_for, clock.at_least);
         let tasks = all.take_rows(names, &clock);

@@ -3,8 +3,13 @@
 use std::cmp::Reverse;
 
 use soglia_core::{
+    crossing::Side,
     layer::Layer,
-    trace::names::{Names, SlowCall},
+    trace::{
+        arguments::Arguments,
+        log::TargetNames,
+        names::{Names, SlowCall},
+    },
 };
 
 use super::{
@@ -33,6 +38,7 @@ pub(super) fn slow(names: &Names, passed: &Passed, clock: &Clock, room: &mut Roo
             *n,
             SlowRow {
                 target,
+                direction: side_of(names, call.target).direction(),
                 runtime_internal: is_internal(names, call.target),
                 t: returned,
                 time: clock.wall.utc(returned),
@@ -51,6 +57,12 @@ pub(super) fn slow(names: &Names, passed: &Passed, clock: &Clock, room: &mut Roo
     kept.into_iter().map(|(_, row)| row).collect()
 }
 
+/// The side that calls of a target are made to.
+fn side_of(names: &Names, target: u32) -> Side {
+    let names = names.targets.get(&target);
+    names.map_or(Side::Unmanaged, TargetNames::side)
+}
+
 /// An open layer, with the task that it is on.
 pub(super) struct TaskLayer {
     pub(super) task: u32,
@@ -58,9 +70,10 @@ pub(super) struct TaskLayer {
     pub(super) layer: Layer,
 }
 
-/// Open calls, by task, outermost first.
+/// Open calls, by task, outermost first. `kept` returns the arguments of one.
 pub(super) fn open(
     all: &[TaskLayer],
+    kept: impl Fn(&TaskLayer) -> Option<Arguments>,
     names: &Names,
     sums: &Sums,
     clock: &Clock,
@@ -75,7 +88,9 @@ pub(super) fn open(
         let stack = names.first_calls.get(&number);
         let stack = stack.filter(|_| sums.calls(number, side) == 1);
         let frames = stack.map_or_else(Vec::new, |stack| names.stack(*stack));
-        if !room.takes(frames.into_iter().chain([&*target])) {
+        let given = kept(open);
+        let texts = passed::texts(given.as_ref()).chain([&*target]);
+        if !room.takes(frames.into_iter().chain(texts)) {
             room.left_out = (all.len() - rows.len()) as u64;
             break;
         }
@@ -92,6 +107,7 @@ pub(super) fn open(
             duration_ns: clock.until.saturating_sub(began),
             duration_at_least: clock.at_least,
             stack: stack.map_or_else(Vec::new, |stack| callers(names, *stack)),
+            args: given.as_ref().map(passed::rows),
         });
     }
     rows

@@ -15,6 +15,7 @@ use soglia_core::{
 
 use super::{
     clock::Clock,
+    passed::{self, Passed},
     room::Room,
     rows::{OverdueReport, OverdueRow},
     targets::{callers, is_internal, target_name},
@@ -53,6 +54,7 @@ pub(super) fn deadlines(names: &Names) -> Option<DeadlineSummary> {
 /// task and begin of each open call.
 pub(super) fn rows(
     names: &Names,
+    passed: &Passed,
     open: &HashSet<(u32, u64)>,
     clock: &Clock,
     room: &mut Room,
@@ -67,11 +69,16 @@ pub(super) fn rows(
             _ => continue,
         };
         if let Record::Overdue(overdue) = record {
-            if !room.takes(texts(names, overdue)) {
+            let given = passed.open(call).filter(|_| !places.contains_key(&call));
+            if !room.takes(texts(names, overdue).chain(passed::texts(given))) {
                 continue;
             }
             places.entry(call).or_insert_with(|| {
-                rows.push((call, row(names, overdue, clock)));
+                let row = OverdueRow {
+                    args: given.map(passed::rows),
+                    ..row(names, overdue, clock)
+                };
+                rows.push((call, row));
                 rows.len() - 1
             });
         }

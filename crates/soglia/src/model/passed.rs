@@ -18,6 +18,7 @@ use super::{
 pub(super) struct Passed<'a> {
     slow: HashMap<(u32, u32, u64), &'a Arguments>,
     failed: HashMap<(u32, u32), &'a Arguments>,
+    open: HashMap<(u32, u64), &'a Arguments>,
 }
 
 impl<'a> Passed<'a> {
@@ -25,15 +26,22 @@ impl<'a> Passed<'a> {
         let of = |of: Of| names.arguments.iter().filter(move |all| all.of == of);
         let slow = of(Of::Slow).map(|all| ((all.target, all.task, all.at), all));
         let failed = of(Of::Failed).map(|all| ((all.target, all.failure), all));
+        let open = of(Of::Open).map(|all| ((all.task, all.at), all));
         Self {
             slow: slow.collect(),
             failed: failed.collect(),
+            open: open.collect(),
         }
     }
 
     /// Those of a slow call.
     pub(super) fn slow(&self, target: u32, task: u32, at: u64) -> Option<&'a Arguments> {
         self.slow.get(&(target, task, at)).copied()
+    }
+
+    /// Those of a call that was reported while it was open, by its task and its begin.
+    pub(super) fn open(&self, call: (u32, u64)) -> Option<&'a Arguments> {
+        self.open.get(&call).copied()
     }
 
     /// Those of the first call that failed in this way.
@@ -43,7 +51,7 @@ impl<'a> Passed<'a> {
 }
 
 /// The rows of arguments.
-pub(super) fn rows(of: &Arguments) -> Vec<ArgumentRow> {
+pub fn rows(of: &Arguments) -> Vec<ArgumentRow> {
     let row = |(name, value): &(String, String)| ArgumentRow {
         name: name.clone(),
         value: value.clone(),

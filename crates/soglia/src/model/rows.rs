@@ -259,6 +259,8 @@ pub struct CrashRow {
 pub struct SlowRow {
     /// The target's name.
     pub target: String,
+    /// `forward` for a call to native code, `reverse` for a callback.
+    pub direction: &'static str,
     /// The target is one of the runtime's own.
     pub runtime_internal: bool,
     /// The same as `returned`.
@@ -308,6 +310,8 @@ pub struct OpenRow {
     pub duration_at_least: bool,
     /// The managed stack, innermost frame first. Known only if this is the target's one call.
     pub stack: Vec<String>,
+    /// The arguments. `None` if they were not recorded.
+    pub args: Option<Vec<ArgumentRow>>,
 }
 
 /// A call that missed a deadline.
@@ -337,6 +341,8 @@ pub struct OverdueRow {
     pub duration_at_least: bool,
     /// One entry for each time that the engine found the call past a deadline.
     pub reports: Vec<OverdueReport>,
+    /// The arguments. `None` if they were not recorded.
+    pub args: Option<Vec<ArgumentRow>>,
     /// The core dump that was written because of the call.
     pub dump: Option<String>,
     /// Why there is no core dump, if one was asked for.

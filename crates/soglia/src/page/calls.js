@@ -69,14 +69,14 @@ function writeTroubles() {
   }
   if (overdue.length > 0) {
     made.append(el("h3", {}, "Past a deadline"), table([["Target"], ["Thread"], ["Began", true], ["Took", true], ["Outcome"], ["Stack"]],
-      overdue.map((row) => [targetLink(row.target), taskName(row.task), began(row.began), atLeast(row.duration_ns, row.duration_at_least), row.outcome, overdueStack(row)])));
+      overdue.map((row) => [el("div", {}, targetLink(row.target), given(row)), taskName(row.task), began(row.began), atLeast(row.duration_ns, row.duration_at_least), row.outcome, overdueStack(row)])));
   }
   if (open.length > 0) {
     const rows = groups(open, (row) => `${row.target}\n${row.depth}\n${row.stack.join("\n")}`);
     made.append(el("h3", {}, OPEN_WHEN[report.ended] ?? "Still open at the end"), someOf(rows, 30, (some) => table([["Target"], ["Thread"], ["Began", true], ["Open for", true], ["Stack"]],
       some.map((rows) => {
         const [row] = rows;
-        const name = el("div", { style: `padding-left: ${Math.min(row.depth, 12)}em` }, targetLink(row.target), row.direction === "reverse" && [" ", badge("callback")]);
+        const name = el("div", { style: `padding-left: ${Math.min(row.depth, 12)}em` }, targetLink(row.target), row.direction === "reverse" && [" ", badge("callback")], given(row));
         return [name, someTasks(rows), began(Math.min(...rows.map((row) => row.began))), (row.duration_at_least ? "at least " : "") + range(rows.map((row) => row.duration_ns), time), row.stack.length ? stack(row.stack) : ""];
       }))));
   }
@@ -125,7 +125,7 @@ function writeSlow() {
   section("slow", "Slow calls",
     el("p", { class: "soft" }, `${many(slow.length + (report.left_out?.slow ?? 0), "call", "calls")} took ${time(report.slow_threshold_ns)} or more. Calls with equal stacks are one row.`),
     someOf(rows, 25, (some) => table([["Target"], ["Calls", true], ["Took", true], ["First began", true], ["Thread"], ["Stack"]],
-      some.map((rows) => [targetLink(rows[0].target), count(rows.length), range(rows.map((row) => row.duration_ns), time), began(Math.min(...rows.map((row) => row.began))), someTasks(rows), el("div", {}, given(rows.toSorted((a, b) => b.duration_ns - a.duration_ns)[0]), rows[0].stack.length ? stack(rows[0].stack) : "")]))));
+      some.map((rows) => [el("div", {}, targetLink(rows[0].target), rows[0].direction === "reverse" && [" ", badge("callback")]), count(rows.length), range(rows.map((row) => row.duration_ns), time), began(Math.min(...rows.map((row) => row.began))), someTasks(rows), el("div", {}, given(rows.toSorted((a, b) => b.duration_ns - a.duration_ns)[0]), rows[0].stack.length ? stack(rows[0].stack) : "")]))));
 }
 
 function writeThreads() {

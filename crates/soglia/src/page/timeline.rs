@@ -173,7 +173,11 @@ impl Timeline {
         for row in &model.slow {
             let time = (row.began, row.duration_ns);
             let name = (&*row.target, row.runtime_internal);
-            add(row.task, name, Side::Unmanaged, time, Outcome::Returned);
+            let side = match row.direction {
+                "reverse" => Side::Managed,
+                _ => Side::Unmanaged,
+            };
+            add(row.task, name, side, time, Outcome::Returned);
         }
         let mut lanes = Lanes::new();
         let mut numbers = Vec::new();

@@ -14,8 +14,10 @@ use super::{
     style::{DIM, HEAD, arrow},
     words::{more, plural, range, time},
 };
+use soglia_core::trace::arguments::Arguments;
+
 use crate::model::{
-    Model, OpenRow, SlowRow,
+    ArgumentRow, Model, OpenRow, SlowRow, argument_rows,
     arguments::{in_one_line, value},
 };
 
@@ -69,14 +71,11 @@ pub(super) fn slow(
             continue;
         };
         let long = range(shortest.duration_ns, longest.duration_ns, false);
-        heading(
-            group.len(),
-            &long,
-            0,
-            &method(&longest.target),
-            shown.screen,
-            out,
-        )?;
+        let name = match longest.direction {
+            "reverse" => format!("{} {}", arrow("reverse"), method(&longest.target)),
+            _ => method(&longest.target),
+        };
+        heading(group.len(), &long, 0, &name, shown.screen, out)?;
         let threads: Vec<u32> = group.iter().map(|row| row.task).collect();
         let times = format!(
             "began at {}, returned at {}",
@@ -108,22 +107,38 @@ pub(super) fn slow(
 /// `None` if that was not recorded.
 pub(super) fn given(row: &SlowRow) -> Option<String> {
     let args = row.args.as_ref()?;
-    let mut said = match args.is_empty() {
-        true => "no arguments".to_owned(),
-        false => in_one_line(args),
-    };
-    if let Some(result) = &row.result {
+    Some(all_of(args, row.result.as_deref(), row.error.as_deref()))
+}
+
+/// Recorded arguments in one line, with the returned value and the last error.
+pub fn given_in(of: &Arguments) -> String {
+    let (result, error) = (of.returned.as_deref(), of.error.as_deref());
+    all_of(&argument_rows(of), result, error)
+}
+
+fn all_of(args: &[ArgumentRow], result: Option<&str>, error: Option<&str>) -> String {
+    let mut said = passed(args);
+    if let Some(result) = result {
         said = format!("{said}; returned {}", value(result));
     }
-    if let Some(error) = &row.error {
+    if let Some(error) = error {
         said = format!("{said}; error {}", value(error));
     }
-    Some(said)
+    said
+}
+
+/// Arguments in one line.
+pub(super) fn passed(args: &[ArgumentRow]) -> String {
+    match args.is_empty() {
+        true => "no arguments".to_owned(),
+        false => in_one_line(args),
+    }
 }
 
 /// Writes the slowest call in one line, if its arguments are known.
 pub(super) fn slowest(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
-    let wanted = |row: &&SlowRow| shown.all || !row.runtime_internal;
+    let wanted =
+        |row: &&SlowRow| row.direction != "reverse" && (shown.all || !row.runtime_internal);
     let slow = model.slow.iter().filter(wanted);
     let Some(row) = slow.max_by_key(|row| row.duration_ns) else {
         return Ok(());
@@ -253,6 +268,11 @@ fn alike_open(
             began = format!("{who}, {began}");
         }
         screen.sentences(Line::indented(INDENT), DIM, &began, out)?;
+        if let Some(args) = &oldest.args {
+            let said = format!("{which}with {}", passed(args));
+            let style = anstyle::Style::new();
+            screen.sentences(Line::indented(INDENT), style, &said, out)?;
+        }
         if moments.is_overdue(oldest) {
             let above = "(its stack is above)";
             Line::indented(INDENT + 2)

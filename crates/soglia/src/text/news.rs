@@ -6,6 +6,7 @@ use soglia_core::{
     deadline::Stuck,
     time::Scale,
     trace::{
+        arguments::{Arguments, Of},
         log::Record,
         names::Names,
         overdue::{Done, HowEnded, Overdue},
@@ -19,7 +20,8 @@ use super::{
     words::{plural, time},
 };
 use crate::model::{
-    self,
+    self, argument_rows,
+    arguments::in_one_line,
     overdue::{deadline, report},
     target_name,
 };
@@ -151,6 +153,12 @@ impl About<'_> {
         if overdue.nested > 0 {
             let layers = plural(overdue.nested.into(), "layer", "layers");
             line = format!("{line}, {layers} nested in it");
+        }
+        let of_call = |all: &&Arguments| {
+            (all.of, all.task, all.at) == (Of::Open, overdue.task, overdue.since)
+        };
+        if let Some(all) = self.names.arguments.iter().rev().find(of_call) {
+            line = format!("{line}, with {}", in_one_line(&argument_rows(all)));
         }
         if let Some(caller) = report.caller() {
             line = format!("{line}, called by {}", method(caller));

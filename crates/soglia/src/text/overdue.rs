@@ -6,7 +6,7 @@ use anstyle::Style;
 use soglia_core::{deadline::Stuck, plain::plain};
 
 use super::{
-    calls::{INDENT, groups, heading, listed, stack},
+    calls::{INDENT, groups, heading, listed, passed, stack},
     frames::method,
     moments::Moments,
     screen::{Line, Screen},
@@ -40,9 +40,11 @@ pub(super) fn section(
         ),
     );
     writeln!(out)?;
-    title
-        .styled(DIM, " (arguments are not recorded)")
-        .write(shown.screen, out)?;
+    let title = match rows.iter().any(|row| row.args.is_some()) {
+        true => title,
+        false => title.styled(DIM, " (arguments are not recorded)"),
+    };
+    title.write(shown.screen, out)?;
     let groups = groups(&rows, |row| {
         let of = (&row.target, row.outcome, row.killed);
         let last = row.reports.last();
@@ -117,6 +119,10 @@ fn one(
     );
     let indent = || Line::indented(INDENT);
     screen.sentences(indent(), DIM, &said, out)?;
+    if let Some(args) = &row.args {
+        let said = format!("{which}with {}", passed(args));
+        screen.sentences(indent(), Style::new(), &said, out)?;
+    }
     let nested = match last.nested {
         0 => String::new(),
         n => format!(

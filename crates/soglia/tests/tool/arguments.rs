@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::{Recording, Space, text};
+use crate::{
+    schema,
+    support::{Live, Recording, Space, signal, text, until},
+};
 
 const SLOW: &str = "--slow 20ms";
 
@@ -148,17 +151,77 @@ fn secrets_stay_in_the_program() {
     assert_eq!(token["result"], "[redacted]");
     let plain = shown(&only(&report, "passed_plain")["args"]);
     assert_eq!(plain, ["ms: 30", "note: [redacted]"]);
-    let bytes = std::fs::read(&recording.path).unwrap();
-    let has = |secret: &str| {
-        let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        [secret.as_bytes(), &wide]
-            .into_iter()
-            .any(|s| bytes.windows(s.len()).any(|w| w == s))
-    };
-    assert!(has("somebody"), "what is no secret is in the file");
+    assert!(
+        has(&recording, "somebody"),
+        "what is no secret is in the file"
+    );
     for secret in ["hunter2", "tok-en-4711", "a private note"] {
-        assert!(!has(secret), "{secret} is in the file");
+        assert!(!has(&recording, secret), "{secret} is in the file");
     }
+}
+
+/// Whether a text is in the file of a recording.
+fn has(recording: &Recording<'_>, text: &str) -> bool {
+    let bytes = std::fs::read(&recording.path).unwrap();
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    [text.as_bytes(), &wide]
+        .into_iter()
+        .any(|s| bytes.windows(s.len()).any(|w| w == s))
+}
+
+/// The one slow callback of a method or delegate whose name ends so.
+fn callback(report: &Value, name: &str) -> Value {
+    let rows = report["slow"].as_array().unwrap().iter();
+    let mut rows = rows.filter(|row| row["target"].as_str().unwrap().ends_with(name));
+    let row = rows.next().cloned();
+    row.unwrap_or_else(|| panic!("no slow call of {name}: {}", report["slow"]))
+}
+
+#[test]
+fn callbacks_have_their_arguments() {
+    let space = Space::new();
+    let row = callback(&run(&space, "", "back").json(""), "Rest");
+    assert_eq!(shown(&row["args"]), ["ms: 30", "value: 41"]);
+    assert_eq!(row["result"], "42");
+    let recording = run(&space, "", "unlock");
+    let row = callback(&recording.json(""), "Unlock");
+    assert_eq!(shown(&row["args"]), ["ms: 30", "pin: [redacted]"]);
+    assert!(!has(&recording, "4711424242"), "the secret is in the file");
+}
+
+#[test]
+fn delegates_have_their_arguments() {
+    let space = Space::new();
+    let row = callback(&run(&space, "", "through").json(""), "Told.Invoke");
+    assert_eq!(
+        shown(&row["args"]),
+        [
+            "ms: 30",
+            "text: \"from native\"",
+            "exact: 0.5",
+            "small: 200",
+            "place: 42",
+            "flag: true",
+            "mode: Read | Write (3)",
+            "wide: \"wide\"",
+            "pin: [redacted]",
+        ]
+    );
+    assert_eq!(row["result"], "7");
+    let report = run(&space, "", "outward").json("");
+    for (name, note) in [("Plain.Invoke", "outward"), ("WideText.Invoke", "weit")] {
+        let row = callback(&report, name);
+        let note = format!("note: \"{note}\"");
+        assert_eq!(shown(&row["args"]), ["ms: 30".to_owned(), note]);
+        assert_eq!(row["result"], "0");
+    }
+    let report = run(&space, "--args other", "through").json("");
+    assert!(callback(&report, "Told.Invoke")["args"].is_null());
+    let report = run(&space, "--args passed!Told", "through").json("");
+    assert_eq!(
+        shown(&callback(&report, "Told.Invoke")["args"])[0],
+        "ms: 30"
+    );
 }
 
 #[test]
@@ -246,7 +309,7 @@ fn options_that_do_nothing_are_refused() {
     for (options, wanted) in [
         ("--no-args --redact f!x", "does nothing with --no-args"),
         ("--redact f", "GLOB!PARAMETER"),
-        ("--args f=all", "still open"),
+        ("--args =all", "invalid value"),
     ] {
         let output = space
             .run(options, "passed.dll", "numbers")
@@ -256,4 +319,86 @@ fn options_that_do_nothing_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{options}: {said}");
         assert!(said.contains(wanted), "{options}: {said}");
     }
+}
+
+#[test]
+fn open_calls_have_their_arguments_where_the_user_asks_for_it() {
+    let space = Space::new();
+    let options = "-o a.soglia --source woven --stuck 300ms --args passed_login=all";
+    let mut live = Live::start(&mut space.run(options, "passed.dll", "hangs"));
+    let recording = space.recording("a.soglia");
+    let all = ["ms: 600000", "user: \"somebody\"", "password: [redacted]"];
+    let login = |report: &Value, list: &str| {
+        let rows = report[list].as_array().unwrap().iter();
+        let mut rows = rows.filter(|row| row["target"] == "passed!passed_login");
+        rows.next().cloned()
+    };
+    let report = until("a report of the call", || {
+        let report = recording.try_json("").ok()?;
+        login(&report, "overdue").map(|_| report)
+    });
+    schema::check_report(&report);
+    for list in ["overdue", "open"] {
+        let row = login(&report, list).unwrap();
+        assert_eq!(shown(&row["args"]), all, "{list}");
+    }
+    let said = live.error_line();
+    assert!(said.contains(&format!("with {}", all.join(", "))), "{said}");
+    signal(live.program().unwrap(), "KILL");
+    live.wait();
+    let report = recording.json("");
+    for list in ["overdue", "open"] {
+        let row = login(&report, list).unwrap();
+        assert_eq!(shown(&row["args"]), all, "{list}");
+    }
+    let output = space.soglia("report a.soglia").output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(said.matches("user: \"somebody\"").count(), 2, "{said}");
+    assert!(!said.contains("not recorded"), "{said}");
+    assert!(!has(&recording, "hunter2"), "the secret is in the file");
+}
+
+#[test]
+fn calls_that_are_over_are_slow_ones_as_before() {
+    let space = Space::new();
+    let report = run(&space, "--args passed_*=all", "things").json("");
+    let row = only(&report, "passed_things");
+    assert_eq!(
+        shown(&row["args"])[4..],
+        ["count: 42", "result: -9", "callback: null"]
+    );
+    let report = run(&space, "--args passed_fails=all", "errors").json("");
+    for row in slow(&report, "passed_fails") {
+        assert_eq!(row["error"], "ENOENT (2)");
+    }
+}
+
+#[test]
+fn events_have_the_arguments_of_calls_that_stand_out() {
+    let space = Space::new();
+    let with = |options: &str, case: &str, crossing: &str| {
+        let recording = run(&space, &format!("--record events {options}"), case);
+        schema::check_events(&recording.event_lines());
+        let lines = recording.event_lines();
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines = lines.filter(|line| line["crossing"] == crossing && line["args"].is_array());
+        let found: Vec<Vec<String>> = lines.map(|line| shown(&line["args"])).collect();
+        let output = space.soglia("events a.soglia").output().unwrap();
+        (found, text(&output.stdout))
+    };
+    let (found, said) = with("", "back", "ReverseLeaveRuntime");
+    assert_eq!(found, [["ms: 30", "value: 41"]]);
+    assert!(
+        said.contains("ReverseLeaveRuntime  with ms: 30, value: 41; returned 42\n"),
+        "{said}"
+    );
+    let (found, said) = with("", "nowhere", "EnterRuntime");
+    assert_eq!(found, [["ms: 0", "note: \"lost\""]]);
+    assert!(said.contains("by an exception  with ms: 0, "), "{said}");
+    let (found, said) = with("--deny passed!passed_plain", "denied", "LeaveRuntime");
+    let wanted = (0..3).map(|n| vec![format!("ms: {n}"), "note: \"not allowed\"".to_owned()]);
+    assert_eq!(found, wanted.collect::<Vec<_>>());
+    assert!(said.contains("denied: not called  with ms: 2, "), "{said}");
 }

@@ -33,6 +33,14 @@ pub fn check_report(value: &Value) {
     check(&schema(REPORT), value);
 }
 
+/// Whether they are lines of events as the schema has them.
+pub fn check_events(lines: &str) {
+    let schema = schema(EVENTS);
+    for line in lines.lines() {
+        check(&schema, &serde_json::from_str(line).unwrap());
+    }
+}
+
 #[test]
 fn real_outputs_fit() {
     let (report, event) = (schema(REPORT), schema(EVENTS));

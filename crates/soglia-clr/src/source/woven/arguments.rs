@@ -1,36 +1,70 @@
 //! Hooks by which wrappers hand over the arguments of a call that is over.
 //!
-//! Each of the first three takes the place of another hook, and returns 1 where the wrapper shall
+//! [`leave_asking`] and those that take the place of other hooks return 1 where the wrapper shall
 //! hand the arguments over. Then it calls [`argument`] for each, and [`arguments_given`] at last.
+//!
+//! Calls through trampolines have no wrapper. The trampoline keeps what they pass.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use soglia_core::{
-    crossing::Crossing,
+    crossing::{Crossing, Side},
+    layer::Layer,
     time,
     trace::arguments::{Arguments, Of},
 };
+
+use soglia_trampolines::Passed;
 
 use super::{
     hresults,
     layers::{Callee, SLOW, called, fail, function, recall},
     methods::enter,
 };
-use crate::{arguments, boundary, engine, threads};
+use crate::{arguments, boundary, engine, source::returned::Slow, threads};
 
 /// The arguments are not wanted.
 const NOT: i32 = 0;
+
+/// When the layer of a native call has been opened whose arguments are wanted while it is open.
+/// Wrappers call it in preemptive mode.
+pub extern "C" fn leave_asking(id: i64) -> i32 {
+    let errno = boundary::errno();
+    let about = threads::existing().and_then(|task| {
+        let number = Layer::of(function(id), Side::Unmanaged);
+        let layer = task.top().filter(|layer| layer.function == number)?;
+        let (target, since) = (task.target(layer.slot), layer.since);
+        Some(about(
+            target,
+            task.record().number.load(Relaxed),
+            Of::Open,
+            since,
+        ))
+    });
+    about.map_or(NOT, |about| asked(id, about, errno))
+}
 
 /// After [`enter`], where there is more to do: [`enter_slow`](super::enter_slow). Wrappers call it
 /// in preemptive mode.
 pub extern "C" fn enter_slow_asking(id: i64) -> i32 {
     let errno = boundary::errno();
-    match recall() {
-        Some(slow) => {
-            let about = about(slow.target, slow.task, Of::Slow, slow.at);
-            asked(id, about, errno)
-        }
-        None => NOT,
+    recall().map_or(NOT, |slow| asked(id, about_slow(slow), errno))
+}
+
+/// After [`reverse_leave`](super::reverse_leave), where there is more to do:
+/// [`reverse_leave_slow`](super::reverse_leave_slow). Wrappers call it in preemptive mode.
+pub extern "C" fn reverse_leave_slow_asking(id: i64) -> i32 {
+    enter_slow_asking(id)
+}
+
+/// After a call through a trampoline that has kept what the call passed.
+pub(super) fn recall_passed(id: i64, passed: &Passed) {
+    if let Some(slow) = recall() {
+        boundary::fence((), || {
+            if let Some(engine) = engine::get() {
+                arguments::passed(engine, id, about_slow(slow), passed);
+            }
+        });
     }
 }
 
@@ -80,6 +114,10 @@ pub extern "C" fn argument(key: i64, a: i64, b: i64) {
 /// There are no more values. Wrappers call it in preemptive mode.
 pub extern "C" fn arguments_given(id: i64) {
     arguments::end(id);
+}
+
+const fn about_slow(slow: Slow) -> Arguments {
+    about(slow.target, slow.task, Of::Slow, slow.at)
 }
 
 const fn about(target: u32, task: u32, of: Of, at: u64) -> Arguments {

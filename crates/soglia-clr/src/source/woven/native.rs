@@ -1,7 +1,10 @@
 //! Hooks for the engine's native code between native code and a delegate (`crate::delegates`). That
 //! code calls them in preemptive mode, or on a thread that the CLR does not know yet.
 
+use soglia_trampolines::Passed;
+
 use super::{
+    arguments::recall_passed,
     layers::{SLOW, only_counts},
     methods::{
         count, count_slow, enter, enter_failed, enter_slow, leave, leave_slow, reverse_count,
@@ -20,10 +23,13 @@ pub extern "C" fn callback_enter(id: i64) {
     }
 }
 
-/// Before the delegate returns to native code.
-pub extern "C" fn callback_leave(id: i64) {
+/// Before the delegate returns to native code. `passed`: what the call passed, if that is kept.
+pub fn callback_leave(id: i64, passed: Option<&Passed>) {
     if !only_counts() && reverse_leave(id) == SLOW {
-        reverse_leave_slow(id);
+        match passed {
+            Some(passed) => recall_passed(id, passed),
+            None => reverse_leave_slow(id),
+        }
     }
 }
 
@@ -38,10 +44,13 @@ pub extern "C" fn outward_leave(id: i64) {
     }
 }
 
-/// When the native function has returned.
-pub extern "C" fn outward_enter(id: i64) {
+/// When the native function has returned. `passed`: what the call passed, if that is kept.
+pub fn outward_enter(id: i64, passed: Option<&Passed>) {
     if !only_counts() && enter(id) == SLOW {
-        enter_slow(id);
+        match passed {
+            Some(passed) => recall_passed(id, passed),
+            None => enter_slow(id),
+        }
     }
 }
 

@@ -10,12 +10,14 @@ use soglia::{
 };
 use soglia_core::trace::reader::Reader;
 
-use super::super::options::EventFormat;
+use super::{super::options::EventFormat, passed::Passed};
 
 /// What the lines of a target have in common, made once.
 pub struct Names {
     targets: HashMap<u32, Name>,
     nothing: Name,
+    /// The arguments that were recorded.
+    pub passed: Passed,
     /// No call was denied: those that count as denied would have been.
     pub audit: bool,
 }
@@ -23,7 +25,7 @@ pub struct Names {
 pub struct Name {
     /// It is one of the runtime's own.
     pub runtime_internal: bool,
-    /// The end of a line, after what is of the crossing.
+    /// What of a line is of the target, after what is of the crossing.
     pub text: String,
 }
 
@@ -42,12 +44,14 @@ impl Names {
     /// Those of a recording.
     pub fn of(reader: &Reader, format: EventFormat) -> Self {
         let targets = target_infos(reader).into_iter();
+        let names = reader.names();
         Self {
             targets: targets
                 .map(|(target, info)| (target, Name::of(&info, format)))
                 .collect(),
             nothing: Name::of(&TargetInfo::default(), format),
-            audit: reader.names().policy.is_some_and(|policy| policy.audit),
+            passed: Passed::of(names.arguments),
+            audit: names.policy.is_some_and(|policy| policy.audit),
         }
     }
 
@@ -76,7 +80,7 @@ impl Name {
                 };
                 // Texts and numbers make JSON.
                 let object = serde_json::to_string(&target).unwrap_or_default();
-                object.trim_start_matches('{').to_owned()
+                object.trim_matches(['{', '}']).to_owned()
             }
         };
         Self {

@@ -63,17 +63,21 @@ impl<'a> Printer<'a> {
             .scale()
             .ns(crossed.at.saturating_sub(self.reader.start_ticks()));
         let time = time(self.reader.wall_ns_at(crossed.at));
+        let passed = self.names.passed.line(task, &crossed, self.options.format);
         match self.options.format {
             EventFormat::Jsonl => writeln!(
                 out,
-                "{{\"t\":{t},\"time\":\"{time}\",\"task\":{task},\"os_thread\":{},\"crossing\":\"{}\",\"outcome\":\"{}\",\"depth\":{},{}",
+                "{{\"t\":{t},\"time\":\"{time}\",\"task\":{task},\"os_thread\":{},\"crossing\":\"{}\",\"outcome\":\"{}\",\"depth\":{},{}{passed}",
                 crossed.os_thread,
                 crossed.crossing.name(),
                 outcome(crossed.how),
                 crossed.depth,
                 name.text,
             ),
-            EventFormat::Text => self.line((t, &time.to_string(), task), crossed, name, out),
+            EventFormat::Text => {
+                self.line((t, &time.to_string(), task), crossed, name, out)?;
+                writeln!(out, "{passed}")
+            }
         }
     }
 
@@ -176,10 +180,10 @@ impl<'a> Printer<'a> {
             _ => {}
         }
         match crossed.how {
-            How::Crossed => writeln!(out),
-            How::Failed => writeln!(out, "  by an exception"),
-            How::Refused if self.names.audit => writeln!(out, "  would have been denied"),
-            How::Refused => writeln!(out, "  denied: not called"),
+            How::Crossed => Ok(()),
+            How::Failed => write!(out, "  by an exception"),
+            How::Refused if self.names.audit => write!(out, "  would have been denied"),
+            How::Refused => write!(out, "  denied: not called"),
         }
     }
 }
