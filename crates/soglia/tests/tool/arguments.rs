@@ -183,7 +183,7 @@ fn callbacks_have_their_arguments() {
     let row = callback(&run(&space, "", "back").json(""), "Rest");
     assert_eq!(shown(&row["args"]), ["ms: 30", "value: 41"]);
     assert_eq!(row["result"], "42");
-    let recording = run(&space, "", "unlock");
+    let recording = run(&space, "--redact passed_back!value", "unlock");
     let row = callback(&recording.json(""), "Unlock");
     assert_eq!(shown(&row["args"]), ["ms: 30", "pin: [redacted]"]);
     assert!(!has(&recording, "4711424242"), "the secret is in the file");
