@@ -14,8 +14,8 @@ use soglia_core::trace::{
 use super::stuck::CallKey;
 
 /// Gets what becomes known about calls that miss their deadlines: [`Record::Arguments`],
-/// [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`], in that order for each
-/// call.
+/// [`Record::Overdue`], [`Record::OverdueEnd`] and [`Record::OverdueAction`], in that order for
+/// each call.
 ///
 /// Called on an engine thread, and for ends on the thread that made the call, in preemptive mode.
 pub type Sink = Box<dyn Fn(Record) + Send + Sync>;

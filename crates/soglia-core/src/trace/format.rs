@@ -200,7 +200,7 @@ pub enum ChunkKind {
     Layers = 4,
     /// [`crate::trace::events`] of a task.
     Events = 5,
-    /// [`OpenArguments`] of a task.
+    /// [`OpenArguments`](super::argument_places::OpenArguments) of a task.
     Arguments = 6,
 }
 
@@ -251,8 +251,6 @@ pub const TASK_BLOCKS: u32 = 4;
 pub const SLOT_BLOCKS: u32 = 4;
 /// Blocks of a chunk with more layers.
 pub const LAYER_BLOCKS: u32 = 16;
-/// Blocks of a chunk with the arguments of open calls.
-pub const ARGUMENT_BLOCKS: u32 = 4;
 /// Blocks of a chunk of the log.
 pub const LOG_BLOCKS: u32 = 4;
 /// Where the layers of a task chunk begin.
@@ -274,22 +272,6 @@ pub const CHUNK_SLOTS: u32 =
 /// Layers in a chunk of layers.
 pub const CHUNK_LAYERS: usize =
     (LAYER_BLOCKS as usize * BLOCK - size_of::<ChunkHeader>()) / size_of::<Layer>();
-
-/// Calls in a chunk with the arguments of open calls. The first is that of the outermost layer.
-pub const CHUNK_ARGUMENTS: usize =
-    (ARGUMENT_BLOCKS as usize * BLOCK - size_of::<ChunkHeader>()) / size_of::<OpenArguments>();
-
-/// The arguments of a call that may be open.
-#[derive(Debug)]
-#[repr(C)]
-pub struct OpenArguments {
-    /// Ticks when the call began. Stored last; 0: nothing is here.
-    pub since: AtomicU64,
-    /// Words of `payload` in use.
-    pub words: AtomicU32,
-    /// The payload of a record of the log about arguments.
-    pub payload: [AtomicU32; 507],
-}
 
 /// What a task is, as far as the runtime and the operating system say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

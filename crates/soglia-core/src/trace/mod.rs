@@ -23,10 +23,11 @@
 //! | `identity`, `room`, `starter` | making and claiming the file |
 //! | `writer` | the recording in the recorded process: claims it, and hands out its blocks |
 //! | `mapped_*`, `by_id`, `slot_table`, `task_writer` | one live task |
-//! | `more_layers`, `open_layers`, `open_arguments`, `life` | what other threads of that process do |
+//! | `more_layers`, `open_layers`, `argument_places`, `open_arguments`, `life` | what other threads of that process do |
 //! | `guard`, `bytes`, `clocks`, `reader` | the file in the process that reads it |
 //! | `snapshot`, `names`, `ending`, `replay` | what the reader makes of it |
 
+pub mod argument_places;
 pub mod arguments;
 pub mod attached;
 mod by_id;

@@ -2,26 +2,22 @@
 //!
 //! A task keeps them in a chunk of its own, with a place for each of its first layers. So they are
 //! in the file when the process is killed, and other threads can read them meanwhile. A place keeps
-//! what was there after the call has returned, until the next call of that depth whose arguments are
-//! kept. It belongs to an open layer that began at the same ticks and has the same target.
-#![allow(unsafe_code, reason = "places in the mapping go from thread to thread")]
+//! what was there after the call has returned, until the next call of that depth whose arguments
+//! are kept. It belongs to an open layer that began at the same ticks and has the same target.
+#![allow(unsafe_code, reason = "arguments lie in the mapped file")]
 
 use std::{
-    collections::HashMap,
     mem::{offset_of, size_of},
-    ptr::NonNull,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{
-            Ordering::{Acquire, Relaxed, Release},
-            fence,
-        },
+    sync::atomic::{
+        Ordering::{Acquire, Relaxed, Release},
+        fence,
     },
 };
 
 use super::{
+    argument_places::{ARGUMENT_BLOCKS, CHUNK_ARGUMENTS, OpenArguments},
     arguments::Arguments,
-    format::{ARGUMENT_BLOCKS, CHUNK_ARGUMENTS, ChunkHeader, ChunkKind, OpenArguments},
+    format::{ChunkHeader, ChunkKind},
     open_layers::OpenCall,
     payload::{Decoder, Encoder},
     reader::Reader,
@@ -30,17 +26,6 @@ use super::{
 
 /// Words of a place.
 const WORDS: usize = (size_of::<OpenArguments>() - offset_of!(OpenArguments, payload)) / 4;
-
-/// Where the chunks lie, by the numbers of their tasks.
-#[derive(Debug, Default)]
-pub(super) struct Places(Mutex<HashMap<u32, First>>);
-
-#[derive(Clone, Copy, Debug)]
-struct First(NonNull<OpenArguments>);
-
-// SAFETY: the pointer is only a place in the mapping, which lives as long as the recording that
-// owns this list. All that lies there is atomic.
-unsafe impl Send for First {}
 
 impl Recording {
     /// Keeps the arguments of a call of the running task that has just begun, with so many layers
@@ -84,23 +69,16 @@ impl Recording {
         if depth >= CHUNK_ARGUMENTS {
             return None;
         }
-        let all = &self.open_arguments().0;
-        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = match all.get(&task) {
-            Some(first) => *first,
-            None if make => {
-                let chunk = self.chunk(ChunkKind::Arguments, task, 0, ARGUMENT_BLOCKS)?;
-                self.publish(chunk);
-                // SAFETY: the chunk is longer than its header, and the places follow the header.
-                let first = First(unsafe { chunk.add(1) }.cast());
-                all.insert(task, first);
-                first
-            }
-            None => return None,
-        };
+        let first = self.open_arguments().of(task, || {
+            let chunk =
+                make.then(|| self.chunk(ChunkKind::Arguments, task, 0, ARGUMENT_BLOCKS))??;
+            self.publish(chunk);
+            // SAFETY: the chunk is longer than its header, and the places follow the header.
+            Some(unsafe { chunk.add(1) }.cast())
+        })?;
         // SAFETY: the chunk has so many places behind its header, they lie in the mapping, which
         // lives as long as `self`, and all their fields are atomics.
-        Some(unsafe { first.0.add(depth).as_ref() })
+        Some(unsafe { first.add(depth).as_ref() })
     }
 }
 

@@ -19,6 +19,7 @@ use std::{
 };
 
 use super::{
+    argument_places::ArgumentPlaces,
     attached::Detach,
     failure::{CALLS, FailedCalls, Failure},
     format::{
@@ -29,7 +30,6 @@ use super::{
     log::Record,
     mapping::Mapping,
     more_layers::MoreLayers,
-    open_arguments::Places,
     room::{Room, out_of_the_way},
     starter::{event_blocks, options_in},
     tables::Tables,
@@ -77,7 +77,7 @@ pub struct Recording {
     time: Mutex<()>,
     tables: Tables,
     more_layers: MoreLayers,
-    open_arguments: Places,
+    open_arguments: ArgumentPlaces,
     slow_ticks: u64,
     /// How calls are timed by sample, if they are.
     plan: Option<Plan>,
@@ -155,7 +155,7 @@ impl Recording {
             time: Mutex::new(()),
             tables: Tables::default(),
             more_layers: MoreLayers::default(),
-            open_arguments: Places::default(),
+            open_arguments: ArgumentPlaces::default(),
             slow_ticks: u64::MAX,
             plan: None,
             no_clock: AtomicBool::new(false),
@@ -247,7 +247,7 @@ impl Recording {
     }
 
     /// Layers that lie outside the chunk of their task.
-    pub(super) const fn open_arguments(&self) -> &Places {
+    pub(super) const fn open_arguments(&self) -> &ArgumentPlaces {
         &self.open_arguments
     }
 

@@ -11,11 +11,10 @@ use soglia_core::{
     layer::{Layer, MAX_DEPTH},
     time::Anchor,
     trace::{
+        argument_places,
+        argument_places::OpenArguments,
         events, format,
-        format::{
-            ChunkHeader, ChunkKind, Header, LastReturn, NoRoom, OpenArguments, Sample, Slot,
-            TaskRecord,
-        },
+        format::{ChunkHeader, ChunkKind, Header, LastReturn, NoRoom, Sample, Slot, TaskRecord},
     },
 };
 
@@ -69,6 +68,7 @@ fn constants() {
     macro_rules! constants {
         ($($name:ident)*) => { BTreeMap::from([$((stringify!($name), $name as u64)),*]) };
     }
+    use argument_places::{ARGUMENT_BLOCKS, CHUNK_ARGUMENTS};
     use format::*;
     let known = constants!(VERSION BLOCK CHUNK_MAGIC NOTE_OFFSET NOTE_BYTES MOST_BLOCKS TASK_BLOCKS SLOT_BLOCKS LAYER_BLOCKS
         ARGUMENT_BLOCKS CHUNK_ARGUMENTS LOG_BLOCKS LAYERS_OFFSET FIRST_LAYERS TASK_SLOTS_OFFSET TASK_SLOTS
