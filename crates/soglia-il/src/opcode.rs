@@ -11,6 +11,7 @@ pub(crate) const LDARG_S: u8 = 0x0E;
 pub(crate) const LDARGA_S: u8 = 0x0F;
 pub(crate) const STARG_S: u8 = 0x10;
 pub(crate) const LDLOC_S: u8 = 0x11;
+pub(crate) const LDLOCA_S: u8 = 0x12;
 pub(crate) const STLOC_S: u8 = 0x13;
 pub(crate) const LDC_I4_0: u8 = 0x16;
 pub(crate) const LDC_I4_S: u8 = 0x1F;

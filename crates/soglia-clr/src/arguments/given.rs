@@ -49,11 +49,16 @@ impl Given {
         Self::Bytes(bytes, size)
     }
 
-    /// A string of the runtime, which has its length and its units at these distances.
+    /// A string of the runtime, which has its length and its units at these distances. `most` of
+    /// its units are kept; `None`: as many as are shown of an argument.
     ///
     /// # Safety
     /// The address is 0, or that of a string that does not move.
-    pub(super) unsafe fn text(address: usize, length: usize, units: usize) -> Self {
+    pub(super) unsafe fn text(
+        address: usize,
+        (length, units): (usize, usize),
+        most: Option<usize>,
+    ) -> Self {
         if address == 0 {
             return Self::Null;
         }
@@ -62,8 +67,17 @@ impl Given {
             let at = std::ptr::with_exposed_provenance::<u8>(address);
             let length = at.add(length).cast::<u32>().read_unaligned() as usize;
             let units = at.add(units).cast::<u16>();
-            let units = std::slice::from_raw_parts(units, length.min(MOST_UNITS));
+            let kept = length.min(most.unwrap_or(MOST_UNITS));
+            let units = std::slice::from_raw_parts(units, kept);
             Self::Text(units.to_vec(), length)
+        }
+    }
+
+    /// The text itself, if it is one that is not empty.
+    pub(super) fn as_text(&self) -> Option<String> {
+        match self {
+            Self::Text(units, length) if *length > 0 => Some(lossy(units, *length > units.len())),
+            _ => None,
         }
     }
 
@@ -198,13 +212,17 @@ fn until_zero<T: Copy + Default + PartialEq>(
 
 /// A text in quotes, without control characters.
 fn quoted(units: &[u16], is_cut: bool) -> String {
+    format!("{:?}", lossy(units, is_cut))
+}
+
+fn lossy(units: &[u16], is_cut: bool) -> String {
     let whole = match units.split_last() {
         // Half a character.
         Some((0xD800..=0xDBFF, before)) if is_cut => before,
         _ => units,
     };
     let end = if is_cut { "…" } else { "" };
-    format!("{:?}", String::from_utf16_lossy(whole) + end)
+    String::from_utf16_lossy(whole) + end
 }
 
 /// The last error as people read it: `ENOENT (2)`. `None`: there was none.

@@ -22,6 +22,7 @@ use super::{
     details::Details,
     given::{self, ERROR, FORM_AT, FORM_NUMBER, FORM_TEXT, Given, RETURNED},
     plan::{Plan, plan},
+    request,
 };
 use crate::{
     boundary, clerk,
@@ -71,6 +72,10 @@ pub fn begin(engine: &Engine, id: i64, about: Arguments, errno: i32) -> bool {
     let Some(plan) = plan(id) else {
         return false;
     };
+    // The wrapper of another call is handing its arguments over, and has made this call itself.
+    if with(|handing| handing.is_some()) == Some(true) {
+        return false;
+    }
     let function = plan.subject.function();
     let wanted = match about.of {
         Of::Open => engine.arguments.wants_open(function),
@@ -90,6 +95,12 @@ pub fn begin(engine: &Engine, id: i64, about: Arguments, errno: i32) -> bool {
     with(|place| *place = Some(handing)).is_some()
 }
 
+/// Whether it is recorded what the thread is working on. That of a call which only begins is not.
+pub fn wants_request() -> bool {
+    let of = with(|handing| handing.as_ref().map(|handing| handing.about.of));
+    of.flatten().is_some_and(|of| of != Of::Open)
+}
+
 /// Takes a value. `key` is the index of the parameter and the form in which the value is given.
 ///
 /// # Safety
@@ -102,11 +113,12 @@ pub unsafe fn give(key: i64, a: i64, b: i64) {
         FORM_AT => unsafe { Given::at(a as usize, b as usize) },
         FORM_NUMBER => Given::Number(a),
         FORM_TEXT => {
-            let Some((length, units)) = engine::get().and_then(strings) else {
+            let Some(layout) = engine::get().and_then(strings) else {
                 return;
             };
+            let most = request::most_units(index);
             // SAFETY: the caller promises that.
-            unsafe { Given::text(a as usize, length, units) }
+            unsafe { Given::text(a as usize, layout, most) }
         }
         _ => return,
     };
@@ -198,6 +210,9 @@ fn record(engine: &'static Engine, plan: &Arc<Plan>, handing: Handing) {
         _ if details.asks_errno && about.of == Of::Slow => given::error(errno),
         _ => None,
     };
+    if about.of != Of::Open {
+        about.request = request::request(of);
+    }
     if about.of == Of::Open {
         // Its layer is the innermost one of this thread.
         let depth = threads::existing().map_or(0, |task| task.depth());

@@ -12,14 +12,16 @@
 //! | [`given`] | what a wrapper hands over, as text |
 //! | [`handing`] | what this thread is being handed |
 //! | [`delegated`] | what calls through delegates pass, which have no wrapper |
+//! | [`request`] | what the thread is working on |
 
 mod delegated;
 mod details;
 mod given;
 mod handing;
 mod plan;
+pub mod request;
 
 pub use delegated::{Delegate, Delegated, add as add_delegate, keeps, passed};
 pub use given::{ERROR, FORM_AT, FORM_NUMBER, FORM_TEXT, RETURNED};
-pub use handing::{begin, end, forget, give};
+pub use handing::{begin, end, forget, give, wants_request};
 pub use plan::{MOST_PARAMETERS, Plan, Subject, add};

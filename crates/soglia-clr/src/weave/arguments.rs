@@ -12,6 +12,7 @@
 //!           give(0 | FORM, address or number, size)     // one for each that is no secret
 //!           ...
 //!           give(ERROR | FORM_NUMBER, Marshal.GetLastPInvokeError(), 0)
+//!           soglia$request()                            // see `request`
 //!       } catch (object) { }
 //!       given(id)
 //!   }
@@ -49,14 +50,14 @@ use crate::{
 
 /// The local variables: a reference that is pinned, and an object that is pinned.
 const REFERENCE: u16 = 0;
-const OBJECT: u16 = 1;
+pub(super) const OBJECT: u16 = 1;
 
 const THIS: u8 = 0x20;
 const HANDLE: &str = "System.Runtime.InteropServices.SafeHandle";
 const BUILDER: &str = "System.Text.StringBuilder";
 
 /// What giving values needs.
-struct Giving {
+pub(super) struct Giving {
     give: Hook,
     /// The class, and the method that returns the value. A trimmed program may lack them.
     handle: Option<(MdToken, MdToken)>,
@@ -65,8 +66,7 @@ struct Giving {
 }
 
 impl Weaver<'_> {
-    /// Adds the method that hands over the arguments of a call. `None`: they are not wanted, or
-    /// there are none.
+    /// Adds the method that hands over the arguments of a call. `None`: they are not wanted.
     pub(super) fn handing(
         &mut self,
         call: &CallToWeave,
@@ -83,7 +83,7 @@ impl Weaver<'_> {
         }
         let returned = (!signature.returns_void()).then(|| signature.ret());
         let params: Vec<&[u8]> = signature.params().collect();
-        if !signature.is_plain() || params.is_empty() && returned.is_none() {
+        if !signature.is_plain() {
             return Ok(None);
         }
         let function = subject.function();
@@ -94,8 +94,7 @@ impl Weaver<'_> {
         let hidden: Vec<bool> = hidden.collect();
         let hides_returned = engine.arguments.hides(function, "");
         let giving = self.giving()?;
-        let (byref, object) = ([sig::PINNED, sig::BYREF, 0x05], [sig::PINNED, sig::OBJECT]);
-        let locals = self.emitter.locals(&[&byref, &object])?;
+        let locals = self.emitter.locals(&Giving::locals())?;
         let catches = self.emitter.type_of_corelib("System.Object")?;
         let last_error = self.last_error(call)?;
         let is_callback = call.method.side == Side::Managed;
@@ -103,6 +102,7 @@ impl Weaver<'_> {
             true => (u16::from(returned.is_some()), 0),
             false => (0, params.len() as u16),
         };
+        let request = self.request(&giving);
         let mut code = Code::new();
         let end = code.label();
         let block = code.begin_try();
@@ -119,6 +119,9 @@ impl Weaver<'_> {
             code.call(last_error, 0, true);
             code.conv_u8();
             giving.call(&mut code);
+        }
+        if let Some(request) = request {
+            code.call(request, 0, false);
         }
         code.leave(end);
         let handler = code.begin_catch(block);
@@ -281,6 +284,15 @@ pub(super) fn hand_over(code: &mut Code, method: MdToken, args: u16, ret: Option
 }
 
 impl Giving {
+    /// The types of the local variables that it needs.
+    pub(super) const fn locals() -> [&'static [u8]; 2] {
+        const BYTE: u8 = 0x05;
+        [
+            &[sig::PINNED, sig::BYREF, BYTE],
+            &[sig::PINNED, sig::OBJECT],
+        ]
+    }
+
     /// Gives the parameter `index`, which is an argument with this number and type.
     fn value(&self, code: &mut Code, index: u16, number: u16, of: &[u8]) {
         let Some((kind, rest)) = sig::strip(of) else {
@@ -382,7 +394,7 @@ impl Giving {
     }
 
     /// Gives the string that `load` loads.
-    fn text(&self, code: &mut Code, index: u16, load: impl FnOnce(&mut Code)) {
+    pub(super) fn text(&self, code: &mut Code, index: u16, load: impl FnOnce(&mut Code)) {
         load(code);
         code.stloc(OBJECT);
         code.ldc_i8(i64::from(index) | FORM_TEXT);

@@ -21,6 +21,7 @@
 //! | [`around`], [`notified`] | put wrappers around calls: to record them, or to notify a host |
 //! | [`ruled`] | puts in what a policy wants in place of a call, or in front of it |
 //! | [`arguments`] | adds methods that hand over the arguments of a call |
+//! | [`request`] | adds the method that finds out what a thread is working on |
 //! | [`held`] | what becomes of a policy that does not hold |
 //! | [`pointers`] | replaces calls by function pointer |
 //! | [`hooks`] | how a module calls hooks |
@@ -79,6 +80,7 @@ mod patch;
 mod pointers;
 mod reflected;
 mod rejit;
+mod request;
 mod ruled;
 mod runtime;
 mod traces;

@@ -18,6 +18,7 @@ use super::{
     within,
 };
 use crate::{
+    arguments::request,
     calls::{self, add},
     dynamic,
     engine::Engine,
@@ -65,6 +66,7 @@ fn corelib_loaded(engine: &Engine, module: ModuleId, loaded: &Loaded) {
 }
 
 fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
+    request::module_loaded(module, &loaded.assembly, loaded.flags);
     let of_program = engine.records && loaded.is_watched(Watched::User);
     if of_program && loaded.flags & MODULE_RESOURCE == 0 {
         frames::module_loaded(module, true, Ours::default());

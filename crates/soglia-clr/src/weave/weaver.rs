@@ -161,6 +161,9 @@ pub(super) struct Weaver<'a> {
     pub(super) has_imports: bool,
     /// How hooks are called that take values.
     pub(super) giving: Option<Signatures>,
+    /// The added method that finds out what a thread is working on. `Some(None)`: it could not be
+    /// made.
+    pub(super) request: Option<Option<MdToken>>,
     /// Added methods that call slow hooks of callbacks, by the hooks' addresses.
     pub(super) out_of_line: Vec<(usize, MdToken)>,
     /// The wrappers beside P/Invokes, in a module that is in use.
@@ -183,6 +186,7 @@ impl<'a> Weaver<'a> {
             has_imports: false,
             apart: Vec::new(),
             giving: None,
+            request: None,
             beside: HashMap::new(),
         })
     }

@@ -15,6 +15,21 @@ pub enum Of {
     Open = 4,
 }
 
+/// What the thread of a call was working on, in the program's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The number of the trace that the current activity belongs to.
+    pub trace_id: Option<String>,
+    /// The number of the current activity.
+    pub span_id: Option<String>,
+    /// The name of its operation.
+    pub activity: Option<String>,
+    /// The route of the request, or its path, from the outermost activity that has one.
+    pub route: Option<String>,
+    /// The name of the thread, as managed code has set it.
+    pub thread_name: Option<String>,
+}
+
 /// The arguments of one call, as texts for people. Secrets are not among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
@@ -32,6 +47,8 @@ pub struct Arguments {
     pub returned: Option<String>,
     /// The last error, if the call has set one: its number, and its name if it has one.
     pub error: Option<String>,
+    /// What the thread was working on.
+    pub request: Request,
     /// Names and values, in the order of the parameters.
     pub values: Vec<(String, String)>,
 }
@@ -44,7 +61,12 @@ impl Arguments {
             .long(self.at)
             .word(self.failure)
             .option(self.returned.as_deref())
-            .option(self.error.as_deref());
+            .option(self.error.as_deref())
+            .option(self.request.trace_id.as_deref())
+            .option(self.request.span_id.as_deref())
+            .option(self.request.activity.as_deref())
+            .option(self.request.route.as_deref())
+            .option(self.request.thread_name.as_deref());
         for (name, value) in &self.values {
             to.string(name).string(value);
         }
@@ -65,6 +87,13 @@ impl Arguments {
             failure: from.word()?,
             returned: from.option()?,
             error: from.option()?,
+            request: Request {
+                trace_id: from.option()?,
+                span_id: from.option()?,
+                activity: from.option()?,
+                route: from.option()?,
+                thread_name: from.option()?,
+            },
             values: {
                 let texts = from.strings()?;
                 let pairs = texts.as_chunks::<2>().0.iter().cloned();

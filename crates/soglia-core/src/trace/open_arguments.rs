@@ -143,7 +143,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::arguments::Of;
+    use crate::trace::arguments::{Of, Request};
 
     #[test]
     fn long_arguments_become_short() {
@@ -156,6 +156,7 @@ mod tests {
             failure: 0,
             returned: None,
             error: None,
+            request: Request::default(),
             values: (1..8).map(value).collect(),
         };
         let words = fitting(&arguments);

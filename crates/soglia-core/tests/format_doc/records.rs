@@ -6,7 +6,7 @@ use soglia_core::{
     admission::{Bound, Figures},
     crossing::Side,
     trace::{
-        arguments::{Arguments, Of},
+        arguments::{Arguments, Of, Request},
         crash::Crash,
         facts::{Caller, Signature, Starvation, Suspension, Suspensions},
         failure::Failure,
@@ -328,7 +328,9 @@ fn all() -> Vec<(u32, Vec<Part>, Record)> {
 /// Of one parameter; there may be more.
 fn arguments() -> (u32, Vec<Part>, Record) {
     let words = [1, 2, 2].map(w).into_iter();
-    let parts = words.chain([l(LONG), w(3), s("-1"), s("ENOENT (2)"), s("a"), s("5")]);
+    let texts = ["-1", "ENOENT (2)", "4bf", "00f", "GET", "/a", "worker"].map(s);
+    let parts = words.chain([l(LONG), w(3)]).chain(texts);
+    let parts = parts.chain([s("a"), s("5")]);
     let record = Arguments {
         target: 1,
         task: 2,
@@ -337,6 +339,13 @@ fn arguments() -> (u32, Vec<Part>, Record) {
         failure: 3,
         returned: text("-1"),
         error: text("ENOENT (2)"),
+        request: Request {
+            trace_id: text("4bf"),
+            span_id: text("00f"),
+            activity: text("GET"),
+            route: text("/a"),
+            thread_name: text("worker"),
+        },
         values: vec![("a".into(), "5".into())],
     };
     (31, parts.collect(), Record::Arguments(record))

@@ -223,6 +223,7 @@ fn arguments_are_those_of_the_open_call() {
                 failure: 0,
                 returned: None,
                 error: None,
+                request: Request::default(),
                 values: vec![("a".into(), value.into())],
             },
         )

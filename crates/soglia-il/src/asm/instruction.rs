@@ -6,8 +6,8 @@ use super::code::Code;
 use crate::opcode::{
     ADD, AND, BOX, CALL, CALLI, CALLVIRT, CONV_I, CONV_I4, CONV_U, CONV_U8, DUP, ISINST, LDARG_0,
     LDARG_S, LDARGA_S, LDC_I4, LDC_I4_0, LDC_I4_S, LDC_I8, LDELEM_I, LDELEM_I4, LDELEM_U1, LDFLD,
-    LDIND_I, LDIND_U1, LDLEN, LDLOC_0, LDLOC_S, LDSTR, LDTOKEN, NEWOBJ, POP, RET, SHR_UN, STARG_S,
-    STFLD, STIND_I, STLOC_0, STLOC_S, SUB, THROW, WIDE,
+    LDIND_I, LDIND_U1, LDLEN, LDLOC_0, LDLOC_S, LDLOCA_S, LDSTR, LDTOKEN, NEWOBJ, POP, RET, SHR_UN,
+    STARG_S, STFLD, STIND_I, STLOC_0, STLOC_S, SUB, THROW, WIDE,
     wide::{self, CEQ, LOCALLOC},
 };
 
@@ -52,6 +52,12 @@ impl Code {
     /// Loads a local variable.
     pub fn ldloc(&mut self, number: u16) {
         self.numbered((LDLOC_0, LDLOC_S, wide::LDLOC), number, 0, 1);
+    }
+
+    /// Loads the address of a local variable, which is one of the first 256.
+    pub fn ldloca(&mut self, number: u8) {
+        self.byte(LDLOCA_S, 0, 1);
+        self.bytes.push(number);
     }
 
     /// Stores into a local variable.

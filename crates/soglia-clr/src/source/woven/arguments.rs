@@ -2,6 +2,7 @@
 //!
 //! [`leave_asking`] and those that take the place of other hooks return 1 where the wrapper shall
 //! hand the arguments over. Then it calls [`argument`] for each, and [`arguments_given`] at last.
+//! In between, [`request_asking`] says whether it can find out what the thread is working on.
 //!
 //! Calls through trampolines have no wrapper. The trampoline keeps what they pass.
 
@@ -11,7 +12,7 @@ use soglia_core::{
     crossing::{Crossing, Side},
     layer::Layer,
     time,
-    trace::arguments::{Arguments, Of},
+    trace::arguments::{Arguments, Of, Request},
 };
 
 use soglia_trampolines::Passed;
@@ -21,7 +22,15 @@ use super::{
     layers::{Callee, SLOW, called, fail, function, recall},
     methods::enter,
 };
-use crate::{arguments, boundary, engine, source::returned::Slow, threads};
+use crate::{
+    arguments::{
+        self,
+        request::{self, Method},
+    },
+    boundary, engine,
+    source::returned::Slow,
+    threads,
+};
 
 /// The arguments are not wanted.
 const NOT: i32 = 0;
@@ -120,6 +129,26 @@ const fn about_slow(slow: Slow) -> Arguments {
     about(slow.target, slow.task, Of::Slow, slow.at)
 }
 
+/// Whether the wrapper shall ask what its thread is working on. With 1: whether it can ask which
+/// activity that is; with 2, which route. Wrappers call it in preemptive mode.
+pub extern "C" fn request_asking(what: i64) -> i32 {
+    let knows = |of| engine::get().is_some_and(|engine| request::knows(engine, of));
+    let answer = || match what {
+        0 => arguments::wants_request(),
+        1 => knows(Method::Current),
+        _ => knows(Method::Tag),
+    };
+    boundary::fence(false, answer).into()
+}
+
+const NO_REQUEST: Request = Request {
+    trace_id: None,
+    span_id: None,
+    activity: None,
+    route: None,
+    thread_name: None,
+};
+
 const fn about(target: u32, task: u32, of: Of, at: u64) -> Arguments {
     Arguments {
         target,
@@ -129,6 +158,7 @@ const fn about(target: u32, task: u32, of: Of, at: u64) -> Arguments {
         failure: 0,
         returned: None,
         error: None,
+        request: NO_REQUEST,
         values: Vec::new(),
     }
 }

@@ -28,6 +28,7 @@ use super::{
     write::{Wanted, write},
 };
 use crate::{
+    arguments::request,
     calls, dynamic,
     engine::{Engine, Scope as Watched},
     frames::{self, Ours},
@@ -261,6 +262,7 @@ fn look(engine: &Engine, known: &mut Known, module: ModuleId, running: bool) {
         );
         return gaps::unwatched(engine, Some(loaded.assembly), text);
     }
+    request::module_loaded(module, &loaded.assembly, loaded.flags);
     let Some(scope) = Scope::of_module(&engine.info, module) else {
         return;
     };

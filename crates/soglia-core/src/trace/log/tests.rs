@@ -1,6 +1,6 @@
 use super::*;
 use crate::trace::{
-    arguments::{Arguments, Of},
+    arguments::{Arguments, Of, Request},
     attached::{Attach, Detach, Snapshot, Why},
     crash::Crash,
     facts::{Caller, Signature, Starvation, Suspension, Suspensions},
@@ -67,6 +67,11 @@ fn every_record_comes_back() {
             failure: 0,
             returned: None,
             error: name("EIO (5)"),
+            request: Request {
+                trace_id: name("4bf92f3577b34da6a3ce929d0e0e4736"),
+                activity: name("GET"),
+                ..Request::default()
+            },
             values: vec![("a".into(), String::new())],
         }),
         Record::Runtime {

@@ -103,7 +103,7 @@ impl Passed {
 
 #[cfg(test)]
 mod tests {
-    use soglia_core::crossing::Crossing;
+    use soglia_core::{crossing::Crossing, trace::arguments::Request};
 
     use super::*;
 
@@ -117,6 +117,7 @@ mod tests {
             failure: 0,
             returned: None,
             error: None,
+            request: Request::default(),
             values: vec![("a".into(), value.into())],
         };
         let passed = Passed::of(vec![
