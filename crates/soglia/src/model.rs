@@ -7,11 +7,12 @@
 //! | `whole` | [`Model`] and its single facts |
 //! | `rows`, `answers`, `arguments` | the rows of its lists |
 //! | `build`, `program` | make a [`Model`] of a recording |
-//! | `tasks`, `targets`, `callers`, `lists`, `overdue`, `failures`, `explain`, `last`, `crash`, `attach`, `passed`, `no_room` | make the rows of each list |
+//! | `tasks`, `targets`, `callers`, `lists`, `overdue`, `failures`, `activities`, `explain`, `last`, `crash`, `attach`, `passed`, `no_room` | make the rows of each list |
 //! | `stacks` | [`Stacks`], what every thread was doing: another JSON |
 //! | `window` | what happened between two looks |
 //! | `totals`, `clock`, `histogram`, `room`, `symbols` | what these share |
 
+mod activities;
 mod answers;
 pub(crate) mod arguments;
 mod attach;
@@ -38,12 +39,13 @@ mod totals;
 mod whole;
 mod window;
 
+pub use activities::ActivityRow;
 pub use answers::{FailureRow, Finding};
-pub use arguments::{ArgumentRow, DeniedRow};
+pub use arguments::{ArgumentRow, DeniedRow, RequestRow};
 pub use attach::{AttachRow, BeforeRow};
 pub use clock::WallClock;
 pub use histogram::Bucket;
-pub use passed::rows as argument_rows;
+pub use passed::{request as request_row, rows as argument_rows};
 pub use program::{command_line, program_name};
 pub use rows::{
     CallerRow, CrashRow, FUNCTION_POINTER, FaultRow, LastRow, NoRoomRow, OpenRow, OverdueReport,

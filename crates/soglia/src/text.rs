@@ -7,6 +7,7 @@
 //! | `slots`, `notes` | the last sections |
 //! | `stacks` | what every thread of a process was doing |
 //! | `attached` | what is special of a process to which the engine was attached |
+//! | `activities` | slow calls by route or activity |
 //! | `advice` | findings, in sentences |
 //! | `news` | lines about calls that miss their deadlines, while the program runs |
 //! | `comparison` | the outcome of `soglia verify` |
@@ -15,6 +16,7 @@
 //! | `frames` | managed methods and stacks as people write them |
 //! | `style`, `words`, `moments`, `place`, `shown`, `cell` | what these share |
 
+mod activities;
 mod advice;
 mod attached;
 mod calls;
@@ -49,7 +51,7 @@ pub use frames::{NATIVE, frames, is_of_dotnet, method, short_method};
 pub use news::{News, Newsreader};
 pub use report::report;
 pub use screen::Screen;
-pub use shown::{Shown, Sort, sort};
+pub use shown::{By, Shown, Sort, sort};
 pub use soglia_core::plain::{Plain, plain, plain_path};
 pub use stacks::{Frames, ShownStacks, stacks};
 pub(crate) use style::{DIM, HEAD, WARN, arrow};

@@ -327,10 +327,8 @@ fn all() -> Vec<(u32, Vec<Part>, Record)> {
 
 /// Of one parameter; there may be more.
 fn arguments() -> (u32, Vec<Part>, Record) {
-    let words = [1, 2, 2].map(w).into_iter();
-    let texts = ["-1", "ENOENT (2)", "4bf", "00f", "GET", "/a", "worker"].map(s);
-    let parts = words.chain([l(LONG), w(3)]).chain(texts);
-    let parts = parts.chain([s("a"), s("5")]);
+    let mut parts = vec![w(1), w(2), w(2), l(LONG), w(3)];
+    parts.extend("-1 ENOENT 4bf 00f GET /a worker a 5".split(' ').map(s));
     let record = Arguments {
         target: 1,
         task: 2,
@@ -338,7 +336,7 @@ fn arguments() -> (u32, Vec<Part>, Record) {
         at: LONG,
         failure: 3,
         returned: text("-1"),
-        error: text("ENOENT (2)"),
+        error: text("ENOENT"),
         request: Request {
             trace_id: text("4bf"),
             span_id: text("00f"),
@@ -348,7 +346,7 @@ fn arguments() -> (u32, Vec<Part>, Record) {
         },
         values: vec![("a".into(), "5".into())],
     };
-    (31, parts.collect(), Record::Arguments(record))
+    (31, parts, Record::Arguments(record))
 }
 
 #[test]

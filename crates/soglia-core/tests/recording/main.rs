@@ -10,7 +10,7 @@ use soglia_core::{
     task::Who,
     time,
     trace::{
-        arguments::{Arguments, Of},
+        arguments::{Arguments, Of, Request},
         crash::Crash,
         ending::Ended,
         format::{BLOCK, CHUNK_LAYERS, FIRST_LAYERS, NoRoom},

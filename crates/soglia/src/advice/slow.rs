@@ -7,7 +7,10 @@ use super::{
     waits,
 };
 use crate::{
-    model::{Model, SlowRow, TargetRow, arguments::in_one_line},
+    model::{
+        Model, SlowRow, TargetRow,
+        arguments::{in_one_line, request},
+    },
     text::{count, time},
 };
 
@@ -49,12 +52,11 @@ fn draft(model: &Model, row: &TargetRow) -> Option<Draft> {
     };
     let when = worst.map_or_else(String::new, |slow| {
         let args = slow.args.as_ref().filter(|args| !args.is_empty());
-        format!(
-            " The longest began {} after the start, on thread {}{}.",
-            time(slow.began),
-            slow.task,
-            args.map_or_else(String::new, |args| format!(", with {}", in_one_line(args)))
-        )
+        let args = args.map(|args| format!("with {}", in_one_line(args)));
+        let said = [args, request(&slow.request)].into_iter().flatten();
+        let said: String = said.map(|said| format!(", {said}")).collect();
+        let (began, task) = (time(slow.began), slow.task);
+        format!(" The longest began {began} after the start, on thread {task}{said}.")
     });
     Some(Draft {
         id: "slow-call",

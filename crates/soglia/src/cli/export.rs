@@ -141,6 +141,7 @@ fn write_targets(reader: &Reader, to: Format, output: &mut Output) -> anyhow::Re
             wide: true,
             format: ReportFormat::Csv,
             all: true,
+            by: text::By::Target,
             sort: text::Sort::Total,
             top: None,
         };

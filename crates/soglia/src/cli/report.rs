@@ -129,6 +129,7 @@ pub fn write(
         ReportFormat::Text => {
             let shown = text::Shown {
                 all: shown.all,
+                by: shown.by,
                 sort: shown.sort,
                 top: shown.top.unwrap_or(20),
                 screen,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use soglia::text::Sort;
+use soglia::text::{By, Sort};
 
 #[derive(Debug, Args)]
 pub struct Watched {
@@ -40,6 +40,9 @@ pub struct Shown {
     /// In text, print names in full, even if lines are wider than the terminal.
     #[arg(long)]
     pub wide: bool,
+    /// What to add calls up by in text; JSON always has both.
+    #[arg(long, value_enum, default_value_t = By::Target)]
+    pub by: By,
     /// What to sort targets by.
     #[arg(long, value_enum, default_value_t = Sort::Total)]
     pub sort: Sort,

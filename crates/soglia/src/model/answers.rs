@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::arguments::ArgumentRow;
+use super::arguments::{ArgumentRow, RequestRow};
 
 /// Something that is worth a look, in sentences. `docs/advice.md` has a section for each `id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,4 +46,7 @@ pub struct FailureRow {
     pub calls: u64,
     /// The arguments of the first such call. `None` if they were not recorded.
     pub args: Option<Vec<ArgumentRow>>,
+    /// What the thread of that call was working on.
+    #[serde(flatten)]
+    pub request: RequestRow,
 }

@@ -6,7 +6,7 @@ use soglia_core::trace::{ending::Ended, log, names::Names, reader::Reader, write
 use crate::advice::{self, Context};
 
 use super::{
-    attach,
+    activities, attach,
     clock::{Clock, WallClock},
     crash, explain, failures,
     lists::{self, TaskLayer},
@@ -156,6 +156,7 @@ impl Model {
             dropped_crossings,
             no_room: no_room::rows(reader),
             tasks,
+            activities: activities::rows(&slow),
             slow,
             slow_threshold_ns: reader.slow_ns(),
             deadlines: overdue::deadlines(names),

@@ -67,6 +67,7 @@ pub(super) fn rows(
                 first_caller: callers(names, failure.stack),
                 calls,
                 args: given.map(passed::rows),
+                request: passed::request(given),
                 ..FailureRow::default()
             });
         }

@@ -50,6 +50,7 @@ pub(super) fn slow(names: &Names, passed: &Passed, clock: &Clock, room: &mut Roo
                 args: given.map(passed::rows),
                 result: given.and_then(|given| given.returned.clone()),
                 error: given.and_then(|given| given.error.clone()),
+                request: passed::request(given),
             },
         ));
     }

@@ -8,7 +8,7 @@ use soglia_core::trace::{
 };
 
 use super::{
-    arguments::{ArgumentRow, DeniedRow},
+    arguments::{ArgumentRow, DeniedRow, RequestRow},
     clock::Clock,
     room::Room,
     targets::target_name,
@@ -59,11 +59,34 @@ pub fn rows(of: &Arguments) -> Vec<ArgumentRow> {
     of.values.iter().map(row).collect()
 }
 
+/// What the thread of the call was working on.
+pub fn request(of: Option<&Arguments>) -> RequestRow {
+    let of = of.map(|of| of.request.clone()).unwrap_or_default();
+    RequestRow {
+        trace_id: of.trace_id,
+        span_id: of.span_id,
+        activity: of.activity,
+        route: of.route,
+        thread_name: of.thread_name,
+    }
+}
+
 /// The texts of arguments, which take room.
 pub(super) fn texts(of: Option<&Arguments>) -> impl Iterator<Item = &str> {
     let values = of.into_iter().flat_map(|of| &of.values);
     let values = values.flat_map(|(name, value)| [&**name, &**value]);
-    let others = of.into_iter().flat_map(|of| [&of.returned, &of.error]);
+    let others = of.into_iter().flat_map(|of| {
+        let request = &of.request;
+        [
+            &of.returned,
+            &of.error,
+            &request.trace_id,
+            &request.span_id,
+            &request.activity,
+            &request.route,
+            &request.thread_name,
+        ]
+    });
     values.chain(others.filter_map(|text| text.as_deref()))
 }
 
@@ -82,6 +105,7 @@ pub(super) fn denied(names: &Names, clock: &Clock, room: &mut Room) -> Vec<Denie
             t,
             time: clock.wall.utc(t),
             args: rows(call),
+            request: request(Some(call)),
         });
     }
     all

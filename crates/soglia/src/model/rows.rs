@@ -4,7 +4,7 @@ use serde::Serialize;
 use soglia_core::trace::names::UNMANAGED;
 
 use super::{
-    arguments::ArgumentRow,
+    arguments::{ArgumentRow, RequestRow},
     histogram::{self, Bucket},
 };
 
@@ -283,6 +283,9 @@ pub struct SlowRow {
     pub result: Option<String>,
     /// The last error that the call left, such as `ENOENT (2)`.
     pub error: Option<String>,
+    /// What the thread was working on.
+    #[serde(flatten)]
+    pub request: RequestRow,
 }
 
 /// One call that has not returned.

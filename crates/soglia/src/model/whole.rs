@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::activities::ActivityRow;
 use super::answers::{FailureRow, Finding};
 use super::arguments::DeniedRow;
 use super::attach::{AttachRow, BeforeRow};
@@ -95,6 +96,9 @@ pub struct Model {
     pub tasks: Vec<TaskRow>,
     /// Slow calls, in the order of their ends.
     pub slow: Vec<SlowRow>,
+    /// The slow calls by what their threads were working on, most time first. Empty if none of them
+    /// was made in an activity.
+    pub activities: Vec<ActivityRow>,
     /// Calls that take at least this long are slow. 0 if no call is.
     pub slow_threshold_ns: u64,
     /// Calls that missed a deadline, in the order in which the engine found them.

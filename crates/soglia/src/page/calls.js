@@ -96,6 +96,8 @@ function given(row) {
   const texts = row.args.map((arg) => `${arg.name}: ${arg.value}`);
   if (row.result) texts.push(`returned ${row.result}`);
   if (row.error) texts.push(`error ${row.error}`);
+  const names = { route: "for", activity: "activity", trace_id: "trace", span_id: "span" };
+  for (const [field, name] of Object.entries(names)) if (row[field]) texts.push(`${name} ${row[field]}`);
   return texts.length > 0 && el("ul", { class: "notes mono" }, texts.map((text) => el("li", {}, text)));
 }
 
@@ -126,6 +128,18 @@ function writeSlow() {
     el("p", { class: "soft" }, `${many(slow.length + (report.left_out?.slow ?? 0), "call", "calls")} took ${time(report.slow_threshold_ns)} or more. Calls with equal stacks are one row.`),
     someOf(rows, 25, (some) => table([["Target"], ["Calls", true], ["Took", true], ["First began", true], ["Thread"], ["Stack"]],
       some.map((rows) => [el("div", {}, targetLink(rows[0].target), rows[0].direction === "reverse" && [" ", badge("callback")]), count(rows.length), range(rows.map((row) => row.duration_ns), time), began(Math.min(...rows.map((row) => row.began))), someTasks(rows), el("div", {}, given(rows.toSorted((a, b) => b.duration_ns - a.duration_ns)[0]), rows[0].stack.length ? stack(rows[0].stack) : "")]))));
+}
+
+/** Slow calls by the route or activity that they were made for. */
+function writeActivities() {
+  const rows = list("activities");
+  if (rows.length === 0) return;
+  const name = (row) => row.route ?? row.activity;
+  section("activities", "Slow calls by activity",
+    el("p", { class: "soft" }, "The routes, or else the activities, that threads were working on when slow calls returned."),
+    someOf(rows, 25, (some) => table([["Route or activity"], ["Slow calls", true], ["Time", true], ["Longest", true], ["Traces", true], ["Targets"]],
+      some.map((row) => [name(row) === null ? "no activity" : el("code", {}, written(name(row))), count(row.calls), time(row.total_ns), el("span", { title: row.longest_trace_id ? `in trace ${row.longest_trace_id}` : "" }, time(row.max_ns)), count(row.traces),
+        el("div", {}, row.targets.map((target) => el("div", {}, targetLink(target))))]))));
 }
 
 function writeThreads() {

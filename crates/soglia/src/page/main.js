@@ -9,6 +9,7 @@ writeTimeline();
 writeTargets();
 writeCallers();
 writeSlow();
+writeActivities();
 writeThreads();
 writeNotes();
 document.documentElement.dataset.ready = "true";

@@ -17,8 +17,9 @@ use super::{
 use soglia_core::trace::arguments::Arguments;
 
 use crate::model::{
-    ArgumentRow, Model, OpenRow, SlowRow, argument_rows,
-    arguments::{in_one_line, value},
+    ArgumentRow, Model, OpenRow, RequestRow, SlowRow, argument_rows,
+    arguments::{in_one_line, request, value},
+    request_row,
 };
 
 /// Columns of a duration, before the name of a target.
@@ -107,22 +108,31 @@ pub(super) fn slow(
 /// `None` if that was not recorded.
 pub(super) fn given(row: &SlowRow) -> Option<String> {
     let args = row.args.as_ref()?;
-    Some(all_of(args, row.result.as_deref(), row.error.as_deref()))
+    let (result, error) = (row.result.as_deref(), row.error.as_deref());
+    Some(all_of(args, result, error, &row.request))
 }
 
 /// Recorded arguments in one line, with the returned value and the last error.
 pub fn given_in(of: &Arguments) -> String {
     let (result, error) = (of.returned.as_deref(), of.error.as_deref());
-    all_of(&argument_rows(of), result, error)
+    all_of(&argument_rows(of), result, error, &request_row(Some(of)))
 }
 
-fn all_of(args: &[ArgumentRow], result: Option<&str>, error: Option<&str>) -> String {
+fn all_of(
+    args: &[ArgumentRow],
+    result: Option<&str>,
+    error: Option<&str>,
+    of: &RequestRow,
+) -> String {
     let mut said = passed(args);
     if let Some(result) = result {
         said = format!("{said}; returned {}", value(result));
     }
     if let Some(error) = error {
         said = format!("{said}; error {}", value(error));
+    }
+    if let Some(request) = request(of) {
+        said = format!("{said}; {request}");
     }
     said
 }

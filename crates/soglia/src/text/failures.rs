@@ -14,7 +14,10 @@ use super::{
     targets::{caller, calling},
     words::{count, denied, more, plural},
 };
-use crate::model::{FailureRow, Model, TargetRow, arguments::in_one_line};
+use crate::model::{
+    ArgumentRow, FailureRow, Model, RequestRow, TargetRow,
+    arguments::{in_one_line, request},
+};
 
 /// Files that are named of those that were looked for.
 const MOST_FILES: usize = 4;
@@ -80,12 +83,21 @@ fn one(row: &FailureRow, screen: Screen, out: &mut impl Write) -> io::Result<()>
     }
     if let Some(args) = row.args.as_ref().filter(|args| !args.is_empty()) {
         let first = if row.calls == 1 { "" } else { "the first " };
-        let args = in_one_line(args);
-        said(Style::new(), &format!("{first}with {args}"), out)?;
+        let with = with(args, &row.request);
+        said(Style::new(), &format!("{first}{with}"), out)?;
     }
     match calling(&row.first_caller, None) {
         Some(caller) => said(DIM, &format!("called by {}", plain(&method(caller))), out),
         None => Ok(()),
+    }
+}
+
+/// The arguments of a call, and what its thread was working on.
+fn with(args: &[ArgumentRow], of: &RequestRow) -> String {
+    let args = in_one_line(args);
+    match request(of) {
+        Some(request) => format!("with {args}; {request}"),
+        None => format!("with {args}"),
     }
 }
 
@@ -135,7 +147,7 @@ fn refused(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> 
         let first = model.denied.iter().find(|denied| denied.target == name);
         if let Some(denied) = first.filter(|denied| !denied.args.is_empty()) {
             let which = if row.refused == 1 { "" } else { "the first " };
-            let said = format!("{which}with {}", in_one_line(&denied.args));
+            let said = format!("{which}{}", with(&denied.args, &denied.request));
             let indent = Line::indented(INDENT);
             shown.screen.sentences(indent, Style::new(), &said, out)?;
         }

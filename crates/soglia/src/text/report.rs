@@ -3,8 +3,15 @@
 use std::io::{self, Write};
 
 use super::{
-    advice, attached, calls, failures, head::head, last, moments::Moments, notes, overdue,
-    shown::Shown, slots, targets::targets, threads::threads,
+    activities, advice, attached, calls, failures,
+    head::head,
+    last,
+    moments::Moments,
+    notes, overdue,
+    shown::{By, Shown},
+    slots,
+    targets::targets,
+    threads::threads,
 };
 use crate::model::Model;
 
@@ -16,6 +23,10 @@ pub fn report(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<(
     let moments = Moments::of(model);
     head(model, shown, out)?;
     calls::slowest(model, shown, out)?;
+    if shown.by == By::Activity {
+        activities::section(model, shown, out)?;
+        return notes::notes(model, shown, out);
+    }
     advice::section(model, shown, out)?;
     overdue::section(model, &moments, shown, out)?;
     attached::section(model, shown, out)?;

@@ -24,11 +24,23 @@ pub enum Sort {
     Name,
 }
 
+/// What a report adds calls up by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// The native function or callback: the whole report.
+    #[default]
+    Target,
+    /// The route or activity that slow calls were made for.
+    Activity,
+}
+
 /// How much a report shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shown {
     /// Also the runtime's own targets, one by one.
     pub all: bool,
+    /// What calls are added up by.
+    pub by: By,
     /// The order of targets.
     pub sort: Sort,
     /// The most targets to show; 0: all.

@@ -45,6 +45,7 @@ mod pointers;
 mod policy;
 mod programs;
 mod refused;
+mod requests;
 mod required;
 mod room;
 mod routes;
