@@ -9,9 +9,11 @@
 pub const LEAST_CHANCE: u32 = 10;
 /// What one drawn call costs, in nanoseconds: two time stamps, and the rest of its account.
 pub const COST_NS: u64 = 60;
-/// So many calls of a slot are drawn before the first is left out, and about as many again each
-/// time the number of its calls has grown by a factor of 2.7.
+/// So many calls of a slot are drawn before the first is left out.
 pub const AT_LEAST: u32 = 1024;
+/// The chance is never below this number divided by the calls so far: at least so many calls are
+/// drawn each time the number of a slot's calls has grown by a factor of 2.7.
+const FLOOR: u32 = 256;
 
 /// So many more hits are taken for possible than were seen.
 const UNSEEN: f64 = 3.0;
@@ -88,7 +90,11 @@ impl Drawer {
         } else {
             power
         };
-        let most = (calls / AT_LEAST).checked_ilog2().unwrap_or(0);
+        let most = if calls < AT_LEAST {
+            0
+        } else {
+            (calls / FLOOR).ilog2()
+        };
         power.min(most).min(LEAST_CHANCE)
     }
 
