@@ -40,6 +40,19 @@ fn of<'a>(diff: &'a Value, verdict: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// The targets of which this is one verdict. On a machine with much to do, calls may be slower too.
+fn among<'a>(diff: &'a Value, verdict: &str) -> Vec<&'a str> {
+    let targets = diff["targets"].as_array().unwrap().iter();
+    let has = |target: &&Value| {
+        let verdicts = target["verdicts"].as_array().unwrap();
+        verdicts.iter().any(|one| one == verdict)
+    };
+    targets
+        .filter(has)
+        .map(|target| target["target"].as_str().unwrap())
+        .collect()
+}
+
 #[test]
 fn two_runs_of_one_program_are_the_same() {
     for (program, args) in [
@@ -134,9 +147,9 @@ fn other_calls_and_failures_are_named() {
     );
     record(&space, "-o d", "semantics.dll", "nested");
     let name = ["semantics!plain"];
-    assert_eq!(of(&json(&space, "a b"), "chattier"), name);
-    assert_eq!(of(&json(&space, "b a"), "quieter"), name);
-    assert_eq!(of(&json(&space, "a c"), "denied"), name);
+    assert_eq!(among(&json(&space, "a b"), "chattier"), name);
+    assert_eq!(among(&json(&space, "b a"), "quieter"), name);
+    assert_eq!(among(&json(&space, "a c"), "denied"), name);
     let other = json(&space, "a d");
     assert!(
         of(&other, "new").contains(&"semantics!call_back"),
