@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use soglia::{
     model::Model,
     page,
-    text::{self, Screen, Shown, Sort},
+    text::{self, By, Screen, Shown, Sort},
 };
 use soglia_core::{account::MOST_TARGETS, layer::MAX_DEPTH, trace::reader::Reader};
 use soglia_fuzz::{packed, recording};
@@ -56,9 +56,10 @@ fuzz_target!(|packed: &[u8]| {
     );
     for replayed in [false, reader.has_events()] {
         let model = Model::of(reader, replayed);
-        for columns in [None, Some(80)] {
+        for (columns, by) in [(None, By::Target), (Some(80), By::Activity)] {
             let shown = Shown {
                 all: true,
+                by,
                 sort: Sort::default(),
                 top: 20,
                 screen: Screen { columns },

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use soglia_core::trace::{reader::Reader, writer::Level};
+use soglia_core::trace::reader::Reader;
 
 use super::{
     lab::Lab,
@@ -152,8 +152,8 @@ fn live_ms(tool: &mut Child, file: &Path) -> anyhow::Result<f64> {
 }
 
 /// A process under `soglia run`'s engine.
-fn under_run(lab: &Lab, with: With, level: Level) -> anyhow::Result<Times> {
-    let recording = lab.recording(level)?;
+fn under_run(lab: &Lab, with: With) -> anyhow::Result<Times> {
+    let recording = lab.recording(with)?.context("nothing is recorded")?;
     let command = lab.command(with, Some(&recording), "served", &["slow"]);
     let mut program = Program::start(command)?;
     let times = program.measure()?;
@@ -186,8 +186,8 @@ pub fn measure(lab: &Lab, results: &mut Results) -> anyhow::Result<()> {
             keep("after letting go", program.measure()?);
         }
         program.end()?;
-        keep("run", under_run(lab, With::Woven, Level::Summary)?);
-        keep("run, counts", under_run(lab, With::Counts, Level::Counts)?);
+        keep("run", under_run(lab, With::Sampled)?);
+        keep("run, counts", under_run(lab, With::Counts)?);
     }
     let mut rows = Vec::new();
     for (word, name, calls) in LOOPS {

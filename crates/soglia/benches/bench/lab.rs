@@ -20,7 +20,7 @@ use soglia_core::{
     trace::{
         log::Source,
         reader::Reader,
-        writer::{self, Level, Options, Sampling},
+        writer::{self, Options},
     },
 };
 
@@ -104,7 +104,9 @@ impl Lab {
         let cores = std::thread::available_parallelism()?;
         // The program chooses its runtime itself (runtimeconfig.json, DOTNET_ROLL_FORWARD): asks
         // one that ran.
-        let recording = self.recording(Level::Summary)?;
+        let recording = self
+            .recording(With::Summary)?
+            .context("a summary is recorded")?;
         child::run(self.command(With::Summary, Some(&recording), "hello", &[]))?;
         let runtime = Reader::open(&recording)?.names().runtime;
         fs::remove_file(&recording)?;
@@ -123,10 +125,7 @@ impl Lab {
 
     /// Runs a program once.
     pub fn run(&self, with: With, program: &str, args: &[&str]) -> anyhow::Result<Ran> {
-        let recording = with
-            .level()
-            .map(|level| self.recording_of(level, with.sampling()));
-        let recording = recording.transpose()?;
+        let recording = self.recording(with)?;
         let ran = child::run(self.command(with, recording.as_deref(), program, args))?;
         if let Some(recording) = recording {
             // A run that recorded nothing, or not everything, would look fast.
@@ -176,22 +175,21 @@ impl Lab {
         Ok(answers)
     }
 
-    /// An empty recording.
-    pub fn recording(&self, level: Level) -> anyhow::Result<PathBuf> {
-        self.recording_of(level, None)
-    }
-
-    fn recording_of(&self, level: Level, sampling: Option<Sampling>) -> anyhow::Result<PathBuf> {
+    /// An empty recording of this configuration, if it records.
+    pub fn recording(&self, with: With) -> anyhow::Result<Option<PathBuf>> {
+        let Some(level) = with.level() else {
+            return Ok(None);
+        };
         let number = self.recordings.replace(self.recordings.get() + 1);
         let path = self.temp.path().join(format!("{number}.soglia"));
         let options = Options {
             level,
             max_bytes: MAX_BYTES,
-            sampling,
+            sampling: with.sampling(),
             ..Options::default()
         };
         writer::create(&path, &options).context("cannot make a recording")?;
-        Ok(path)
+        Ok(Some(path))
     }
 
     /// What starts a program in this configuration.
