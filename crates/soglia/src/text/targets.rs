@@ -59,7 +59,7 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
         note("*", &format!("the longest call was the first{what}"), out)?;
     }
     if all[..top].iter().any(|row| row.is_estimated()) {
-        note("~", &estimated(&all[..top]), out)?;
+        note("~", &estimated(&all[..top], model.clock_ns), out)?;
     }
     if !shown.all {
         let own = || model.targets.iter().filter(|row| row.runtime_internal);
@@ -144,22 +144,38 @@ pub(super) fn calling<'a>(stack: &'a [String], target: Option<&str>) -> Option<&
 }
 
 /// What the times are estimates of.
-fn estimated(rows: &[&TargetRow]) -> String {
+fn estimated(rows: &[&TargetRow], clock_ns: Option<u64>) -> String {
     let rows = || rows.iter().filter(|row| row.is_estimated());
     let sum = |of: fn(&TargetRow) -> u64| rows().map(|row| of(row)).fold(0, u64::saturating_add);
+    let missed = clock_ns.map_or_else(String::new, |clock| {
+        let missed = time(missed_ns(clock) as u64);
+        format!(", up to about {missed} of rare calls that are shorter may be missing")
+    });
     format!(
-        "estimated from {} of {}; calls longer than two ticks of the clock are all timed \
+        "estimated from {} of {}; calls longer than two ticks of the clock are all timed{missed} \
          (--times exact times each call)",
         plural(sum(|row| row.timed_calls), "timed call", "timed calls"),
         count(sum(|row| row.returned)),
     )
 }
 
-/// The part of an estimate that its standard error is, in percent, if that is worth a word.
-fn uncertain(row: &TargetRow) -> Option<String> {
-    let error = row.total_ns_se?;
-    let percent = 100.0 * error as f64 / row.total_ns.max(1) as f64;
+/// The part of an estimate that the error of its sample is, in percent, if that is worth a word.
+///
+/// The standard error also says what rare calls the clock may have missed on each thread. That is
+/// the same time for all targets, and more than most short calls take together: the note below the
+/// table has it.
+fn uncertain(row: &TargetRow, clock_ns: Option<u64>) -> Option<String> {
+    let error = row.total_ns_se? as f64;
+    let missed = missed_ns(clock_ns?) * (row.tasks as f64).sqrt();
+    let error = (error * error - missed * missed).max(0.0).sqrt();
+    let percent = 100.0 * error / row.total_ns.max(1) as f64;
     (percent >= WORTH_A_WORD).then(|| format!("±{percent:.0} %"))
+}
+
+/// The standard error of what a clock of this period may have missed of a target on a thread: see
+/// docs/sampling.md.
+fn missed_ns(clock_ns: u64) -> f64 {
+    3.0_f64.sqrt() * clock_ns as f64
 }
 
 /// Percents.
@@ -181,7 +197,7 @@ fn notes(
     if row.suppresses_gc_transition {
         notes.push("no GC transition".into());
     }
-    notes.extend(uncertain(row));
+    notes.extend(uncertain(row, model.clock_ns));
     notes.extend(files.place(row));
     notes.extend(
         row.redirected_to

@@ -160,7 +160,7 @@ fn draw(written: &str, theme: &Theme) -> String {
 }
 
 /// The lines of a picture without what changes from run to run: numbers, units, the mark of first
-/// calls, the program's path, and the order of targets.
+/// calls, the errors of estimates, the program's path, and the order of targets.
 fn masked(svg: &str) -> Vec<String> {
     let mut lines: Vec<String> = svg.lines().map(mask).collect();
     lines.sort();
@@ -171,6 +171,14 @@ fn mask(line: &str) -> String {
     if let Some((_, command)) = line.split_once(">soglia: ") {
         return command.rsplit(['/', ' ']).next().unwrap_or(command).into();
     }
+    let error = ", <tspan class=\"d\">±";
+    let line = match line.split_once(error) {
+        Some((before, rest)) => {
+            let (_, after) = rest.split_once("</tspan>").unwrap_or_default();
+            format!("{before}{after}")
+        }
+        None => line.to_owned(),
+    };
     let mut words = Vec::new();
     for word in line.split_whitespace() {
         let mut plain = String::new();
