@@ -210,9 +210,6 @@ fn record(engine: &'static Engine, plan: &Arc<Plan>, handing: Handing) {
         _ if details.asks_errno && about.of == Of::Slow => given::error(errno),
         _ => None,
     };
-    if about.of != Of::Open {
-        about.request = request::request(of);
-    }
     if about.of == Of::Open {
         // Its layer is the innermost one of this thread.
         let depth = threads::existing().map_or(0, |task| task.depth());
@@ -220,6 +217,7 @@ fn record(engine: &'static Engine, plan: &Arc<Plan>, handing: Handing) {
             engine.recording.keep_arguments(below, &about);
         }
     } else {
+        about.request = request::request(of);
         engine.recording.log(&Record::Arguments(about));
     }
 }

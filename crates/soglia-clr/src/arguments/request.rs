@@ -17,6 +17,7 @@ use soglia_abi::{
     profiler::types::COR_PRF_MODULE_COLLECTIBLE,
 };
 use soglia_core::trace::arguments::Request;
+use soglia_il::sig;
 
 use super::given::Given;
 use crate::{
@@ -39,7 +40,6 @@ const MOST_UNITS: usize = 256;
 
 const ASSEMBLY: &str = "System.Diagnostics.DiagnosticSource";
 const CLASS: &str = "System.Diagnostics.Activity";
-const THIS: u8 = 0x20;
 
 /// A method that wrappers call.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +58,10 @@ pub enum Method {
 
 const METHODS: [(&str, [u8; 2]); 5] = [
     ("get_Current", [0, 0]),
-    ("get_Id", [THIS, 0]),
-    ("get_OperationName", [THIS, 0]),
-    ("get_Parent", [THIS, 0]),
-    ("GetTagItem", [THIS, 1]),
+    ("get_Id", [sig::THIS, 0]),
+    ("get_OperationName", [sig::THIS, 0]),
+    ("get_Parent", [sig::THIS, 0]),
+    ("GetTagItem", [sig::THIS, 1]),
 ];
 
 /// What wrappers read of a method.

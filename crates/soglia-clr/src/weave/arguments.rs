@@ -52,7 +52,6 @@ use crate::{
 const REFERENCE: u16 = 0;
 pub(super) const OBJECT: u16 = 1;
 
-const THIS: u8 = 0x20;
 const HANDLE: &str = "System.Runtime.InteropServices.SafeHandle";
 const BUILDER: &str = "System.Text.StringBuilder";
 
@@ -184,8 +183,8 @@ impl Weaver<'_> {
             .giving
             .as_ref()
             .map(|of| of.slow_void(woven::argument as *const () as usize, None));
-        let value = [THIS, 0, sig::NATIVE_INT];
-        let text = [THIS, 0, sig::STRING];
+        let value = [sig::THIS, 0, sig::NATIVE_INT];
+        let text = [sig::THIS, 0, sig::STRING];
         let emitter = &mut self.emitter;
         let mut found = |class, name, signature: &[u8]| {
             let method = emitter.method_of_corelib(class, name, signature).ok()?;

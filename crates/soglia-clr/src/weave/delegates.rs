@@ -45,10 +45,6 @@ const WORDS: i32 = 24;
 const HANDLE: i32 = 8;
 const METHOD: i32 = 16;
 
-/// The first byte of signatures of generic methods, and of methods that have a `this`.
-const GENERIC: u8 = 0x10;
-const THIS: u8 = 0x20;
-
 /// Changes both methods. Returns the rows of all methods whose precompiled code must not be used
 /// any more.
 ///
@@ -73,7 +69,7 @@ pub(super) fn take_over(corelib: &CoreLib) -> Result<HashSet<u32>, String> {
         }
         let (plain, generic) = (
             only(methods, &[0, params])?,
-            only(methods, &[GENERIC, 1, 1])?,
+            only(methods, &[sig::GENERIC, 1, 1])?,
         );
         if plain.is_none() && generic.is_none() {
             return Err("System.Private.CoreLib marshals no delegates".to_owned());
@@ -133,7 +129,7 @@ impl CoreLib<'_> {
             let number = self.field("System.RuntimeType", "m_handle", sig::NATIVE_INT)?;
             match of {
                 Of::Object => {
-                    let type_of = [THIS, 0, sig::CLASS];
+                    let type_of = [sig::THIS, 0, sig::CLASS];
                     let type_of = self.method("System.Object", "GetType", &type_of)?;
                     code.callvirt(type_of, 1, true);
                 }
@@ -164,7 +160,7 @@ impl CoreLib<'_> {
         let number = [0, 1, sig::NATIVE_INT];
         let number = self.method("System.RuntimeTypeHandle", "ToIntPtr", &number)?;
         if let Of::Type = of {
-            let handle_of = [THIS, 0, sig::VALUE_TYPE];
+            let handle_of = [sig::THIS, 0, sig::VALUE_TYPE];
             let handle_of = self.method("System.Type", "get_TypeHandle", &handle_of)?;
             code.callvirt(handle_of, 1, true);
         }
@@ -176,11 +172,11 @@ impl CoreLib<'_> {
     /// order.
     fn to_method_number(&self) -> Result<[MdToken; 3], String> {
         Ok([
-            self.method("System.Delegate", "get_Method", &[THIS, 0, sig::CLASS])?,
+            self.method("System.Delegate", "get_Method", &[sig::THIS, 0, sig::CLASS])?,
             self.method(
                 "System.Reflection.MethodBase",
                 "get_MethodHandle",
-                &[THIS, 0, sig::VALUE_TYPE],
+                &[sig::THIS, 0, sig::VALUE_TYPE],
             )?,
             self.method(
                 "System.RuntimeMethodHandle",

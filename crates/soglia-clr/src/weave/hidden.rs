@@ -26,8 +26,6 @@ use crate::{
     threads,
 };
 
-/// The first byte of signatures of methods that have a `this`.
-const THIS: u8 = 0x20;
 const MARSHAL: &str = "System.Runtime.InteropServices.Marshal";
 const HELPERS: &str = "System.Runtime.CompilerServices.RuntimeHelpers";
 
@@ -138,7 +136,8 @@ fn if_inside(
     does: impl FnOnce(&mut Code),
 ) -> Result<(), String> {
     let handle = "System.RuntimeMethodHandleInternal";
-    let constructor = corelib.method(handle, ".ctor", &[THIS, 1, sig::VOID, sig::NATIVE_INT])?;
+    let constructor =
+        corelib.method(handle, ".ctor", &[sig::THIS, 1, sig::VOID, sig::NATIVE_INT])?;
     let (none, done) = (code.label(), code.label());
     code.dup();
     code.brfalse(none);
@@ -163,7 +162,7 @@ fn prelink(corelib: &CoreLib) -> Written {
     let method = corelib.method(MARSHAL, "PrelinkCore", &takes_method)?;
     let takes_handle = [0, 1, sig::VOID, sig::VALUE_TYPE];
     let own = corelib.method(MARSHAL, "InternalPrelink", &takes_handle)?;
-    let of_this = [THIS, 0, sig::VALUE_TYPE];
+    let of_this = [sig::THIS, 0, sig::VALUE_TYPE];
     let handle_of = corelib.method("System.Reflection.MethodBase", "get_MethodHandle", &of_this)?;
     let to_number = number_of_handle(corelib)?;
     let before = corelib.body(method)?;

@@ -44,11 +44,7 @@ use crate::{
     source::link::{self, Link},
 };
 
-const THIS: u8 = 0x20;
-const SZARRAY: u8 = 0x1D;
 const BYTE: u8 = 0x05;
-const CHAR: u8 = 0x03;
-const POINTER: u8 = 0x0F;
 
 const LIBRARIES: &str = "System.Runtime.InteropServices.NativeLibrary";
 const MARSHAL: &str = "System.Runtime.InteropServices.Marshal";
@@ -80,7 +76,7 @@ pub(super) fn take_over(
     ];
     if let Some(refusal) = judge::dynamic(&engine.rules) {
         let resolver = "System.Reflection.Emit.DynamicResolver";
-        let resolved = [THIS, 2, SZARRAY, BYTE, sig::INT32, sig::INT32];
+        let resolved = [sig::THIS, 2, sig::ARRAY, BYTE, sig::INT32, sig::INT32];
         let resolve = corelib.method(resolver, "ResolveSignature", &resolved)?;
         bodies.push((resolve, corelib.resolving(resolve, throw, refusal)?));
         let builder = "System.Reflection.Emit.RuntimeTypeBuilder";
@@ -117,15 +113,15 @@ impl CoreLib<'_> {
 
     fn throwing(&self, method: MdToken) -> Result<Vec<u8>, String> {
         let before = self.body(method)?;
-        let takes_text = [THIS, 1, sig::VOID, sig::STRING];
-        let text = [THIS, 1, sig::VOID, POINTER, CHAR];
+        let takes_text = [sig::THIS, 1, sig::VOID, sig::STRING];
+        let text = [sig::THIS, 1, sig::VOID, sig::POINTER, sig::CHARACTER];
         let text = self.method("System.String", ".ctor", &text)?;
         let fail = self.method(
             "System.Environment",
             "FailFast",
             &[0, 1, sig::VOID, sig::STRING],
         )?;
-        let set = [THIS, 1, sig::VOID, sig::INT32];
+        let set = [sig::THIS, 1, sig::VOID, sig::INT32];
         let set = self.method("System.Exception", "set_HResult", &set)?;
         let mut code = Code::new();
         let own = code.label();
@@ -186,8 +182,8 @@ impl CoreLib<'_> {
         let before = self.unprotected(method)?;
         let flags = nullable_flags(before.code);
         let flags = flags.ok_or("System.Private.CoreLib asks for libraries in an unknown way")?;
-        let is_dynamic = self.method(ASSEMBLY, "get_IsDynamic", &[THIS, 0, sig::BOOLEAN])?;
-        let handle = [THIS, 0, sig::NATIVE_INT];
+        let is_dynamic = self.method(ASSEMBLY, "get_IsDynamic", &[sig::THIS, 0, sig::BOOLEAN])?;
+        let handle = [sig::THIS, 0, sig::NATIVE_INT];
         let handle = self.method(ASSEMBLY, "GetUnderlyingNativeHandle", &handle)?;
         let by_name = self.method(LIBRARIES, "LoadLibraryByName", &[0, 4, sig::NATIVE_INT])?;
         let mut code = Code::new();

@@ -40,7 +40,6 @@ use soglia_il::{
 use super::corelib::{CoreLib, finish};
 use crate::{boundary, clerk, engine, threads};
 
-const THIS: u8 = 0x20;
 const HANDLE: &str = "System.RuntimeMethodHandle";
 const INFO: &str = "System.Reflection.RuntimeMethodInfo";
 const BASE: &str = "System.Reflection.MethodBase";
@@ -63,7 +62,7 @@ const CHANGES: &[Change] = &[
     Change {
         class: INFO,
         method: "Invoke",
-        signature: &[THIS, 5],
+        signature: &[sig::THIS, 5],
         argument: 0,
         of: None,
     },
@@ -84,28 +83,28 @@ const CHANGES: &[Change] = &[
     Change {
         class: IL,
         method: "Emit",
-        signature: &[THIS, 2, sig::VOID, sig::VALUE_TYPE],
+        signature: &[sig::THIS, 2, sig::VOID, sig::VALUE_TYPE],
         argument: 2,
         of: Some("System.Reflection.MethodInfo"),
     },
     Change {
         class: IL,
         method: "EmitCall",
-        signature: &[THIS, 3],
+        signature: &[sig::THIS, 3],
         argument: 2,
         of: None,
     },
     Change {
         class: BUILDER,
         method: "GetMethodTokenNoLock",
-        signature: &[THIS, 2],
+        signature: &[sig::THIS, 2],
         argument: 1,
         of: None,
     },
     Change {
         class: BUILDER,
         method: "GetMethodTokenInternal",
-        signature: &[THIS, 3],
+        signature: &[sig::THIS, 3],
         argument: 1,
         of: None,
     },
@@ -168,13 +167,13 @@ struct Ask {
 
 impl Ask {
     fn new(corelib: &CoreLib) -> Result<Self, String> {
-        let value = [THIS, 0, sig::VALUE_TYPE];
+        let value = [sig::THIS, 0, sig::VALUE_TYPE];
         let member = "System.Reflection.MemberInfo";
-        let resolve = [THIS, 1, sig::CLASS];
+        let resolve = [sig::THIS, 1, sig::CLASS];
         Ok(Self {
             info: corelib.class(INFO)?,
             attributes: corelib.method(BASE, "get_Attributes", &value)?,
-            module: corelib.method(member, "get_Module", &[THIS, 0, sig::CLASS])?,
+            module: corelib.method(member, "get_Module", &[sig::THIS, 0, sig::CLASS])?,
             resolve: corelib.method("System.Reflection.Module", "ResolveMethod", &resolve)?,
             handle: corelib.method(BASE, "get_MethodHandle", &value)?,
             number: corelib.method(HANDLE, "ToIntPtr", &[0, 1, sig::NATIVE_INT])?,
@@ -219,13 +218,13 @@ impl Ask {
     /// The method that gives a function pointer of a method, and its body.
     fn pointer(&self, corelib: &CoreLib) -> Result<(MdToken, Vec<u8>), String> {
         let name = "GetFunctionPointer";
-        let method = corelib.method(HANDLE, name, &[THIS, 0, sig::NATIVE_INT])?;
+        let method = corelib.method(HANDLE, name, &[sig::THIS, 0, sig::NATIVE_INT])?;
         let own = [0, 1, sig::NATIVE_INT, sig::VALUE_TYPE];
         let own_method = corelib.method(HANDLE, name, &own)?;
-        let value = corelib.method(HANDLE, "get_Value", &[THIS, 0, sig::NATIVE_INT])?;
+        let value = corelib.method(HANDLE, "get_Value", &[sig::THIS, 0, sig::NATIVE_INT])?;
         let from_number = corelib.method(HANDLE, "FromIntPtr", &[0, 1, sig::VALUE_TYPE])?;
         let from_handle = corelib.method(BASE, "GetMethodFromHandle", &[0, 1, sig::CLASS])?;
-        let constructor = [THIS, 1, sig::VOID, sig::NATIVE_INT];
+        let constructor = [sig::THIS, 1, sig::VOID, sig::NATIVE_INT];
         let internal = "System.RuntimeMethodHandleInternal";
         let constructor = corelib.method(internal, ".ctor", &constructor)?;
         let mut code = Code::new();

@@ -5,7 +5,7 @@
 //! wrapper would not.
 //!
 //! ```text
-//!   [UnmanagedCallersOnly]                     // the method of a delegate that native code may hold
+//!   [UnmanagedCallersOnly]                     // the method of a delegate that may be held
 //!   static int C(int n) {                      int M(int n) {
 //!       hook reverse_enter(id)                     opened = hook held_enter(id)
 //!       as it was; before each return:             as it was; before each return:

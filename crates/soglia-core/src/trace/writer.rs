@@ -82,8 +82,7 @@ pub struct Recording {
     /// How calls are timed by sample, if they are.
     plan: Option<Plan>,
     no_clock: AtomicBool,
-    /// Calls that take at least this many ticks are noted, for code that looks into
-    /// returns.
+    /// Calls that take at least this many ticks are noted, for code that looks into returns.
     noted_ticks: AtomicU64,
 }
 
@@ -246,11 +245,12 @@ impl Recording {
         Scale::between(self.made, Anchor::take()).unwrap_or(Scale::IDENTITY)
     }
 
-    /// Layers that lie outside the chunk of their task.
+    /// Where tasks keep the arguments of their open calls.
     pub(super) const fn open_arguments(&self) -> &ArgumentPlaces {
         &self.open_arguments
     }
 
+    /// Layers that lie outside the chunk of their task.
     pub(super) const fn more_layers(&self) -> &MoreLayers {
         &self.more_layers
     }

@@ -71,7 +71,7 @@ pub(super) const KIND_LOCALS: u8 = 0x07;
 pub(super) const KIND_UNMANAGED: u8 = 0x09;
 pub(super) const KIND_INSTANCE: u8 = 0x0A;
 /// In the first byte of the signature of a method: the method has type parameters.
-pub(super) const GENERIC: u8 = 0x10;
+pub const GENERIC: u8 = 0x10;
 /// In the first byte of the signature of a method: `this` is the first of the parameters.
 pub(super) const EXPLICIT_THIS: u8 = 0x40;
 /// No first byte has this bit.

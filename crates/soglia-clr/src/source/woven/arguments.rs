@@ -125,7 +125,7 @@ pub extern "C" fn arguments_given(id: i64) {
     arguments::end(id);
 }
 
-const fn about_slow(slow: Slow) -> Arguments {
+fn about_slow(slow: Slow) -> Arguments {
     about(slow.target, slow.task, Of::Slow, slow.at)
 }
 
@@ -141,15 +141,7 @@ pub extern "C" fn request_asking(what: i64) -> i32 {
     boundary::fence(false, answer).into()
 }
 
-const NO_REQUEST: Request = Request {
-    trace_id: None,
-    span_id: None,
-    activity: None,
-    route: None,
-    thread_name: None,
-};
-
-const fn about(target: u32, task: u32, of: Of, at: u64) -> Arguments {
+fn about(target: u32, task: u32, of: Of, at: u64) -> Arguments {
     Arguments {
         target,
         task,
@@ -158,7 +150,7 @@ const fn about(target: u32, task: u32, of: Of, at: u64) -> Arguments {
         failure: 0,
         returned: None,
         error: None,
-        request: NO_REQUEST,
+        request: Request::default(),
         values: Vec::new(),
     }
 }
