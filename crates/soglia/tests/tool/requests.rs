@@ -73,8 +73,9 @@ fn reports_name_the_request_and_add_up_by_it() {
     let by_activity = |options: &str| {
         let mut report = space.soglia("report");
         report.arg(&recording.path);
-        let options = options.split_whitespace();
-        text(&report.args(options).output().unwrap().stdout)
+        let output = report.args(options.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{options}: {output:?}");
+        text(&output.stdout)
     };
     let report = by_activity("--by activity");
     let of_route = report.lines().find(|line| line.ends_with("  /orders/{id}"));
@@ -86,9 +87,8 @@ fn reports_name_the_request_and_add_up_by_it() {
     let one = by_activity("--by activity --top 1");
     assert!(one.contains("1 more (--format json has all)"), "{one}");
 
-    let page = space.path("a.html");
-    by_activity(&format!("--format html -o {}", page.display()));
-    let page = std::fs::read_to_string(page).unwrap();
+    by_activity("--format html -o a.html");
+    let page = std::fs::read_to_string(space.path("a.html")).unwrap();
     assert!(page.contains("writeActivities()"), "the page has the table");
 }
 
