@@ -285,7 +285,9 @@ pub fn the_timeline_moves_and_finds() -> Outcome {
     chromium.press("ArrowUp");
     let details = texts(&mut chromium, "#timeline-details").concat();
     assert!(details.contains("sqlite3_step"), "{details}");
-    // The pointer moves the view.
+    // The pointer moves the view, where there is something on both sides of it.
+    chromium.press("Home");
+    chromium.press("+");
     let before = shown_range(&mut chromium);
     chromium.eval("document.querySelector('#timeline').scrollIntoView()");
     let place = chromium.eval("(() => { const b = document.querySelector('#timeline .view canvas').getBoundingClientRect(); return [b.x + b.width / 2, b.y + 40]; })()");
