@@ -34,6 +34,8 @@ mod attached;
 mod bridge;
 mod builder;
 mod clr;
+#[cfg(feature = "embedded-engine")]
+mod embedded;
 mod engine;
 mod engine_file;
 mod error;

@@ -23,6 +23,8 @@ pub mod fxr;
 pub mod host;
 #[cfg(feature = "cli")]
 pub mod launch;
+#[cfg(any(feature = "cli", feature = "embedded-engine"))]
+mod memory;
 #[cfg(feature = "cli")]
 pub mod model;
 #[cfg(feature = "cli")]

@@ -18,7 +18,7 @@ use soglia_core::{
     },
 };
 
-use crate::{tail_calls, variables};
+use crate::{objects, tail_calls, variables};
 
 /// The private recording of a process that is not recorded.
 static OWN: Mutex<Option<(File, PathBuf)>> = Mutex::new(None);
@@ -149,6 +149,12 @@ fn another_profiler(own: &str) -> bool {
 /// The file of this library, under the name by which it was loaded. The loader recognises the file,
 /// so there is no second copy.
 pub fn own_file() -> Option<PathBuf> {
-    let address = recording as *const () as usize;
-    mappings::at(address as u64)?.path
+    let address = recording as *const ();
+    let path = mappings::at(address as usize as u64)?.path?;
+    if path.as_os_str().as_encoded_bytes().starts_with(b"/memfd:") {
+        // It lies in memory only, in a host that carries it. The loader's name leads there.
+        let (name, _) = objects::object_at(address.cast_mut().cast())?;
+        return Some(name.into());
+    }
+    Some(path)
 }

@@ -13,15 +13,14 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Write},
-    os::{
-        fd::{AsRawFd, FromRawFd},
-        unix::fs::MetadataExt,
-    },
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use soglia_core::plain::plain_path;
+
+use crate::memory;
 
 use super::{
     enter::{Deed, Entered, Holder, Kind},
@@ -284,20 +283,9 @@ fn folders(target: &Target) -> impl Iterator<Item = PathBuf> + use<> {
 }
 
 fn in_new_memory(engine: &Path) -> io::Result<File> {
-    let mut memory = memory()?;
+    let mut memory = memory::for_code(c"libsoglia.so")?;
     io::copy(&mut File::open(engine)?, &mut memory)?;
     Ok(memory)
-}
-
-#[allow(unsafe_code, reason = "memfd_create, which std has no means for")]
-fn memory() -> io::Result<File> {
-    // SAFETY: a name that ends with a zero and a number. The result is a new descriptor.
-    unsafe {
-        match libc::memfd_create(c"libsoglia.so".as_ptr(), libc::MFD_CLOEXEC) {
-            -1 => Err(io::Error::last_os_error()),
-            file => Ok(File::from_raw_fd(file)),
-        }
-    }
 }
 
 fn no_code() -> io::Error {

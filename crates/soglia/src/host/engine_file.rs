@@ -22,41 +22,55 @@ const INSTALLED: [&str; 2] = ["/usr/local/lib/soglia", "/usr/lib/soglia"];
 
 /// Finds the engine for the host whose own file is `host`.
 ///
-/// A file that `named` or the variable names is the only candidate. Otherwise the first that exists
-/// is taken: near the host, by the loader's own search, where `make install` puts it. The result is
-/// what to give to the loader.
+/// A file that `named` or the variable names is the only candidate. Otherwise it is the engine that
+/// the host carries, if it was built with the feature `embedded-engine`. Otherwise the first that
+/// exists is taken: near the host, by the loader's own search, where `make install` puts it. The
+/// result is what to give to the loader.
 ///
 /// `loads` says whether the loader finds a library by its bare name.
 ///
 /// # Errors
 /// [`Error::EngineNotThere`] if the named file does not exist. [`Error::EngineNotFound`] lists the
-/// places.
+/// places. With the feature, [`Error::EngineNotInMemory`].
 pub(super) fn find(
     named: Option<&Path>,
     env: Lookup<'_>,
     host: &Path,
     loads: impl Fn(&Path) -> bool,
 ) -> Result<PathBuf, Error> {
-    find_among(&INSTALLED, named, env, host, loads)
+    if let Some(file) = named_file(named, env) {
+        return file;
+    }
+    #[cfg(feature = "embedded-engine")]
+    return super::embedded::file();
+    #[cfg_attr(
+        feature = "embedded-engine",
+        allow(
+            unreachable_code,
+            reason = "a host that carries the engine needs no file"
+        )
+    )]
+    find_among(&INSTALLED, env, host, loads)
+}
+
+/// The file that `named` or the variable names, if one of them does.
+fn named_file(named: Option<&Path>, env: Lookup<'_>) -> Option<Result<PathBuf, Error>> {
+    let by_variable = || env(VARIABLE).filter(|value| !value.is_empty());
+    let named = named
+        .map(PathBuf::from)
+        .or_else(|| by_variable().map(PathBuf::from))?;
+    Some(match named.canonicalize() {
+        Ok(file) if file.is_file() => Ok(file),
+        _ => Err(Error::EngineNotThere(named)),
+    })
 }
 
 fn find_among(
     installed: &[&str],
-    named: Option<&Path>,
     env: Lookup<'_>,
     host: &Path,
     loads: impl Fn(&Path) -> bool,
 ) -> Result<PathBuf, Error> {
-    let by_variable = || env(VARIABLE).filter(|value| !value.is_empty());
-    if let Some(named) = named
-        .map(PathBuf::from)
-        .or_else(|| by_variable().map(PathBuf::from))
-    {
-        return match named.canonicalize() {
-            Ok(file) if file.is_file() => Ok(file),
-            _ => Err(Error::EngineNotThere(named)),
-        };
-    }
     let host = host.canonicalize().unwrap_or_else(|_| host.to_owned());
     let beside = host.parent().unwrap_or(Path::new("/"));
     // Cargo puts examples and tests one folder below what it has built; others put programs into
@@ -138,7 +152,7 @@ mod tests {
         fs::create_dir(&installed).unwrap();
         let installed = [installed.to_str().unwrap()];
         let env = |name: &str| (name == "PKG_CONFIG_PATH").then(|| place.pkg_config_path());
-        let find = |loads| find_among(&installed, None, &env, &place.host, loads);
+        let find = |loads| find_among(&installed, &env, &place.host, loads);
 
         let message = find(NEVER).unwrap_err().to_string();
         let far = [
@@ -175,28 +189,25 @@ mod tests {
     #[test]
     fn a_named_file_is_the_only_candidate() {
         let place = Place::new();
-        let files = [
-            "debug/examples/libsoglia.so",
-            "debug/one.so",
-            "debug/two.so",
-        ];
-        let [beside, one, two] = files.map(|file| place.base.join(file));
-        for file in [&beside, &one, &two] {
+        let files = ["debug/one.so", "debug/two.so"];
+        let [one, two] = files.map(|file| place.base.join(file));
+        for file in [&one, &two] {
             fs::write(file, "").unwrap();
         }
         let env = |name: &str| (name == VARIABLE).then(|| one.clone().into());
-        assert_eq!(find(None, &env, &place.host, NEVER).unwrap(), one);
-        assert_eq!(find(Some(&two), &env, &place.host, NEVER).unwrap(), two);
-        let absent = find(Some(Path::new("/absent.so")), &env, &place.host, |_| true);
+        let find = |named| named_file(named, &env).unwrap();
+        assert_eq!(find(None).unwrap(), one);
+        assert_eq!(find(Some(&two)).unwrap(), two);
+        let absent = find(Some(Path::new("/absent.so")));
         assert!(absent.unwrap_err().to_string().contains("/absent.so"));
         let empty = |name: &str| (name == VARIABLE).then(Default::default);
-        assert_eq!(find(None, &empty, &place.host, NEVER).unwrap(), beside);
+        assert!(named_file(None, &empty).is_none());
     }
 
     #[test]
     fn installed_engines_are_the_last_resort() {
         let place = Place::new();
-        let found = find(None, &|_| None, &place.host, NEVER);
+        let found = find_among(&INSTALLED, &|_| None, &place.host, NEVER);
         match found {
             // An engine is installed on this machine.
             Ok(file) => assert!(INSTALLED.iter().any(|folder| file.starts_with(folder))),

@@ -37,6 +37,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The engine that the program carries cannot be put into memory.
+    #[error(
+        "the engine inside this program cannot be loaded from memory: {0}; name a file instead, by \
+         `Builder::engine` or SOGLIA_ENGINE"
+    )]
+    EngineNotInMemory(std::io::Error),
 
     /// There is no .NET that can be started.
     #[error("{0}; looked at: {1}")]
