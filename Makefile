@@ -12,13 +12,16 @@ SECONDS ?= 60
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Public items may link to private ones, which are documented beside them.
 DOCFLAGS := -D warnings -A rustdoc::private_intra_doc_links
+# What is installed.
+BUILT ?= $(TARGET)/release
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-viewers demo bench picture book lint doc deny fuzz miri fixtures install clean distclean help
+.PHONY: build test test-viewers demo bench picture book lint doc deny fuzz miri fixtures install dist dist-check \
+	clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
-	$(CARGO) build $(CARGOFLAGS) --release --workspace
+	CARGO_ENCODED_RUSTFLAGS="$$(packaging/rustflags)" $(CARGO) build $(CARGOFLAGS) --release --workspace
 	ln -sf libsoglia.so $(TARGET)/release/libmscoree.so
 
 # The tests start programs with the engine and the tool as cargo leaves them, side by side.
@@ -53,7 +56,7 @@ lint: ## formatting, clippy, and shellcheck if it is installed
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
 	$(CARGO) clippy $(CARGOFLAGS) --manifest-path fuzz/Cargo.toml --target-dir $(TARGET) --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck tools/* fixtures/build.sh fuzz/run fuzz/again .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck tools/* packaging/rustflags packaging/dist packaging/check packaging/try fixtures/build.sh fuzz/run fuzz/again .ci/run; \
 	elif [ -n "$$CI" ]; then echo "shellcheck is not installed" >&2; exit 1; \
 	else echo "skipped: shellcheck, which is not installed"; fi
 
@@ -75,11 +78,12 @@ miri: ## tests of the crates without a CLR in miri, if a toolchain has it
 fixtures: ## builds the managed fixtures again, with the .NET SDK on PATH
 	fixtures/build.sh managed
 
-# Builds nothing, so that root does not need a Rust toolchain.
+# Builds nothing, so that root does not need a Rust toolchain. Files are for all users, whatever the
+# file mode mask is.
 install: ## installs what `make` has built; PREFIX=/usr/local, DESTDIR
-	@test -x $(TARGET)/release/soglia -a -f $(TARGET)/release/libsoglia.so || { echo "nothing to install yet: run make first" >&2; exit 1; }
-	install -D -m 755 $(TARGET)/release/soglia $(DESTDIR)$(PREFIX)/bin/soglia
-	install -D -m 755 $(TARGET)/release/libsoglia.so $(DESTDIR)$(PREFIX)/lib/soglia/libsoglia.so
+	@test -x $(BUILT)/soglia -a -f $(BUILT)/libsoglia.so || { echo "nothing to install yet: run make first" >&2; exit 1; }
+	install -D -m 755 $(BUILT)/soglia $(DESTDIR)$(PREFIX)/bin/soglia
+	install -D -m 644 $(BUILT)/libsoglia.so $(DESTDIR)$(PREFIX)/lib/soglia/libsoglia.so
 	ln -sf soglia/libsoglia.so $(DESTDIR)$(PREFIX)/lib/libmscoree.so
 	install -D -m 644 include/mscoree.h $(DESTDIR)$(PREFIX)/include/soglia/mscoree.h
 	install -m 644 include/soglia.h $(DESTDIR)$(PREFIX)/include/soglia/soglia.h
@@ -87,7 +91,20 @@ install: ## installs what `make` has built; PREFIX=/usr/local, DESTDIR
 	install -m 644 include/win32/*.* $(DESTDIR)$(PREFIX)/include/soglia/win32
 	install -m 644 include/win32/wrl/* $(DESTDIR)$(PREFIX)/include/soglia/win32/wrl
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	sed '1d; s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' include/soglia.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/soglia.pc
+	sed '1d; s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' include/soglia.pc.in | \
+		install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/pkgconfig/soglia.pc
+	set -e; umask 022; share=$(DESTDIR)$(PREFIX)/share; \
+	mkdir -p $$share/bash-completion/completions $$share/zsh/site-functions $$share/fish/vendor_completions.d; \
+	$(BUILT)/soglia completions bash >$$share/bash-completion/completions/soglia; \
+	$(BUILT)/soglia completions zsh >$$share/zsh/site-functions/_soglia; \
+	$(BUILT)/soglia completions fish >$$share/fish/vendor_completions.d/soglia.fish; \
+	$(BUILT)/soglia __manual $$share/man/man1
+
+dist: build ## packages of soglia in target/dist: tarball, Debian, .NET tool, bill of materials, checksums
+	packaging/dist $(TARGET)/release $(TARGET)/dist
+
+dist-check: dist ## builds and packs again in another folder, and compares the bytes
+	CARGO="$(CARGO)" packaging/check $(TARGET)/dist
 
 clean: ## removes what was built
 	$(CARGO) clean

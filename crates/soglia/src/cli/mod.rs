@@ -5,6 +5,7 @@ mod arguments;
 mod attach;
 mod attaching;
 mod complain;
+mod completions;
 mod deadline;
 mod diff;
 mod doctor;
@@ -13,6 +14,7 @@ mod export;
 mod finish;
 mod formats;
 mod interrupts;
+mod manual;
 mod options;
 mod output;
 mod page;
@@ -36,19 +38,21 @@ mod watch;
 
 use std::{env, ffi::OsString, io, path::Path};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use complain::{CANNOT, complain};
 use options::{Cli, Command};
 use soglia::fxr;
 
 /// Runs the command, and returns the exit code.
 pub fn main() -> i32 {
-    // Before clap, which would see options of its own in the program's arguments.
-    if env::args_os()
-        .nth(1)
-        .is_some_and(|arg| arg == fxr::SUBCOMMAND)
-    {
+    // Before clap, which would see options of its own in the program's arguments, and would list
+    // these commands where it lists others.
+    let first = env::args_os().nth(1).unwrap_or_default();
+    if first == fxr::SUBCOMMAND {
         return assembly(env::args_os().skip(2).collect());
+    }
+    if first == manual::SUBCOMMAND {
+        return manual::main(env::args_os().nth(2));
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -65,6 +69,7 @@ pub fn main() -> i32 {
         Command::Export(options) => export::export(&options).map(|()| 0),
         Command::Diff(options) => diff::diff(&options),
         Command::Verify(options) => verify::verify(&options),
+        Command::Completions(options) => completions::print(&options, Cli::command()).map(|()| 0),
         Command::Doctor(options) => {
             soglia::doctor::run(options.what(), options.is_json()).map_err(Into::into)
         }

@@ -61,6 +61,8 @@ pub enum Command {
     /// Check whether soglia works on this machine, or can attach to a process, and how to fix it if
     /// not.
     Doctor(super::doctor::Doctor),
+    /// Print what a shell needs to complete soglia's command lines.
+    Completions(super::completions::Completions),
 }
 
 #[derive(Debug, Args)]
