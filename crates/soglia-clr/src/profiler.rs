@@ -133,6 +133,7 @@ impl ProfilerCallback for Profiler {
     unsafe fn Initialize(&self, unknown: *mut c_void) -> HRESULT {
         // Read first, since the engine removes the variables from the environment.
         let required = required::asked();
+        let alone = start::is_asked_alone();
         let defect = Declined {
             answer: hresult::CORPROF_E_PROFILER_CANCEL_ACTIVATION,
             why: "of a defect of soglia, please report it".to_owned(),
@@ -148,7 +149,12 @@ impl ProfilerCallback for Profiler {
         });
         match (started, required) {
             (Ok(()), _) => hresult::S_OK,
-            (Err(declined), None) => declined.answer,
+            (Err(declined), None) => {
+                if alone {
+                    declined.say();
+                }
+                declined.answer
+            }
             (Err(declined), Some(what)) => required::end(what, &declined.why),
         }
     }

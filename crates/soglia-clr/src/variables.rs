@@ -1,6 +1,8 @@
-//! The variables by which the tool passes options to the engine. The engine removes them, and those
-//! by which the CLR found it, from the environment of the process: neither the program nor its
-//! children see them.
+//! The variables by which the tool, or a user without the tool, passes options to the engine. The
+//! engine removes them, and those by which the CLR found it, from the environment of the process:
+//! neither the program nor its children see them.
+//!
+//! Those that users set are described in docs/environment.md. Their meaning stays.
 //!
 //! To a process that runs already, the tool sends the same names in a message
 //! ([`crate::settings`]).
@@ -8,7 +10,8 @@
 use soglia_abi::GUID;
 
 /// The path of the recording. The tool makes it, and the first .NET process that finds this
-/// variable claims it.
+/// variable claims it. Without the tool, it is a pattern of paths, and the engine makes the
+/// recording ([`crate::start`]).
 pub const RECORDING: &str = "SOGLIA_RECORDING";
 /// Which file that is ([`soglia_core::trace::identity`]). The engine writes to no other.
 pub const IDENTITY: &str = "SOGLIA_RECORDING_ID";
@@ -17,13 +20,22 @@ pub const IDENTITY: &str = "SOGLIA_RECORDING_ID";
 pub const FOLLOW: &str = "SOGLIA_FOLLOW";
 /// `woven`: wrappers. `auto`: wrappers, if they are possible. Otherwise: the runtime's callbacks.
 pub const SOURCE: &str = "SOGLIA_SOURCE";
+/// Without the tool: `summary` or `events`.
+pub const RECORD: &str = "SOGLIA_RECORD";
+/// Without the tool: `sampled`, `exact` or `off`.
+pub const TIMES: &str = "SOGLIA_TIMES";
+/// Without the tool: from which duration on calls are slow, or `off`.
+pub const SLOW: &str = "SOGLIA_SLOW";
+/// Without the tool: the most bytes of the recording.
+pub const MAX_SIZE: &str = "SOGLIA_MAX_SIZE";
 /// Whose calls get wrappers: `user`, which is the default, `framework` or `corelib`.
 pub const SCOPE: &str = "SOGLIA_SCOPE";
 /// Which calls to deny, redirect or skip: [`soglia_core::policy`].
 pub const POLICY: &str = "SOGLIA_POLICY";
 /// How long native calls may take: [`soglia_core::deadline`].
 pub const DEADLINES: &str = "SOGLIA_DEADLINES";
-/// How long any native call may be open before it is reported: [`soglia_core::deadline::Stuck`].
+/// How long any native call may be open before it is reported: [`soglia_core::deadline::Stuck`],
+/// or, without the tool, a duration or `off`.
 pub const STUCK: &str = "SOGLIA_STUCK";
 /// Whose arguments are recorded: [`soglia_core::arguments::Choice`].
 pub const ARGUMENTS: &str = "SOGLIA_ARGUMENTS";
@@ -45,9 +57,9 @@ pub const OF_THE_CLR: [&str; 4] = [
     "CORECLR_PROFILER_PATH_64",
 ];
 /// All variables above that the engine removes.
-pub const OURS: [&str; 12] = [
-    RECORDING, IDENTITY, FOLLOW, SOURCE, SCOPE, CALLERS, POLICY, DEADLINES, STUCK, SLOTS, REQUIRED,
-    ARGUMENTS,
+pub const OURS: [&str; 16] = [
+    RECORDING, IDENTITY, FOLLOW, RECORD, TIMES, SLOW, MAX_SIZE, SOURCE, SCOPE, CALLERS, POLICY,
+    DEADLINES, STUCK, SLOTS, REQUIRED, ARGUMENTS,
 ];
 
 /// The engine's class id: the value of `CORECLR_PROFILER`.

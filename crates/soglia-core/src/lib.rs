@@ -63,3 +63,4 @@ mod sync;
 pub mod task;
 pub mod time;
 pub mod trace;
+pub mod units;

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`environment`] | reads what is asked for |
+//! | [`alone`] | makes the recording, where no tool has made it |
 //! | [`both`] | what is the same in both cases |
 //! | [`source`] | chooses the source of crossings |
 //! | [`snapshot`] | takes a snapshot for a tool |
@@ -11,6 +12,7 @@
 //! | [`hosted`] | starts it there for a host in the process itself |
 //! | this | starts everything else |
 
+mod alone;
 mod both;
 mod declined;
 mod environment;
@@ -35,9 +37,11 @@ use crate::{
     settings::Settings,
     slots, tail_calls, threads, variables,
 };
+use alone::Alone;
 use both::{Asked, describe, major, record_runtime, watch_deadlines};
 use environment::{bound, claim, identity, scope};
 
+pub use alone::is_asked as is_asked_alone;
 pub use declined::Declined;
 pub use hosted::begin_for_host;
 pub use session::{begin, end};
@@ -68,14 +72,23 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         .clone()
         .or_else(hosting::recording)
         .ok_or_else(|| Declined::because("there is no recording to write into"))?;
-    let identity = identity(settings).map_err(|error| Declined::because(error.to_string()))?;
-    let identity = identity.filter(|_| asked_for.is_some());
+    let alone = Alone::make(settings).map_err(Declined::because)?;
+    let (path, identity) = match &alone {
+        Some(made) => (made.path.clone(), Some(made.identity)),
+        None => {
+            let known = identity(settings).map_err(|e| Declined::because(e.to_string()))?;
+            (path, known.filter(|_| asked_for.is_some()))
+        }
+    };
     let declined = |why: String| {
         writer::note(&path, identity.as_ref(), &why);
         Declined::because(why)
     };
     let major = major(info).map_err(declined)?;
-    let asked = Asked::read(settings).map_err(declined)?;
+    let mut asked = Asked::read(settings).map_err(declined)?;
+    if let Some(made) = &alone {
+        asked.stuck.clone_from(&made.stuck);
+    }
     let bound = bound(settings)
         .map_err(|error| declined(format!("its number of slots cannot be read: {error}")))?;
     if !asked.rules.is_empty() && !settings.is(variables::SOURCE, "woven") {
@@ -102,7 +115,10 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
             ""
         }
     };
-    let wanted = env::var_os(variables::SOURCE).unwrap_or_else(|| hosted().into());
+    let wanted = match &alone {
+        Some(made) => made.source.as_str().into(),
+        None => env::var_os(variables::SOURCE).unwrap_or_else(|| hosted().into()),
+    };
     let chosen = source::choose(
         &wanted.to_string_lossy(),
         source::cannot_weave(),

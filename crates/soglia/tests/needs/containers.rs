@@ -10,6 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use soglia::launch::PROFILER_GUID;
 use soglia_testing::needs::{Outcome, Unmet, require};
 
 use crate::support::{Live, Report, Space, bare_command, fixture, refusal, signal, text, until};
@@ -203,5 +204,102 @@ pub fn a_process_that_proc_hides_is_named() -> Outcome {
         let wanted = format!("process {pid} belongs to another user");
         assert!(said.contains(&wanted), "{command}: {said}");
     }
+    Ok(())
+}
+
+/// What an image for programs has, as distroless and chiselled ones do: the C library, .NET and the
+/// program. There is no shell and no tool, and only two folders can be written.
+const IMAGE: &str = "mount --make-rprivate / && mount --bind \"$0\" \"$0\" && cd \"$0\" && \
+    mkdir -p proc tmp recordings usr/lib usr/lib64 \".$1\" && \
+    mount --rbind /usr/lib usr/lib && ln -s usr/lib lib && \
+    mount --rbind /usr/lib64 usr/lib64 && ln -s usr/lib64 lib64 && \
+    mount --rbind \"$1\" \".$1\" && mount -t proc none proc && mount -t tmpfs none tmp && \
+    mount --bind \"$2\" recordings && mount -o remount,bind,ro . && \
+    shift 2 && exec chroot . \"$@\"";
+
+/// The engine alone, by the variables that docs/containers.md gives an image.
+pub fn a_program_in_an_image_without_a_shell_records_itself() -> Outcome {
+    let permitted = Command::new("unshare")
+        .args(NAMESPACES.split_whitespace())
+        .args([
+            "sh",
+            "-c",
+            "mount --make-rprivate / && mount -t proc none /proc && chroot / true",
+        ])
+        .stderr(Stdio::null())
+        .status();
+    let permitted = permitted.is_ok_and(|status| status.success());
+    require(
+        permitted,
+        format!("`unshare {NAMESPACES}` with chroot is not permitted"),
+    )?;
+
+    let space = Space::new();
+    let (image, recordings) = (space.path("image"), space.path("recordings"));
+    for folder in ["image/app", "image/soglia", "recordings"] {
+        fs::create_dir_all(space.path(folder)).unwrap();
+    }
+    let engine = space.copied_tool().with_file_name("libsoglia.so");
+    fs::copy(engine, image.join("soglia/libsoglia.so")).unwrap();
+    for entry in fs::read_dir(fixture("")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::copy(&path, image.join("app").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    // A .NET without `dotnet` is started by a file that lies beside the program.
+    let (starter, mut before) = bare_command();
+    let root = crate::support::setup().root.path.clone();
+    let starter = if starter.starts_with(&root) {
+        starter
+    } else {
+        fs::copy(&starter, image.join("app/start")).unwrap();
+        "/app/start".into()
+    };
+    before.push("/app/served.dll".into());
+
+    let mut command = space.command("unshare");
+    command
+        .args(NAMESPACES.split_whitespace())
+        .args(["sh", "-c", IMAGE])
+        .args([&image, &root, &recordings])
+        .arg(starter)
+        .args(before)
+        .arg("regular")
+        .env("CORECLR_ENABLE_PROFILING", "1")
+        .env("CORECLR_PROFILER", PROFILER_GUID)
+        .env("CORECLR_PROFILER_PATH", "/soglia/libsoglia.so")
+        .env("SOGLIA_RECORDING", "/recordings/%h-%p.soglia")
+        .env("SOGLIA_MAX_SIZE", "64MiB")
+        .env("TMPDIR", "/tmp")
+        .env_remove("ORACLE_FILE")
+        .stdin(Stdio::piped());
+    let mut live = Live::start(&mut command);
+    live.expect("ready");
+
+    // It is the first process in there, and one of many here.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let file = format!("recordings/{}-1.soglia", host.trim());
+    let recording = space.recording(&file);
+    assert!(
+        recording.path.is_file(),
+        "{:?}",
+        fs::read_dir(&recordings).unwrap().count()
+    );
+    until("a call", || {
+        (recording.report().calls("regular") > 0).then_some(())
+    });
+    let running = recording.json("");
+    assert_eq!(running["ended"], "running", "{running}");
+    drop(live.input());
+    let (status, said) = live.wait();
+    assert!(status.success(), "{said}");
+    assert_eq!(said, "", "the engine says nothing");
+    let ended = recording.json("");
+    assert_eq!(
+        (&ended["ended"], &ended["exit_code"]),
+        (&"exit".into(), &0.into()),
+        "{ended}"
+    );
     Ok(())
 }

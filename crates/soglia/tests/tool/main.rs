@@ -5,6 +5,7 @@
 //! tests run side by side. Every CLR is in a process of its own.
 
 mod advice;
+mod alone;
 mod answers;
 mod arguments;
 mod attach;
@@ -22,6 +23,7 @@ mod callers;
 mod case;
 mod causes;
 mod check;
+mod completions;
 mod components;
 mod crash;
 mod deadline;
