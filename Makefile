@@ -30,7 +30,7 @@ test: ## all tests; gets a .NET runtime if there is none
 	root=$$(tools/dotnet-root) && echo "tests run on the .NET in $$root" && \
 	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) test $(CARGOFLAGS) --workspace $(TESTFLAGS)
 
-test-viewers: ## what soglia makes for viewers, opened in them; needs chromium, gets the others
+test-viewers: ## what soglia makes for viewers, opened in them; needs chromium and prometheus, gets the others
 	$(CARGO) build $(CARGOFLAGS) --workspace
 	root=$$(tools/dotnet-root) && viewers=$$(tools/viewers) && \
 		SOGLIA_TEST_VIEWERS=$$viewers DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root \

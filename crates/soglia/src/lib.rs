@@ -26,9 +26,13 @@ pub mod launch;
 #[cfg(any(feature = "cli", feature = "embedded-engine"))]
 mod memory;
 #[cfg(feature = "cli")]
+pub mod metrics;
+#[cfg(feature = "cli")]
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod opened;
+#[cfg(feature = "cli")]
+pub mod otlp;
 #[cfg(feature = "cli")]
 pub mod page;
 #[cfg(feature = "cli")]

@@ -10,6 +10,8 @@
 //! | `tasks`, `targets`, `callers`, `lists`, `overdue`, `failures`, `activities`, `explain`, `last`, `crash`, `attach`, `passed`, `no_room` | make the rows of each list |
 //! | `stacks` | [`Stacks`], what every thread was doing: another JSON |
 //! | `window` | what happened between two looks |
+//! | `single` | single calls, as they come |
+//! | `figures` | [`Figures`], the sums alone, for what reads a recording again and again |
 //! | `totals`, `clock`, `histogram`, `room`, `symbols` | what these share |
 
 mod activities;
@@ -22,6 +24,7 @@ mod clock;
 mod crash;
 mod explain;
 mod failures;
+mod figures;
 pub(crate) mod histogram;
 mod last;
 mod lists;
@@ -31,6 +34,7 @@ mod passed;
 mod program;
 mod room;
 mod rows;
+mod single;
 mod stacks;
 mod symbols;
 mod targets;
@@ -44,6 +48,7 @@ pub use answers::{FailureRow, Finding};
 pub use arguments::{ArgumentRow, DeniedRow, RequestRow};
 pub use attach::{AttachRow, BeforeRow};
 pub use clock::WallClock;
+pub use figures::Figures;
 pub use histogram::Bucket;
 pub use passed::{request as request_row, rows as argument_rows};
 pub use program::{command_line, program_name};
@@ -51,6 +56,7 @@ pub use rows::{
     CallerRow, CrashRow, FUNCTION_POINTER, FaultRow, LastRow, NoRoomRow, OpenRow, OverdueReport,
     OverdueRow, SlowRow, TargetInfo, TargetRow, TaskRow, UnwatchedRow,
 };
+pub use single::{How, SingleCall, SingleCalls, Taken};
 pub use stacks::{Stacks, State, ThreadRow};
 pub use symbols::{names, read_on};
 pub use targets::target_infos;

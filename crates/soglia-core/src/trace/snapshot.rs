@@ -86,6 +86,15 @@ impl Reader {
         self.task_chunks().map(|chunk| self.task(chunk))
     }
 
+    /// The number of each task, and the operating system's number of its (latest) thread.
+    pub fn threads(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.task_chunks().map(|chunk| {
+            let record = chunk.at + size_of::<ChunkHeader>();
+            let os_thread = record + offset_of!(TaskRecord, os_thread);
+            (chunk.task, self.bytes.word(os_thread))
+        })
+    }
+
     /// The Task chunks, one of each number, by number.
     pub(super) fn task_chunks(&self) -> impl Iterator<Item = &Chunk> {
         let kind = ChunkKind::Task;

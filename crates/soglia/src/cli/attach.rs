@@ -31,6 +31,7 @@ use super::{
     complain::{CANNOT, complain},
     deadline::Live,
     interrupts::Interrupts,
+    metrics::Prepared,
     page,
     place::{Place, trim},
     policy::Told,
@@ -68,6 +69,13 @@ pub fn run(options: &Attach) -> anyhow::Result<i32> {
     launch::check_engine(&engine)?;
     let interrupts = Interrupts::catch().context("cannot catch Ctrl-C")?;
     let recorded = &options.recorded;
+    // The process may send metrics and spans of its own: these have the same resource.
+    let of_process = |name: &str| {
+        let is_resource = ["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"].contains(&name);
+        is_resource.then(|| target.variable(name).map(Into::into))?
+    };
+    let variables = |name: &str| process_env(name).or_else(|| of_process(name));
+    let metrics = options.metrics.prepare(&variables)?;
     let place = Place::make(recorded.output.as_deref(), false, &recorded.options(false))?;
     let wanted = Wanted {
         engine: &engine,
@@ -91,7 +99,7 @@ pub fn run(options: &Attach) -> anyhow::Result<i32> {
             return Err(error.into());
         }
     };
-    record(options, &place, session, &interrupts)
+    record(options, &place, session, metrics, &interrupts)
 }
 
 /// Ends what `--keep` has left, and cuts its recording behind what was written.
@@ -136,6 +144,7 @@ fn record(
     options: &Attach,
     place: &Place,
     mut session: Session,
+    metrics: Prepared,
     interrupts: &Interrupts,
 ) -> anyhow::Result<i32> {
     let target = session.target().clone();
@@ -144,6 +153,7 @@ fn record(
         .and_then(|time| Instant::now().checked_add(time));
     complain(&attached(options, place, &session));
     let own = place.own();
+    let mut metrics = metrics.start(&own, true);
     let mut watch = Watch::of(&place.file, &place.path)?;
     let said = options.recorded.stuck.is_said(options.quiet);
     let mut live = Live::new(&own, Duration::ZERO);
@@ -167,6 +177,7 @@ fn record(
             let _ = life::sign(&place.file, target.pid);
         }
         watch.look();
+        metrics.look();
         turns += 1;
         if turns % TICKS_A_SECOND == 0 {
             tell();
@@ -175,6 +186,7 @@ fn record(
     let mut patience = Patience::new(&target, "letting go of");
     let ended = ended.map_or_else(|| session.end(options.keep, &mut || patience.look()), Ok);
     tell();
+    metrics.end();
     let mut code = 0;
     match ended {
         Ok(Let::Go) => {}
@@ -195,6 +207,7 @@ fn record(
     if watch.end() {
         finish(options, place, &target)?;
     }
+    metrics.finish();
     Ok(code)
 }
 

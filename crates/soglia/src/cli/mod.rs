@@ -15,6 +15,7 @@ mod finish;
 mod formats;
 mod interrupts;
 mod manual;
+mod metrics;
 mod options;
 mod output;
 mod page;

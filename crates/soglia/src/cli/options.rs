@@ -8,6 +8,7 @@ use super::{
     attaching::Briefly,
     diff::Diff,
     formats::Export,
+    metrics::MetricsOptions,
     policy::PolicyOptions,
     recorded::Recorded,
     recording::HELP,
@@ -81,7 +82,9 @@ pub enum Command {
         soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n  \
         soglia run --deadline 'libpq!*=5s' app.dll       report longer calls while they last\n  \
         soglia run --deadline 'libpq!*=2m:kill' app.dll  end the program after such a call\n  \
-        soglia run --slots 4 app.dll             let at most 4 threads run managed code at a time\n\n\
+        soglia run --slots 4 app.dll             let at most 4 threads run managed code at a time\n  \
+        soglia run --metrics 9464 app.dll        answer Prometheus at http://127.0.0.1:9464/metrics\n  \
+        soglia run --otlp http://localhost:4318 app.dll  send metrics and slow calls to a collector\n\n\
     Exit codes:\n  \
         the program's  the program ran; 137 (128 + SIGKILL) if a deadline ended it\n  \
         2              soglia could not start the program\n  \
@@ -124,9 +127,11 @@ pub struct Run {
         value_name = "PROGRAM [ARGS]"
     )]
     pub command: Vec<OsString>,
-    // Its heading would be that of all that comes after it.
+    // Their headings would be those of all that comes after them.
     #[command(flatten)]
     pub policy: PolicyOptions,
+    #[command(flatten)]
+    pub metrics: MetricsOptions,
 }
 
 #[derive(Debug, Args)]

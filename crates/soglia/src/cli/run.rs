@@ -3,7 +3,10 @@
 use std::{num::NonZeroU16, path::Path, time::Duration};
 
 use anyhow::Context;
-use soglia::launch::{self, Ended, Guard, KernelLog};
+use soglia::{
+    dotnet::process_env,
+    launch::{self, Ended, Guard, KernelLog},
+};
 use soglia_core::{
     admission::Bound,
     trace::{life, reader::Reader},
@@ -90,6 +93,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         .slots
         .map(|slots| bound(slots, options.slot_timeout));
     let slots = slots.transpose()?;
+    let metrics = options.metrics.prepare(&process_env)?;
     let place = Place::make(
         options.recorded.output.as_deref(),
         options.follow,
@@ -133,6 +137,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     let guard = required.then(|| guard(child, path)).transpose()?;
     // In other formats, standard error holds the report alone.
     let for_people = options.shown.format == ReportFormat::Text;
+    let mut metrics = metrics.start(&place.own(), for_people || options.quiet);
     let stuck = stuck.filter(|_| options.recorded.stuck.is_said(options.quiet));
     let mut live = match (deadlines, stuck) {
         _ if !for_people => None,
@@ -149,12 +154,15 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
             if let Some(live) = live.as_mut().filter(|_| turns % TURNS_A_SECOND == 0) {
                 live.tell();
             }
+            metrics.look();
         })
         .context("cannot wait for the program")?;
+    metrics.end();
     if let Some(live) = &mut live {
         live.tell();
     }
     if let Some(loose) = guard.and_then(Guard::finish) {
+        metrics.finish();
         place.discard();
         anyhow::bail!(
             "process {} ran .NET without the engine, so nothing that was asked for would have held, and it was ended: {}",
@@ -168,6 +176,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     {
         complain(&format!("{error:#}"));
     }
+    metrics.finish();
     Ok(ended)
 }
 

@@ -7,7 +7,7 @@ use crate::advice::{self, Context};
 
 use super::{
     activities, attach,
-    clock::{Clock, WallClock},
+    clock::Clock,
     crash, explain, failures,
     lists::{self, TaskLayer},
     no_room, overdue,
@@ -44,14 +44,7 @@ impl Model {
         }
         let names = &*names;
         let ending = reader.ending();
-        let clock = Clock {
-            scale: reader.scale(),
-            start: reader.start_ticks(),
-            until: ending.ns,
-            from: window.map(Baseline::at_ns),
-            at_least: ending.at_least,
-            wall: WallClock::of(reader),
-        };
+        let clock = Clock::of(reader, &ending, window.map(Baseline::at_ns));
         let (ended, exit_code, signal) = match ending.how {
             Ended::Running => ("running", None, None),
             Ended::Exit(code) => ("exit", code, None),
@@ -125,16 +118,8 @@ impl Model {
             attach,
             before,
             window: window.map(|window| window.until(ending.ns)),
-            level: match reader.level() {
-                Level::Counts => "counts",
-                Level::Summary => "summary",
-                Level::Events => "events",
-            },
-            times: match reader.sampling() {
-                _ if counts => "off",
-                None => "exact",
-                Some(_) => "sampled",
-            },
+            level: level(reader),
+            times: times(reader),
             clock_ns: reader.sampling().map(|by| by.clock_ns.into()),
             replayed,
             source: names.source.as_ref().map(|(source, ..)| source.name()),
@@ -194,6 +179,24 @@ impl Model {
             });
         }
         model
+    }
+}
+
+/// How much was recorded.
+pub(super) fn level(reader: &Reader) -> &'static str {
+    match reader.level() {
+        Level::Counts => "counts",
+        Level::Summary => "summary",
+        Level::Events => "events",
+    }
+}
+
+/// How calls were timed.
+pub(super) fn times(reader: &Reader) -> &'static str {
+    match reader.sampling() {
+        _ if reader.level() == Level::Counts => "off",
+        None => "exact",
+        Some(_) => "sampled",
     }
 }
 

@@ -1,7 +1,10 @@
 //! The clock of a report.
 
 use jiff::{Timestamp, tz::TimeZone};
-use soglia_core::{time::Scale, trace::reader::Reader};
+use soglia_core::{
+    time::Scale,
+    trace::{ending::Ending, reader::Reader},
+};
 
 /// Turns ticks into nanoseconds since the start of the runtime, and knows when the report ends.
 pub(super) struct Clock {
@@ -18,6 +21,18 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// The clock of a report that ends there. `from`: where its window begins, if it has one.
+    pub(super) fn of(reader: &Reader, ending: &Ending, from: Option<u64>) -> Self {
+        Self {
+            scale: reader.scale(),
+            start: reader.start_ticks(),
+            until: ending.ns,
+            from,
+            at_least: ending.at_least,
+            wall: WallClock::of(reader),
+        }
+    }
+
     /// The duration of the run, or of the window.
     pub(super) fn duration(&self) -> u64 {
         self.until.saturating_sub(self.from.unwrap_or(0))
@@ -45,6 +60,11 @@ impl WallClock {
         let start_ns =
             Some(reader.wall_ns_at(reader.start_ticks())).filter(|_| reader.wall_ns() > 0);
         Self { start_ns }
+    }
+
+    /// Nanoseconds from 1970 to the start of the runtime. `None` if the recording does not say.
+    pub const fn start_ns(self) -> Option<u64> {
+        self.start_ns
     }
 
     fn at(self, t: u64) -> Option<Timestamp> {

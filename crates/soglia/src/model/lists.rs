@@ -26,36 +26,43 @@ pub(super) fn slow(names: &Names, passed: &Passed, clock: &Clock, room: &mut Roo
     all.sort_by_key(|(n, call)| (Reverse(call.took), *n));
     let mut kept: Vec<(usize, SlowRow)> = Vec::new();
     for (n, call) in &all {
-        let target = target_name(names, call.target);
         let given = passed.slow(call.target, call.task, call.at);
+        let target = target_name(names, call.target);
         let texts = passed::texts(given).chain([&*target]);
         if !room.takes(names.stack(call.stack).into_iter().chain(texts)) {
             room.left_out = (all.len() - kept.len()) as u64;
             break;
         }
-        let returned = clock.since_start(call.at);
-        kept.push((
-            *n,
-            SlowRow {
-                target,
-                direction: side_of(names, call.target).direction(),
-                runtime_internal: is_internal(names, call.target),
-                t: returned,
-                time: clock.wall.utc(returned),
-                began: clock.since_start(call.at.saturating_sub(call.took)),
-                returned,
-                task: call.task,
-                duration_ns: clock.scale.ns(call.took),
-                stack: callers(names, call.stack),
-                args: given.map(passed::rows),
-                result: given.and_then(|given| given.returned.clone()),
-                error: given.and_then(|given| given.error.clone()),
-                request: passed::request(given),
-            },
-        ));
+        kept.push((*n, slow_row(names, call, given, clock)));
     }
     kept.sort_by_key(|(n, _)| *n);
     kept.into_iter().map(|(_, row)| row).collect()
+}
+
+/// The row of a slow call.
+pub(super) fn slow_row(
+    names: &Names,
+    call: &SlowCall,
+    given: Option<&Arguments>,
+    clock: &Clock,
+) -> SlowRow {
+    let returned = clock.since_start(call.at);
+    SlowRow {
+        target: target_name(names, call.target),
+        direction: side_of(names, call.target).direction(),
+        runtime_internal: is_internal(names, call.target),
+        t: returned,
+        time: clock.wall.utc(returned),
+        began: clock.since_start(call.at.saturating_sub(call.took)),
+        returned,
+        task: call.task,
+        duration_ns: clock.scale.ns(call.took),
+        stack: callers(names, call.stack),
+        args: given.map(passed::rows),
+        result: given.and_then(|given| given.returned.clone()),
+        error: given.and_then(|given| given.error.clone()),
+        request: passed::request(given),
+    }
 }
 
 /// The side that calls of a target are made to.

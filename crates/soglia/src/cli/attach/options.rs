@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::super::{
+    metrics::MetricsOptions,
     policy::PolicyOptions,
     recorded::Recorded,
     shared::{Shown, Watched, limit},
@@ -26,6 +27,7 @@ use super::super::{
         soglia attach 4711 --record events -o a.soglia\n  \
         soglia attach 4711 --for 1m --format json >report.json\n  \
         soglia attach 4711 --deny 'libc!system'  such calls throw until soglia lets go\n  \
+        soglia attach 4711 --metrics 9464        answer Prometheus at http://127.0.0.1:9464/metrics\n  \
         soglia attach 4711 --for 1s --keep -o a.soglia  record on after this command\n  \
         soglia attach 4711 --end                 end what --keep has left\n\n\
     Exit codes:\n  \
@@ -44,7 +46,7 @@ pub struct Attach {
     #[arg(long, requires = "output")]
     pub keep: bool,
     /// Let go of a program that --keep has left recording.
-    #[arg(long, conflicts_with_all = ["time", "keep", "output", "counts", "quiet", "page"])]
+    #[arg(long, conflicts_with_all = ["time", "keep", "output", "counts", "quiet", "page", "metrics", "otlp"])]
     pub end: bool,
     #[command(flatten)]
     pub recorded: Recorded,
@@ -58,7 +60,9 @@ pub struct Attach {
     pub page: Option<PathBuf>,
     #[command(flatten)]
     pub shown: Shown,
-    // Its heading would be that of all that comes after it.
+    // Their headings would be those of all that comes after them.
     #[command(flatten)]
     pub policy: PolicyOptions,
+    #[command(flatten)]
+    pub metrics: MetricsOptions,
 }

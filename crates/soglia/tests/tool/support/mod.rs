@@ -4,9 +4,13 @@
 //! | --- | --- |
 //! | [`space`] | a .NET root, the engine, a folder with the fixtures, and ways to run programs |
 //! | [`recording`] | a recording, and what the tool reports of it |
+//! | [`receiver`] | a receiver of OTLP over HTTP |
+//! | [`scrape`] | asking an endpoint for metrics |
 //! | [`served`] | a program that runs like a service, and `soglia attach` on it |
 
+pub mod receiver;
 mod recording;
+pub mod scrape;
 mod served;
 mod space;
 

@@ -86,6 +86,11 @@ impl<'a> Served<'a> {
         self.process.pid()
     }
 
+    /// Reads a line of its standard error.
+    pub fn error_line(&mut self) -> String {
+        self.process.error_line()
+    }
+
     /// Sends a command and returns the answer.
     pub fn ask(&mut self, what: &str) -> String {
         writeln!(self.input, "{what}").unwrap_or_else(|error| panic!("{what}: {error}"));
