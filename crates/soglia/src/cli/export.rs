@@ -32,6 +32,7 @@ use super::{
     complain::complain,
     formats::{Export, Format, Table},
     output::Output,
+    partition,
     progress::Progress,
     recording::open,
     report,
@@ -58,7 +59,14 @@ pub fn export(options: &Export) -> anyhow::Result<()> {
             options.file.display()
         );
     }
+    if options.partition && options.to != Format::Parquet {
+        anyhow::bail!("--partition is for --to parquet");
+    }
     let mut output = match &options.output {
+        Some(folder) if options.partition => {
+            let path = partition::file(folder, options, &reader)?;
+            Output::file(&path, true, &options.file)?
+        }
         Some(path) if path.as_os_str() == "-" => Output::standard(),
         Some(path) => Output::file(path, true, &options.file)?,
         None => {

@@ -15,7 +15,8 @@ use super::{attaching::Briefly, recording::HELP};
         soglia export a.soglia --to perfetto           a.perfetto-trace, for ui.perfetto.dev\n  \
         soglia export a.soglia --to flamegraph -o calls.svg\n  \
         soglia export a.soglia --to jsonl -o - | grep sqlite3_step\n  \
-        soglia export a.soglia --to parquet --table targets\n\n\
+        soglia export a.soglia --to parquet --table targets\n  \
+        soglia export a.soglia --to parquet --table targets --partition -o lake\n\n\
     Exit codes:\n  \
         0  the export was written\n  \
         2  the recording cannot be read or lacks what the format needs, or the export cannot be written"
@@ -32,6 +33,16 @@ pub struct Export {
     /// What a row is, in formats that have rows.
     #[arg(long, value_enum, default_value_t = Table::Calls)]
     pub table: Table,
+    /// With --to parquet: write into folders of FILE by service, host and day, as
+    /// FILE/targets/service=shop/host=web-1/day=2026-11-29/.
+    #[arg(long, requires = "output")]
+    pub partition: bool,
+    /// The service, for --partition [default: OTEL_SERVICE_NAME, or the name of the program].
+    #[arg(long, value_name = "NAME", requires = "partition")]
+    pub service: Option<String>,
+    /// The machine, for --partition [default: this one].
+    #[arg(long, value_name = "NAME", requires = "partition")]
+    pub host: Option<String>,
     /// Replace a file that is there already.
     #[arg(short, long)]
     pub force: bool,

@@ -19,6 +19,7 @@ mod metrics;
 mod options;
 mod output;
 mod page;
+mod partition;
 mod pipes;
 mod place;
 mod policy;

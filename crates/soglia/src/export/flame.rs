@@ -30,7 +30,11 @@ pub fn picture(tree: &Tree, named: &Named, mut out: impl Write) -> io::Result<()
     }
     let mut options = Options::default();
     options.title = format!("Native calls of {}", plain(&named.program));
-    options.subtitle = Some("own time of native functions and of callbacks, by caller".to_owned());
+    let subtitle = "own time of native functions and of callbacks, by caller";
+    options.subtitle = Some(match named.is_sampled {
+        true => format!("{subtitle}, estimated from a sample of the calls"),
+        false => subtitle.to_owned(),
+    });
     options.count_name = "ns".to_owned();
     options.name_type = "Function:".to_owned();
     // Equal recordings have equal pictures.

@@ -23,6 +23,8 @@ pub struct Named {
     pub wall_ns: u64,
     /// Nanoseconds from time 0 to the end.
     pub until: u64,
+    /// Short calls were timed by sample: their times are estimates.
+    pub is_sampled: bool,
 }
 
 impl Named {
@@ -49,6 +51,7 @@ impl Named {
             pid: reader.pid(),
             wall_ns: reader.wall_ns_at(reader.start_ticks()),
             until: reader.ending().ns,
+            is_sampled: reader.sampling().is_some(),
         }
     }
 

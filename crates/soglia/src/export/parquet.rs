@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     io::{self, Write},
+    path::Path,
     rc::Rc,
     sync::Arc,
 };
@@ -227,14 +228,16 @@ impl<W: Write + Send> Calls<W> {
             names.push(Names::of(info));
         }
         Ok(Self {
-            table: Table::new(call_columns(names, named.wall_ns), out)?,
+            table: Table::new(call_columns(names, named), out)?,
             places,
         })
     }
 }
 
-fn call_columns(names: Vec<Names>, wall_ns: u64) -> Columns<(Call, usize)> {
+fn call_columns(names: Vec<Names>, named: &Named) -> Columns<(Call, usize)> {
     type Row = (Call, usize);
+    let (wall_ns, pid) = (named.wall_ns, u64::from(named.pid));
+    let program = ByteArray::from(&*named.program);
     let names = Rc::new(names);
     let directions = ["forward", "reverse"].map(ByteArray::from);
     let outcomes = Outcome::ALL.map(|outcome| ByteArray::from(outcome.name()));
@@ -284,6 +287,8 @@ fn call_columns(names: Vec<Names>, wall_ns: u64) -> Columns<(Call, usize)> {
             "runtime_internal",
             Values::Truth(Box::new(move |row| of_internal[row.1].runtime_internal)),
         ),
+        ("program", Values::Text(Box::new(move |_| program.clone()))),
+        ("pid", Values::Number(Box::new(move |_| pid))),
     ]
 }
 
@@ -303,15 +308,19 @@ impl<W: Write + Send> Sink for Calls<W> {
 /// # Errors
 /// If the export cannot be written.
 pub fn targets(model: Model, out: impl Write + Send) -> io::Result<()> {
-    let mut table = Table::new(target_columns(), out)?;
+    let mut table = Table::new(target_columns(&model), out)?;
     for row in model.targets {
         table.push(row)?;
     }
     table.finish()
 }
 
-fn target_columns() -> Columns<TargetRow> {
+fn target_columns(model: &Model) -> Columns<TargetRow> {
     type Row = TargetRow;
+    let program = Path::new(&model.program).file_name().unwrap_or_default();
+    let program = ByteArray::from(&*short(&program.to_string_lossy()));
+    let (pid, run_ns) = (u64::from(model.pid), model.duration_ns);
+    let started = model.wall.start_ns().unwrap_or(0);
     fn number(get: fn(&Row) -> u64) -> Values<Row> {
         Values::Number(Box::new(get))
     }
@@ -365,5 +374,12 @@ fn target_columns() -> Columns<TargetRow> {
         ("first_call_ns", maybe(|row| row.first_call_ns)),
         ("tasks", number(|row| row.tasks)),
         ("first_caller", Values::MaybeText(Box::new(caller))),
+        ("timed_calls", number(|row| row.timed_calls)),
+        ("total_ns_se", maybe(|row| row.total_ns_se)),
+        ("self_ns_se", maybe(|row| row.self_ns_se)),
+        ("program", Values::Text(Box::new(move |_| program.clone()))),
+        ("pid", Values::Number(Box::new(move |_| pid))),
+        ("started", Values::Time(Box::new(move |_| started))),
+        ("run_ns", Values::Number(Box::new(move |_| run_ns))),
     ]
 }

@@ -9,6 +9,10 @@ use prost::Message;
 
 use super::{named::Named, tree::Tree};
 
+/// What is said of a profile whose times are estimates.
+const ESTIMATED: &str =
+    "Times are estimated from a sample of the calls. Numbers of calls are exact.";
+
 /// The messages of `profile.proto`, with their fields' numbers.
 mod proto {
     #[derive(Clone, PartialEq, prost::Message)]
@@ -31,6 +35,8 @@ mod proto {
         pub period_type: Option<ValueType>,
         #[prost(int64, tag = "12")]
         pub period: i64,
+        #[prost(int64, repeated, tag = "13")]
+        pub comment: Vec<i64>,
         #[prost(int64, tag = "14")]
         pub default_sample_type: i64,
     }
@@ -110,6 +116,7 @@ pub fn profile(tree: &Tree, named: &Named, mut out: impl Write) -> io::Result<()
         unit: texts.number(unit),
     };
     let (calls, time) = (value("calls", "count"), value("self", "nanoseconds"));
+    let comment = named.is_sampled.then(|| texts.number(ESTIMATED));
     let (mut function, mut location) = (Vec::new(), Vec::new());
     // A frame is a function and a location, both with the frame's number, from 1.
     for (id, name) in (1..).zip(&tree.frames) {
@@ -135,6 +142,7 @@ pub fn profile(tree: &Tree, named: &Named, mut out: impl Write) -> io::Result<()
         duration_nanos: signed(named.until),
         period_type: Some(time),
         period: 1,
+        comment: comment.into_iter().collect(),
         default_sample_type: time.kind,
         string_table: texts.all,
         ..proto::Profile::default()

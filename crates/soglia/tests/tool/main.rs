@@ -44,6 +44,7 @@ mod newcomers;
 mod otlp;
 mod outputs;
 mod page;
+mod partition;
 mod passing;
 mod picture;
 mod pointers;

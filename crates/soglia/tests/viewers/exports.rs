@@ -50,7 +50,7 @@ fn rows(space: &Space) -> Vec<Value> {
 }
 
 /// Where `tools/viewers` has put its packages.
-fn packages() -> Result<PathBuf, Unmet> {
+pub fn packages() -> Result<PathBuf, Unmet> {
     let folder = env::var_os("SOGLIA_TEST_VIEWERS").map(PathBuf::from);
     folder.ok_or_else(|| Unmet::new("SOGLIA_TEST_VIEWERS is not set (`make test-viewers` sets it)"))
 }
@@ -74,7 +74,7 @@ fn printed(command: &mut Command, input: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn python(how: &str, what: &Path, input: &str) -> Result<Value, Unmet> {
+pub fn python(how: &str, what: &Path, input: &str) -> Result<Value, Unmet> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/viewers/read.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(how).arg(what);

@@ -15,6 +15,7 @@ mod craft;
 mod support;
 
 mod exports;
+mod fleet;
 mod page;
 mod scrapes;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         exports: pyarrow_reads_the_same_rows duckdb_answers_the_queries_of_the_documents
             perfetto_has_the_same_slices pprof_sums_up_to_the_same
             speedscope_opens_what_it_can_read a_flame_graph_is_drawn_and_searched;
+        fleet: a_hundred_machines_have_equal_sums_everywhere calls_of_machines_lie_in_folders_too;
         scrapes: promtool_finds_nothing_wrong prometheus_answers_with_the_figures_of_the_report;
         page: it_shows_what_was_recorded a_crash_is_shown_first a_long_recording_has_a_small_page
             it_fits_every_width_and_light the_table_sorts_and_filters

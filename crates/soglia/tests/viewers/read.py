@@ -1,6 +1,7 @@
 """Reads exports by libraries that know nothing of soglia, and prints what they say as JSON.
 
 python3 read.py queries FOLDER  each query of standard input, separated by empty lines, in FOLDER
+python3 read.py clickhouse FOLDER  the same by ClickHouse's engine
 python3 read.py arrow FILE      all rows of a Parquet file
 python3 read.py perfetto FILE   the slices of a trace, by track
 """
@@ -19,6 +20,14 @@ def queries(folder):
         found = duckdb.sql(query)
         results.append([dict(zip(found.columns, row)) for row in found.fetchall()])
     return results
+
+
+def clickhouse(folder):
+    import chdb
+
+    os.chdir(folder)
+    queries = sys.stdin.read().split("\n\n")
+    return [json.loads(str(chdb.query(query, "JSON")))["data"] for query in queries]
 
 
 def arrow(file):
