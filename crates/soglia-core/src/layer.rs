@@ -125,8 +125,8 @@ pub trait Layers {
     /// Makes room for the layer that is pushed next, where there is none at once. Returns `false`
     /// if there is none at all.
     fn make_room(&mut self) -> bool;
-    /// Opens a layer. Does nothing if there is no room at once.
-    fn push(&mut self, layer: Layer);
+    /// Opens a layer. Does nothing and returns `false` if there is no room at once.
+    fn push(&mut self, layer: Layer) -> bool;
     /// Closes the innermost layer if `close` returns how many ticks it took, and adds these to
     /// `inner` of the layer around it.
     ///
@@ -173,8 +173,12 @@ impl Layers for VecLayers {
         false
     }
 
-    fn push(&mut self, layer: Layer) {
-        self.open.push(layer);
+    fn push(&mut self, layer: Layer) -> bool {
+        let has_room = self.has_room();
+        if has_room {
+            self.open.push(layer);
+        }
+        has_room
     }
 
     fn close_if(&mut self, close: impl Close) -> bool {

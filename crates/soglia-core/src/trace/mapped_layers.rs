@@ -192,10 +192,10 @@ impl Layers for MappedLayers {
     }
 
     #[inline(always)]
-    fn push(&mut self, layer: Layer) {
+    fn push(&mut self, layer: Layer) -> bool {
         let next = self.next;
         if next == self.limit {
-            return;
+            return false;
         }
         const _: () = {
             assert!(size_of::<Layer>() == 40 && offset_of!(Layer, slot) == 32);
@@ -222,6 +222,7 @@ impl Layers for MappedLayers {
         self.next = unsafe { next.add(1) };
         self.depth = self.depth.wrapping_add(1);
         self.record.depth.store(self.depth, Release);
+        true
     }
 
     #[cold]

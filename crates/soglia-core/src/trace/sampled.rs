@@ -30,9 +30,10 @@ fn coarse_at(depth: u32) -> u64 {
 }
 
 impl TaskWriter {
-    /// [`TaskWriter::cross_at_once`] where calls are timed by sample.
+    /// [`TaskWriter::cross_at_once`] where calls are timed by sample. It is inlined as
+    /// [`TaskWriter::cross_quietly`] is.
     #[inline(always)]
-    pub(super) fn cross_by_sample(&mut self, crossing: Crossing, who: Who) -> Then {
+    pub fn cross_by_sample(&mut self, crossing: Crossing, who: Who) -> Then {
         if crossing.opens() {
             return self.open_by_sample(crossing, who);
         }
@@ -48,12 +49,13 @@ impl TaskWriter {
         // recordings of live tasks are never unmapped.
         let slot = unsafe { slot_at(self.account.base, who.slot) };
         let left = slot.countdown.load(Relaxed).wrapping_sub(1);
-        let layers = self.task.layers_mut();
-        if left.cast_signed() <= 0 || !layers.has_room() {
+        if left.cast_signed() <= 0 {
             return self.open_drawn(who.function, who.slot, crossing.side() as u32);
         }
+        // The draws are independent, so it does not matter if the call opens by the slow path.
         slot.countdown.store(left, Relaxed);
-        layers.push(Layer {
+        let layers = self.task.layers_mut();
+        let has_opened = layers.push(Layer {
             since: coarse_at(layers.depth()),
             inner: 0,
             mark: 0,
@@ -61,10 +63,10 @@ impl TaskWriter {
             slot: who.slot,
             bits: crossing.side() as u32,
         });
-        Then::GoOn
+        if has_opened { Then::GoOn } else { Then::More }
     }
 
-    /// Opens a call that is drawn, or one for which there may be no room.
+    /// Opens a call that is drawn.
     #[inline(never)]
     extern "C" fn open_drawn(&mut self, function: u64, number: u32, side: u32) -> Then {
         if !self.task.layers().has_room() {
@@ -72,11 +74,8 @@ impl TaskWriter {
         }
         // SAFETY: as in `open_by_sample`, the only caller.
         let slot = unsafe { slot_at(self.account.base, number) };
-        let left = slot.countdown.load(Relaxed).wrapping_sub(1);
         let mut stands_for = 0;
-        if left.cast_signed() > 0 {
-            slot.countdown.store(left, Relaxed);
-        } else if let Some(drawer) = &mut self.account.drawer {
+        if let Some(drawer) = &mut self.account.drawer {
             stands_for = draw(drawer, slot, time::now());
         }
         let layers = self.task.layers_mut();

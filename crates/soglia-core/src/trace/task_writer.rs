@@ -56,8 +56,7 @@ pub struct TaskWriter {
     pub(super) task: Task<MappedLayers>,
     pub(super) account: MappedAccount,
     slots: SlotTable,
-    /// Whether the CPU's counter gives the time and there are no events, or calls are timed by
-    /// sample.
+    /// Whether the CPU's counter gives the time, and there are no events.
     is_quick: bool,
     /// Whether calls are timed by sample.
     is_sampled: bool,
@@ -94,7 +93,7 @@ impl TaskWriter {
         recording.publish(chunk);
         let is_sampled = recording.plan().is_some();
         let has_counter = TickSource::selected() == TickSource::Counter;
-        let is_quick = is_sampled || has_counter && !account.wants_events();
+        let is_quick = has_counter && !account.wants_events();
         let mut writer = Box::new(Self {
             task: Task::new(layers),
             account,
@@ -154,15 +153,17 @@ impl TaskWriter {
         self.account.slot(slot).target.load(Relaxed)
     }
 
-    /// The time now, or any number if calls are timed by sample. Returns `None` if crossings of
-    /// this task need a call, to know the time or to write events. Then [`time::now`] has the time,
-    /// and the caller calls [`TaskWriter::cross_at_once`]. Otherwise it may call
-    /// [`TaskWriter::cross_quietly`].
+    /// Whether calls are timed by sample. Then the caller may call [`TaskWriter::cross_by_sample`].
+    #[inline(always)]
+    pub const fn is_sampled(&self) -> bool {
+        self.is_sampled
+    }
+
+    /// The time now. Returns `None` if crossings of this task need a call, to know the time or to
+    /// write events. Then [`time::now`] has the time, and the caller calls
+    /// [`TaskWriter::cross_at_once`]. Otherwise it may call [`TaskWriter::cross_quietly`].
     #[inline(always)]
     pub fn stamp(&self) -> Option<u64> {
-        if self.is_sampled {
-            return Some(0);
-        }
         self.is_quick.then(time::counter)
     }
 
@@ -172,9 +173,6 @@ impl TaskWriter {
     /// So a caller that is itself called from C, and calls this last, needs no frame.
     #[inline(always)]
     pub fn cross_quietly(&mut self, crossing: Crossing, who: Who, at: u64) -> Then {
-        if self.is_sampled {
-            return self.cross_by_sample(crossing, who);
-        }
         let account = Told::<false, false>::of(&mut self.account);
         if self.task.crosses_plainly(crossing, who, at, 0, account) {
             return Then::GoOn;
@@ -196,6 +194,9 @@ impl TaskWriter {
                 Crossing::ReverseEnterRuntime => self.tell_at_once::<3>(who.function, who.slot, at),
                 Crossing::ReverseLeaveRuntime => self.tell_at_once::<4>(who.function, 0, at),
             };
+        }
+        if self.is_sampled {
+            return self.cross_by_sample(crossing, who);
         }
         self.cross_quietly(crossing, who, at)
     }

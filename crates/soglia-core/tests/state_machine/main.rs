@@ -107,8 +107,8 @@ impl Layers for Shallow {
         self.0.depth() < SHALLOW && self.0.has_room()
     }
 
-    fn push(&mut self, layer: Layer) {
-        self.0.push(layer);
+    fn push(&mut self, layer: Layer) -> bool {
+        self.0.push(layer)
     }
 
     fn make_room(&mut self) -> bool {

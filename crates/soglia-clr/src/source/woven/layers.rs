@@ -98,11 +98,7 @@ pub(super) fn open(crossing: Crossing, id: i64) -> i32 {
     let Some(slot) = task.slot_of(id as usize, objects::loads()) else {
         return SLOW;
     };
-    let function = function(id);
-    match task.stamp() {
-        Some(at) => then(task.cross_quietly(crossing, Who { function, slot }, at)),
-        None => otherwise(crossing, task, function, slot),
-    }
+    cross(crossing, task, function(id), slot)
 }
 
 #[inline(always)]
@@ -110,23 +106,39 @@ pub(super) fn close(crossing: Crossing, function: u64) -> i32 {
     let Some(task) = threads::existing() else {
         return without_task();
     };
-    match task.stamp() {
-        Some(at) => then(task.cross_quietly(crossing, Who { function, slot: 0 }, at)),
-        None => otherwise(crossing, task, function, 0),
-    }
+    cross(crossing, task, function, 0)
 }
 
-/// The same with events, or without the CPU's counter. Hooks call it last, and so need no frame.
+/// Takes a crossing of this task. What is out of line is called last, so that a hook which times
+/// by sample needs no frame.
 #[inline(always)]
-fn otherwise(crossing: Crossing, task: &mut TaskWriter, function: u64, slot: u32) -> i32 {
+pub(super) fn cross(crossing: Crossing, task: &mut TaskWriter, function: u64, slot: u32) -> i32 {
+    if task.is_sampled() {
+        return then(task.cross_by_sample(crossing, Who { function, slot }));
+    }
     match crossing {
-        Crossing::LeaveRuntime => by_any_clock::<1>(task, function, slot),
-        Crossing::EnterRuntime => by_any_clock::<2>(task, function, slot),
-        Crossing::ReverseEnterRuntime => by_any_clock::<3>(task, function, slot),
-        Crossing::ReverseLeaveRuntime => by_any_clock::<4>(task, function, slot),
+        Crossing::LeaveRuntime => by_each_call::<1>(task, function, slot),
+        Crossing::EnterRuntime => by_each_call::<2>(task, function, slot),
+        Crossing::ReverseEnterRuntime => by_each_call::<3>(task, function, slot),
+        Crossing::ReverseLeaveRuntime => by_each_call::<4>(task, function, slot),
     }
 }
 
+/// Where each call is timed.
+#[inline(never)]
+extern "C" fn by_each_call<const CROSSING: usize>(
+    task: &mut TaskWriter,
+    function: u64,
+    slot: u32,
+) -> i32 {
+    let crossing = const { Crossing::ALL[CROSSING - 1] };
+    match task.stamp() {
+        Some(at) => then(task.cross_quietly(crossing, Who { function, slot }, at)),
+        None => by_any_clock::<CROSSING>(task, function, slot),
+    }
+}
+
+/// The same with events, or without the CPU's counter.
 #[inline(never)]
 extern "C" fn by_any_clock<const CROSSING: usize>(
     task: &mut TaskWriter,

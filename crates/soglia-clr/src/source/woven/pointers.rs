@@ -5,13 +5,12 @@
 
 use soglia_core::{
     crossing::{Crossing, Side},
-    task::Who,
     time,
     trace::task_writer::TaskWriter,
 };
 
 use super::layers::{
-    Callee, DONE, SLOW, by_pointer, called, close, count_one_slow, fail, not_yet_a_task,
+    Callee, DONE, SLOW, by_pointer, called, close, count_one_slow, cross, fail, not_yet_a_task,
     only_counts, open_slow, recall, then,
 };
 use crate::{boundary, calls, engine::era, judge, threads};
@@ -30,11 +29,7 @@ pub extern "C" fn leave_pointer(_id: i64, pointer: usize) -> i32 {
     let Some((task, slot)) = known(function) else {
         return not_yet_a_task();
     };
-    let who = Who { function, slot };
-    match task.stamp() {
-        Some(at) => then(task.cross_quietly(Crossing::LeaveRuntime, who, at)),
-        None => then(task.cross_at_once(Crossing::LeaveRuntime, who, time::now())),
-    }
+    cross(Crossing::LeaveRuntime, task, function, slot)
 }
 
 /// The same, where [`leave_pointer`] could not do it. Returns 0. Wrappers call it in preemptive
