@@ -23,7 +23,8 @@ pub struct Layer {
     /// An address on the thread's stack when it was opened; 0: not known. Stacks grow downwards. So
     /// a layer is gone whose mark is not above that of a later crossing outside it: see
     /// [`Task::cross`](crate::task::Task::cross). Where calls are timed by sample: what `inner` is
-    /// otherwise, as an estimate, with [`Layer::ESTIMATE`] added; 0: nothing was nested.
+    /// otherwise, as an estimate, with [`Layer::ESTIMATE`] added, and [`Layer::OFF_CORE`]. 0:
+    /// nothing was nested, and the thread was on its core all the time.
     pub mark: u64,
     /// The function and the side in one number, to be compared: [`Layer::of`].
     pub function: u64,
@@ -37,6 +38,13 @@ pub struct Layer {
 impl Layer {
     /// This bit tells a mark that is an estimate from all addresses.
     pub const ESTIMATE: u64 = 1 << 63;
+    /// This bit of such a mark says that the thread was off its core while the call was open.
+    pub const OFF_CORE: u64 = 1 << 62;
+
+    /// Where calls are timed by sample: the ticks in what was nested in it.
+    pub const fn estimate(&self) -> u64 {
+        self.mark & !(Self::ESTIMATE | Self::OFF_CORE)
+    }
 
     /// The number of a function's call on a side: the runtime's number of the function, times 2,
     /// plus the side.

@@ -54,6 +54,7 @@ pub mod fault;
 pub mod histogram;
 pub mod layer;
 pub mod mappings;
+pub mod off_core;
 pub mod plain;
 pub mod policy;
 pub mod process;

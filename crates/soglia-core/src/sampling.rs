@@ -55,6 +55,8 @@ pub struct Drawer {
     last: u64,
     /// The time between two drawn calls, averaged over about 16.
     mean: u64,
+    /// 16 times [`Drawer::age`].
+    age: u64,
 }
 
 impl Drawer {
@@ -66,7 +68,19 @@ impl Drawer {
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             last: 0,
             mean: plan.pace,
+            age: 0,
         }
+    }
+
+    /// How old the last known time is when a call opens, on average of late.
+    pub const fn age(&self) -> u64 {
+        self.age / 16
+    }
+
+    /// A call was drawn when the last known time was so old. Drawn calls are like the others in
+    /// this.
+    pub const fn aged(&mut self, age: u64) {
+        self.age = self.age - self.age / 16 + age;
     }
 
     /// The plan by which it draws.

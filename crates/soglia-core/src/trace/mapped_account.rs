@@ -17,6 +17,7 @@ use crate::{
     fault::Fault,
     histogram::{BUCKETS, LONG, SHORT, bucket, bucket_of_usual},
     layer::{End, Layer},
+    off_core::Flag,
     sampling::Drawer,
 };
 
@@ -62,6 +63,10 @@ pub(super) struct MappedAccount {
     recording: &'static Recording,
     /// Where calls are timed by sample.
     pub(super) drawer: Option<Drawer>,
+    /// The last time that this task has asked for. Even.
+    pub(super) stamped: u64,
+    /// Whether the thread was off its core since the last crossing.
+    pub(super) on_core: Flag,
     /// The last return. Its `ticks` are 0 once the account of the call around it has it.
     pub(super) returned: Returned,
 }
@@ -86,6 +91,8 @@ impl MappedAccount {
             full: None,
             recording,
             returned: Returned::default(),
+            stamped: 0,
+            on_core: Flag::of_this_thread(),
             drawer: recording.plan().map(|plan| {
                 let number = record.number.load(Relaxed);
                 Drawer::new(plan, now ^ u64::from(number) << 48)

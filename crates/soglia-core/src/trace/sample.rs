@@ -66,15 +66,15 @@ macro_rules! add_up {
 pub(super) use add_up;
 
 /// Whether a call that saw these ticks was certainly open for a whole period.
-fn is_long(now: u64, seen: Option<Seen>, plan: &Plan) -> bool {
+pub(super) fn is_long(now: u64, seen: Option<Seen>, plan: &Plan) -> bool {
     seen.is_some_and(|seen| now.saturating_sub(seen.first) >= plan.period)
 }
 
-/// Accounts for a drawn call.
+/// Accounts for a drawn call. `known`: if it was long, others like it are found without a draw.
 pub(super) fn drawn(
     slot: &Slot,
     (since, now): (u64, u64),
-    seen: Option<Seen>,
+    known: bool,
     stands_for: u64,
     plan: &Plan,
     returned: &Returned,
@@ -99,7 +99,7 @@ pub(super) fn drawn(
             sample.greatest_square.store(variance, Relaxed);
         }
     }
-    let calls = if is_long(now, seen, plan) {
+    let calls = if known && took >= plan.period {
         1
     } else {
         stands_for
@@ -130,7 +130,10 @@ pub(super) fn other(
     let long = is_long(now, Some(seen), plan);
     let (mut took, mut ticks, mut variance) = (0, 0, 0);
     if long {
-        took = now.saturating_sub(seen.first).saturating_add(period / 2);
+        // It began between the last known time and the first tick.
+        took = now
+            .saturating_sub(since)
+            .saturating_sub(seen.first.saturating_sub(since) / 2);
         widen(slot, took);
         enter(slot, took, 1);
     }
@@ -140,6 +143,35 @@ pub(super) fn other(
         // long one begins and ends anywhere in a period.
         let scale = if long { 4 } else { 1 };
         variance = (period.saturating_mul(period) / scale) / VARIANCE_UNIT;
+        add_up!(slot.sample.moved, ticks);
+        add_up!(slot.sample.moved_variance, variance);
+    }
+    returned.set(took, ticks, 0, variance);
+}
+
+/// Accounts for a call that was not drawn, and during which the thread was off its core. The clock
+/// may have had no core either. So the time is that from the last known time to now, less `age`:
+/// how old such a time is on average.
+pub(super) fn off_core(
+    slot: &Slot,
+    (since, now): (u64, u64),
+    seen: Option<Seen>,
+    age: u64,
+    plan: &Plan,
+    returned: &Returned,
+) {
+    // It began before the first tick that it saw.
+    let latest = seen.map_or(now, |seen| seen.first);
+    let age = age.min(latest.saturating_sub(since) / 2);
+    let took = now.saturating_sub(since).saturating_sub(age);
+    if took >= plan.period {
+        widen(slot, took);
+        enter(slot, took, 1);
+    }
+    let ticks = took.saturating_sub(plan.clip);
+    let mut variance = 0;
+    if ticks > 0 {
+        variance = age.saturating_mul(age) / VARIANCE_UNIT;
         add_up!(slot.sample.moved, ticks);
         add_up!(slot.sample.moved_variance, variance);
     }

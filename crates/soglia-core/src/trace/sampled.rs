@@ -1,9 +1,9 @@
 //! Crossings of tasks whose calls are timed by sample.
 //!
-//! A call that is not drawn takes the time of the coarse clock when it opens. When it returns, and
-//! that clock has not moved, it is counted, and that is all. A call that is drawn takes the time
-//! itself, which is odd here, while that of the coarse clock is even. So one comparison tells both
-//! kinds of work from the usual case.
+//! A call that is not drawn takes the last known time when it opens: that of the coarse clock, or
+//! the last one that its task has asked for. When it returns, and the coarse clock has not moved,
+//! and the thread was on its core all the time, it is counted, and that is all. A call that is
+//! drawn takes the time itself, which is odd here, while that of others is even.
 #![allow(unsafe_code, reason = "slots lie in the mapped file")]
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -25,8 +25,10 @@ use crate::{
 
 /// The time of a call that is not drawn. Layers that lie in each other have different ones.
 #[inline(always)]
-fn coarse_at(depth: u32) -> u64 {
-    coarse::now().wrapping_add(u64::from(depth) * 2)
+fn known_at(stamped: u64, depth: u32) -> u64 {
+    coarse::now()
+        .max(stamped)
+        .wrapping_add(u64::from(depth) * 2)
 }
 
 impl TaskWriter {
@@ -49,14 +51,14 @@ impl TaskWriter {
         // recordings of live tasks are never unmapped.
         let slot = unsafe { slot_at(self.account.base, who.slot) };
         let left = slot.countdown.load(Relaxed).wrapping_sub(1);
-        if left.cast_signed() <= 0 {
+        if left.cast_signed() <= 0 || !self.account.on_core.is_up() {
             return self.open_drawn(who.function, who.slot, crossing.side() as u32);
         }
         // The draws are independent, so it does not matter if the call opens by the slow path.
         slot.countdown.store(left, Relaxed);
         let layers = self.task.layers_mut();
         let has_opened = layers.push(Layer {
-            since: coarse_at(layers.depth()),
+            since: known_at(self.account.stamped, layers.depth()),
             inner: 0,
             mark: 0,
             function: Layer::of(who.function, crossing.side()),
@@ -66,22 +68,35 @@ impl TaskWriter {
         if has_opened { Then::GoOn } else { Then::More }
     }
 
-    /// Opens a call that is drawn.
+    /// Opens a call that is drawn, or the first one since the thread was off its core.
     #[inline(never)]
     extern "C" fn open_drawn(&mut self, function: u64, number: u32, side: u32) -> Then {
         if !self.task.layers().has_room() {
             return Then::More;
         }
+        let mut known = coarse::now().max(self.account.stamped);
+        if !self.account.on_core.is_up() {
+            self.account.on_core.raise();
+            self.was_off_core();
+            known = u64::MAX;
+        }
         // SAFETY: as in `open_by_sample`, the only caller.
         let slot = unsafe { slot_at(self.account.base, number) };
+        let left = slot.countdown.load(Relaxed).wrapping_sub(1);
         let mut stands_for = 0;
-        if let Some(drawer) = &mut self.account.drawer {
-            stands_for = draw(drawer, slot, time::now());
+        if left.cast_signed() > 0 {
+            slot.countdown.store(left, Relaxed);
+        } else if let Some(drawer) = &mut self.account.drawer {
+            let now = time::now();
+            drawer.aged(now.saturating_sub(known));
+            stands_for = draw(drawer, slot, now);
         }
+        let now = time::now();
+        self.account.stamped = now & !1;
         let layers = self.task.layers_mut();
         let since = match stands_for {
-            0 => coarse_at(layers.depth()),
-            _ => exact(time::now()),
+            0 => known_at(now & !1, layers.depth()),
+            _ => exact(now),
         };
         layers.push(Layer {
             since,
@@ -97,14 +112,15 @@ impl TaskWriter {
     #[inline(always)]
     fn close_by_sample<const SIDE: u32>(&mut self, crossing: Crossing, function: u64) -> Then {
         let layers = self.task.layers_mut();
-        let at = coarse_at(layers.depth().wrapping_sub(1));
         let Some(top) = layers.near_top() else {
             return self.close_drawn::<SIDE>(function);
         };
+        let at = top.since;
         let usual = top.function == Layer::of(function, crossing.side())
-            && top.since == at
-            && top.mark == 0
-            && top.slot <= self.account.highest;
+            && coarse::now() <= at
+            && top.inner | top.mark == 0
+            && top.slot <= self.account.highest
+            && self.account.on_core.is_up();
         if !usual {
             return self.close_drawn::<SIDE>(function);
         }
@@ -124,20 +140,30 @@ impl TaskWriter {
         Then::GoOn
     }
 
-    /// Closes a call that was drawn or saw the coarse clock move, or does whatever else a return
-    /// needs.
+    /// Closes a call that was drawn, saw the coarse clock move or the thread leave its core, or
+    /// does whatever else a return needs.
     #[inline(never)]
     extern "C" fn close_drawn<const SIDE: u32>(&mut self, function: u64) -> Then {
         let (side, crossing) = match Side::from_number(SIDE) {
             Side::Managed => (Side::Managed, Crossing::ReverseLeaveRuntime),
             Side::Unmanaged => (Side::Unmanaged, Crossing::EnterRuntime),
         };
+        let was_off_core = !self.account.on_core.is_up();
+        self.account.on_core.raise();
         let now = time::now();
+        self.account.stamped = now & !1;
         let highest = self.account.highest;
         let fits = |top: &Layer| top.function == Layer::of(function, side) && top.slot <= highest;
         let Some(top) = self.task.layers_mut().near_top().filter(|top| fits(top)) else {
+            if was_off_core {
+                self.was_off_core();
+            }
             return self.close_otherwise(crossing, function, now);
         };
+        if was_off_core {
+            top.mark |= Layer::OFF_CORE;
+        }
+        let was_off_core = top.mark & Layer::OFF_CORE != 0;
         let number = top.slot;
         // SAFETY: the check says that the name is not above the highest slot of this task.
         let ended = unsafe { slot_at(self.account.base, number) }
@@ -160,7 +186,7 @@ impl TaskWriter {
             self.account.full = Some(number);
         }
         self.task.layers_mut().pop();
-        self.pass_on();
+        self.pass_on(was_off_core);
         if noted || ended >= FULL {
             Then::More
         } else {
@@ -177,8 +203,18 @@ impl TaskWriter {
         }
     }
 
+    /// The thread was off its core while the innermost layer was open.
+    fn was_off_core(&mut self) {
+        if let Some(top) = self.task.layers_mut().top() {
+            top.mark |= Layer::OFF_CORE;
+        }
+    }
+
     /// Counts the last return in the layer around it, which is the innermost one now.
-    pub(super) fn pass_on(&mut self) {
+    pub(super) fn pass_on(&mut self, was_off_core: bool) {
+        if was_off_core {
+            self.was_off_core();
+        }
         let ticks = self.account.returned.ticks.load(Relaxed);
         self.account.returned.ticks.store(0, Relaxed);
         if ticks != 0
@@ -204,11 +240,19 @@ impl MappedAccount {
         let plan = self.drawer.as_ref().map_or(&NONE, Drawer::plan);
         let span = (layer.since, now);
         let seen = coarse::between(layer.since, now);
+        let off_core = layer.mark & Layer::OFF_CORE != 0;
         match layer.inner {
+            0 if off_core => {
+                let age = self.drawer.as_ref().map_or(0, Drawer::age);
+                sample::off_core(slot, span, seen, age, plan, &self.returned);
+            }
             0 => sample::other(slot, span, seen, plan, &self.returned),
-            stands_for => sample::drawn(slot, span, seen, stands_for, plan, &self.returned),
+            stands_for => {
+                let long = off_core || sample::is_long(now, seen, plan);
+                sample::drawn(slot, span, long, stands_for, plan, &self.returned);
+            }
         }
-        add_up!(slot.nested, layer.mark & !Layer::ESTIMATE);
+        add_up!(slot.nested, layer.estimate());
         slot.ended.store(ended, Release);
         let target = slot.target.load(Relaxed);
         self.keep(target, now);

@@ -283,7 +283,7 @@ impl Reader {
                 bits: self.bytes.word(at + offset_of!(Layer, bits)),
             };
             if self.sampling().is_some() {
-                layer.inner = layer.mark & !Layer::ESTIMATE;
+                layer.inner = layer.estimate();
                 layer.mark = 0;
             }
             let counter = layer.noted().map(|end| match end {

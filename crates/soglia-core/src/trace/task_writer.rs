@@ -31,6 +31,7 @@ use crate::{
     crossing::{Crossing, Side},
     fault::Fault,
     layer::{Layer, Layers},
+    off_core::Flag,
     task::{Task, Who},
     time::{self, TickSource},
 };
@@ -252,7 +253,7 @@ impl TaskWriter {
     ) -> Then {
         let account = Told::<true, false>::of(&mut self.account);
         self.task.closes_otherwise(crossing, function, at, account);
-        self.pass_on();
+        self.pass_on(false);
         self.then()
     }
 
@@ -404,6 +405,7 @@ impl TaskWriter {
         mark: u64,
     ) -> Then {
         let who = Who { function, slot };
+        self.account.stamped = at & !1;
         let account = Told::<true, true>::of(&mut self.account);
         let depth = self.task.depth();
         self.task
@@ -411,7 +413,7 @@ impl TaskWriter {
         if self.is_sampled && self.task.depth() > depth {
             self.stands_for_itself();
         }
-        self.pass_on();
+        self.pass_on(false);
         self.settle();
         self.then()
     }
@@ -483,6 +485,7 @@ impl TaskWriter {
         record.os_thread.store(os_thread, Relaxed);
         if std::mem::replace(&mut self.os_thread, os_thread) != os_thread {
             record.threads.fetch_add(1, Relaxed);
+            self.account.on_core = Flag::of_this_thread();
             // What the former thread left open does not come back.
             let account = Told::<true, true>::of(&mut self.account);
             self.task.unwind(u32::MAX, account);

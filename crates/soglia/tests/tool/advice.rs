@@ -96,7 +96,7 @@ fn calls_that_wait() {
     fault(
         "rare",
         "slow-call",
-        "1 of 10,000 calls of faults!record_put took 3",
+        "1 of 10,000 calls of faults!record_put took ",
     );
     fault(
         "gate",

@@ -53,6 +53,9 @@ struct Program {
     now: u64,
     next_tick: u64,
     drawer: Drawer,
+    /// The flag of the thread, and the last time that it asked for.
+    on_core: bool,
+    stamped: u64,
     random: Random,
     slots: Vec<Slot>,
     truth: Vec<Truth>,
@@ -81,6 +84,8 @@ impl Program {
             now: start,
             next_tick: start + first,
             drawer: Drawer::new(plan, seed),
+            on_core: true,
+            stamped: 0,
             slots: (0..targets).map(|_| slot()).collect(),
             truth: vec![Truth::default(); targets],
             open: Vec::new(),
@@ -104,14 +109,42 @@ impl Program {
         }
     }
 
+    /// Time goes by, and neither the program nor the clock has a core.
+    fn lose_core(&mut self, ticks: u64) {
+        self.now += ticks;
+        self.next_tick = self.next_tick.max(self.now + 1);
+        self.on_core = false;
+    }
+
+    /// Time goes by on a machine that has too much to do: now and then others have the cores.
+    fn spend_among_others(&mut self, ticks: u64) {
+        let mut left = ticks;
+        while left > 0 {
+            let until = self.random.below(4 * PERIOD);
+            self.spend(left.min(until));
+            left -= left.min(until);
+            if left > 0 {
+                let away = 1 + self.random.below(12 * PERIOD);
+                self.lose_core(away);
+            }
+        }
+    }
+
     /// As `open_by_sample` and `open_drawn` do.
     fn open(&mut self, target: usize) {
         let slot = &self.slots[target];
         let left = slot.countdown.load(Relaxed).wrapping_sub(1);
-        let (mut since, mut inner) = (self.clock.now(), 0);
+        if !self.on_core {
+            self.raise();
+            self.stamped = self.now & !1;
+        }
+        let (mut since, mut inner) = (self.clock.now().max(self.stamped), 0);
+        let slot = &self.slots[target];
         if left.cast_signed() <= 0 {
+            self.drawer.aged(self.now - since);
             inner = draw(&mut self.drawer, slot, self.now);
             since = exact(self.now);
+            self.stamped = self.now & !1;
         } else {
             slot.countdown.store(left, Relaxed);
         }
@@ -124,9 +157,21 @@ impl Program {
         self.open.push((layer, self.now, 0));
     }
 
+    /// Raises the flag, and notes in the innermost layer that it was down.
+    fn raise(&mut self) {
+        self.on_core = true;
+        if let Some((top, ..)) = self.open.last_mut() {
+            top.mark |= Layer::OFF_CORE;
+        }
+    }
+
     /// As `close_by_sample` and `close_drawn` do.
     fn close(&mut self) {
+        if !self.on_core {
+            self.raise();
+        }
         let (layer, began, nested) = self.open.pop().expect("an open call");
+        let off_core = layer.mark & Layer::OFF_CORE != 0;
         let target = layer.slot as usize;
         let took = self.now - began;
         let truth = &mut self.truth[target];
@@ -138,13 +183,20 @@ impl Program {
             outer.2 += took;
         }
         let slot = &self.slots[target];
-        if layer.since != self.clock.now() || layer.mark != 0 {
+        if self.clock.now() > layer.since || layer.inner | layer.mark != 0 {
+            self.stamped = self.now & !1;
             let plan = *self.drawer.plan();
             let seen = self.clock.between(layer.since, self.now);
             let (span, returned) = ((layer.since, self.now), Returned::default());
             match layer.inner {
+                0 if off_core => {
+                    super::off_core(slot, span, seen, self.drawer.age(), &plan, &returned);
+                }
                 0 => other(slot, span, seen, &plan, &returned),
-                n => drawn(slot, span, seen, n, &plan, &returned),
+                n => {
+                    let long = off_core || is_long(self.now, seen, &plan);
+                    drawn(slot, span, long, n, &plan, &returned);
+                }
             }
             let of = |field: &AtomicU64| field.load(Relaxed);
             if took >= 3 * PERIOD {
@@ -153,8 +205,9 @@ impl Program {
                 assert!(found.abs_diff(took) <= error, "{found} for {took}");
                 self.found[target] += 1;
             }
-            add_up!(slot.nested, layer.mark);
+            add_up!(slot.nested, layer.estimate());
             if let Some((outer, ..)) = self.open.last_mut() {
+                outer.mark |= layer.mark & Layer::OFF_CORE;
                 outer.mark = outer.mark.saturating_add(of(&returned.ticks));
                 let sample = &self.slots[outer.slot as usize].sample;
                 add_up!(sample.nested_variance, of(&returned.variance));
@@ -339,6 +392,47 @@ fn times_that_drift() {
         for n in 0..50_000 {
             p.call(0, 2_000 - n / 28);
             p.call(1, 100 + n / 28);
+        }
+    });
+}
+
+/// Others have the cores now and then, and then neither the program nor the clock has one.
+#[test]
+fn among_others() {
+    thousand("among others", 3, |p| {
+        for n in 0..30_000 {
+            p.open(0);
+            p.spend_among_others(2_000);
+            if n % 3 == 0 {
+                p.open(1);
+                p.spend_among_others(3_000);
+                p.close();
+            }
+            p.close();
+            p.spend_among_others(1_500);
+            let took = if n % 5000 == 0 { 5 * PERIOD } else { 100 };
+            p.open(2);
+            p.spend_among_others(took);
+            p.close();
+        }
+    });
+}
+
+/// Calls that wait for a short time, for longer than a drawn call stands for others.
+#[test]
+fn calls_that_wait() {
+    thousand("calls that wait", 1, |p| {
+        for _ in 0..50_000 {
+            p.open(0);
+            p.spend(200);
+            if p.random.below(50) == 0 {
+                let away = 10 * US + p.random.below(60 * US);
+                p.now += away;
+                p.on_core = false;
+                p.spend(0);
+            }
+            p.close();
+            p.spend(100);
         }
     });
 }
