@@ -2,7 +2,11 @@
 
 use std::{ptr, thread, time::Duration};
 
-use soglia_core::{coarse, time, trace::writer::Recording};
+use soglia_core::{
+    coarse::{self, NO_CORE},
+    time,
+    trace::writer::Recording,
+};
 
 use crate::{clerk, engine};
 
@@ -12,15 +16,21 @@ pub fn begin(recording: &'static Recording) {
     let Some(plan) = recording.plan() else {
         return;
     };
-    coarse::tick(time::now());
+    tick();
     let period = Duration::from_nanos(recording.scale().ns(plan.period));
     let ticking = clerk::thread("soglia-clock", move || {
         while engine::get().is_some_and(|engine| ptr::eq(engine.recording, recording)) {
             thread::sleep(period);
-            coarse::tick(time::now());
+            tick();
         }
     });
     if !ticking {
         recording.time_all();
     }
+}
+
+fn tick() {
+    // SAFETY: takes no arguments.
+    let core = unsafe { libc::sched_getcpu() };
+    coarse::tick(time::now(), u32::try_from(core).unwrap_or(NO_CORE));
 }

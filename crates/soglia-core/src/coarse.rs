@@ -5,7 +5,7 @@
 //! two of them.
 
 use std::sync::atomic::{
-    AtomicU64, AtomicUsize,
+    AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -20,11 +20,16 @@ pub struct Clock {
     last: AtomicU64,
     count: AtomicUsize,
     times: Times,
+    /// On which core each tick was.
+    cores: [AtomicU32; KEPT],
 }
 
 #[derive(Debug)]
 #[repr(align(64))]
 struct Times([AtomicU64; KEPT]);
+
+/// On no core, or on an unknown one.
+pub const NO_CORE: u32 = u32::MAX;
 
 static CLOCK: Clock = Clock::new();
 
@@ -34,20 +39,21 @@ pub fn now() -> u64 {
     CLOCK.now()
 }
 
-/// The process's clock ticks: the time is this from now on. One thread at a time may call it.
-pub fn tick(at: u64) {
-    CLOCK.tick(at);
+/// The process's clock ticks on this core: the time is this from now on. One thread at a time may
+/// call it.
+pub fn tick(at: u64, core: u32) {
+    CLOCK.tick(at, core);
 }
 
 /// [`Clock::between`] of the process's clock.
-pub fn between(since: u64, until: u64) -> Option<Seen> {
-    CLOCK.between(since, until)
+pub fn between(since: u64, until: u64, core: u32) -> Option<Seen> {
+    CLOCK.between(since, until, core)
 }
 
 /// What ticks lie in a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The last tick before the span, or the begin of the span if that is not kept.
+    /// The last tick before `first` that was on another core, or the oldest one that is kept.
     pub before: u64,
     /// The first tick in the span.
     pub first: u64,
@@ -65,6 +71,7 @@ impl Clock {
             last: AtomicU64::new(0),
             count: AtomicUsize::new(0),
             times: Times([const { AtomicU64::new(0) }; KEPT]),
+            cores: [const { AtomicU32::new(NO_CORE) }; KEPT],
         }
     }
 
@@ -73,17 +80,18 @@ impl Clock {
         self.last.load(Relaxed)
     }
 
-    pub(crate) fn tick(&self, at: u64) {
+    pub(crate) fn tick(&self, at: u64, core: u32) {
         let at = at & !1;
         let count = self.count.load(Relaxed);
         self.times.0[count % KEPT].store(at, Relaxed);
+        self.cores[count % KEPT].store(core, Relaxed);
         self.count.store(count.wrapping_add(1), Release);
         self.last.store(at, Release);
     }
 
-    /// The ticks after `since` and up to `until`. `None`: there is none. Makes no call, allocates
-    /// nothing and does not panic.
-    pub fn between(&self, since: u64, until: u64) -> Option<Seen> {
+    /// The ticks after `since` and up to `until`, for a thread on this core. `None`: there is none.
+    /// Makes no call, allocates nothing and does not panic.
+    pub fn between(&self, since: u64, until: u64, core: u32) -> Option<Seen> {
         let count = self.count.load(Acquire);
         // The oldest may be overwritten meanwhile.
         let oldest = count.saturating_sub(KEPT - 1);
@@ -105,11 +113,17 @@ impl Clock {
         if first >= end {
             return None;
         }
-        let before = if first > oldest {
-            time(first - 1)
-        } else {
-            since
+        let elsewhere = |n: usize| {
+            let of = self.cores[n % KEPT].load(Relaxed);
+            of != core || core == NO_CORE
         };
+        let mut before = since;
+        for n in (oldest..first).rev() {
+            before = time(n);
+            if elsewhere(n) {
+                break;
+            }
+        }
         let last = end - 1;
         Some(Seen {
             before,
@@ -127,10 +141,10 @@ mod tests {
     #[test]
     fn ticks_are_found() {
         let clock = Clock::new();
-        let between = |since, until| clock.between(since, until);
+        let between = |since, until| clock.between(since, until, NO_CORE);
         assert_eq!(between(0, 1000), None);
         for n in 1..=10 {
-            clock.tick(n * 100);
+            clock.tick(n * 100, 0);
         }
         assert_eq!(clock.now(), 1000);
         assert_eq!(between(200, 299), None);
@@ -148,13 +162,18 @@ mod tests {
         assert_eq!(between(999, 2000), seen(900, 1000, 1000, 900));
         assert_eq!(between(1000, 2000), None);
         for n in 11..=3000 {
-            clock.tick(n * 100 + 1);
+            clock.tick(n * 100 + 1, (n % 2) as u32);
         }
         assert_eq!(clock.now(), 300_000);
         assert_eq!(
             between(299_950, 300_001),
             seen(299_900, 300_000, 300_000, 299_900)
         );
+        // For a thread on core 0, every other tick was on its own.
+        let seen = clock.between(299_750, 299_850, 0).expect("a tick");
+        assert_eq!((seen.before, seen.first), (299_700, 299_800));
+        let seen = clock.between(299_750, 299_850, 1).expect("a tick");
+        assert_eq!((seen.before, seen.first), (299_600, 299_800));
         // It began before all ticks that are kept.
         let seen = between(500, 300_000).expect("ticks");
         assert_eq!((seen.before, seen.last), (500, 300_000));

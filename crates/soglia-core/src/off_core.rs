@@ -10,7 +10,9 @@
 //! between. A word that is not ours counts as a lowered flag.
 #![allow(unsafe_code, reason = "the area lies in the memory of the thread")]
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::coarse::NO_CORE;
 
 /// The flag of one thread, for that thread.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,16 @@ impl Flag {
     /// Whether the kernel ever lowers it.
     pub fn is_real(self) -> bool {
         self.up != 0
+    }
+
+    /// The number of the core that the thread runs on.
+    pub fn core(self) -> u32 {
+        if !self.is_real() {
+            return NO_CORE;
+        }
+        // SAFETY: the word is a field of the area, and the number of the core lies four bytes
+        // before it. The kernel writes it while the thread does not run.
+        unsafe { AtomicU32::from_ptr(self.word.as_ptr().cast::<u32>().sub(1)) }.load(Relaxed)
     }
 
     /// Raises the flag.
@@ -168,6 +180,7 @@ mod tests {
         thread::sleep(Duration::from_millis(1));
         assert_eq!(flag.is_up(), !flag.is_real());
         flag.raise();
+        assert_ne!(flag.is_real(), flag.core() == NO_CORE);
         // The kernel has not had the thread since, or not in each of so many attempts.
         let stays = (0..1000).any(|_| {
             flag.raise();

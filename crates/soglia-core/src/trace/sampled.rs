@@ -239,7 +239,7 @@ impl MappedAccount {
         layer.mark_counted(layer.side(), End::Ended, ended);
         let plan = self.drawer.as_ref().map_or(&NONE, Drawer::plan);
         let span = (layer.since, now);
-        let seen = coarse::between(layer.since, now);
+        let seen = coarse::between(layer.since, now, self.on_core.core());
         let off_core = layer.mark & Layer::OFF_CORE != 0;
         match layer.inner {
             0 if off_core => {

@@ -30,6 +30,7 @@ mod crash;
 mod deadline;
 mod delegates;
 mod diff;
+mod distributions;
 mod endings;
 mod export;
 mod facts;

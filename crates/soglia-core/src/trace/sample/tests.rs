@@ -56,6 +56,8 @@ struct Program {
     /// The flag of the thread, and the last time that it asked for.
     on_core: bool,
     stamped: u64,
+    /// In how many of 100 ticks the clock takes the core of the program.
+    here: u64,
     random: Random,
     slots: Vec<Slot>,
     truth: Vec<Truth>,
@@ -77,7 +79,7 @@ impl Program {
         };
         let start = random.next() >> 20;
         let clock = Clock::new();
-        clock.tick(start);
+        clock.tick(start, 1);
         let first = random.below(PERIOD);
         Self {
             clock,
@@ -86,6 +88,7 @@ impl Program {
             drawer: Drawer::new(plan, seed),
             on_core: true,
             stamped: 0,
+            here: 0,
             slots: (0..targets).map(|_| slot()).collect(),
             truth: vec![Truth::default(); targets],
             open: Vec::new(),
@@ -98,7 +101,19 @@ impl Program {
     fn spend(&mut self, ticks: u64) {
         self.now += ticks;
         while self.next_tick <= self.now {
-            self.clock.tick(self.next_tick);
+            let is_here = self.random.below(100) < self.here;
+            self.clock.tick(self.next_tick, u32::from(!is_here));
+            if is_here {
+                // The clock has taken the core, and then others may have it.
+                let away = match self.random.below(4) {
+                    0 => self.random.below(5 * PERIOD),
+                    _ => self.random.below(20 * US),
+                };
+                self.next_tick += PERIOD + away;
+                self.now += away;
+                self.on_core = false;
+                continue;
+            }
             // A thread wakes up late, now and then much later.
             let late = if self.random.below(100) == 0 {
                 self.random.below(PERIOD)
@@ -186,7 +201,7 @@ impl Program {
         if self.clock.now() > layer.since || layer.inner | layer.mark != 0 {
             self.stamped = self.now & !1;
             let plan = *self.drawer.plan();
-            let seen = self.clock.between(layer.since, self.now);
+            let seen = self.clock.between(layer.since, self.now, 0);
             let (span, returned) = ((layer.since, self.now), Returned::default());
             match layer.inner {
                 0 if off_core => {
@@ -200,7 +215,12 @@ impl Program {
             }
             let of = |field: &AtomicU64| field.load(Relaxed);
             if took >= 3 * PERIOD {
-                let error = if layer.inner == 0 { PERIOD } else { 1 };
+                // A tick that is late comes after two periods at most.
+                let error = match layer.inner {
+                    0 if off_core => 2 * PERIOD,
+                    0 => PERIOD,
+                    _ => 1,
+                };
                 let found = of(&returned.took);
                 assert!(found.abs_diff(took) <= error, "{found} for {took}");
                 self.found[target] += 1;
@@ -435,4 +455,24 @@ fn calls_that_wait() {
             p.spend(100);
         }
     });
+}
+
+/// Calls that compute for longer than a drawn call stands for others. The clock is on another core,
+/// or often on the same, or takes turns.
+#[test]
+fn clocks_on_the_same_core() {
+    for here in [0, 20, 50, 90] {
+        thousand(&format!("{here} % on the same core"), 1, |p| {
+            p.here = here;
+            for n in 0..60_000 {
+                let took = match n % 64 {
+                    0 => 60 * US,
+                    1 if n % 4096 == 1 => 900 * US,
+                    _ => 200,
+                };
+                p.call(0, took);
+                p.spend(100);
+            }
+        });
+    }
 }
