@@ -251,9 +251,11 @@ impl Sampled {
             // small. Those of `n` plus UNSEEN are.
             let unseen = UNSEEN * self.greatest_square as f64;
             variance = (squares.max(0.0) + unseen) * ratio * ratio;
-            // The same for ticks, if there was time for one.
+            // The same for ticks, if there was time for one. Few of them count where most are on the
+            // core of the task, and then each stands for more than a period.
             let span = self.span as f64 * ratio.max(1.0);
-            variance += (UNSEEN * period * period).min(span * span);
+            let tick = period.max(self.moved_variance / self.moved.max(1) as f64);
+            variance += (UNSEEN * tick * tick).min(span * span);
         } else if left_out > 0.0 {
             // The first calls that were left out, and none was drawn since.
             let mean = self.total as f64 / (self.timed.max(1)) as f64;
