@@ -46,14 +46,14 @@ pub fn tick(at: u64, core: u32) {
 }
 
 /// [`Clock::between`] of the process's clock.
-pub fn between(since: u64, until: u64, core: u32) -> Option<Seen> {
-    CLOCK.between(since, until, core)
+pub fn between(since: u64, until: u64) -> Option<Seen> {
+    CLOCK.between(since, until)
 }
 
 /// What ticks lie in a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The last tick before `first` that was on another core, or the oldest one that is kept.
+    /// The last tick before the span, or the begin of the span if that is not kept.
     pub before: u64,
     /// The first tick in the span.
     pub first: u64,
@@ -89,9 +89,9 @@ impl Clock {
         self.last.store(at, Release);
     }
 
-    /// The ticks after `since` and up to `until`, for a thread on this core. `None`: there is none.
-    /// Makes no call, allocates nothing and does not panic.
-    pub fn between(&self, since: u64, until: u64, core: u32) -> Option<Seen> {
+    /// The ticks after `since` and up to `until`. `None`: there is none. Makes no call, allocates
+    /// nothing and does not panic.
+    pub fn between(&self, since: u64, until: u64) -> Option<Seen> {
         let count = self.count.load(Acquire);
         // The oldest may be overwritten meanwhile.
         let oldest = count.saturating_sub(KEPT - 1);
@@ -113,17 +113,11 @@ impl Clock {
         if first >= end {
             return None;
         }
-        let elsewhere = |n: usize| {
-            let of = self.cores[n % KEPT].load(Relaxed);
-            of != core || core == NO_CORE
+        let before = if first > oldest {
+            time(first - 1)
+        } else {
+            since
         };
-        let mut before = since;
-        for n in (oldest..first).rev() {
-            before = time(n);
-            if elsewhere(n) {
-                break;
-            }
-        }
         let last = end - 1;
         Some(Seen {
             before,
@@ -131,6 +125,79 @@ impl Clock {
             last: time(last),
             last_but_one: if last > first { time(last - 1) } else { before },
         })
+    }
+
+    /// The last tick after `since` and up to `until` that was not on this core.
+    fn last_elsewhere(&self, since: u64, until: u64, core: u32) -> Option<u64> {
+        let count = self.count.load(Acquire);
+        let oldest = count.saturating_sub(KEPT - 1);
+        for n in (oldest..count).rev() {
+            let at = self.times.0[n % KEPT].load(Relaxed);
+            if at <= since {
+                return None;
+            }
+            let is_here = core != NO_CORE && self.cores[n % KEPT].load(Relaxed) == core;
+            if at <= until && !is_here {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+/// The last ticks that were on other cores than a thread.
+///
+/// A tick on the thread's own core took that core from it. So such ticks find no call that computes,
+/// and each of the others stands for the time since the one before it.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    last: u64,
+    last_but_one: u64,
+    /// Ticks up to here are known.
+    until: u64,
+    /// The core of the thread then.
+    core: u32,
+}
+
+impl Elsewhere {
+    /// For a thread that begins at the time `now`.
+    pub const fn new(now: u64) -> Self {
+        Self {
+            last: now,
+            last_but_one: now,
+            until: now,
+            core: NO_CORE,
+        }
+    }
+
+    /// The thread is on this core at the time `now`. What ticked meanwhile found it on the core
+    /// where it was before: often a tick is what makes it go to another.
+    #[inline]
+    pub fn catch_up(&mut self, now: u64, core: u32) {
+        self.catch_up_by(&CLOCK, now, core);
+    }
+
+    #[inline]
+    pub(crate) fn catch_up_by(&mut self, clock: &Clock, now: u64, core: u32) {
+        let before = std::mem::replace(&mut self.core, core);
+        if now <= self.until || clock.now() <= self.until {
+            return;
+        }
+        if let Some(last) = clock.last_elsewhere(self.until, now, before) {
+            (self.last_but_one, self.last) = (self.last, last);
+        }
+        self.until = now;
+    }
+
+    /// The last such tick before this time, if it is one of the last two.
+    pub fn before(&mut self, at: u64) -> Option<u64> {
+        self.before_by(&CLOCK, at)
+    }
+
+    pub(crate) fn before_by(&mut self, clock: &Clock, at: u64) -> Option<u64> {
+        self.catch_up_by(clock, at, self.core);
+        let mut ticks = [self.last, self.last_but_one].into_iter();
+        ticks.find(|tick| *tick <= at)
     }
 }
 
@@ -141,7 +208,7 @@ mod tests {
     #[test]
     fn ticks_are_found() {
         let clock = Clock::new();
-        let between = |since, until| clock.between(since, until, NO_CORE);
+        let between = |since, until| clock.between(since, until);
         assert_eq!(between(0, 1000), None);
         for n in 1..=10 {
             clock.tick(n * 100, 0);
@@ -169,14 +236,34 @@ mod tests {
             between(299_950, 300_001),
             seen(299_900, 300_000, 300_000, 299_900)
         );
-        // For a thread on core 0, every other tick was on its own.
-        let seen = clock.between(299_750, 299_850, 0).expect("a tick");
-        assert_eq!((seen.before, seen.first), (299_700, 299_800));
-        let seen = clock.between(299_750, 299_850, 1).expect("a tick");
-        assert_eq!((seen.before, seen.first), (299_600, 299_800));
         // It began before all ticks that are kept.
         let seen = between(500, 300_000).expect("ticks");
         assert_eq!((seen.before, seen.last), (500, 300_000));
         assert!(seen.first > 500);
+    }
+
+    #[test]
+    fn ticks_on_other_cores_are_found() {
+        let clock = Clock::new();
+        clock.tick(100, 0);
+        let mut elsewhere = Elsewhere::new(clock.now());
+        assert_eq!(elsewhere.before_by(&clock, 150), Some(100));
+        assert_eq!(elsewhere.before_by(&clock, 50), None);
+        elsewhere.catch_up_by(&clock, 150, 0);
+        clock.tick(200, 1);
+        clock.tick(300, 0);
+        elsewhere.catch_up_by(&clock, 350, 0);
+        assert_eq!(elsewhere.before_by(&clock, 350), Some(200));
+        assert_eq!(elsewhere.before_by(&clock, 150), Some(100));
+        // A tick on its core makes the thread go to another one.
+        clock.tick(400, 0);
+        elsewhere.catch_up_by(&clock, 450, 1);
+        assert_eq!(elsewhere.before_by(&clock, 450), Some(200));
+        clock.tick(500, 0);
+        elsewhere.catch_up_by(&clock, 550, NO_CORE);
+        assert_eq!(elsewhere.before_by(&clock, 550), Some(500));
+        clock.tick(600, 0);
+        elsewhere.catch_up_by(&clock, 650, 0);
+        assert_eq!(elsewhere.before_by(&clock, 650), Some(600));
     }
 }

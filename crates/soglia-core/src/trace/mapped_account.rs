@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     account::Account,
+    coarse::{self, Elsewhere},
     crossing::{Crossing, Side, Who},
     fault::Fault,
     histogram::{BUCKETS, LONG, SHORT, bucket, bucket_of_usual},
@@ -67,6 +68,8 @@ pub(super) struct MappedAccount {
     pub(super) stamped: u64,
     /// Whether the thread was off its core since the last crossing.
     pub(super) on_core: Flag,
+    /// Ticks of the coarse clock by which calls that are not drawn are counted.
+    pub(super) elsewhere: Elsewhere,
     /// The last return. Its `ticks` are 0 once the account of the call around it has it.
     pub(super) returned: Returned,
 }
@@ -93,6 +96,7 @@ impl MappedAccount {
             returned: Returned::default(),
             stamped: 0,
             on_core: Flag::of_this_thread(),
+            elsewhere: Elsewhere::new(coarse::now()),
             drawer: recording.plan().map(|plan| {
                 let number = record.number.load(Relaxed);
                 Drawer::new(plan, now ^ u64::from(number) << 48)

@@ -122,7 +122,7 @@ impl Recording {
     fn slack(&self, since: u64, inner: u64) -> u64 {
         match self.plan() {
             Some(plan) if inner == 0 => {
-                let ticked = coarse::between(since, time::now(), coarse::NO_CORE);
+                let ticked = coarse::between(since, time::now());
                 ticked.map_or(plan.period, |seen| seen.first.saturating_sub(since))
             }
             _ => 0,

@@ -108,11 +108,13 @@ pub(super) fn drawn(
     returned.set(took, took.saturating_add(rest * within), variance, 0);
 }
 
-/// Accounts for a call that was not drawn.
+/// Accounts for a call that was not drawn. `before`: the last tick before it by which calls are
+/// counted, if it is known.
 pub(super) fn other(
     slot: &Slot,
     (since, now): (u64, u64),
     seen: Option<Seen>,
+    before: Option<u64>,
     plan: &Plan,
     returned: &Returned,
 ) {
@@ -126,7 +128,8 @@ pub(super) fn other(
     } else {
         seen.last_but_one
     };
-    let period = seen.first.saturating_sub(seen.before);
+    let before = before.unwrap_or(seen.before);
+    let period = seen.first.saturating_sub(before);
     let long = is_long(now, Some(seen), plan);
     let (mut took, mut ticks, mut variance) = (0, 0, 0);
     if long {
@@ -138,7 +141,7 @@ pub(super) fn other(
         enter(slot, took, 1);
     }
     if last > since {
-        ticks = last.saturating_sub(seen.before);
+        ticks = last.saturating_sub(before);
         // A short call sees a tick or none, so the time of its tick says how likely that was. A
         // long one begins and ends anywhere in a period.
         let scale = if long { 4 } else { 1 };

@@ -93,6 +93,8 @@ impl TaskWriter {
         }
         let now = time::now();
         self.account.stamped = now & !1;
+        let core = self.account.on_core.core();
+        self.account.elsewhere.catch_up(now, core);
         let layers = self.task.layers_mut();
         let since = match stands_for {
             0 => known_at(now & !1, layers.depth()),
@@ -234,19 +236,21 @@ impl MappedAccount {
     /// call around it in `returned`.
     #[inline(never)]
     pub(super) extern "C" fn returned_by_sample(&mut self, layer: &mut Layer, now: u64) {
+        let before = self.elsewhere.before(layer.since);
+        self.elsewhere.catch_up(now, self.on_core.core());
         let slot = self.slot(layer.slot);
         let ended = slot.ended.load(Relaxed).wrapping_add(1);
         layer.mark_counted(layer.side(), End::Ended, ended);
         let plan = self.drawer.as_ref().map_or(&NONE, Drawer::plan);
         let span = (layer.since, now);
-        let seen = coarse::between(layer.since, now, self.on_core.core());
+        let seen = coarse::between(layer.since, now);
         let off_core = layer.mark & Layer::OFF_CORE != 0;
         match layer.inner {
             0 if off_core => {
                 let age = self.drawer.as_ref().map_or(0, Drawer::age);
                 sample::off_core(slot, span, seen, age, plan, &self.returned);
             }
-            0 => sample::other(slot, span, seen, plan, &self.returned),
+            0 => sample::other(slot, span, seen, before, plan, &self.returned),
             stands_for => {
                 let long = off_core || sample::is_long(now, seen, plan);
                 sample::drawn(slot, span, long, stands_for, plan, &self.returned);

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::*;
 use crate::{
-    coarse::Clock,
+    coarse::{Clock, Elsewhere},
     layer::Layer,
     sampling::{COST_NS, Estimate, Sampled},
 };
@@ -50,6 +50,9 @@ struct Truth {
 /// One task, and the clock.
 struct Program {
     clock: Clock,
+    elsewhere: Elsewhere,
+    /// The core of the program.
+    core: u32,
     now: u64,
     next_tick: u64,
     drawer: Drawer,
@@ -83,6 +86,8 @@ impl Program {
         let first = random.below(PERIOD);
         Self {
             clock,
+            elsewhere: Elsewhere::new(start),
+            core: 0,
             now: start,
             next_tick: start + first,
             drawer: Drawer::new(plan, seed),
@@ -102,7 +107,8 @@ impl Program {
         self.now += ticks;
         while self.next_tick <= self.now {
             let is_here = self.random.below(100) < self.here;
-            self.clock.tick(self.next_tick, u32::from(!is_here));
+            let core = if is_here { self.core } else { 1 - self.core };
+            self.clock.tick(self.next_tick, core);
             if is_here {
                 // The clock has taken the core, and then others may have it.
                 let away = match self.random.below(4) {
@@ -112,6 +118,7 @@ impl Program {
                 self.next_tick += PERIOD + away;
                 self.now += away;
                 self.on_core = false;
+                self.core = u32::from(self.random.below(4) == 0);
                 continue;
             }
             // A thread wakes up late, now and then much later.
@@ -151,7 +158,7 @@ impl Program {
         let left = slot.countdown.load(Relaxed).wrapping_sub(1);
         if !self.on_core {
             self.raise();
-            self.stamped = self.now & !1;
+            self.ask();
         }
         let (mut since, mut inner) = (self.clock.now().max(self.stamped), 0);
         let slot = &self.slots[target];
@@ -159,7 +166,7 @@ impl Program {
             self.drawer.aged(self.now - since);
             inner = draw(&mut self.drawer, slot, self.now);
             since = exact(self.now);
-            self.stamped = self.now & !1;
+            self.ask();
         } else {
             slot.countdown.store(left, Relaxed);
         }
@@ -170,6 +177,12 @@ impl Program {
             ..Layer::default()
         };
         self.open.push((layer, self.now, 0));
+    }
+
+    /// Asks for the time.
+    fn ask(&mut self) {
+        self.stamped = self.now & !1;
+        self.elsewhere.catch_up_by(&self.clock, self.now, self.core);
     }
 
     /// Raises the flag, and notes in the innermost layer that it was down.
@@ -200,14 +213,16 @@ impl Program {
         let slot = &self.slots[target];
         if self.clock.now() > layer.since || layer.inner | layer.mark != 0 {
             self.stamped = self.now & !1;
+            let before = self.elsewhere.before_by(&self.clock, layer.since);
+            self.elsewhere.catch_up_by(&self.clock, self.now, self.core);
             let plan = *self.drawer.plan();
-            let seen = self.clock.between(layer.since, self.now, 0);
+            let seen = self.clock.between(layer.since, self.now);
             let (span, returned) = ((layer.since, self.now), Returned::default());
             match layer.inner {
                 0 if off_core => {
                     super::off_core(slot, span, seen, self.drawer.age(), &plan, &returned);
                 }
-                0 => other(slot, span, seen, &plan, &returned),
+                0 => other(slot, span, seen, before, &plan, &returned),
                 n => {
                     let long = off_core || is_long(self.now, seen, &plan);
                     drawn(slot, span, long, n, &plan, &returned);
