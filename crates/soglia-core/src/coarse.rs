@@ -157,6 +157,8 @@ pub struct Elsewhere {
     until: u64,
     /// The core of the thread then.
     core: u32,
+    /// How many of 256 ticks were on the core of the thread, of late.
+    here: u32,
 }
 
 impl Elsewhere {
@@ -167,7 +169,14 @@ impl Elsewhere {
             last_but_one: now,
             until: now,
             core: NO_CORE,
+            here: 0,
         }
+    }
+
+    /// Whether most ticks are on other cores. If they are not, they say nothing of calls that
+    /// compute.
+    pub const fn are_usual(&self) -> bool {
+        self.here < 128
     }
 
     /// The thread is on this core at the time `now`. What ticked meanwhile found it on the core
@@ -185,6 +194,9 @@ impl Elsewhere {
         }
         if let Some(last) = clock.last_elsewhere(self.until, now, before) {
             (self.last_but_one, self.last) = (self.last, last);
+            self.here -= self.here.div_ceil(8);
+        } else {
+            self.here += (256 - self.here) / 8;
         }
         self.until = now;
     }
@@ -196,6 +208,9 @@ impl Elsewhere {
 
     pub(crate) fn before_by(&mut self, clock: &Clock, at: u64) -> Option<u64> {
         self.catch_up_by(clock, at, self.core);
+        if !self.are_usual() {
+            return None;
+        }
         let mut ticks = [self.last, self.last_but_one].into_iter();
         ticks.find(|tick| *tick <= at)
     }
@@ -265,5 +280,12 @@ mod tests {
         clock.tick(600, 0);
         elsewhere.catch_up_by(&clock, 650, 0);
         assert_eq!(elsewhere.before_by(&clock, 650), Some(600));
+        assert!(elsewhere.are_usual());
+        for n in 7..20 {
+            clock.tick(n * 100, 0);
+            elsewhere.catch_up_by(&clock, n * 100 + 50, 0);
+        }
+        assert!(!elsewhere.are_usual());
+        assert_eq!(elsewhere.before_by(&clock, 1960), None);
     }
 }

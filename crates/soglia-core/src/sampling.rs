@@ -46,6 +46,17 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The plan while ticks are on the core of the task. They do not find calls that compute, so
+    /// drawn calls stand for these up to a period. What computes for longer loses its core.
+    pub const fn without_ticks(&self) -> Self {
+        Self {
+            clip: self.period,
+            ..*self
+        }
+    }
+}
+
 /// What a task draws by: random numbers, and the pace at which it has drawn lately.
 #[derive(Clone, Debug)]
 pub struct Drawer {

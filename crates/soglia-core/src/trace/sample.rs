@@ -172,12 +172,17 @@ pub(super) fn off_core(
         enter(slot, took, 1);
     }
     let ticks = took.saturating_sub(plan.clip);
-    let mut variance = 0;
-    if ticks > 0 {
-        variance = age.saturating_mul(age) / VARIANCE_UNIT;
-        add_up!(slot.sample.moved, ticks);
-        add_up!(slot.sample.moved_variance, variance);
+    let mut variance = if ticks > 0 {
+        age.saturating_mul(age) / VARIANCE_UNIT
+    } else {
+        0
+    };
+    // Drawn calls stand for such calls, which ticks have found. If they are rare, none was drawn.
+    if plan.clip == plan.period && (plan.period / 64..plan.period).contains(&took) {
+        variance = plan.period.saturating_mul(plan.period) / VARIANCE_UNIT;
     }
+    add_up!(slot.sample.moved, ticks);
+    add_up!(slot.sample.moved_variance, variance);
     returned.set(took, ticks, 0, variance);
 }
 

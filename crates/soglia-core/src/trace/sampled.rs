@@ -242,6 +242,11 @@ impl MappedAccount {
         let ended = slot.ended.load(Relaxed).wrapping_add(1);
         layer.mark_counted(layer.side(), End::Ended, ended);
         let plan = self.drawer.as_ref().map_or(&NONE, Drawer::plan);
+        let plan = if self.elsewhere.are_usual() {
+            plan
+        } else {
+            &plan.without_ticks()
+        };
         let span = (layer.since, now);
         let seen = coarse::between(layer.since, now);
         let off_core = layer.mark & Layer::OFF_CORE != 0;
