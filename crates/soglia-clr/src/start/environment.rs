@@ -7,6 +7,7 @@ use soglia_core::{
     arguments::Choice,
     deadline::{Deadline, DecodeError, Stuck, decode},
     trace::{
+        beside,
         identity::Identity,
         log::Scope,
         writer::{self, ClaimError, Recording},
@@ -89,10 +90,8 @@ pub fn claim(
 ) -> Result<(Recording, PathBuf), ClaimError> {
     match Recording::claim_that(path, identity) {
         Err(ClaimError::Taken) if follow => {
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".{}", std::process::id()));
-            let own = PathBuf::from(name);
-            let made = writer::create(&own, &writer::options_of(path)?)?;
+            let options = writer::options_of(path)?;
+            let (made, own) = beside::make(path, std::process::id(), &options)?;
             let identity = Identity::of(&made)?;
             Ok((Recording::claim_that(&own, Some(&identity))?, own))
         }

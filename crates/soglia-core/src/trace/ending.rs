@@ -92,6 +92,15 @@ impl Reader {
         }
     }
 
+    /// Whether it is of the process that has this number here and started at that time, in clock
+    /// ticks since boot.
+    pub fn is_of(&self, pid: u32, started: u64) -> bool {
+        let namespace = self.bytes.word(offset_of!(Header, pid_namespace));
+        clocks::same_boot(&self.bytes)
+            && (namespace, self.pid()) == (process::pid_namespace(), pid)
+            && self.bytes.long(offset_of!(Header, pid_started)) == started
+    }
+
     /// How the process ended.
     pub fn ended(&self) -> Ended {
         self.ending().how

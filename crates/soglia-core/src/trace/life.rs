@@ -30,16 +30,25 @@ pub const SIGN_EVERY: Duration = Duration::from_millis(100);
 /// # Errors
 /// Those of reading and writing the file.
 pub fn sign(file: &File, child: u32) -> io::Result<()> {
-    let mut who = [0; 12];
-    file.read_exact_at(&mut who, offset_of!(Header, pid) as u64)?;
-    let [pid, low, high] =
-        [0, 4, 8].map(|at| u32::from_le_bytes([who[at], who[at + 1], who[at + 2], who[at + 3]]));
-    let started = u64::from(low) | u64::from(high) << 32;
+    let (pid, started) = claimed_by(file)?;
     // A script may have started the runtime in a child of its own.
     if pid == child || pid == 0 || process::lives(pid, started) {
         sign_at(file, Anchor::take())?;
     }
     Ok(())
+}
+
+/// The process that records into `file`, and when it started in clock ticks since boot. The number
+/// is 0 if no process does so yet.
+///
+/// # Errors
+/// Those of reading the file.
+pub fn claimed_by(file: &File) -> io::Result<(u32, u64)> {
+    let mut who = [0; 12];
+    file.read_exact_at(&mut who, offset_of!(Header, pid) as u64)?;
+    let [pid, low, high] =
+        [0, 4, 8].map(|at| u32::from_le_bytes([who[at], who[at + 1], who[at + 2], who[at + 3]]));
+    Ok((pid, u64::from(low) | u64::from(high) << 32))
 }
 
 /// Says that the process which has `file` open will [`sign`], before there is a process to sign

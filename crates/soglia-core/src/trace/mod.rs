@@ -20,7 +20,7 @@
 //! | files | purpose |
 //! | --- | --- |
 //! | `format`, `events`, `payload`, `log`, `overdue`, `facts`, `failure`, `loaded`, `crash`, `attached`, `arguments` | the bytes |
-//! | `identity`, `room`, `starter` | making and claiming the file |
+//! | `identity`, `room`, `starter`, `beside` | making and claiming the file |
 //! | `writer` | the recording in the recorded process: claims it, and hands out its blocks |
 //! | `mapped_*`, `by_id`, `slot_table`, `task_writer` | one live task |
 //! | `more_layers`, `open_layers`, `argument_places`, `open_arguments`, `life` | what other threads of that process do |
@@ -30,6 +30,7 @@
 pub mod argument_places;
 pub mod arguments;
 pub mod attached;
+pub mod beside;
 mod by_id;
 mod bytes;
 mod clocks;
