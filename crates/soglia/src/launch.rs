@@ -17,8 +17,11 @@ mod child;
 pub mod crash;
 mod ended;
 mod engine;
+mod followed;
 mod guard;
 mod kernel;
+mod others;
+mod pidfd;
 mod signals;
 mod switches;
 
@@ -35,12 +38,14 @@ use crate::dotnet::Root;
 use crate::fxr;
 use crate::program::{Kind, Program};
 use crate::startup;
-use child::{State, state_of};
+use child::{State, inherits_children, reap_others, state_of};
 pub use ended::Ended;
 pub(crate) use engine::clr_number;
 pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, find_engine};
+pub use followed::{Followed, Take, Watching};
 pub use guard::{Guard, Loose, end, runs_as_another};
 pub use kernel::KernelLog;
+pub use others::Others;
 use signals::{Blocked, Received};
 pub use switches::{Switch, find_switch};
 
@@ -259,6 +264,7 @@ impl Running {
         // Whether a stop signal reached the tool. A child that then stops itself by SIGSTOP does so
         // because of it.
         let mut stop_asked = false;
+        let inherits = inherits_children();
         loop {
             match state_of(self.pid)? {
                 State::Running => {}
@@ -277,6 +283,9 @@ impl Running {
             let now = Instant::now();
             if now >= next_tick {
                 tick();
+                if inherits {
+                    reap_others(self.pid);
+                }
                 next_tick = now + TICK;
             }
             let Some(received) = self

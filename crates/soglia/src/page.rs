@@ -1,4 +1,4 @@
-//! A recording as one HTML page, which needs no network.
+//! A report as one HTML page, which needs no network.
 //!
 //! | part | does |
 //! | --- | --- |
@@ -40,7 +40,7 @@ const STYLES: [&str; 3] = [
 ];
 
 /// In the order in which they use each other. They share one function's scope.
-const SCRIPTS: [&str; 18] = [
+const SCRIPTS: [&str; 19] = [
     include_str!("page/words.js"),
     include_str!("page/elements.js"),
     include_str!("page/read.js"),
@@ -48,6 +48,7 @@ const SCRIPTS: [&str; 18] = [
     include_str!("page/head.js"),
     include_str!("page/findings.js"),
     include_str!("page/calls.js"),
+    include_str!("page/processes.js"),
     include_str!("page/end.js"),
     include_str!("page/attached.js"),
     include_str!("page/draw.js"),
@@ -61,11 +62,11 @@ const SCRIPTS: [&str; 18] = [
     include_str!("page/main.js"),
 ];
 
-/// Writes the page of a recording.
+/// Writes the page of a report. `reader` has the recording if there is one process.
 ///
 /// # Errors
 /// If `out` gives one.
-pub fn write(reader: &Reader, model: Model, mut out: impl Write) -> io::Result<()> {
+pub fn write(reader: Option<&Reader>, model: Model, mut out: impl Write) -> io::Result<()> {
     let mut model = Some(model);
     for (n, part) in PAGE.split("<!--").enumerate() {
         // What follows a comment's name is the page again.

@@ -3,6 +3,7 @@
 //! | part | writes |
 //! | --- | --- |
 //! | `report` | the report of a recording, from the parts below |
+//! | `processes` | the head of a report of several processes, and the list of them |
 //! | `head`, `overdue`, `calls`, `last`, `failures`, `threads`, `targets` | one section each |
 //! | `slots`, `notes` | the last sections |
 //! | `stacks` | what every thread of a process was doing |
@@ -32,6 +33,7 @@ mod news;
 mod notes;
 mod overdue;
 mod place;
+mod processes;
 mod report;
 mod screen;
 mod shown;

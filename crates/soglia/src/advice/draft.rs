@@ -1,6 +1,6 @@
 //! A finding before it is put in order.
 
-use crate::model::{Finding, Model};
+use crate::model::{FIRST, Finding, Model};
 
 /// How much a finding matters. Greater is more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,7 @@ impl Draft {
     /// The finding as reports have it.
     pub(super) fn done(self) -> Finding {
         Finding {
+            process: FIRST,
             id: self.id,
             severity: self.severity.name(),
             sentence: self.sentence,

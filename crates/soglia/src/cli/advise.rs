@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
 };
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use soglia::{
     model::{Finding, Model},
@@ -13,11 +14,7 @@ use soglia::{
 
 use soglia_core::trace::writer::Level;
 
-use super::{
-    attaching::Briefly,
-    recording::{HELP, open},
-    screen::screen,
-};
+use super::{attaching::Briefly, recording::open, screen::screen, several::Several};
 
 #[derive(Debug, Args)]
 #[command(
@@ -26,6 +23,7 @@ use super::{
     Examples:\n  \
         soglia advise a.soglia\n  \
         soglia advise 4711                            a program that runs under soglia\n  \
+        soglia advise --follow a.soglia               with the processes that it started\n  \
         soglia advise a.soglia --fail-on problem      for CI\n  \
         soglia advise a.soglia --format json | jq -r '.findings[].sentence'\n\n\
     Exit codes:\n  \
@@ -34,8 +32,14 @@ use super::{
         2  the file cannot be read or is not a recording, or the process has none"
 )]
 pub struct Advise {
-    #[arg(value_name = "FILE|PID", help = HELP)]
-    pub file: PathBuf,
+    /// The recording, or the process that makes it: a program under soglia, or its `soglia run`.
+    /// Of several of them, or of a directory of recordings, the findings of all.
+    #[arg(value_name = "FILE|PID|DIRECTORY", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Also read the recordings of the processes that the program started under
+    /// `soglia run --follow -o FILE`: FILE.PID.
+    #[arg(long)]
+    pub follow: bool,
     /// How to print the findings.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -69,12 +73,13 @@ pub enum Severity {
 
 /// Prints the findings of a recording, and returns the exit code.
 pub fn advise(options: &Advise) -> anyhow::Result<i32> {
-    let source = options
-        .attaching
-        .source(&options.file, Level::Summary, None)?;
-    let reader = open(source.path(), options.partial)?;
-    let model = Model::of(&reader, false);
-    reader.check_whole()?;
+    let model = match Several::of(&options.files, options.follow)? {
+        Some(_) if options.attaching.is_asked() => {
+            anyhow::bail!("--attach takes one recording: name one PID")
+        }
+        Some(several) => several.report(options.partial, false)?.0,
+        None => one(options)?,
+    };
     match options.format {
         Format::Text => print(&model, anstream::stdout().lock())?,
         Format::Json => {
@@ -92,6 +97,16 @@ pub fn advise(options: &Advise) -> anyhow::Result<i32> {
     Ok(i32::from(fails))
 }
 
+/// The report of one recording.
+fn one(options: &Advise) -> anyhow::Result<Model> {
+    let named = options.files.first().context("no recording was named")?;
+    let source = options.attaching.source(named, Level::Summary, None)?;
+    let reader = open(source.path(), options.partial)?;
+    let model = Model::of(&reader, false);
+    reader.check_whole()?;
+    Ok(model)
+}
+
 fn print(model: &Model, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     if model.findings.is_empty() {
@@ -101,7 +116,7 @@ fn print(model: &Model, out: impl Write) -> io::Result<()> {
             "no findings for {program}: soglia report has the figures"
         )?;
     }
-    text::advice(&model.findings, screen(false, io::stdout()), &mut out)?;
+    text::advice(model, screen(false, io::stdout()), &mut out)?;
     out.flush()
 }
 

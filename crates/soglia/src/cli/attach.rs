@@ -257,7 +257,7 @@ fn finish(options: &Attach, place: &Place, target: &Target) -> anyhow::Result<()
     let mut model = Model::of(&reader, false);
     reader.check_whole()?;
     if let Some(page) = &options.page
-        && let Err(error) = page::page(&reader, model.clone(), Some(page))
+        && let Err(error) = page::page(Some(&reader), model.clone(), Some(page))
     {
         // The report is printed even if the page cannot be written.
         complain(&format!("{error:#}"));

@@ -84,6 +84,11 @@ impl Source {
 }
 
 impl Briefly {
+    /// Whether an option is given that is about one process.
+    pub const fn is_asked(&self) -> bool {
+        self.attaching.attach || self.time.is_some()
+    }
+
     /// The recording that is meant. If it is of a process that nothing records, and the user wants
     /// it, records the process for a while first.
     ///

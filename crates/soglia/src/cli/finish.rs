@@ -3,13 +3,14 @@
 use std::{
     fs::File,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use soglia::{
     launch::{Ended, KernelLog, crash},
-    model::Model,
-    text::{self, Screen},
+    model::{Merger, Model},
+    text,
 };
 use soglia_core::trace::{log::Record, reader::Reader, writer};
 
@@ -22,17 +23,30 @@ use super::{
     screen::screen,
     shared::ReportFormat,
     start::nothing_recorded,
+    usage,
 };
+
+/// What the tool has seen of the program.
+#[derive(Clone, Copy)]
+pub struct Seen {
+    /// The program.
+    pub child: u32,
+    /// How it ended.
+    pub ended: Ended,
+    /// .NET processes below it that did not record.
+    pub unwatched: u64,
+}
 
 /// Writes down how the program ended, and prints the report.
 pub fn finish(
     options: &Run,
     place: &Place,
-    child: u32,
-    ended: Ended,
+    seen: Seen,
+    merger: &Mutex<Merger>,
     kernel: &mut KernelLog,
 ) -> anyhow::Result<()> {
     let (file, own) = (&place.file, place.own());
+    let Seen { child, ended, .. } = seen;
     if let Ok(reader) = Reader::open(&own)
         && reader.is_claimed()
         && reader.pid() == child
@@ -72,11 +86,20 @@ pub fn finish(
         ));
     }
     let reader = Reader::open(&own)?;
-    let mut model = Model::of(&reader, false);
+    let first = Model::of(&reader, false);
     reader.check_whole()?;
+    let name = place.kept().map(|path| path.display().to_string());
+    let first = first.recorded_in(name);
+    let others = match options.follow {
+        true => place.followed()?,
+        false => Vec::new(),
+    };
+    let merger = std::mem::take(&mut *merger.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut model = with(first, merger, place, &others);
     if let Some(page) = &options.page {
+        let reader = (!model.is_merged()).then_some(&reader);
         // The report is printed even if the page cannot be written.
-        if let Err(error) = page::page(&reader, model.clone(), Some(page)) {
+        if let Err(error) = page::page(reader, model.clone(), Some(page)) {
             complain(&format!("{error:#}"));
         }
     }
@@ -93,54 +116,56 @@ pub fn finish(
     if for_people {
         writeln!(out)?;
     }
+    let started = model.processes.len().saturating_sub(1);
     report::write(&mut model, &options.shown, screen, &mut out)?;
     if for_people {
-        kept(options, place, &reader, &mut out)?;
+        kept(options, place, &reader, (started, seen.unwatched), &mut out)?;
         if let Some(page) = &options.page {
             writeln!(out, "page: {}", text::plain_path(page))?;
         }
     }
-    if options.follow && place.kept().is_none() {
-        others(options, place, &reader, screen, &mut out)?;
-    }
     Ok(out.flush()?)
 }
 
-/// Prints the reports of the other processes, one after another.
-fn others(
-    options: &Run,
-    place: &Place,
-    first: &Reader,
-    screen: Screen,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    for path in place.followed(first.wall_ns())? {
-        // Meanwhile the process may write, or never have come so far.
-        let Some(reader) = Reader::open(&path).ok().filter(Reader::is_claimed) else {
-            continue;
-        };
-        if options.shown.format == ReportFormat::Text {
-            writeln!(out)?;
+/// The report of the first process and of all others. `merger` has those that have been read
+/// before.
+fn with(first: Model, mut merger: Merger, place: &Place, others: &[PathBuf]) -> Model {
+    merger.add(first, None);
+    for path in others {
+        cut(path);
+        // A process may never have come so far. Another one may still write.
+        if let Some(reader) = Reader::open(path).ok().filter(Reader::is_claimed) {
+            let kept = place.kept().map(|_| path.display().to_string());
+            merger.add(Model::of(&reader, false), kept);
         }
-        let mut model = Model::of(&reader, false);
-        report::write(&mut model, &options.shown, screen, &mut *out)?;
     }
-    Ok(())
+    merger.finish().unwrap_or_default()
 }
 
 /// Says what was not recorded, and which files there are now.
-fn kept(options: &Run, place: &Place, reader: &Reader, out: &mut impl Write) -> io::Result<()> {
-    let away = reader.turned_away();
-    if away > 0 && !options.follow {
-        let (processes, were) = if away == 1 {
-            ("process", "was")
-        } else {
-            ("processes", "were")
+fn kept(
+    options: &Run,
+    place: &Place,
+    reader: &Reader,
+    (others, unwatched): (usize, u64),
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let away = u64::from(reader.turned_away());
+    if !options.follow && away.max(unwatched) > 0 {
+        // Those that end soon are not seen.
+        let least = if unwatched > away { "at least " } else { "" };
+        let (processes, were, them) = match away.max(unwatched) {
+            1 => ("process", "was", "it"),
+            _ => ("processes", "were", "them"),
         };
         writeln!(
             out,
-            "{away} more .NET {processes} ran and {were} not recorded (--follow records them)"
+            "{least}{} more .NET {processes} ran and {were} not recorded (--follow records {them})",
+            away.max(unwatched)
         )?;
+    }
+    if options.follow && others == 0 {
+        writeln!(out, "no other .NET process has recorded (--follow)")?;
     }
     let Some(output) = place.kept() else {
         if options.recorded.record == recorded::Record::Events {
@@ -148,18 +173,15 @@ fn kept(options: &Run, place: &Place, reader: &Reader, out: &mut impl Write) -> 
         }
         return Ok(());
     };
-    writeln!(
-        out,
-        "\nrecording: {} (soglia report, soglia events)",
-        text::plain_path(output)
-    )?;
-    if options.follow {
-        for path in place.followed(reader.wall_ns())? {
-            cut(&path);
-            writeln!(out, "           {}", text::plain_path(&path))?;
-        }
+    let name = text::plain_path(output);
+    let word = usage::quoted(output.as_os_str());
+    match others {
+        0 => writeln!(out, "\nrecording: {name} (soglia report, soglia events)"),
+        _ => writeln!(
+            out,
+            "\nrecordings: {name}, {name}.PID (soglia report --follow {word})"
+        ),
     }
-    Ok(())
 }
 
 /// Cuts the recording of another process. If that fails, the recording is only larger than it need

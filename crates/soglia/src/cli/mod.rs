@@ -29,6 +29,7 @@ mod recording;
 mod report;
 mod run;
 mod screen;
+mod several;
 mod shared;
 mod stacks;
 mod start;

@@ -77,7 +77,7 @@ pub enum Command {
         soglia run --slow 5ms app.dll            show who made calls of 5 ms or more\n  \
         soglia run --record events -o a.soglia app.dll\n  \
         soglia run --page a.html app.dll         also make a page to look at in a browser\n  \
-        soglia run --follow dotnet test          record child processes too\n  \
+        soglia run --follow dotnet test          record child processes too, in one report\n  \
         soglia run --deny 'libc!system' app.dll  make such calls throw; --audit only counts them\n  \
         soglia run --redirect 'libz!*=libz-ng.so.2' --max-calls 'sqlite3_step=1000' app.dll\n  \
         soglia run --deadline 'libpq!*=5s' app.dll       report longer calls while they last\n  \
@@ -174,6 +174,8 @@ pub struct Verify {
 #[derive(Debug, Args)]
 #[command(
     after_help = "JSON and CSV hold all targets, including the runtime's own, unless --top is given.\n\n\
+    A report of several recordings adds up targets with the same library, function and method, and names the \
+    process of everything else. --since, --last and --attach take one recording. docs/processes.md has more.\n\n\
     With --since and --last, times and histograms are those of calls that returned in the window, and calls \
     and crossings are those that began in it. Open calls are those of the window's end, with their whole \
     duration. min and max are exact to about 6 %, as percentiles are.\n\n\
@@ -182,6 +184,8 @@ pub struct Verify {
         soglia report 4711                      report what process 4711 has done so far\n  \
         soglia report 4711 --since 10s          report what it does in the next 10 seconds\n  \
         soglia report 4711 --attach --for 30s   the same if it was not started under soglia\n  \
+        soglia report --follow a.soglia         with the processes that it started\n  \
+        soglia report recordings/               the same of all recordings in a directory\n  \
         soglia report a.soglia --format html -o a.html\n  \
         soglia report a.soglia --format json | jq '.targets[] | select(.max_ns > 1e6) | .entry'\n\n\
     Exit codes:\n  \
@@ -189,8 +193,14 @@ pub struct Verify {
         2  the file cannot be read or is not a recording, or the process has none"
 )]
 pub struct Report {
-    #[arg(value_name = "FILE|PID", help = HELP)]
-    pub file: PathBuf,
+    /// The recording, or the process that makes it: a program under soglia, or its `soglia run`.
+    /// Several of them, or a directory of recordings, make one report.
+    #[arg(value_name = "FILE|PID|DIRECTORY", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Also report on the processes that the program started under `soglia run --follow -o FILE`:
+    /// their recordings are FILE.PID.
+    #[arg(long)]
+    pub follow: bool,
     /// Write the report into this file.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

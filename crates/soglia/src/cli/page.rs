@@ -13,11 +13,11 @@ use soglia_core::{
     trace::reader::{ReadError, Reader},
 };
 
-/// Writes the page of a recording into a file, or to standard output.
+/// Writes the page of a report into a file, or to standard output.
 ///
 /// # Errors
 /// If the file cannot be written, or if standard output is a terminal.
-pub fn page(reader: &Reader, model: Model, output: Option<&Path>) -> anyhow::Result<()> {
+pub fn page(reader: Option<&Reader>, model: Model, output: Option<&Path>) -> anyhow::Result<()> {
     let Some(output) = output else {
         if io::stdout().is_terminal() {
             anyhow::bail!("a page is for a browser: write it into a file with -o FILE.html");

@@ -1,7 +1,6 @@
 //! Where `soglia run` records: in memory, in a file that is kept, or in a temporary folder.
 
 use std::{
-    ffi::OsStr,
     fs::{self, File},
     io,
     os::{fd::AsRawFd, unix::fs::MetadataExt},
@@ -10,6 +9,7 @@ use std::{
 
 use anyhow::Context;
 use soglia_core::trace::{
+    beside,
     ending::Ended,
     reader::Reader,
     writer::{self, Options},
@@ -100,39 +100,10 @@ impl Place {
         }
     }
 
-    /// The recordings of other processes, in the order in which they were made.
-    ///
-    /// `since` is when the first recording was made, in nanoseconds since 1970. Older files beside
-    /// a kept recording belong to an earlier run.
-    pub fn followed(&self, since: u64) -> io::Result<Vec<PathBuf>> {
-        let first = self.kept.as_deref().unwrap_or(&self.path);
-        let mut prefix = first.file_name().unwrap_or_default().to_owned();
-        prefix.push(".");
-        let folder = first
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder)?.flatten() {
-            let name = entry.file_name();
-            if !is_of_process(&name, &prefix) {
-                continue;
-            }
-            let path = folder.join(name);
-            let made = Reader::open_partial(&path).map(|reader| reader.wall_ns());
-            found.extend(made.ok().filter(|at| *at >= since).map(|at| (at, path)));
-        }
-        found.sort();
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+    /// The recordings of other processes of the run, in the order in which they were made.
+    pub fn followed(&self) -> io::Result<Vec<PathBuf>> {
+        beside::others(self.kept.as_deref().unwrap_or(&self.path))
     }
-}
-
-/// Whether a file is named `PREFIX.PID`.
-fn is_of_process(name: &OsStr, prefix: &OsStr) -> bool {
-    let pid = name
-        .as_encoded_bytes()
-        .strip_prefix(prefix.as_encoded_bytes());
-    pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit))
 }
 
 /// Cuts a recording behind what was written, unless its process still writes.

@@ -16,6 +16,12 @@ pub const HELP: &str =
 /// If it cannot be read, is no recording, or is empty.
 pub fn open(what: &Path, partial: bool) -> anyhow::Result<Reader> {
     let file = locate(what)?;
+    if file.is_dir() {
+        anyhow::bail!(
+            "{} is a directory: name a recording in it (`soglia report` and `soglia advise` take all of a directory)",
+            what.display()
+        );
+    }
     let reader = if partial {
         Reader::open_partial(&file)?
     } else {

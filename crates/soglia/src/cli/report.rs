@@ -7,38 +7,84 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use serde::Serialize;
 use soglia::{
     model::{Baseline, Model, TargetRow},
     text::{self, Screen},
 };
-use soglia_core::trace::{ending::Ended, names::Names, reader::Reader, writer::Level};
+use soglia_core::trace::{beside, ending::Ended, names::Names, reader::Reader, writer::Level};
 
 use super::{
     options::Report,
     page,
-    recording::{open, opened},
+    recording::{open, opened, pid},
     screen::screen,
+    several::Several,
     shared::{ReportFormat, Shown},
 };
 
 /// Prints the report of a recording.
 pub fn report(options: &Report) -> anyhow::Result<()> {
+    match Several::of(&options.files, options.follow)? {
+        Some(several) => merged(options, &several),
+        None => one(options),
+    }
+}
+
+/// Prints the report of several recordings.
+fn merged(options: &Report, several: &Several) -> anyhow::Result<()> {
+    let single = [
+        ("--since", options.since.is_some()),
+        ("--last", options.last.is_some()),
+        ("--attach", options.attaching.is_asked()),
+    ];
+    if let Some((option, _)) = single.into_iter().find(|(_, given)| *given) {
+        anyhow::bail!("{option} takes one recording: name one FILE or PID");
+    }
+    let (model, reader) = several.report(options.partial, options.replay)?;
+    print(options, reader.as_ref(), model)
+}
+
+/// Prints the report of one recording.
+fn one(options: &Report) -> anyhow::Result<()> {
     let level = match options.replay || options.last.is_some() {
         true => Level::Events,
         false => Level::Summary,
     };
-    let source = options
-        .attaching
-        .source(&options.file, level, options.since)?;
-    let (reader, mut model) = match options.since {
-        Some(since) if !source.is_new() => look_twice(options, since)?,
-        _ => read(options, source.path())?,
+    let named = options.files.first().context("no recording was named")?;
+    let source = options.attaching.source(named, level, options.since)?;
+    let (reader, model) = match options.since {
+        Some(since) if !source.is_new() => look_twice(options, named, since)?,
+        _ => read(options, named, source.path())?,
     };
+    let is_file = pid(named).is_none();
+    let mut model = model.recorded_in(is_file.then(|| named.display().to_string()));
+    if is_file {
+        model.remarks.extend(others(named));
+    }
+    print(options, Some(&reader), model)
+}
+
+/// A remark about recordings that other processes of the run have made.
+fn others(first: &Path) -> Option<String> {
+    let others = beside::others(first).ok()?.len();
+    let (processes, have, them) = match others {
+        0 => return None,
+        1 => ("process", "has a recording", "it"),
+        _ => ("processes", "have recordings", "them"),
+    };
+    Some(format!(
+        "{others} more {processes} of this run {have} beside this one: --follow adds {them} to the report"
+    ))
+}
+
+/// Prints a report as the options say. A report of several recordings has no `reader`.
+fn print(options: &Report, reader: Option<&Reader>, mut model: Model) -> anyhow::Result<()> {
     let screen = screen(options.shown.wide, io::stdout());
     let shown = &options.shown;
     match (&options.output, shown.format) {
-        (output, ReportFormat::Html) => page::page(&reader, model, output.as_deref()),
+        (output, ReportFormat::Html) => page::page(reader, model, output.as_deref()),
         (Some(output), _) => {
             let file = anstream::StripStream::new(page::create(output)?);
             write(&mut model, shown, Screen::default(), file)
@@ -49,9 +95,9 @@ pub fn report(options: &Report) -> anyhow::Result<()> {
 }
 
 /// Reads a recording once.
-fn read(options: &Report, file: &Path) -> anyhow::Result<(Reader, Model)> {
+fn read(options: &Report, named: &Path, file: &Path) -> anyhow::Result<(Reader, Model)> {
     let reader = open(file, options.partial)?;
-    let what = options.file.display();
+    let what = named.display();
     if options.replay && !reader.has_events() {
         anyhow::bail!(
             "{what} holds no events to replay: `soglia run --record events` records them"
@@ -77,18 +123,18 @@ fn read(options: &Report, file: &Path) -> anyhow::Result<(Reader, Model)> {
 
 /// Looks twice at the recording of a program that runs. If the program ends before the time is
 /// over, the second look is at its end.
-fn look_twice(options: &Report, since: Duration) -> anyhow::Result<(Reader, Model)> {
+fn look_twice(options: &Report, named: &Path, since: Duration) -> anyhow::Result<(Reader, Model)> {
     /// How often to check whether the program has ended.
     const OFTEN: Duration = Duration::from_millis(100);
     // Says what is wrong with it, if anything is.
-    open(&options.file, options.partial)?;
-    let opened = opened(&options.file)?;
+    open(named, options.partial)?;
+    let opened = opened(named)?;
     let first = opened.read()?;
     if first.ended() != Ended::Running {
         anyhow::bail!(
             "{} is not of a program that runs here, at which --since could look twice (--last reads the last part of a \
              recording with events)",
-            options.file.display()
+            named.display()
         );
     }
     let window = Baseline::of(&first);
@@ -213,6 +259,7 @@ struct CsvRow<'a> {
     timed_calls: u64,
     total_ns_se: Option<u64>,
     self_ns_se: Option<u64>,
+    processes: usize,
 }
 
 impl<'a> CsvRow<'a> {
@@ -254,6 +301,7 @@ impl<'a> CsvRow<'a> {
             timed_calls: row.timed_calls,
             total_ns_se: row.total_ns_se,
             self_ns_se: row.self_ns_se,
+            processes: row.processes.len(),
         }
     }
 }

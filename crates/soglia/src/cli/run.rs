@@ -1,11 +1,18 @@
 //! `soglia run`.
 
-use std::{num::NonZeroU16, path::Path, time::Duration};
+use std::{
+    fs,
+    num::NonZeroU16,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context;
 use soglia::{
     dotnet::process_env,
-    launch::{self, Ended, Guard, KernelLog},
+    launch::{self, Ended, Followed, Guard, KernelLog, Others, Take, Watching},
+    model::{Merger, Model},
 };
 use soglia_core::{
     admission::Bound,
@@ -15,7 +22,7 @@ use soglia_core::{
 use super::{
     complain::complain,
     deadline::Live,
-    finish::finish,
+    finish::{Seen, finish},
     options::{Run, Source},
     place::Place,
     policy::Told,
@@ -51,12 +58,6 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     }
     if options.shown.format == ReportFormat::Html {
         anyhow::bail!("--format html is for `soglia report`: here, --page FILE writes the page");
-    }
-    let one_table = options.shown.format == ReportFormat::Csv;
-    if options.follow && options.recorded.output.is_none() && one_table {
-        anyhow::bail!(
-            "--follow with --format csv needs -o FILE: a table holds the targets of one process"
-        );
     }
     let Told {
         policy,
@@ -126,6 +127,11 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         launch = launch.env("SOGLIA_REQUIRED", "1");
     }
     let mut kernel = KernelLog::from_now();
+    // Without it, less is known of how other processes end.
+    let followed = options
+        .follow
+        .then(|| Followed::beside(path).ok())
+        .flatten();
     let running = match launch.spawn() {
         Ok(running) => running,
         Err(error) => {
@@ -134,6 +140,11 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         }
     };
     let child = running.pid();
+    let merger = Arc::new(Mutex::new(Merger::default()));
+    let followed = followed.and_then(|followed| {
+        let taken = place.kept().is_none().then(|| taken(&merger));
+        followed.watch(file, child, taken).ok()
+    });
     let guard = required.then(|| guard(child, path)).transpose()?;
     // In other formats, standard error holds the report alone.
     let for_people = options.shown.format == ReportFormat::Text;
@@ -144,12 +155,17 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         (Some(_), _) => Some(Live::new(path, Duration::ZERO)),
         (None, stuck) => stuck.map(|stuck| Live::new(path, stuck.after)),
     };
+    // With --follow, they record.
+    let mut others = (!options.follow && !options.quiet).then(|| Others::below(child));
     let mut turns = 0;
     let ended = running
         .wait(|| {
             // Without this sign, less is known of the end if the tool is killed too.
             let _ = life::sign(file, child);
             watch.look();
+            if let Some(others) = &mut others {
+                others.look(|| life::claimed_by(file).map_or(0, |(pid, _)| pid));
+            }
             turns += 1;
             if let Some(live) = live.as_mut().filter(|_| turns % TURNS_A_SECOND == 0) {
                 live.tell();
@@ -161,6 +177,7 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     if let Some(live) = &mut live {
         live.tell();
     }
+    followed.into_iter().for_each(Watching::finish);
     if let Some(loose) = guard.and_then(Guard::finish) {
         metrics.finish();
         place.discard();
@@ -170,14 +187,35 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
             loose.why
         );
     }
+    let unwatched = others.map_or(0, |others| others.count());
+    let seen = |ended| Seen {
+        child,
+        ended,
+        unwatched,
+    };
     // A recording that was cut has no report.
     if watch.end()
-        && let Err(error) = finish(options, &place, child, ended, &mut kernel)
+        && let Err(error) = finish(options, &place, seen(ended), &merger, &mut kernel)
     {
         complain(&format!("{error:#}"));
     }
     metrics.finish();
     Ok(ended)
+}
+
+/// Reads recordings of processes that have ended, and removes them.
+fn taken(merger: &Arc<Mutex<Merger>>) -> Take {
+    let merger = Arc::clone(merger);
+    Box::new(move |path| {
+        let reader = Reader::open(path).ok().filter(Reader::is_claimed);
+        // What stays there is read at the end.
+        if let Some(reader) = reader
+            && fs::remove_file(path).is_ok()
+        {
+            let mut merger = merger.lock().unwrap_or_else(PoisonError::into_inner);
+            merger.add(Model::of(&reader, false), None);
+        }
+    })
 }
 
 /// The bound as the engine reads it.

@@ -58,12 +58,18 @@ fn message(error: &clap::Error, args: &[OsString], env: Lookup<'_>) -> String {
             let meant = meant(error, ContextKind::SuggestedArg);
             format!("`{soglia}` has no option {invalid}{meant} {help}")
         }
+        ErrorKind::UnknownArgument if matches!(command, Some("top" | "events" | "export")) => {
+            format!(
+                "`{soglia}` takes one recording, and {invalid} is one more: `soglia report` and `soglia advise` \
+                 take several {help}"
+            )
+        }
         ErrorKind::MissingRequiredArgument if invalid.starts_with('<') => {
             let missing = match &invalid[..] {
                 "<PROGRAM [ARGS]>..." => {
                     "PROGRAM, which is what to run: an app.dll or an executable"
                 }
-                "<FILE|PID>" => {
+                "<FILE|PID>" | "<FILE|PID|DIRECTORY>..." => {
                     "FILE or PID: a recording that `soglia run -o FILE` has made, or a process under soglia"
                 }
                 other => other,
@@ -141,7 +147,7 @@ fn is_program(name: &OsStr, env: Lookup<'_>) -> bool {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &OsStr) -> String {
+pub fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

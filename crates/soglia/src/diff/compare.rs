@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use super::{
     condition::Condition,
     input::Report,
-    key::{Key, Pair, pairs},
+    key::{Pair, pairs},
     noise::{Certainty, NOISE_PERCENT, Time, is_large, of_counts, of_times, percent},
     outcome::{Change, Diff, DiffTarget, Measure, Side, TotalRow, Verdict},
     periods::Periods,
     sums::Sums,
 };
-use crate::{model::TargetRow, text::time};
+use crate::{
+    model::{TargetRow, key::Key},
+    text::time,
+};
 
 /// A change of times that comes to less than this in the whole run is not worth a line.
 const LEAST_STAKE_NS: u64 = 1_000_000;
@@ -92,7 +95,7 @@ fn sums(report: &Report, all: bool) -> BTreeMap<Key, Sums> {
     let wanted = report.targets.iter().filter(|t| all || !t.runtime_internal);
     for row in wanted {
         let of_row = Sums::of(row);
-        sums.entry(Key::of(row))
+        sums.entry(Key::of(row.parts()))
             .and_modify(|sums| sums.add(&of_row))
             .or_insert(of_row);
     }

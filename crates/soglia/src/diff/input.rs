@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use serde::{Deserialize, Deserializer};
 use soglia_core::regular;
 
-use crate::model::Model;
+use crate::model::{Model, key::Parts};
 
 /// No report is larger.
 const MOST_BYTES: u64 = 1 << 30;
@@ -101,6 +101,22 @@ pub struct Target {
     pub max_ns: Option<u64>,
     #[serde(deserialize_with = "buckets")]
     pub histogram: Vec<[u64; 3]>,
+}
+
+impl Target {
+    /// What may name it.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        Parts {
+            direction: &self.direction,
+            method: self.method.as_deref(),
+            assembly: self.assembly.as_deref(),
+            library: self.library.as_deref(),
+            entry: self.entry.as_deref(),
+            file: self.file.as_deref(),
+            offset: self.offset.as_deref(),
+            symbol: self.symbol.as_deref(),
+        }
+    }
 }
 
 /// The buckets of a histogram in the order of their durations, whatever a file has.

@@ -2,42 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{input::Target, sums::Sums};
-
-/// What names a target in one report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Key {
-    pub(super) direction: String,
-    pub(super) method: Option<String>,
-    pub(super) assembly: Option<String>,
-    pub(super) library: Option<String>,
-    pub(super) entry: Option<String>,
-}
+use super::sums::Sums;
+use crate::model::key::Key;
 
 impl Key {
-    /// The key of a target. What has neither a method nor an entry has its symbol, or its place in
-    /// the file. Addresses do not count, because they differ from run to run.
-    pub(super) fn of(target: &Target) -> Self {
-        let nameless = target.method.is_none() && target.entry.is_none();
-        let place = || {
-            let offset = target.offset.as_ref()?;
-            Some(format!("+{offset}"))
-        };
-        Self {
-            direction: target.direction.clone(),
-            method: target.method.clone(),
-            assembly: target.assembly.clone(),
-            library: target
-                .library
-                .clone()
-                .or_else(|| target.file.clone().filter(|_| nameless)),
-            entry: target
-                .entry
-                .clone()
-                .or_else(|| nameless.then(|| target.symbol.clone().or_else(place))?),
-        }
-    }
-
     /// The same key where libraries have no folder and no version.
     fn unversioned(&self) -> Self {
         Self {
@@ -148,7 +116,7 @@ pub(super) fn pairs(a: BTreeMap<Key, Sums>, b: BTreeMap<Key, Sums>) -> Vec<Pair>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::input::Target, *};
 
     #[test]
     fn libraries_are_the_same_in_any_version() {
@@ -216,12 +184,12 @@ mod tests {
             offset: Some("0x10".into()),
             ..Target::default()
         };
-        assert_eq!(Key::of(&target).entry.as_deref(), Some("+0x10"));
+        assert_eq!(Key::of(target.parts()).entry.as_deref(), Some("+0x10"));
         let named = Target {
             symbol: Some("f".into()),
             ..target
         };
-        assert_eq!(Key::of(&named).entry.as_deref(), Some("f"));
-        assert_eq!(Key::of(&Target::default()), Key::default());
+        assert_eq!(Key::of(named.parts()).entry.as_deref(), Some("f"));
+        assert_eq!(Key::of(Target::default().parts()), Key::default());
     }
 }

@@ -319,7 +319,7 @@ fn target_columns(model: &Model) -> Columns<TargetRow> {
     type Row = TargetRow;
     let program = Path::new(&model.program).file_name().unwrap_or_default();
     let program = ByteArray::from(&*short(&program.to_string_lossy()));
-    let (pid, run_ns) = (u64::from(model.pid), model.duration_ns);
+    let (pid, run_ns) = (model.pid.map_or(0, u64::from), model.duration_ns);
     let started = model.wall.start_ns().unwrap_or(0);
     fn number(get: fn(&Row) -> u64) -> Values<Row> {
         Values::Number(Box::new(get))

@@ -15,6 +15,35 @@ pub(super) enum State {
     Ended(Ended),
 }
 
+/// Whether the system gives this process the children of processes that have ended: it is the first
+/// one of a container, or has asked for them before it became this program.
+pub(super) fn inherits_children() -> bool {
+    let mut asked: libc::c_int = 0;
+    // SAFETY: the call writes the number that the pointer leads to, which lives in this frame.
+    unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut asked) };
+    std::process::id() == 1 || asked != 0
+}
+
+/// Takes the ends of all children except this one, so that they do not stay as zombies.
+pub(super) fn reap_others(pid: libc::pid_t) {
+    let next = |kind, which: libc::pid_t, options| {
+        // SAFETY: zeroed is a valid siginfo_t; it also is the answer "nothing new".
+        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+        let options = libc::WEXITED | libc::WNOHANG | options;
+        // SAFETY: the info lives in this frame, and waitid writes nothing else.
+        unsafe { libc::waitid(kind, which.cast_unsigned(), &raw mut info, options) };
+        // SAFETY: waitid filled in this field, or left it 0.
+        unsafe { info.si_pid() }
+    };
+    loop {
+        let ended = next(libc::P_ALL, 0, libc::WNOWAIT);
+        if ended == 0 || ended == pid {
+            return;
+        }
+        next(libc::P_PID, ended, 0);
+    }
+}
+
 /// Asks for news of a child, without waiting.
 pub(super) fn state_of(pid: libc::pid_t) -> io::Result<State> {
     loop {

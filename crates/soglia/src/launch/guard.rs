@@ -99,7 +99,7 @@ fn go_first() {
 }
 
 /// A process and those that it has started, and so on.
-fn tree(pid: u32) -> Vec<u32> {
+pub(super) fn tree(pid: u32) -> Vec<u32> {
     let mut all = vec![pid];
     let mut next = 0;
     while let Some(pid) = all.get(next).copied() {
@@ -145,8 +145,9 @@ fn runs_managed_code(mappings: &[Mapping]) -> bool {
     files.any(|file| file.ends_with("System.Private.CoreLib.dll"))
 }
 
-/// Programs in one file have their CoreLib inside, under no name.
-fn has_finalizer(pid: u32) -> bool {
+/// Whether a runtime runs in a process. Programs in one file have their CoreLib inside, under no
+/// name. A process that was forked and has started no other program yet has no such thread.
+pub(super) fn has_finalizer(pid: u32) -> bool {
     let comm = |task| fs::read_to_string(format!("/proc/{pid}/task/{task}/comm"));
     // The kernel keeps 15 characters.
     tasks(pid)

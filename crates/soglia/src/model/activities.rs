@@ -70,15 +70,17 @@ pub(super) fn rows(slow: &[SlowRow]) -> Vec<ActivityRow> {
 
 /// The time that threads spent in these calls.
 fn total(calls: &[&SlowRow]) -> u64 {
-    let mut calls: Vec<_> = calls.iter().map(|row| (row.task, row.began, row)).collect();
-    calls.sort_by_key(|(task, began, row)| (*task, *began, Reverse(row.returned)));
+    let thread = |row: &SlowRow| (row.process, row.task);
+    let calls = calls.iter().map(|row| (thread(row), row.began, row));
+    let mut calls: Vec<_> = calls.collect();
+    calls.sort_by_key(|(thread, began, row)| (*thread, *began, Reverse(row.returned)));
     let (mut total, mut outer) = (0_u64, None);
-    for (task, began, row) in calls {
+    for (thread, began, row) in calls {
         // Calls of one thread nest, so this one is inside the outer one or behind it.
-        if outer.is_some_and(|(of, until)| of == task && began < until) {
+        if outer.is_some_and(|(of, until)| of == thread && began < until) {
             continue;
         }
-        outer = Some((task, row.returned));
+        outer = Some((thread, row.returned));
         total = total.saturating_add(row.duration_ns);
     }
     total

@@ -7,6 +7,8 @@ use super::arguments::{ArgumentRow, RequestRow};
 /// Something that is worth a look, in sentences. `docs/advice.md` has a section for each `id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The kind of finding, such as `chatty-target`.
     pub id: &'static str,
     /// `problem`, `warning` or `hint`.
@@ -26,6 +28,8 @@ pub struct Finding {
 /// Calls of one target that failed for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FailureRow {
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The target's name.
     pub target: String,
     /// The type of the exception, if the recording has it.

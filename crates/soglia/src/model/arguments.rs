@@ -33,6 +33,8 @@ pub struct RequestRow {
 pub struct DeniedRow {
     /// The target's name.
     pub target: String,
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The task that made the call.
     pub task: u32,
     /// The time of the call.

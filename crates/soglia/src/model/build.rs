@@ -12,12 +12,13 @@ use super::{
     lists::{self, TaskLayer},
     no_room, overdue,
     passed::{self, Passed},
+    process::{ProcessRow, RuntimeVersion},
     program::program,
     room::Room,
     rows::UnwatchedRow,
     symbols::read_on,
     tasks::AllTasks,
-    whole::{CrossingCounts, LeftOut, Model, PolicySummary, RuntimeVersion, SlotSummary},
+    whole::{CrossingCounts, LeftOut, Model, PolicySummary, SlotSummary},
     window::Baseline,
 };
 
@@ -105,7 +106,8 @@ impl Model {
         let mut model = Self {
             program,
             command_line,
-            pid: reader.pid(),
+            processes: Vec::new(),
+            pid: Some(reader.pid()),
             runtime: RuntimeVersion { name, version },
             ended,
             exit_code,
@@ -178,6 +180,7 @@ impl Model {
                 facts: &facts,
             });
         }
+        model.processes = vec![ProcessRow::of(&model, reader.pid())];
         model
     }
 }

@@ -10,7 +10,7 @@ use soglia_core::trace::{log::Record, names::Names};
 use super::{room::Room, rows::CallerRow};
 
 /// The most callers of one target that become rows.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 8;
 
 /// The stacks that were kept, and how often each: by the row of a target.
 pub(super) struct Kept {

@@ -7,6 +7,7 @@ use soglia_core::trace::{failure::Failure, names::Names};
 use super::{
     answers::FailureRow,
     passed::{self, Passed},
+    process::FIRST,
     room::Room,
     rows::TargetRow,
     targets::{callers, target_name},
@@ -60,6 +61,7 @@ pub(super) fn rows(
             }
             known.insert((&failure.exception, message), rows.len());
             rows.push(FailureRow {
+                process: FIRST,
                 target: target_name(names, row.number),
                 exception: Some(failure.exception.clone()),
                 reason: reason(&failure.exception),
@@ -75,6 +77,7 @@ pub(super) fn rows(
         let frames = row.first_caller.iter().map(String::as_str);
         if others > 0 && room.takes(frames) {
             rows.push(FailureRow {
+                process: FIRST,
                 target: row.name(),
                 reason: "exception",
                 first_caller: row.first_caller.clone(),

@@ -5,12 +5,12 @@ use soglia_core::trace::{ending::Ended, names::Names, reader::Reader};
 use super::{
     build::{level, times},
     clock::{Clock, WallClock},
+    process::RuntimeVersion,
     program::program,
     room::Room,
     rows::{FaultRow, TargetRow, TaskRow},
     symbols::read_on,
     tasks::AllTasks,
-    whole::RuntimeVersion,
 };
 
 /// What has been counted up to a moment. The fields are those of [`Model`](super::Model).

@@ -28,6 +28,66 @@ pub(super) fn buckets(total: &Total, scale: Scale) -> Vec<Bucket> {
         .collect()
 }
 
+/// Adds the calls of another histogram.
+///
+/// Ticks of two recordings differ by some millionths, so equal buckets may differ a little in
+/// nanoseconds: these become one. Buckets of machines with other clocks stay beside each other.
+pub(super) fn add(buckets: &mut Vec<Bucket>, other: &[Bucket]) {
+    let mut merged = Vec::with_capacity(buckets.len().max(other.len()));
+    let (mut mine, mut theirs) = (buckets.iter().peekable(), other.iter().peekable());
+    loop {
+        let next = match (mine.peek(), theirs.peek()) {
+            (Some(one), Some(other)) if are_equal(one, other) => {
+                let calls = one.calls.saturating_add(other.calls);
+                theirs.next();
+                mine.next().map(|one| Bucket { calls, ..*one })
+            }
+            (Some(one), Some(other)) if one.from_ns <= other.from_ns => mine.next().copied(),
+            (Some(_), None) => mine.next().copied(),
+            _ => theirs.next().copied(),
+        };
+        let Some(next) = next else { break };
+        merged.push(next);
+    }
+    *buckets = merged;
+}
+
+/// Whether both bounds of two buckets are equal up to what two clocks of one machine differ by.
+fn are_equal(one: &Bucket, other: &Bucket) -> bool {
+    let near = |a: u64, b: u64| a.abs_diff(b) <= 1 + a.min(b) / 1000;
+    near(one.from_ns, other.from_ns) && near(one.to_ns, other.to_ns)
+}
+
+/// The middles of buckets, for [`percentiles`].
+pub(super) fn middles(buckets: &[Bucket]) -> impl Iterator<Item = (u64, u64)> + Clone {
+    let middle = |of: &Bucket| of.from_ns + of.to_ns.saturating_sub(of.from_ns) / 2;
+    buckets.iter().map(move |of| (middle(of), of.calls))
+}
+
+/// The 50th, 90th and 99th percentile of calls that are known by the middles of their buckets,
+/// shortest first. They lie between the shortest and the longest call.
+pub(super) fn percentiles(
+    spread: impl Iterator<Item = (u64, u64)> + Clone,
+    (min, max): (u64, u64),
+) -> Option<[u64; 3]> {
+    let calls: u64 = spread.clone().map(|(_, calls)| calls).sum();
+    if calls == 0 {
+        return None;
+    }
+    let value = |percent: u64| {
+        // The first bucket up to which that percentage of all calls lies.
+        let wanted = (u128::from(calls) * u128::from(percent)).div_ceil(100) as u64;
+        let mut so_far = 0;
+        let found = spread.clone().find(|(_, calls)| {
+            so_far += calls;
+            so_far >= wanted
+        });
+        let middle = found.map_or(0, |(middle, _)| middle);
+        middle.max(min).min(max.max(min))
+    };
+    Some([50, 90, 99].map(value))
+}
+
 /// About the bytes that a histogram takes.
 pub(super) fn room(buckets: &[Bucket]) -> usize {
     buckets.len().saturating_mul(size_of::<Bucket>())
@@ -60,6 +120,38 @@ mod tests {
         for (bucket, value) in found.iter().zip([100, 1000]) {
             assert!((bucket.from_ns..bucket.to_ns).contains(&value));
         }
+    }
+
+    fn bucket_of(from_ns: u64, to_ns: u64, calls: u64) -> Bucket {
+        Bucket {
+            from_ns,
+            to_ns,
+            calls,
+        }
+    }
+
+    #[test]
+    fn histograms_add_up() {
+        let mut sum = vec![bucket_of(96, 104, 3), bucket_of(4000, 4500, 1)];
+        // The same clock, measured a little later, and a call between the two.
+        let other = [
+            bucket_of(97, 104, 2),
+            bucket_of(1000, 1125, 7),
+            bucket_of(4001, 4502, 1),
+        ];
+        add(&mut sum, &other);
+        let expected = [
+            bucket_of(96, 104, 5),
+            bucket_of(1000, 1125, 7),
+            bucket_of(4000, 4500, 2),
+        ];
+        assert_eq!(sum, expected);
+        // Another clock: nothing is lost, and nothing is moved.
+        add(&mut sum, &[bucket_of(1040, 1170, 1)]);
+        assert_eq!(sum.iter().map(|of| of.calls).sum::<u64>(), 15);
+        assert_eq!(sum[2], bucket_of(1040, 1170, 1));
+        add(&mut sum, &[]);
+        assert_eq!(sum.len(), 4);
     }
 
     #[test]

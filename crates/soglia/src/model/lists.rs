@@ -15,6 +15,7 @@ use soglia_core::{
 use super::{
     clock::Clock,
     passed::{self, Passed},
+    process::FIRST,
     room::Room,
     rows::{OpenRow, SlowRow},
     targets::{Sums, callers, is_internal, target_name},
@@ -55,6 +56,7 @@ pub(super) fn slow_row(
         time: clock.wall.utc(returned),
         began: clock.since_start(call.at.saturating_sub(call.took)),
         returned,
+        process: FIRST,
         task: call.task,
         duration_ns: clock.scale.ns(call.took),
         stack: callers(names, call.stack),
@@ -104,6 +106,7 @@ pub(super) fn open(
         }
         let began = clock.since_start(open.layer.since);
         rows.push(OpenRow {
+            process: FIRST,
             task: open.task,
             depth: open.depth,
             direction: side.direction(),

@@ -16,6 +16,7 @@ use soglia_core::{
 use super::{
     clock::Clock,
     passed::{self, Passed},
+    process::FIRST,
     room::Room,
     rows::{OverdueReport, OverdueRow},
     targets::{callers, is_internal, target_name},
@@ -105,6 +106,7 @@ fn row(names: &Names, overdue: &Overdue, clock: &Clock) -> OverdueRow {
     OverdueRow {
         target: target_name(names, overdue.target),
         runtime_internal: is_internal(names, overdue.target),
+        process: FIRST,
         task: overdue.task,
         t: began,
         time: clock.wall.utc(began),

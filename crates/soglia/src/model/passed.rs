@@ -10,6 +10,7 @@ use soglia_core::trace::{
 use super::{
     arguments::{ArgumentRow, DeniedRow, RequestRow},
     clock::Clock,
+    process::FIRST,
     room::Room,
     targets::target_name,
 };
@@ -101,6 +102,7 @@ pub(super) fn denied(names: &Names, clock: &Clock, room: &mut Room) -> Vec<Denie
         let t = clock.since_start(call.at);
         all.push(DeniedRow {
             target,
+            process: FIRST,
             task: call.task,
             t,
             time: clock.wall.utc(t),

@@ -84,7 +84,10 @@ pub struct TargetRow {
     pub first_call_ns: Option<u64>,
     /// The number of tasks that called it.
     pub tasks: u64,
-    /// The managed stack of the first call, innermost frame first.
+    /// The processes that called it, with their part. One row in the report of one process.
+    pub processes: Vec<ShareRow>,
+    /// The managed stack of the first call, innermost frame first. Of several processes, that of
+    /// the first one in `processes`.
     pub first_caller: Vec<String>,
     /// Who made the calls whose stacks the recording kept, most calls first.
     pub callers: Vec<CallerRow>,
@@ -164,6 +167,19 @@ pub struct TargetInfo {
     pub name: String,
 }
 
+/// What one process has done of a target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ShareRow {
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
+    /// All calls.
+    pub calls: u64,
+    /// Time in calls that returned.
+    pub total_ns: u64,
+    /// The same without the time of nested callbacks and calls.
+    pub self_ns: u64,
+}
+
 /// A caller of a target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CallerRow {
@@ -176,6 +192,8 @@ pub struct CallerRow {
 /// One task. It is a thread, or several threads one after the other.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TaskRow {
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The number of the task, from 1.
     pub task: u32,
     /// The operating system's number of the thread.
@@ -271,6 +289,8 @@ pub struct SlowRow {
     pub began: u64,
     /// The time when the call returned.
     pub returned: u64,
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The task that made the call.
     pub task: u32,
     /// How long the call took.
@@ -291,6 +311,8 @@ pub struct SlowRow {
 /// One call that has not returned.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct OpenRow {
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The task that made the call.
     pub task: u32,
     /// The number of calls and callbacks that this one is nested in.
@@ -324,6 +346,8 @@ pub struct OverdueRow {
     pub target: String,
     /// The target is one of the runtime's own.
     pub runtime_internal: bool,
+    /// The number of the process in the report's list of processes.
+    pub process: u32,
     /// The task that made the call.
     pub task: u32,
     /// The same as `began`.

@@ -12,10 +12,10 @@ use super::{
     clock::{Clock, WallClock},
     figures::Figures,
     lists::slow_row,
+    process::RuntimeVersion,
     program::program,
     rows::SlowRow,
     symbols::read_on,
-    whole::RuntimeVersion,
 };
 
 /// Why a call is worth a look.

@@ -17,8 +17,9 @@ use super::{
     callers::Kept,
     clock::Clock,
     histogram,
+    process::FIRST,
     room::Room,
-    rows::{TargetInfo, TargetRow, name_of},
+    rows::{ShareRow, TargetInfo, TargetRow, name_of},
     symbols,
     totals::TaskTotals,
     window::{Baseline, TaskBase},
@@ -164,6 +165,12 @@ impl Sums {
             rows.push(TargetRow {
                 calls,
                 tasks,
+                processes: vec![ShareRow {
+                    process: FIRST,
+                    calls,
+                    total_ns: row.total_ns,
+                    self_ns: row.self_ns,
+                }],
                 first_call_ns: first.map(|(_, took)| scale.ns(*took)),
                 open_max_ns: open,
                 open_at_least: open.is_some() && at_least,
@@ -363,23 +370,10 @@ pub(super) fn part(of: u64, whole: u64) -> Option<f64> {
 
 /// The 50th, 90th and 99th percentile. The buckets of the recording make them exact to about 6 %.
 fn percentiles(total: &Total, scale: Scale) -> Option<[u64; 3]> {
-    let calls: u64 = total.histogram.iter().sum();
-    if calls == 0 {
-        return None;
-    }
-    let (min, max) = (scale.ns(total.min), scale.ns(total.max));
-    let value = |percent: u64| {
-        // The first bucket up to which that percentage of all calls lies.
-        let wanted = (u128::from(calls) * u128::from(percent)).div_ceil(100) as u64;
-        let mut so_far = 0;
-        let bucket = total.histogram.iter().position(|count| {
-            so_far += count;
-            so_far >= wanted
-        });
-        let middle = scale.ns(midpoint(bucket.unwrap_or(0)));
-        middle.max(min).min(max.max(min))
-    };
-    Some([50, 90, 99].map(value))
+    let spread = total.histogram.iter().enumerate();
+    let spread = spread.filter(|(_, calls)| **calls > 0);
+    let spread = spread.map(|(bucket, calls)| (scale.ns(midpoint(bucket)), *calls));
+    histogram::percentiles(spread, (scale.ns(total.min), scale.ns(total.max)))
 }
 
 /// The names of all targets of a recording.

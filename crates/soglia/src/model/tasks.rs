@@ -21,6 +21,7 @@ use super::{
     clock::Clock,
     last,
     lists::TaskLayer,
+    process::FIRST,
     room::Room,
     rows::{FaultRow, TaskRow},
     targets::{Sums, part},
@@ -234,6 +235,7 @@ fn row(
     };
     let native = native.map(since);
     TaskRow {
+        process: FIRST,
         task: task.number,
         os_thread: task.os_thread,
         name: Some(task.name.clone()).filter(|name| !name.is_empty()),

@@ -1,4 +1,4 @@
-//! The report as a whole: one recorded process.
+//! The report as a whole.
 
 use serde::Serialize;
 
@@ -7,23 +7,27 @@ use super::answers::{FailureRow, Finding};
 use super::arguments::DeniedRow;
 use super::attach::{AttachRow, BeforeRow};
 use super::clock::WallClock;
+use super::process::{ProcessRow, RuntimeVersion};
 use super::rows::{
     CrashRow, FaultRow, NoRoomRow, OpenRow, OverdueRow, SlowRow, TargetRow, TaskRow, UnwatchedRow,
 };
 use super::window::Window;
 
-/// All that a report can say about one recorded process.
+/// All that a report can say about one recorded process, or about several.
 ///
 /// Times ending in `_ns` are durations in nanoseconds. Points in time are nanoseconds since the
 /// start of the runtime.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Model {
+    /// The recorded processes, in the order of their starts. There is one, unless this report is a
+    /// merged one: then the fields below that are about one process are `None`, or about the first.
+    pub processes: Vec<ProcessRow>,
     /// The recorded program: the assembly if `dotnet` ran one, else the executable.
     pub program: String,
     /// The command line of the recorded process.
     pub command_line: Vec<String>,
-    /// The number of the process.
-    pub pid: u32,
+    /// The number of the process. `None` if there are several.
+    pub pid: Option<u32>,
     /// The runtime in the process.
     pub runtime: RuntimeVersion,
     /// `exit`, `signal`, `killed`, `detached`, `running` or `unknown`.
@@ -183,15 +187,6 @@ pub struct SlotSummary {
     pub lent: u64,
     /// Slots whose threads ended inside a callback.
     pub abandoned: u64,
-}
-
-/// The runtime in the recorded process.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct RuntimeVersion {
-    /// `.NET`.
-    pub name: String,
-    /// The version, as in `10.0.12`.
-    pub version: String,
 }
 
 impl Model {

@@ -38,8 +38,11 @@ const range = (values, show) => {
 };
 
 const someTasks = (rows) => {
-  const all = [...new Set(rows.map((row) => row.task))];
-  return all.length === 1 ? taskName(all[0]) : `${count(all.length)} threads: ${all.slice(0, 6).join(", ")}${all.length > 6 ? ", ..." : ""}`;
+  const all = [...new Map(rows.map((row) => [taskKey(row), row])).values()];
+  if (all.length === 1) return taskName(all[0].task, all[0].process);
+  const of = new Set(all.map((row) => row.process)).size;
+  if (of > 1) return `${count(all.length)} threads of ${count(of)} processes`;
+  return `${count(all.length)} threads: ${all.slice(0, 6).map((row) => row.task).join(", ")}${all.length > 6 ? ", ..." : ""}${isMerged ? ` of ${processName(all[0].process)}` : ""}`;
 };
 
 function writeTroubles() {
@@ -54,6 +57,7 @@ function writeTroubles() {
       REASONS[row.reason] ?? row.reason,
       row.exception && el("div", { class: "mono" }, row.exception),
       row.message && message(row.message),
+      isMerged && el("div", { class: "soft small" }, `in ${processName(row.process)}`),
       row.missing && el("div", {}, "missing: ", el("code", {}, row.missing)),
       given(row),
       row.probed?.length > 0 && el("details", {}, el("summary", {}, many(row.probed.length, "file was probed", "files were probed")), stack(row.probed)));
@@ -69,15 +73,15 @@ function writeTroubles() {
   }
   if (overdue.length > 0) {
     made.append(el("h3", {}, "Past a deadline"), table([["Target"], ["Thread"], ["Began", true], ["Took", true], ["Outcome"], ["Stack"]],
-      overdue.map((row) => [el("div", {}, targetLink(row.target), given(row)), taskName(row.task), began(row.began), atLeast(row.duration_ns, row.duration_at_least), row.outcome, overdueStack(row)])));
+      overdue.map((row) => [el("div", {}, targetLink(row.target), given(row)), taskName(row.task, row.process), began(row.began, row.process), atLeast(row.duration_ns, row.duration_at_least), row.outcome, overdueStack(row)])));
   }
   if (open.length > 0) {
     const rows = groups(open, (row) => `${row.target}\n${row.depth}\n${row.stack.join("\n")}`);
-    made.append(el("h3", {}, OPEN_WHEN[report.ended] ?? "Still open at the end"), someOf(rows, 30, (some) => table([["Target"], ["Thread"], ["Began", true], ["Open for", true], ["Stack"]],
+    made.append(el("h3", {}, isMerged ? "Still open at the end, or now" : OPEN_WHEN[report.ended] ?? "Still open at the end"), someOf(rows, 30, (some) => table([["Target"], ["Thread"], ["Began", true], ["Open for", true], ["Stack"]],
       some.map((rows) => {
         const [row] = rows;
         const name = el("div", { style: `padding-left: ${Math.min(row.depth, 12)}em` }, targetLink(row.target), row.direction === "reverse" && [" ", badge("callback")], given(row));
-        return [name, someTasks(rows), began(Math.min(...rows.map((row) => row.began))), (row.duration_at_least ? "at least " : "") + range(rows.map((row) => row.duration_ns), time), row.stack.length ? stack(row.stack) : ""];
+        return [name, someTasks(rows), firstBegan(rows), (row.duration_at_least ? "at least " : "") + range(rows.map((row) => row.duration_ns), time), row.stack.length ? stack(row.stack) : ""];
       }))));
   }
 }
@@ -111,7 +115,12 @@ const REASONS = {
   exception: "The call ended by an exception.",
 };
 
-const began = (ns) => el("span", { class: "number", title: `began at ${timeOfDay(ns)}` }, moment(ns));
+const began = (ns, process = 1) => el("span", { class: "number", title: `began at ${timeOfDay(ns, false, process)}` }, moment(ns));
+/** When the first of some calls began, each counted from the start of its process. */
+const firstBegan = (rows) => {
+  const first = rows.reduce((one, other) => (other.began < one.began ? other : one));
+  return began(first.began, first.process);
+};
 
 function overdueStack(row) {
   const first = row.reports?.[0];
@@ -127,7 +136,7 @@ function writeSlow() {
   section("slow", "Slow calls",
     el("p", { class: "soft" }, `${many(slow.length + (report.left_out?.slow ?? 0), "call", "calls")} took ${time(report.slow_threshold_ns)} or more. Calls with equal stacks are one row.`),
     someOf(rows, 25, (some) => table([["Target"], ["Calls", true], ["Took", true], ["First began", true], ["Thread"], ["Stack"]],
-      some.map((rows) => [el("div", {}, targetLink(rows[0].target), rows[0].direction === "reverse" && [" ", badge("callback")]), count(rows.length), range(rows.map((row) => row.duration_ns), time), began(Math.min(...rows.map((row) => row.began))), someTasks(rows), el("div", {}, given(rows.toSorted((a, b) => b.duration_ns - a.duration_ns)[0]), rows[0].stack.length ? stack(rows[0].stack) : "")]))));
+      some.map((rows) => [el("div", {}, targetLink(rows[0].target), rows[0].direction === "reverse" && [" ", badge("callback")]), count(rows.length), range(rows.map((row) => row.duration_ns), time), firstBegan(rows), someTasks(rows), el("div", {}, given(rows.toSorted((a, b) => b.duration_ns - a.duration_ns)[0]), rows[0].stack.length ? stack(rows[0].stack) : "")]))));
 }
 
 /** Slow calls by the route or activity that they were made for. */
@@ -154,7 +163,7 @@ function writeThreads() {
   };
   section("threads", "Threads", someOf(rows, 40, (some) => table([["Thread"], ["Crossings", true], ["In native code", true], ["Share of its time", true], ["Deepest", true], ["Began", true], ["Lasted", true]],
     some.map((row) => [
-      el("div", {}, taskName(row.task), el("div", { class: "soft small" }, `tid ${row.os_thread}${row.threads > 1 ? `, ${row.threads} threads one after the other` : ""}`)),
-      count(row.crossings), time(row.unmanaged_ns), share(row), row.max_depth === null ? "" : count(row.max_depth), began(row.began), atLeast(row.until - row.began, row.until_at_least),
+      el("div", {}, taskName(row.task, row.process), el("div", { class: "soft small" }, `tid ${row.os_thread}${row.threads > 1 ? `, ${row.threads} threads one after the other` : ""}`)),
+      count(row.crossings), time(row.unmanaged_ns), share(row), row.max_depth === null ? "" : count(row.max_depth), began(row.began, row.process), atLeast(row.until - row.began, row.until_at_least),
     ]))));
 }

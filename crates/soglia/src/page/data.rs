@@ -46,10 +46,12 @@ pub(super) struct Data {
 }
 
 impl Data {
-    pub(super) fn of(reader: &Reader, mut model: Model) -> Self {
+    pub(super) fn of(reader: Option<&Reader>, mut model: Model) -> Self {
         // The page has the longest of them.
         model.slow.sort_by_key(|call| Reverse(call.duration_ns));
-        let timeline = Timeline::of(reader, &model);
+        // Several processes have no common timeline.
+        let timeline = reader.map(|reader| Timeline::of(reader, &model));
+        let timeline = timeline.unwrap_or_default();
         let callers = callers::rows(&model);
         let cut = cut(&mut model);
         let gaps = gaps(&model)
@@ -68,7 +70,7 @@ impl Data {
         make_plain(&mut report);
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            wall_ns: reader.wall_ns(),
+            wall_ns: reader.map_or(0, Reader::wall_ns),
             report,
             cut,
             written,
@@ -88,6 +90,7 @@ fn cut(model: &mut Model) -> Vec<(&'static str, u64)> {
     }
     let lost = [
         ("targets", cut(&mut model.targets, MOST_TARGETS)),
+        ("processes", cut(&mut model.processes, MOST_ROWS)),
         ("threads", cut(&mut model.tasks, MOST_ROWS)),
         ("slow calls", cut(&mut model.slow, MOST_ROWS)),
         ("overdue calls", cut(&mut model.overdue, MOST_ROWS)),

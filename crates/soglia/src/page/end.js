@@ -2,9 +2,9 @@
 
 function writeEnd() {
   const { crash } = report;
-  const isEnded = report.ended === "signal" || report.ended === "killed";
-  const inside = new Set(list("open").map((row) => row.task));
-  const last = list("tasks").filter((task) => isEnded && inside.has(task.task) && task.last?.some((row) => !row.runtime_internal)).slice(0, 8);
+  const isEnded = (process) => ["signal", "killed"].includes(processes.get(process)?.ended ?? report.ended);
+  const inside = new Set(list("open").map(taskKey));
+  const last = list("tasks").filter((task) => isEnded(task.process) && inside.has(taskKey(task)) && task.last?.some((row) => !row.runtime_internal)).slice(0, 8);
   if (!crash && last.length === 0) return;
   const made = section("end", "The end");
   if (crash) {
@@ -26,7 +26,7 @@ function writeEnd() {
       if (before && before.target === row.target) Object.assign(before, { times: before.times + 1, returned: row.returned });
       else rows.push({ ...row, times: 1 });
     }
-    made.append(el("h3", { style: "margin-top: 10px" }, `Last calls of ${taskName(task.task)}, the latest last`),
-      table([["Target"], ["Times", true], ["Returned", true]], rows.map((row) => [targetLink(row.target), count(row.times), el("span", { class: "number", title: `returned at ${timeOfDay(row.returned)}` }, moment(row.returned))])));
+    made.append(el("h3", { style: "margin-top: 10px" }, `Last calls of ${taskName(task.task, task.process)}, the latest last`),
+      table([["Target"], ["Times", true], ["Returned", true]], rows.map((row) => [targetLink(row.target), count(row.times), el("span", { class: "number", title: `returned at ${timeOfDay(row.returned, false, task.process)}` }, moment(row.returned))])));
   }
 }

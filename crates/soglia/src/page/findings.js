@@ -13,6 +13,7 @@ function writeFindings() {
     made.append(
       el("article", { class: `finding ${finding.severity}`, "data-id": finding.id },
         el("p", { class: "sentence" }, badge(finding.severity, finding.severity), " ", finding.sentence),
+        isMerged && el("p", { class: "small soft" }, `In ${processName(finding.process)}`),
         finding.evidence && el("p", {}, finding.evidence),
         finding.advice && el("p", {}, el("b", {}, "What to do: "), finding.advice),
         finding.link && el("p", { class: "small soft" }, "More: ", el("code", {}, finding.link)),

@@ -1,11 +1,12 @@
 // The page, from top to bottom.
 
 writeHead();
+writeProcesses();
 writeFindings();
 writeEnd();
 writeAttached();
 writeTroubles();
-writeTimeline();
+if (!isMerged) writeTimeline();
 writeTargets();
 writeCallers();
 writeSlow();

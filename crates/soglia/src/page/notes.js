@@ -6,7 +6,7 @@ function writeNotes() {
   for (const fault of list("faults")) add(`${many(fault.count, "crossing", "crossings")} ${fault.count === 1 ? "does" : "do"} not nest (${fault.kind}): ${fault.meaning}`);
   if (report.fallback) add(`The engine recorded with runtime callbacks: ${report.fallback}`);
   if (report.dropped > 0) add(`The recording had no room for ${many(report.dropped, "record", "records")}.`);
-  if (report.level !== "events") add("With --record events, the timeline has every call, and the calls can be shown by what they are nested in.");
+  if (!isMerged && report.level !== "events") add("With --record events, the timeline has every call, and the calls can be shown by what they are nested in.");
   if (report.policy) add(`A policy was in force${report.policy.audit ? " as an audit" : ""}: ${report.policy.rules.join("; ")}`);
   if (report.deadlines) add(`Deadlines: ${report.deadlines.rules.join("; ")}`);
   if (report.slots) add(`At most ${many(report.slots.count, "thread", "threads")} could run managed code at a time. ${many(report.slots.waits, "wait", "waits")} took ${time(report.slots.waited_ns)} in all.`);

@@ -25,12 +25,25 @@ for (const row of targets) {
   if (!targetsByName.has(row.name)) targetsByName.set(row.name, row);
 }
 
+const processes = new Map(list("processes").map((row) => [row.process, row]));
+const isMerged = processes.size > 1;
+const pidsDiffer = new Set([...processes.values()].map((row) => row.pid)).size === processes.size;
+/** A process as reports name it: by the system's number, or by its own if several have that. */
+const processName = (number) => `process ${pidsDiffer ? processes.get(number)?.pid ?? number : `#${number}`}`;
+/** Which processes a row is about, where that is worth a word. */
+function within(numbers) {
+  const all = [...new Set(numbers)];
+  if (!isMerged || all.length === processes.size || all.length === 0) return "";
+  return all.length === 1 ? `in ${processName(all[0])}` : `in ${count(all.length)} processes`;
+}
+
 /** A thread as reports name it. */
-const tasks = new Map(list("tasks").map((row) => [row.task, row]));
-function taskName(number) {
-  const row = tasks.get(number);
+const taskKey = (row) => `${row.process ?? 1}/${row.task}`;
+const tasks = new Map(list("tasks").map((row) => [taskKey(row), row]));
+function taskName(number, process = 1) {
+  const row = tasks.get(taskKey({ process, task: number }));
   const what = row?.name ? ` “${row.name}”` : row && row.kind !== "thread" ? ` (${row.kind})` : "";
-  return `thread ${number}${what}`;
+  return `thread ${number}${what}${isMerged ? ` of ${processName(process)}` : ""}`;
 }
 
 /** The slices of a lane, each number in a column. */

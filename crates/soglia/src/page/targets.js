@@ -88,7 +88,7 @@ function writeTargets() {
     const callers = mainCallers(row);
     const cells = COLUMNS.map((column, n) => n === 0
       ? el("td", { class: "name" },
-        swatch(row.name, row.callback), button, " ", MARKS(row).filter(Boolean).flatMap((mark) => [mark, " "]),
+        swatch(row.name, row.callback), button, " ", within(row.processes?.map((of) => of.process) ?? []) && el("span", { class: "soft small" }, `${within(row.processes.map((of) => of.process))} `), MARKS(row).filter(Boolean).flatMap((mark) => [mark, " "]),
         callers.length > 0 && el("div", { class: "who", title: callers.join(" ← ") }, `← ${callers.map(shortName).join(" ← ")}`),
         el("div", { class: "bar", "aria-hidden": "true" }, el("i", { style: `width: ${Math.min(100, (row.self_ns / longest) * 100)}%; background: var(--${colourOf(row.name, row.callback)})` })))
       : el("td", { class: "right", "data-label": column.name }, column.show(row)));
@@ -137,9 +137,10 @@ function targetDetails(row) {
   const facts = [
     ["Method", row.method], ["Signature", row.signature], ["Assembly", row.assembly], ["Library", row.library], ["File", row.file], ["Symbol", row.symbol], ["Instead", row.redirected_to],
     ["Calls", `${count(row.calls)} on ${many(row.tasks, "thread", "threads")}${row.returned === row.calls ? "" : `; ${count(row.returned)} returned`}`],
+    ["Processes", isMerged ? row.processes.slice(0, 8).map((of) => `${processName(of.process)}: ${many(of.calls, "call", "calls")}, ${time(of.total_ns)}`).join("; ") + (row.processes.length > 8 ? `; ${count(row.processes.length - 8)} more` : "") : null],
     ["Total", `${time(row.total_ns)}${row.self_ns !== row.total_ns ? `, ${time(row.self_ns)} without what was nested in it` : ""}`],
     ["Estimated", row.total_ns_se === null ? null : `from ${count(row.timed_calls)} timed calls; the standard error of the total is ${time(row.total_ns_se)}`],
-    ["Share", report.duration_ns > 0 && row.self_ns > 0 ? `${percent(row.share_of_run ?? row.self_ns / report.duration_ns)} of the run, summed over threads` : null],
+    ["Share", report.duration_ns > 0 && row.self_ns > 0 ? `${percent(row.share_of_run ?? row.self_ns / report.duration_ns)} of the run, summed over threads${isMerged ? " and processes" : ""}` : null],
     ["Shortest, mean", row.min_ns === null ? null : `${time(row.min_ns)}, ${time(row.mean_ns)}`],
     ["p50, p90, p99", row.p50_ns === null ? null : `${time(row.p50_ns)}, ${time(row.p90_ns)}, ${time(row.p99_ns)}`],
     ["Longest", time(row.max_ns)], ["First call", time(row.first_call_ns)],
@@ -157,7 +158,7 @@ function targetDetails(row) {
       callers.length > 0
         ? callers.slice(0, 8).map((caller) => el("div", {}, el("h3", {}, `Caller, ${many(caller.calls, "call was kept", "calls were kept")}`), stack(caller.stack)))
         : row.first_caller.length > 0 && el("div", {}, el("h3", {}, "First caller"), stack(row.first_caller)),
-      slow.length > 0 && el("div", {}, el("h3", {}, "Slowest calls"), slow.map((call) => el("div", { style: "margin-bottom: 6px" }, `${time(call.duration_ns)}, began ${moment(call.began)} on ${taskName(call.task)}`, stack(call.stack))))),
+      slow.length > 0 && el("div", {}, el("h3", {}, "Slowest calls"), slow.map((call) => el("div", { style: "margin-bottom: 6px" }, `${time(call.duration_ns)}, began ${moment(call.began)} on ${taskName(call.task, call.process)}`, stack(call.stack))))),
     inTimeline && el("div", { class: "tools" }, el("button", { type: "button", onclick: () => findInTimeline(row.name) }, "Find in the timeline")));
 }
 

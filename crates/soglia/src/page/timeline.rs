@@ -21,7 +21,7 @@ const MOST_TASKS: usize = 256;
 const MOST_NAME: usize = 1 << 10;
 
 /// The timeline as the page has it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Timeline {
     /// The lanes come from events. Otherwise they have only the calls that the report names.
     has_events: bool,

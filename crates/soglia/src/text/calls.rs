@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     frames::{frames, method},
-    moments::Moments,
+    moments::{Moments, Thread},
     screen::{Line, Screen},
     shown::{MOST_FRAMES, MOST_ROWS, Shown},
     style::{DIM, HEAD, arrow},
@@ -77,11 +77,11 @@ pub(super) fn slow(
             _ => method(&longest.target),
         };
         heading(group.len(), &long, 0, &name, shown.screen, out)?;
-        let threads: Vec<u32> = group.iter().map(|row| row.task).collect();
+        let threads: Vec<Thread> = group.iter().map(|row| (row.process, row.task)).collect();
         let times = format!(
             "began at {}, returned at {}",
-            moments.moment(longest.began),
-            moments.moment(longest.returned)
+            moments.moment(longest.process, longest.began),
+            moments.moment(longest.process, longest.returned)
         );
         let who = moments.threads(&threads);
         let said = match group.len() {
@@ -146,7 +146,12 @@ pub(super) fn passed(args: &[ArgumentRow]) -> String {
 }
 
 /// Writes the slowest call in one line, if its arguments are known.
-pub(super) fn slowest(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn slowest(
+    model: &Model,
+    moments: &Moments,
+    shown: Shown,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let wanted =
         |row: &&SlowRow| row.direction != "reverse" && (shown.all || !row.runtime_internal);
     let slow = model.slow.iter().filter(wanted);
@@ -157,7 +162,9 @@ pub(super) fn slowest(model: &Model, shown: Shown, out: &mut impl Write) -> io::
         return Ok(());
     };
     let (name, took) = (method(&row.target), time(row.duration_ns));
-    let said = format!("slowest: {name}, {took}, with {args}");
+    let process = moments.process(row.process);
+    let of = process.map_or_else(String::new, |process| format!(", in {process}"));
+    let said = format!("slowest: {name}, {took}{of}, with {args}");
     let style = anstyle::Style::new();
     shown.screen.sentences(Line::default(), style, &said, out)
 }
@@ -198,10 +205,11 @@ pub(super) fn open(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let wanted = |row: &&OpenRow| shown.all || !row.runtime_internal;
+    let thread = |row: &OpenRow| (row.process, row.task);
     let mut chains: Vec<Chain> = Vec::new();
     for row in model.open.iter().filter(wanted) {
         match chains.last_mut() {
-            Some(chain) if chain.last().is_some_and(|last| last.task == row.task) => {
+            Some(chain) if chain.last().is_some_and(|last| thread(last) == thread(row)) => {
                 chain.push(row)
             }
             _ => chains.push(vec![row]),
@@ -211,6 +219,8 @@ pub(super) fn open(
         return Ok(());
     }
     let when = match (model.ended, model.duration_at_least) {
+        ("running", _) if model.is_merged() => "now, or when their processes ended",
+        _ if model.is_merged() => "when their processes ended",
         ("running", false) => "now",
         ("detached", _) => "when soglia let go",
         (_, false) => "at the end",
@@ -247,7 +257,7 @@ fn alike_open(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let tasks = group.iter().flat_map(|chain| chain.first());
-    let tasks: Vec<u32> = tasks.map(|row| row.task).collect();
+    let tasks: Vec<Thread> = tasks.map(|row| (row.process, row.task)).collect();
     let mut who = moments.threads(&tasks);
     if let [task] = tasks[..]
         && let Some(number) = moments.os_thread(task)
@@ -273,7 +283,10 @@ fn alike_open(
         let name = format!("{} {}", arrow(oldest.direction), method(&oldest.target));
         heading(1, &long, 2 * (layer - skipped), &name, screen, out)?;
         let which = if group.len() == 1 { "" } else { "the oldest " };
-        let mut began = format!("{which}began at {}", moments.moment(oldest.began));
+        let mut began = format!(
+            "{which}began at {}",
+            moments.moment(oldest.process, oldest.began)
+        );
         if layer == skipped {
             began = format!("{who}, {began}");
         }

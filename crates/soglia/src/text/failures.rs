@@ -6,8 +6,9 @@ use anstyle::Style;
 use soglia_core::plain::plain;
 
 use super::{
-    calls::{DURATION, INDENT},
+    calls::{DURATION, INDENT, groups},
     frames::method,
+    moments::Moments,
     screen::{Line, Screen},
     shown::{MOST_ROWS, Shown},
     style::{BAD, DIM, HEAD, WARN},
@@ -23,13 +24,18 @@ use crate::model::{
 const MOST_FILES: usize = 4;
 
 /// Writes the sections.
-pub(super) fn section(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
-    failed(model, shown, out)?;
+pub(super) fn section(
+    model: &Model,
+    moments: &Moments,
+    shown: Shown,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    failed(model, moments, shown, out)?;
     refused(model, shown, out)
 }
 
-fn failed(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
-    let rows = &model.failures;
+fn failed(model: &Model, moments: &Moments, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+    let rows: Vec<&FailureRow> = model.failures.iter().collect();
     let left_out = model.left_out.failures;
     if rows.is_empty() {
         return Ok(());
@@ -40,17 +46,30 @@ fn failed(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
         .fold(0, u64::saturating_add);
     let title = plural(calls, "failed call", "failed calls");
     writeln!(out, "\n{HEAD}{title}{HEAD:#}")?;
-    for row in rows.iter().take(MOST_ROWS) {
-        one(row, shown.screen, out)?;
+    // In several processes, the same calls may fail for the same reason.
+    let groups = groups(&rows, |row| {
+        (&row.target, row.reason, &row.exception, &row.message)
+    });
+    for group in groups.iter().take(MOST_ROWS) {
+        one(group, moments, shown.screen, out)?;
     }
-    let hidden = rows.len().saturating_sub(MOST_ROWS) as u64;
-    more(hidden + left_out, left_out, out)
+    let hidden: usize = groups.iter().skip(MOST_ROWS).map(Vec::len).sum();
+    more(hidden as u64 + left_out, left_out, out)
 }
 
-fn one(row: &FailureRow, screen: Screen, out: &mut impl Write) -> io::Result<()> {
-    let line = Line::default()
-        .right(DURATION, &count(row.calls))
-        .text("  ");
+/// Writes calls that failed alike.
+fn one(
+    group: &[&FailureRow],
+    moments: &Moments,
+    screen: Screen,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let Some(row) = group.first() else {
+        return Ok(());
+    };
+    let calls = group.iter().map(|row| row.calls);
+    let calls = calls.fold(0, u64::saturating_add);
+    let line = Line::default().right(DURATION, &count(calls)).text("  ");
     let name = screen.name(&method(&row.target), line.columns());
     line.text(&name).write(screen, out)?;
     let exception = row.exception.as_deref().map(|name| plain(name).to_string());
@@ -82,12 +101,16 @@ fn one(row: &FailureRow, screen: Screen, out: &mut impl Write) -> io::Result<()>
         said(DIM, &format!("looked for {}{rest}", files.join(", ")), out)?;
     }
     if let Some(args) = row.args.as_ref().filter(|args| !args.is_empty()) {
-        let first = if row.calls == 1 { "" } else { "the first " };
+        let first = if calls == 1 { "" } else { "the first " };
         let with = with(args, &row.request);
         said(Style::new(), &format!("{first}{with}"), out)?;
     }
-    match calling(&row.first_caller, None) {
-        Some(caller) => said(DIM, &format!("called by {}", plain(&method(caller))), out),
+    if let Some(caller) = calling(&row.first_caller, None) {
+        said(DIM, &format!("called by {}", plain(&method(caller))), out)?;
+    }
+    let processes: Vec<u32> = group.iter().map(|row| row.process).collect();
+    match moments.within(&processes) {
+        Some(within) => said(DIM, &within, out),
         None => Ok(()),
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn head(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
         "{} {}, process {}, {}, {when}{}",
         plain(&runtime.name),
         plain(&runtime.version),
-        model.pid,
+        model.pid.unwrap_or(0),
         ended(model),
         source(model),
     );
@@ -60,6 +60,11 @@ pub(super) fn head(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
         );
         screen.sentences(Line::default(), WARN, &only, out)?;
     }
+    calls(model, shown, out)
+}
+
+/// Writes the line about the number of calls.
+pub(super) fn calls(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
     let crossings = &model.crossings;
     let refused = model.targets.iter().map(|row| row.refused);
     let refused = refused.fold(0, u64::saturating_add);
@@ -89,7 +94,9 @@ pub(super) fn head(model: &Model, shown: Shown, out: &mut impl Write) -> io::Res
             n => format!(", nested up to {n} deep"),
         },
     );
-    screen.sentences(Line::indented(0), Style::new(), &calls, out)
+    shown
+        .screen
+        .sentences(Line::indented(0), Style::new(), &calls, out)
 }
 
 /// How the process ended.

@@ -8,7 +8,7 @@ use std::{
 use super::{
     calls::{DURATION, INDENT},
     frames::method,
-    moments::Moments,
+    moments::{Moments, Thread},
     screen::Line,
     shown::Shown,
     style::{DIM, HEAD, arrow},
@@ -28,11 +28,11 @@ pub(super) fn section(
     shown: Shown,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    if !matches!(model.ended, "signal" | "killed") {
-        return Ok(());
-    }
-    let inside: BTreeSet<u32> = model.open.iter().map(|row| row.task).collect();
-    let wanted = |task: &&TaskRow| inside.contains(&task.task);
+    let inside = model.open.iter().map(|row| (row.process, row.task));
+    let inside: BTreeSet<Thread> = inside.collect();
+    let was_ended = |process| matches!(moments.ended(process), "signal" | "killed");
+    let wanted =
+        |task: &&TaskRow| was_ended(task.process) && inside.contains(&(task.process, task.task));
     let tasks = model.tasks.iter().filter(wanted);
     let tasks = tasks.map(|task| (task, runs(task, shown)));
     let tasks: Vec<_> = tasks.filter(|(_, runs)| !runs.is_empty()).collect();
@@ -44,7 +44,7 @@ pub(super) fn section(
         "\n{HEAD}last calls before the end{HEAD:#} {DIM}(when they returned, the latest last){DIM:#}"
     )?;
     for (task, runs) in tasks.iter().take(MOST_THREADS) {
-        let who = moments.threads(&[task.task]);
+        let who = moments.threads(&[(task.process, task.task)]);
         Line::indented(INDENT)
             .styled(DIM, &who)
             .write(shown.screen, out)?;

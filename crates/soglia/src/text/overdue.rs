@@ -8,7 +8,7 @@ use soglia_core::{deadline::Stuck, plain::plain};
 use super::{
     calls::{INDENT, groups, heading, listed, passed, stack},
     frames::method,
-    moments::Moments,
+    moments::{Moments, Thread},
     screen::{Line, Screen},
     shown::{MOST_ROWS, Shown},
     style::{DIM, HEAD},
@@ -54,7 +54,7 @@ pub(super) fn section(
     });
     let hidden: usize = groups.iter().skip(MOST_ROWS).map(Vec::len).sum();
     for group in groups.iter().take(MOST_ROWS) {
-        one(group, model.ended, moments, shown.screen, out)?;
+        one(group, moments, shown.screen, out)?;
     }
     let left_out = model.left_out.overdue;
     more(hidden as u64 + left_out, left_out, out)
@@ -72,7 +72,6 @@ fn stacks(row: &OverdueRow) -> Option<(&OverdueReport, &OverdueReport)> {
 /// Writes calls that are alike.
 fn one(
     group: &[&OverdueRow],
-    ended: &str,
     moments: &Moments,
     screen: Screen,
     out: &mut impl Write,
@@ -84,6 +83,7 @@ fn one(
     let (Some(last), Some((native, managed))) = (row.reports.last(), stacks(row)) else {
         return Ok(());
     };
+    let ended = moments.ended(row.process);
     let outcome = match row.outcome {
         "returned" => "returned",
         "failed" => "ended by an exception",
@@ -101,13 +101,16 @@ fn one(
     let long = range(least, row.duration_ns, row.duration_at_least);
     let name = format!("{}, {outcome}{killed}", method(&row.target));
     heading(group.len(), &long, 0, &name, screen, out)?;
-    let tasks: Vec<u32> = group.iter().map(|row| row.task).collect();
-    let began = format!("began at {}", moments.moment(row.began));
+    let tasks: Vec<Thread> = group.iter().map(|row| (row.process, row.task)).collect();
+    let began = format!("began at {}", moments.moment(row.process, row.began));
     let when = match row.returned {
         Some(ended) if row.outcome == "gone" => {
-            format!("{began}, found gone at {}", moments.moment(ended))
+            format!(
+                "{began}, found gone at {}",
+                moments.moment(row.process, ended)
+            )
         }
-        Some(ended) => format!("{began}, ended at {}", moments.moment(ended)),
+        Some(ended) => format!("{began}, ended at {}", moments.moment(row.process, ended)),
         None => began,
     };
     let which = if group.len() == 1 { "" } else { "the longest " };

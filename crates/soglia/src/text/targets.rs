@@ -8,6 +8,7 @@ use soglia_core::{plain::plain, trace::names::UNMANAGED};
 use super::{
     columns::{Row, Table},
     frames::{method, short_method},
+    moments::Moments,
     place::Files,
     screen::Line,
     shown::Shown,
@@ -16,7 +17,12 @@ use super::{
 };
 use crate::model::{Model, TargetRow};
 
-pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn targets(
+    model: &Model,
+    moments: &Moments,
+    shown: Shown,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let wanted = |row: &&TargetRow| shown.all || !row.runtime_internal;
     let all: Vec<&TargetRow> = model.targets.iter().filter(wanted).collect();
     let top = if shown.top == 0 {
@@ -32,7 +38,10 @@ pub(super) fn targets(model: &Model, shown: Shown, out: &mut impl Write) -> io::
         is_first: timed && first_was_longest(row, model),
         name: format!("{} {}", arrow(row.direction), plain(&method(&row.name()))),
         caller: caller(row, is_full),
-        notes: notes(row, model, timed, is_full, &files),
+        notes: notes(row, model, (timed, is_full), &files)
+            .into_iter()
+            .chain(within(row, moments).map(|within| (DIM, within)))
+            .collect(),
         of: row,
     });
     let table = Table::of(rows.collect(), timed, shown);
@@ -185,8 +194,7 @@ const WORTH_A_WORD: f64 = 5.0;
 fn notes(
     row: &TargetRow,
     model: &Model,
-    timed: bool,
-    is_full: bool,
+    (timed, is_full): (bool, bool),
     files: &Files,
 ) -> Vec<(Style, String)> {
     let mut notes = Vec::new();
@@ -230,6 +238,12 @@ fn notes(
         }
     }
     notes
+}
+
+/// The processes that called a target, if it is not all of them.
+fn within(row: &TargetRow, moments: &Moments) -> Option<String> {
+    let processes: Vec<u32> = row.processes.iter().map(|of| of.process).collect();
+    moments.within(&processes)
 }
 
 /// The assembly that declares a target with an entry point, and the method if it has another name.

@@ -89,7 +89,7 @@ fn head(screen: &Screen, look: Look, columns: usize) -> Vec<Line<'static>> {
     };
     let state = format!(
         "process {}, {}, {attached}{}",
-        model.pid,
+        model.pid.unwrap_or(0),
         state(model),
         text::time(model.duration_ns)
     );

@@ -13,7 +13,9 @@ use std::{
 use soglia::launch::PROFILER_GUID;
 use soglia_testing::needs::{Outcome, Unmet, require};
 
-use crate::support::{Live, Report, Space, bare_command, fixture, refusal, signal, text, until};
+use crate::support::{
+    Live, Report, SOGLIA, Space, bare_command, fixture, refusal, signal, text, until,
+};
 
 /// Own mounts, processes and network.
 const NAMESPACES: &str = "-m -p -f -n";
@@ -301,5 +303,44 @@ pub fn a_program_in_an_image_without_a_shell_records_itself() -> Outcome {
         (&"exit".into(), &0.into()),
         "{ended}"
     );
+    Ok(())
+}
+
+/// The first process of a container is the parent of all that have lost theirs.
+pub fn the_tool_is_the_first_process_of_a_container() -> Outcome {
+    let space = Space::new();
+    let contained = |script: &str| {
+        let mut command = space.command("unshare");
+        let first = "mount -t proc none /proc && exec \"$@\"";
+        command.args(["-m", "-p", "-f", "sh", "-c", first, "sh"]);
+        command.args(script.split_whitespace());
+        command.current_dir(space.path(""));
+        command
+    };
+    let permitted = contained("true").stderr(Stdio::null()).status();
+    let permitted = permitted.is_ok_and(|status| status.success());
+    require(permitted, "`unshare -m -p -f` is not permitted")?;
+    // A subshell starts the program and ends, so that the program is an orphan. Its directory in
+    // /proc stays until somebody has waited for it.
+    let script = "#!/bin/sh\n\
+        (sh -c 'echo $$ >pid; exec \"$@\"' sh \"$@\" &)\n\
+        until [ -s pid ]; do sleep 0.05; done\n\
+        for n in $(seq 600); do [ -d /proc/$(cat pid) ] || exit 3; sleep 0.05; done\n\
+        echo 'the orphan stays'\n";
+    fs::write(space.path("script"), script).unwrap();
+    let (file, before) = bare_command();
+    let mut command = contained(SOGLIA);
+    command
+        .args(["run", "--follow", "--format", "json", "-o", "a.soglia"])
+        .args(["sh", "./script"])
+        .arg(file)
+        .args(before)
+        .arg(fixture("semantics.dll"))
+        .args(["exitcode", "7"]);
+    let output = command.output().unwrap();
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(report["processes"][0]["exit_code"], 7, "{report}");
     Ok(())
 }

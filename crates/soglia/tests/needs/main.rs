@@ -26,7 +26,7 @@ use soglia_testing::tests;
 
 fn main() -> ExitCode {
     let tests: Vec<Trial> = tests! {
-        containers: a_program_in_a_container_is_recorded a_program_that_can_load_no_file_is_recorded a_program_in_a_container_without_root_is_recorded a_program_with_its_own_files_is_recorded a_program_of_another_user_is_recorded another_network_needs_root a_process_that_proc_hides_is_named a_program_in_an_image_without_a_shell_records_itself;
+        containers: a_program_in_a_container_is_recorded a_program_that_can_load_no_file_is_recorded a_program_in_a_container_without_root_is_recorded a_program_with_its_own_files_is_recorded a_program_of_another_user_is_recorded another_network_needs_root a_process_that_proc_hides_is_named the_tool_is_the_first_process_of_a_container a_program_in_an_image_without_a_shell_records_itself;
         disks: a_disk_that_fills_up_costs_records_and_nothing_else
             a_full_disk_is_found_before_the_program_starts;
         dotnet: the_command_can_be_the_program no_dotnet_at_all;

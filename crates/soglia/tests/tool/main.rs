@@ -50,6 +50,7 @@ mod passing;
 mod picture;
 mod pointers;
 mod policy;
+mod processes;
 mod programs;
 mod refused;
 mod requests;

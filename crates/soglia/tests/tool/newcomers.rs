@@ -1,11 +1,8 @@
 //! What a newcomer sees who gets something wrong: each message names the thing and the way out.
 
 use std::fs;
-use std::process::Command;
 
-use serde_json::Value;
-
-use crate::support::{SOGLIA, Space, bare_command, fixture, refusal, setup, text};
+use crate::support::{SOGLIA, Space, fixture, refusal, setup, text};
 
 #[test]
 fn a_misspelt_option_is_named_and_corrected() {
@@ -197,50 +194,6 @@ fn run_has_the_formats_of_report() {
     assert!(
         table.starts_with("direction,method,") && table.lines().count() == 1,
         "a table without rows has its header: {table}"
-    );
-}
-
-/// `soglia run OPTIONS semantics.dll child ...`, whose child is another run of it.
-fn with_child(space: &Space, options: &str) -> Command {
-    let (file, before) = bare_command();
-    let mut command = space.run(options, "semantics.dll", "child");
-    command.arg(file).args(before);
-    command.arg(fixture("semantics.dll")).arg("plain");
-    command
-}
-
-#[test]
-fn follow_without_a_file_reports_each_process_and_leaves_nothing() {
-    let space = Space::new();
-    let output = with_child(&space, "--follow").output().unwrap();
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    let heads = said.lines().filter(|line| line.contains(", process "));
-    assert_eq!(heads.count(), 2, "{said}");
-    let (parent, child) = said.rsplit_once("\nsoglia: ").unwrap();
-    assert!(!parent.contains("-> semantics!plain"), "{said}");
-    assert!(child.contains("-> semantics!plain"), "{said}");
-    let output = with_child(&space, "--follow --format json")
-        .output()
-        .unwrap();
-    let reports = serde_json::Deserializer::from_slice(&output.stderr).into_iter::<Value>();
-    let calls: Vec<usize> = reports
-        .map(|report| report.unwrap()["targets"].as_array().unwrap().len())
-        .collect();
-    assert_eq!(calls, [0, 1]);
-    let quiet = with_child(&space, "--follow -q").output().unwrap();
-    assert_eq!(text(&quiet.stderr), "");
-    // TMPDIR is the folder of this test, and the oracle is what native code counted.
-    let left: Vec<_> = fs::read_dir(space.path(""))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .filter(|name| name.to_string_lossy().starts_with("soglia"))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
-    let message = refusal(&mut with_child(&space, "--follow --format csv"));
-    assert_eq!(
-        message,
-        "--follow with --format csv needs -o FILE: a table holds the targets of one process"
     );
 }
 

@@ -142,7 +142,7 @@ fn model() -> Model {
             "--orders",
             "/srv/shop/incoming/2026/orders.json",
         ]),
-        pid: 4001,
+        pid: Some(4001),
         ended: "signal",
         signal: Some(6),
         duration_ns: 5100 * MS,

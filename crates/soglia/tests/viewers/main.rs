@@ -17,6 +17,7 @@ mod support;
 mod exports;
 mod fleet;
 mod page;
+mod processes;
 mod scrapes;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             the_timeline_moves_and_finds callers_are_a_graph_and_a_tree
             names_of_a_recording_stay_texts an_attach_has_a_section
             a_recording_without_calls_has_a_page;
+        processes: a_page_of_several_processes_names_them;
     };
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }

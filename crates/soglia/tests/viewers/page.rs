@@ -12,7 +12,7 @@ use soglia_testing::needs::Outcome;
 use crate::craft::{CALL, Craft, RETURN, put, target};
 use crate::support::{Space, text};
 
-const WIDE: (u32, u32) = (1600, 1000);
+pub const WIDE: (u32, u32) = (1600, 1000);
 
 /// Records a fixture, and makes its page.
 fn page(space: &Space, options: &str, program: &str, args: &str) -> PathBuf {
@@ -21,19 +21,19 @@ fn page(space: &Space, options: &str, program: &str, args: &str) -> PathBuf {
     page_of(space, "a.soglia")
 }
 
-fn page_of(space: &Space, recording: &str) -> PathBuf {
+pub fn page_of(space: &Space, recording: &str) -> PathBuf {
     let made = space.soglia(&format!("report {recording} --format html -o a.html"));
     succeeds(made);
     space.path("a.html")
 }
 
-fn succeeds(mut command: std::process::Command) {
+pub fn succeeds(mut command: std::process::Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 /// Opens a page that its scripts have completed.
-fn open(chromium: &mut Chromium, page: &std::path::Path, size: (u32, u32), dark: bool) {
+pub fn open(chromium: &mut Chromium, page: &std::path::Path, size: (u32, u32), dark: bool) {
     chromium.open(page, size, dark);
     let complaints = chromium.complaints();
     assert!(complaints.is_empty(), "{complaints:?}");
@@ -43,7 +43,7 @@ fn open(chromium: &mut Chromium, page: &std::path::Path, size: (u32, u32), dark:
     );
 }
 
-fn texts(chromium: &mut Chromium, selector: &str) -> Vec<String> {
+pub fn texts(chromium: &mut Chromium, selector: &str) -> Vec<String> {
     let found = chromium.eval(&format!(
         "[...document.querySelectorAll({selector:?})].map((one) => one.textContent)"
     ));
@@ -54,7 +54,7 @@ fn number(chromium: &mut Chromium, expression: &str) -> f64 {
     chromium.eval(expression).as_f64().unwrap()
 }
 
-const NAMES: &str = "#targets-table .row-name";
+pub const NAMES: &str = "#targets-table .row-name";
 
 pub fn it_shows_what_was_recorded() -> Outcome {
     let mut chromium = Chromium::start()?;

@@ -85,7 +85,7 @@ fn model() -> Model {
     Model {
         program: "/srv/shop.dll".into(),
         command_line: vec!["dotnet".into(), "/srv/shop.dll".into()],
-        pid: 4711,
+        pid: Some(4711),
         ended: "running",
         duration_ns: 12_300 * MS,
         targets: vec![
