@@ -45,6 +45,15 @@ fn file_name(program: &str) -> &str {
     name.and_then(|name| name.to_str()).unwrap_or(program)
 }
 
+/// The machine's kind.
+fn arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// The program, and where it runs. What the environment says comes first.
 pub fn resource(settings: &Settings, of: &Figures) -> Resource {
     let executable = file_name(&of.program);
@@ -54,7 +63,7 @@ pub fn resource(settings: &Settings, of: &Figures) -> Resource {
         text("service.name", service),
         text("service.instance.id", &*settings.instance),
         text("host.name", host.trim()),
-        text("host.arch", "amd64"),
+        text("host.arch", arch()),
         text("os.type", "linux"),
         number("process.pid", of.pid.into()),
         text("process.executable.name", executable),
