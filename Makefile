@@ -41,7 +41,8 @@ demo: build ## records two small programs and shows what they did
 
 bench: build ## what a crossing costs, with and without soglia
 	root=$$(tools/dotnet-root) && echo "benchmarks run on the .NET in $$root" && \
-	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) bench $(CARGOFLAGS) -p soglia --bench crossings
+	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root \
+		CARGO_ENCODED_RUSTFLAGS="$$(packaging/rustflags)" $(CARGO) bench $(CARGOFLAGS) -p soglia --bench crossings
 
 picture: ## draws docs/report-*.svg, the picture in README.md, from what soglia writes
 	$(CARGO) build $(CARGOFLAGS) --workspace
@@ -55,6 +56,7 @@ lint: ## formatting, clippy, and shellcheck if it is installed
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
+	SOGLIA_EMBED=/bin/true $(CARGO) clippy $(CARGOFLAGS) -p soglia --no-default-features --features embedded-engine -- -D warnings
 	$(CARGO) clippy $(CARGOFLAGS) --manifest-path fuzz/Cargo.toml --target-dir $(TARGET) --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck tools/* packaging/rustflags packaging/dist packaging/check packaging/try fixtures/build.sh fuzz/run fuzz/again .ci/run; \
 	elif [ -n "$$CI" ]; then echo "shellcheck is not installed" >&2; exit 1; \

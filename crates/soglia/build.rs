@@ -53,9 +53,13 @@ fn embed() -> Result<(), String> {
         }
         None => build(&out)?,
     };
-    fs::copy(&engine, out.join("libsoglia.so"))
-        .map(drop)
-        .map_err(|why| format!("cannot take the engine {}: {why}", engine.display()))
+    let cannot =
+        |why: &dyn std::fmt::Display| format!("cannot take the engine {}: {why}", engine.display());
+    let bytes = fs::read(&engine).map_err(|why| cannot(&why))?;
+    if !bytes.starts_with(b"\x7fELF") {
+        return Err(cannot(&"it is no shared object"));
+    }
+    fs::write(out.join("libsoglia.so"), bytes).map_err(|why| cannot(&why))
 }
 
 /// Builds the engine, and returns its file.

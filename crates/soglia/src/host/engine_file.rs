@@ -41,16 +41,19 @@ pub(super) fn find(
     if let Some(file) = named_file(named, env) {
         return file;
     }
-    #[cfg(feature = "embedded-engine")]
-    return super::embedded::file();
-    #[cfg_attr(
-        feature = "embedded-engine",
-        allow(
-            unreachable_code,
-            reason = "a host that carries the engine needs no file"
-        )
-    )]
-    find_among(&INSTALLED, env, host, loads)
+    carried().unwrap_or_else(|| find_among(&INSTALLED, env, host, loads))
+}
+
+/// The engine that the host carries, if it does.
+#[cfg(feature = "embedded-engine")]
+fn carried() -> Option<Result<PathBuf, Error>> {
+    Some(super::embedded::file())
+}
+
+/// The engine that the host carries, if it does.
+#[cfg(not(feature = "embedded-engine"))]
+fn carried() -> Option<Result<PathBuf, Error>> {
+    None
 }
 
 /// The file that `named` or the variable names, if one of them does.
