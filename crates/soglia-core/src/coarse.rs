@@ -147,8 +147,8 @@ impl Clock {
 
 /// The last ticks that were on other cores than a thread.
 ///
-/// A tick on the thread's own core took that core from it. So such ticks find no call that computes,
-/// and each of the others stands for the time since the one before it.
+/// A tick on the thread's own core took that core from it. So such ticks find no call that
+/// computes, and each of the others stands for the time since the one before it.
 #[derive(Clone, Debug)]
 pub struct Elsewhere {
     last: u64,

@@ -262,8 +262,8 @@ impl Sampled {
             // small. Those of `n` plus UNSEEN are.
             let unseen = UNSEEN * self.greatest_square as f64;
             variance = (squares.max(0.0) + unseen) * ratio * ratio;
-            // The same for ticks, if there was time for one. Few of them count where most are on the
-            // core of the task, and then each stands for more than a period.
+            // The same for ticks, if there was time for one. Where many are on the core of the
+            // task, each of the others stands for more than a period.
             let span = self.span as f64 * ratio.max(1.0);
             let tick = period.max(self.moved_variance / self.moved.max(1) as f64);
             variance += (UNSEEN * tick * tick).min(span * span);

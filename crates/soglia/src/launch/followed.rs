@@ -4,6 +4,10 @@
 //! exit code. For all others, a thread of the tool asks the kernel: it opens a descriptor of each
 //! process when its recording appears, and the kernel says later how that process ended. The
 //! processes notice nothing of it: their parents stay their parents.
+#![allow(
+    clippy::host_endian_bytes,
+    reason = "the kernel writes numbers as this machine has them"
+)]
 
 use std::{
     collections::HashSet,

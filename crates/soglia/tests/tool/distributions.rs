@@ -1,7 +1,5 @@
 //! Estimates of times by sample, on native functions that measure their own times.
 
-use serde_json::Value;
-
 use crate::support::{Space, text};
 
 /// What a function measured of its own calls.
@@ -49,7 +47,7 @@ fn run(kind: &str, calls: u32, seed: u32) -> Vec<String> {
         assert_eq!(number("calls"), Some(truth.calls), "{kind}: {row}");
         let target = format!("times!{}", truth.function);
         let slow = report["slow"].as_array().unwrap().iter();
-        let slow = slow.filter(|row| row["target"] == Value::from(&*target));
+        let slow = slow.filter(|row| row["target"] == *target);
         let slow = slow.count();
         assert!(
             (truth.certainly_long..=truth.longish).contains(&slow),

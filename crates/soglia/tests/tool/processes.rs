@@ -182,7 +182,7 @@ fn sums(parts: &[Value], merged: &Value) {
         [of("direction"), of("method"), of("library"), of("entry")]
     };
     let mut expected: BTreeMap<[String; 4], Vec<&Value>> = BTreeMap::new();
-    for row in parts.iter().flat_map(|part| rows(part)) {
+    for row in parts.iter().flat_map(rows) {
         expected.entry(name(row)).or_default().push(row);
     }
     assert_eq!(rows(merged).len(), expected.len());
