@@ -67,6 +67,6 @@ fuzz_target!(|packed: &[u8]| {
             text::report(&model, shown, &mut io::sink()).expect("a sink takes everything");
         }
         serde_json::to_writer(io::sink(), &model).expect("a sink takes everything");
-        page::write(reader, model, io::sink()).expect("a sink takes everything");
+        page::write(Some(reader), model, io::sink()).expect("a sink takes everything");
     }
 });
