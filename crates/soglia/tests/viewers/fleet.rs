@@ -108,10 +108,10 @@ const ALL: [(&str, &str); 2] = [
     ),
     (
         "clickhouse",
-        "SELECT service, target, sum(calls) AS calls, sum(failed) AS failed, \
-         sum(self_ns) AS self_ns FROM file('lake/targets/**/*.parquet', Parquet) \
+        "SELECT decodeURLComponent(service) AS service, target, sum(calls) AS calls, \
+         sum(failed) AS failed, sum(self_ns) AS self_ns FROM file('lake/targets/**/*.parquet', Parquet) \
          WHERE direction = 'forward' GROUP BY service, target \
-         SETTINGS use_hive_partitioning = 1",
+         SETTINGS use_hive_partitioning = 1, optimize_move_to_prewhere = 0",
     ),
 ];
 
