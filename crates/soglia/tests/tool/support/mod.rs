@@ -21,3 +21,21 @@ pub use space::{
 };
 #[allow(unused_imports, reason = "named by the tests with needs")]
 pub use {recording::Recording, space::Setup};
+
+/// Where two values differ first.
+pub fn difference(one: &serde_json::Value, other: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    let inside = |key: &dyn std::fmt::Display, one: &Value, other: &Value| {
+        difference(one, other).map(|place| format!("{key}.{place}"))
+    };
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => one
+            .iter()
+            .find_map(|(key, value)| inside(key, value, &other[key])),
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.find_map(|(n, (one, other))| inside(&n, one, other))
+        }
+        _ => (one != other).then(|| format!(" {one} and {other}")),
+    }
+}
