@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Live, Space, refusal, until};
+use crate::support::{COUNTS, Live, Space, refusal, until};
 
 fn recorded(space: &Space, options: &str, program: &str, args: &str) -> Value {
     let run = format!("-q -o a.soglia {options}");
@@ -20,18 +20,9 @@ fn recorded(space: &Space, options: &str, program: &str, args: &str) -> Value {
 
 fn counts(report: &Value) -> Vec<(String, [u64; 7])> {
     let rows = report["targets"].as_array().unwrap().iter();
-    let fields = [
-        "calls",
-        "returned",
-        "open",
-        "abandoned",
-        "failed",
-        "untimed",
-        "refused",
-    ];
     let of = |row: &Value| {
         let name = format!("{} {}{}", row["direction"], row["method"], row["entry"]);
-        (name, fields.map(|field| row[field].as_u64().unwrap()))
+        (name, COUNTS.map(|field| row[field].as_u64().unwrap()))
     };
     let mut counts: Vec<_> = rows
         .filter(|row| row["runtime_internal"] == false)

@@ -22,6 +22,17 @@ pub use space::{
 #[allow(unused_imports, reason = "named by the tests with needs")]
 pub use {recording::Recording, space::Setup};
 
+/// The fields of a target that count its calls.
+pub const COUNTS: [&str; 7] = [
+    "calls",
+    "returned",
+    "open",
+    "abandoned",
+    "failed",
+    "untimed",
+    "refused",
+];
+
 /// Where two values differ first.
 pub fn difference(one: &serde_json::Value, other: &serde_json::Value) -> Option<String> {
     use serde_json::Value;
