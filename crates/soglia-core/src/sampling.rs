@@ -40,13 +40,24 @@ impl Plan {
         };
         Self {
             period,
-            clip: period / 64,
+            clip: Self::clip(period),
             pace: cost.saturating_mul(1_000_000) / ppm,
         }
     }
 }
 
 impl Plan {
+    /// What drawn calls stand for up to, where ticks find what is longer.
+    const fn clip(period: u64) -> u64 {
+        period / 64
+    }
+
+    /// Whether ticks alone have found a call that took so long, if it was not drawn: see
+    /// [`Plan::without_ticks`].
+    pub const fn is_found_by_ticks(&self, took: u64) -> bool {
+        self.clip == self.period && took >= Self::clip(self.period) && took < self.period
+    }
+
     /// The plan while ticks are on the core of the task. They do not find calls that compute, so
     /// drawn calls stand for these up to a period. What computes for longer loses its core.
     pub const fn without_ticks(&self) -> Self {

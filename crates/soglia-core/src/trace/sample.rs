@@ -178,7 +178,7 @@ pub(super) fn off_core(
         0
     };
     // Drawn calls stand for such calls, which ticks have found. If they are rare, none was drawn.
-    if plan.clip == plan.period && (plan.period / 64..plan.period).contains(&took) {
+    if plan.is_found_by_ticks(took) {
         variance = plan.period.saturating_mul(plan.period) / VARIANCE_UNIT;
     }
     add_up!(slot.sample.moved, ticks);

@@ -237,6 +237,40 @@ fn left(until: Option<Instant>) -> Duration {
     })
 }
 
+/// Sends now and then, and once more at the end. `send` gets the time until which it may go on, if
+/// the end has come. Its error is the time after which to try again.
+fn until_the_end(
+    shared: &Shared,
+    account: &Mutex<Account>,
+    every: Duration,
+    mut send: impl FnMut(Option<Instant>, &mut Backoff) -> Result<(), Option<Duration>>,
+) {
+    let (mut backoff, mut wait) = (Backoff::default(), every);
+    loop {
+        shared.end.wait(wait);
+        let until = shared.end.until();
+        let last = until.is_some();
+        if last && left(until).is_zero() {
+            return;
+        }
+        match send(until, &mut backoff) {
+            Ok(()) => {
+                wait = every;
+                if last {
+                    lock(account).is_complete = true;
+                    return;
+                }
+            }
+            Err(asked) => {
+                wait = backoff.next(asked);
+                if last && wait > left(until) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
 struct Metrics {
     client: Client,
     settings: Arc<Settings>,
@@ -246,31 +280,10 @@ struct Metrics {
 
 impl Metrics {
     fn run(self) {
-        let (mut backoff, mut wait) = (Backoff::default(), self.settings.every);
-        loop {
-            self.shared.end.wait(wait);
-            let until = self.shared.end.until();
-            let last = until.is_some();
-            if last && left(until).is_zero() {
-                return;
-            }
-            match self.send(left(until)) {
-                Ok(()) => {
-                    backoff.reset();
-                    wait = self.settings.every;
-                    if last {
-                        lock(&self.shared.metrics).is_complete = true;
-                        return;
-                    }
-                }
-                Err(asked) => {
-                    wait = backoff.next(asked);
-                    if last && wait > left(until) {
-                        return;
-                    }
-                }
-            }
-        }
+        let (shared, every) = (&self.shared, self.settings.every);
+        until_the_end(shared, &shared.metrics, every, |until, backoff| {
+            self.send(left(until)).inspect(|()| backoff.reset())
+        });
     }
 
     /// Sends the figures of now. An error is the time after which to try again.
@@ -318,30 +331,10 @@ struct Spans {
 
 impl Spans {
     fn run(mut self) {
-        let (mut backoff, mut wait) = (Backoff::default(), self.settings.delay);
-        loop {
-            self.shared.end.wait(wait);
-            let until = self.shared.end.until();
-            let last = until.is_some();
-            if last && left(until).is_zero() {
-                return;
-            }
-            match self.send_all(until, &mut backoff) {
-                Ok(()) => {
-                    wait = self.settings.delay;
-                    if last {
-                        lock(&self.shared.spans).is_complete = true;
-                        return;
-                    }
-                }
-                Err(asked) => {
-                    wait = backoff.next(asked);
-                    if last && wait > left(until) {
-                        return;
-                    }
-                }
-            }
-        }
+        let (shared, every) = (Arc::clone(&self.shared), self.settings.delay);
+        until_the_end(&shared, &shared.spans, every, |until, backoff| {
+            self.send_all(until, backoff)
+        });
     }
 
     /// Sends all calls that are complete. An error is the time after which to try again.

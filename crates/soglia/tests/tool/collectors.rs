@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-use crate::otlp::{by_name, of_report, run, said, sums};
+use crate::otlp::{by_name, of_report, run, run_requests, said, sums};
 use crate::support::receiver::{Receiver, Reply, spans};
 use crate::support::{Live, Space, refusal, signal, text};
 
@@ -28,13 +28,7 @@ fn what_a_busy_collector_does_not_take_is_sent_again() {
             0 | 1 => busy.clone(),
             _ => Reply::ok(),
         });
-        let output = run(
-            &space,
-            &receiver.url(),
-            "--slow 20ms",
-            "passed.dll",
-            "requests",
-        );
+        let output = run_requests(&space, &receiver);
         assert!(output.status.success(), "{output:?}");
         let said = said(&output);
         assert!(!said.contains("did not reach"), "{said}");
@@ -61,13 +55,7 @@ fn a_collector_that_does_not_answer_is_given_up() {
         waits: true,
         ..Reply::ok()
     });
-    let output = run(
-        &space,
-        &receiver.url(),
-        "--slow 20ms",
-        "passed.dll",
-        "requests",
-    );
+    let output = run_requests(&space, &receiver);
     assert!(output.status.success(), "{output:?}");
     let said = said(&output);
     let spans = format!("otlp: 4 spans did not reach {}/v1/traces: ", receiver.url());
@@ -99,13 +87,7 @@ fn a_collector_that_is_gone_is_said_and_changes_nothing() {
     );
     // One that dies in the middle of an answer.
     let receiver = Receiver::start(|_, _| Reply::default());
-    let output = run(
-        &space,
-        &receiver.url(),
-        "--slow 20ms",
-        "passed.dll",
-        "requests",
-    );
+    let output = run_requests(&space, &receiver);
     let said = text(&output.stderr);
     assert!(said.contains("otlp: 4 spans did not reach"), "{said}");
 }
@@ -120,13 +102,7 @@ fn a_collector_that_takes_only_metrics_is_said() {
             ..Reply::status(404)
         },
     });
-    let output = run(
-        &space,
-        &receiver.url(),
-        "--slow 20ms",
-        "passed.dll",
-        "requests",
-    );
+    let output = run_requests(&space, &receiver);
     let expected = format!(
         "soglia: otlp: {}/v1/traces refused 4 spans: HTTP 404 Not Found: 404 page not found",
         receiver.url()
@@ -162,13 +138,7 @@ fn what_a_collector_leaves_out_is_said() {
             ..Reply::ok()
         }
     });
-    let output = run(
-        &space,
-        &receiver.url(),
-        "--slow 20ms",
-        "passed.dll",
-        "requests",
-    );
+    let output = run_requests(&space, &receiver);
     let said = said(&output);
     assert!(
         said.contains("/v1/metrics left out 7 data points: too many"),

@@ -19,6 +19,17 @@ pub fn run(space: &Space, url: &str, options: &str, program: &str, args: &str) -
     space.run(&options, program, args).output().unwrap()
 }
 
+/// Runs a program with four slow calls, two of them in a request.
+pub fn run_requests(space: &Space, receiver: &Receiver) -> Output {
+    run(
+        space,
+        &receiver.url(),
+        "--slow 20ms",
+        "passed.dll",
+        "requests",
+    )
+}
+
 pub fn said(output: &Output) -> String {
     text(&output.stderr)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::Value;
 
-use crate::otlp::{assert_headers, assert_named, microseconds, run, said, texts};
+use crate::otlp::{assert_headers, assert_named, microseconds, run, run_requests, said, texts};
 use crate::support::receiver::{Receiver, spans};
 use crate::support::{Live, Space};
 
@@ -16,13 +16,7 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn slow_calls_are_spans_under_those_of_their_requests() {
     let (space, receiver) = (Space::new(), Receiver::new());
-    let output = run(
-        &space,
-        &receiver.url(),
-        "--slow 20ms",
-        "passed.dll",
-        "requests",
-    );
+    let output = run_requests(&space, &receiver);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(said(&output), "");
     assert_headers(&receiver.got());
