@@ -28,6 +28,8 @@ pub const TIMES: &str = "SOGLIA_TIMES";
 pub const SLOW: &str = "SOGLIA_SLOW";
 /// Without the tool: the most bytes of the recording.
 pub const MAX_SIZE: &str = "SOGLIA_MAX_SIZE";
+/// Without the tool: how many recordings the folder keeps.
+pub const KEEP: &str = "SOGLIA_KEEP";
 /// Whose calls get wrappers: `user`, which is the default, `framework` or `corelib`.
 pub const SCOPE: &str = "SOGLIA_SCOPE";
 /// Which calls to deny, redirect or skip: [`soglia_core::policy`].
@@ -57,9 +59,9 @@ pub const OF_THE_CLR: [&str; 4] = [
     "CORECLR_PROFILER_PATH_64",
 ];
 /// All variables above that the engine removes.
-pub const OURS: [&str; 16] = [
-    RECORDING, IDENTITY, FOLLOW, RECORD, TIMES, SLOW, MAX_SIZE, SOURCE, SCOPE, CALLERS, POLICY,
-    DEADLINES, STUCK, SLOTS, REQUIRED, ARGUMENTS,
+pub const OURS: [&str; 17] = [
+    RECORDING, IDENTITY, FOLLOW, RECORD, TIMES, SLOW, MAX_SIZE, KEEP, SOURCE, SCOPE, CALLERS,
+    POLICY, DEADLINES, STUCK, SLOTS, REQUIRED, ARGUMENTS,
 ];
 
 /// The engine's class id: the value of `CORECLR_PROFILER`.

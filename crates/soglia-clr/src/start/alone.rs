@@ -5,6 +5,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    num::NonZeroUsize,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     time::Duration,
@@ -14,6 +15,7 @@ use soglia_core::{
     deadline::Stuck,
     trace::{
         ending::Ended,
+        folder,
         identity::Identity,
         reader::Reader,
         writer::{self, Level, MIN_BYTES, Options, Sampling},
@@ -75,6 +77,10 @@ impl Alone {
         )?;
         let options = options(settings, &source)?;
         let stuck = stuck(settings, options.level)?;
+        if let Some(keep) = keep(settings)? {
+            // What cannot be removed stays: one recording too many does less harm than none.
+            let _ = folder::keep(path.parent().unwrap_or(&path), keep.get() - 1);
+        }
         let cannot = |why| format!("cannot make the recording {}: {why}", path.display());
         let made = writer::create(&path, &options).map_err(cannot)?;
         let identity = Identity::of(&made).map_err(cannot)?;
@@ -269,6 +275,14 @@ fn stuck(settings: &Settings, level: Level) -> Result<Option<Stuck>, String> {
     }))
 }
 
+/// How many recordings the folder keeps, with this one.
+fn keep(settings: &Settings) -> Result<Option<NonZeroUsize>, String> {
+    let text = value(settings, variables::KEEP)?;
+    let wanted = "expected a number of recordings, at least 1";
+    let parse = |text: String| text.parse().map_err(|_| is(variables::KEEP, &text, wanted));
+    text.map(parse).transpose()
+}
+
 /// The value, which must be one of these words, if there is one.
 fn word(settings: &Settings, name: &str, words: &[&str]) -> Result<Option<String>, String> {
     let value = value(settings, name)?;
@@ -363,6 +377,9 @@ mod tests {
         assert_eq!(read(&[("SOGLIA_SLOW", "50us")], "auto").sampling, None);
         assert_eq!(read(&[("SOGLIA_SLOW", "off")], "auto").slow_ns, 0);
         assert_eq!(read(&[("SOGLIA_SLOW", "")], "auto").slow_ns, 100_000_000);
+        assert_eq!(keep(&given(&[])), Ok(None));
+        let ten = keep(&given(&[("SOGLIA_KEEP", "10")]));
+        assert_eq!(ten, Ok(NonZeroUsize::new(10)));
         let off = given(&[("SOGLIA_STUCK", "off")]);
         assert_eq!(stuck(&off, Level::Summary), Ok(None));
         assert_eq!(stuck(&given(&[]), Level::Counts), Ok(None));
@@ -381,6 +398,11 @@ mod tests {
             assert!(said.starts_with(&format!("{name} is {value}: ")), "{said}");
             assert!(said.contains(wanted), "{said}");
         }
+        let said = keep(&given(&[("SOGLIA_KEEP", "0")])).unwrap_err();
+        assert!(
+            said.contains("SOGLIA_KEEP is 0: expected a number"),
+            "{said}"
+        );
         let said = stuck(&given(&[("SOGLIA_STUCK", "soon")]), Level::Summary).unwrap_err();
         assert!(said.contains("such as 10s"), "{said}");
         for (pairs, source) in [

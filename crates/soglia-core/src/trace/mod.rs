@@ -26,6 +26,7 @@
 //! | `more_layers`, `open_layers`, `argument_places`, `open_arguments`, `life` | what other threads of that process do |
 //! | `guard`, `bytes`, `clocks`, `reader` | the file in the process that reads it |
 //! | `snapshot`, `names`, `ending`, `replay` | what the reader makes of it |
+//! | `folder` | which recordings of a folder are kept |
 
 pub mod argument_places;
 pub mod arguments;
@@ -39,6 +40,7 @@ pub mod ending;
 pub mod events;
 pub mod facts;
 pub mod failure;
+pub mod folder;
 pub mod format;
 mod guard;
 pub mod identity;

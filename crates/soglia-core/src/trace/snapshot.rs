@@ -17,7 +17,7 @@ use crate::{
     account::{MOST_TARGETS, Total},
     crossing::Side,
     fault::Fault,
-    histogram::{BUCKETS, bucket},
+    histogram::{BUCKETS, bucket, midpoint},
     layer::{End, Layer, MAX_DEPTH},
     sampling::Sampled,
 };
@@ -221,7 +221,7 @@ impl Reader {
         total.own_variance = estimate.own_variance;
         // Long calls are all there. The others make up the rest.
         let long = bucket(period).min(BUCKETS - 1) + 1;
-        fit(&mut total.histogram[..], long, total.ended);
+        fit(&mut total.histogram[..], long, total.ended, total.total);
     }
 
     /// The last returns of a task, the latest last.
@@ -302,16 +302,69 @@ impl Reader {
     }
 }
 
-/// Scales the buckets below `long` so that all have `calls` together.
-fn fit(histogram: &mut [u64], long: usize, calls: u64) {
-    let (short, long) = histogram.split_at_mut(long);
+/// Scales the buckets below `long` so that all have `calls` together. If none of these calls was
+/// drawn, they are where their mean is, which follows from the `ticks` of all.
+fn fit(histogram: &mut [u64], long: usize, calls: u64, ticks: u64) {
+    let (short, rest) = histogram.split_at_mut(long);
     let sum = |of: &[u64]| of.iter().fold(0_u64, |sum, n| sum.saturating_add(*n));
-    let (are, wanted) = (sum(short), calls.saturating_sub(sum(long)));
+    let (are, wanted) = (sum(short), calls.saturating_sub(sum(rest)));
+    if are == 0 {
+        let of_bucket = |(n, calls): (usize, &u64)| calls.saturating_mul(midpoint(long + n));
+        let of_long = rest.iter().enumerate().map(of_bucket);
+        let ticks = ticks.saturating_sub(of_long.fold(0, u64::saturating_add));
+        let mean = bucket(ticks / wanted.max(1)).min(long.saturating_sub(1));
+        if let Some(bucket) = short.get_mut(mean) {
+            *bucket = wanted;
+        }
+        return;
+    }
     let (mut seen, mut given) = (0_u64, 0_u64);
     for bucket in short {
         seen = seen.saturating_add(*bucket);
-        let up_to = u128::from(seen) * u128::from(wanted) / u128::from(are.max(1));
+        let up_to = u128::from(seen) * u128::from(wanted) / u128::from(are);
         *bucket = (up_to as u64).saturating_sub(given);
         given = up_to as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The buckets below 1,000 ticks are scaled.
+    fn fitted(buckets: &[(u64, u64)], calls: u64, ticks: u64) -> Vec<(u64, u64)> {
+        let mut histogram = [0; BUCKETS];
+        for (ticks, calls) in buckets {
+            histogram[bucket(*ticks)] = *calls;
+        }
+        fit(&mut histogram, bucket(1000), calls, ticks);
+        let all = histogram
+            .iter()
+            .enumerate()
+            .filter(|(_, calls)| **calls > 0);
+        all.map(|(n, calls)| (midpoint(n), *calls)).collect()
+    }
+
+    #[test]
+    fn drawn_calls_stand_for_the_short_ones() {
+        let middle = |ticks| midpoint(bucket(ticks));
+        let drawn = [(10, 1), (20, 3), (5000, 2)];
+        let expected = vec![(middle(10), 10), (middle(20), 30), (middle(5000), 2)];
+        assert_eq!(fitted(&drawn, 42, 0), expected);
+        // Of a live recording, the count of calls may be older than the buckets.
+        assert_eq!(fitted(&drawn, 1, 0), [(middle(5000), 2)]);
+    }
+
+    #[test]
+    fn without_a_drawn_call_short_ones_are_at_their_mean() {
+        let middle = |ticks| midpoint(bucket(ticks));
+        let long = middle(5000);
+        let all = fitted(&[(5000, 1)], 5, long + 4 * 100);
+        assert_eq!(all, [(middle(100), 4), (long, 1)]);
+        assert_eq!(fitted(&[(5000, 1)], 1, long), [(long, 1)]);
+        // A mean that is too large is that of the longest short call.
+        assert_eq!(fitted(&[], 3, u64::MAX), [(midpoint(bucket(1000) - 1), 3)]);
+        // Recordings may hold any numbers.
+        assert_eq!(fitted(&[(5000, u64::MAX)], 0, 0), [(long, u64::MAX)]);
     }
 }

@@ -1,6 +1,11 @@
 //! The options of every command, as clap reads them.
 
-use std::{ffi::OsString, num::NonZeroU16, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    num::{NonZeroU16, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -83,6 +88,7 @@ pub enum Command {
         soglia run --deadline 'libpq!*=5s' app.dll       report longer calls while they last\n  \
         soglia run --deadline 'libpq!*=2m:kill' app.dll  end the program after such a call\n  \
         soglia run --slots 4 app.dll             let at most 4 threads run managed code at a time\n  \
+        soglia run -o recordings/ --keep 10 app.dll      a new file each time, and at most 10\n  \
         soglia run --metrics 9464 app.dll        answer Prometheus at http://127.0.0.1:9464/metrics\n  \
         soglia run --otlp http://localhost:4318 app.dll  send metrics and slow calls to a collector\n\n\
     Exit codes:\n  \
@@ -93,6 +99,9 @@ pub enum Command {
 pub struct Run {
     #[command(flatten)]
     pub recorded: Recorded,
+    /// Keep the newest N recordings of the folder -o, with the new one, and remove older ones.
+    #[arg(long, value_name = "N", requires = "output")]
+    pub keep: Option<NonZeroUsize>,
     /// Also record the .NET programs that the program starts.
     ///
     /// With -o FILE, each of them has a recording of its own: FILE.PID. Without -o, the report of

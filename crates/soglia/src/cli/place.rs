@@ -2,19 +2,24 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io, iter,
+    num::NonZeroUsize,
     os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
+use jiff::{Zoned, civil::DateTime};
 use soglia_core::trace::{
     beside,
     ending::Ended,
+    folder::{self, EXTENSION},
     reader::Reader,
     writer::{self, Options},
 };
 use tempfile::TempDir;
+
+use super::complain::complain;
 
 /// The recording of the first process, and where those of other processes go.
 pub struct Place {
@@ -29,10 +34,20 @@ pub struct Place {
 }
 
 impl Place {
-    /// Makes a recording: in the file `output`, or in memory. With `follow` and without `output`,
-    /// it is in a folder, because each process makes a file beside the first one.
-    pub fn make(output: Option<&Path>, follow: bool, with: &Options) -> anyhow::Result<Self> {
+    /// Makes a recording: in the file `output`, in a new file in the folder `output`, or in memory.
+    /// With `follow` and without `output`, it is in a temporary folder, because each process makes
+    /// a file beside the first one. `of`: the program, for the name of a new file.
+    pub fn make(
+        output: Option<&Path>,
+        of: &str,
+        follow: bool,
+        with: &Options,
+    ) -> anyhow::Result<Self> {
         if let Some(output) = output {
+            let output = &match is_folder(output) {
+                true => new_name(output, of, Zoned::now().datetime()),
+                false => output.to_owned(),
+            };
             let cannot = || {
                 format!(
                     "cannot write the recording {}: give another -o FILE",
@@ -106,10 +121,71 @@ impl Place {
     }
 }
 
+/// Prepares `output`, if that is a folder: makes it, and with `keep` removes its oldest recordings,
+/// so that there are so many with a new one.
+///
+/// # Errors
+/// If it is no folder and `keep` is given, or if it cannot be made.
+pub fn prepare_folder(output: Option<&Path>, keep: Option<NonZeroUsize>) -> anyhow::Result<()> {
+    let Some(output) = output.filter(|output| is_folder(output)) else {
+        return match keep {
+            Some(_) => Err(anyhow::anyhow!("--keep needs a folder: give -o FOLDER/")),
+            None => Ok(()),
+        };
+    };
+    fs::create_dir_all(output)
+        .with_context(|| format!("cannot make the folder {}", output.display()))?;
+    // The program runs all the same: one recording too many does less harm than none.
+    if let Some(keep) = keep
+        && let Err(error) = folder::keep(output, keep.get() - 1)
+    {
+        complain(&error.to_string());
+    }
+    Ok(())
+}
+
+/// Whether it names a folder: there is one, or the name ends with `/`.
+pub fn is_folder(output: &Path) -> bool {
+    output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir()
+}
+
+/// A name in the folder that no file has: that of the program, and the time.
+fn new_name(folder: &Path, of: &str, now: DateTime) -> PathBuf {
+    let first = format!("{}-{}", of.replace('/', "_"), now.strftime("%Y%m%dT%H%M%S"));
+    let again = (2..).map(|n| format!("{first}-{n}"));
+    let names = iter::once(first.clone()).chain(again);
+    let mut paths = names.map(|name| folder.join(format!("{name}.{EXTENSION}")));
+    paths
+        .find(|path| fs::symlink_metadata(path).is_err())
+        .unwrap_or_else(|| folder.join(first))
+}
+
 /// Cuts a recording behind what was written, unless its process still writes.
 pub fn trim(file: &File, path: &Path) -> anyhow::Result<()> {
     if Reader::open_partial(path)?.ended() != Ended::Running {
         writer::trim(file)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_in_a_folder_has_the_program_and_the_time() {
+        let space = tempfile::tempdir().unwrap();
+        let now = jiff::civil::date(2026, 11, 29).at(17, 6, 51, 0);
+        let made = |expected: &str| {
+            let path = new_name(space.path(), "app", now);
+            assert_eq!(path, space.path().join(expected));
+            fs::write(path, "").unwrap();
+        };
+        made("app-20261129T170651.soglia");
+        made("app-20261129T170651-2.soglia");
+        made("app-20261129T170651-3.soglia");
+        assert!(is_folder(space.path()));
+        assert!(is_folder(Path::new("absent/")));
+        assert!(!is_folder(Path::new("absent")));
+    }
 }

@@ -10,8 +10,8 @@ use super::{arguments::ArgumentOptions, stuck::StuckOption};
 
 #[derive(Debug, Args)]
 pub struct Recorded {
-    /// Keep the recording in this file.
-    #[arg(short, long, value_name = "FILE")]
+    /// Keep the recording in this file, or in a new file in this folder.
+    #[arg(short, long, value_name = "FILE|FOLDER/")]
     pub output: Option<PathBuf>,
     /// What to record.
     #[arg(long, value_enum, default_value_t = Record::Summary)]

@@ -24,7 +24,7 @@ use super::{
     deadline::Live,
     finish::{Seen, finish},
     options::{Run, Source},
-    place::Place,
+    place::{Place, prepare_folder},
     policy::Told,
     shared::ReportFormat,
     start::{Ready, check_weaving},
@@ -95,8 +95,11 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
         .map(|slots| bound(slots, options.slot_timeout));
     let slots = slots.transpose()?;
     let metrics = options.metrics.prepare(&process_env)?;
+    let output = options.recorded.output.as_deref();
+    prepare_folder(output, options.keep)?;
     let place = Place::make(
-        options.recorded.output.as_deref(),
+        output,
+        &ready.name(),
         options.follow,
         &options.recorded.options(source == Source::Transitions),
     )?;

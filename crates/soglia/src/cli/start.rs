@@ -1,6 +1,7 @@
 //! What `run` and `verify` have in common: a program that can be started under the engine.
 
 use std::{
+    borrow::Cow,
     env,
     ffi::OsString,
     fs::File,
@@ -53,6 +54,12 @@ impl<'a> Ready<'a> {
             lent,
             engine,
         })
+    }
+
+    /// The name of the program, without its folder and extension.
+    pub fn name(&self) -> Cow<'_, str> {
+        let stem = self.program.path.file_stem();
+        stem.unwrap_or_default().to_string_lossy()
     }
 
     /// Checks that the engine will be in the program, for a run in which it must be.

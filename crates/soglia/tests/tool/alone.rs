@@ -13,7 +13,7 @@ use crate::support::{Live, SOGLIA, Space, text};
 const PATTERN: &str = "SOGLIA_RECORDING";
 
 /// Has the runtime load the engine.
-fn alone<'a>(command: &'a mut Command, pattern: &Path) -> &'a mut Command {
+pub fn alone<'a>(command: &'a mut Command, pattern: &Path) -> &'a mut Command {
     command
         .env("CORECLR_ENABLE_PROFILING", "1")
         .env("CORECLR_PROFILER", PROFILER_GUID)

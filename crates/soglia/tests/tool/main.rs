@@ -35,6 +35,7 @@ mod endings;
 mod export;
 mod facts;
 mod failures;
+mod folders;
 mod last_calls;
 mod last_seen;
 mod libraries;
