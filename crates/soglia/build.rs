@@ -13,7 +13,8 @@ use std::{
 const FEATURE: &str = "CARGO_FEATURE_EMBEDDED_ENGINE";
 /// Names an engine that is built already.
 const BUILT: &str = "SOGLIA_EMBED";
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// The targets whose engine can be loaded from memory.
+const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
 
 /// Variables of the outer cargo, or of its user, that would change what the inner one builds.
 const REMOVED: [&str; 8] = [
@@ -41,8 +42,11 @@ fn main() {
 
 fn embed() -> Result<(), String> {
     let target = env::var("TARGET").unwrap_or_default();
-    if target != TARGET {
-        return Err(format!("soglia's engine runs on {TARGET}, not on {target}"));
+    if !TARGETS.contains(&&*target) {
+        let ours = TARGETS.join(" and ");
+        return Err(format!(
+            "soglia's engine for hosts runs on {ours}, not on {target}"
+        ));
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let engine = match env::var_os(BUILT).filter(|value| !value.is_empty()) {
@@ -51,7 +55,7 @@ fn embed() -> Result<(), String> {
             watch(&named)?;
             named
         }
-        None => build(&out)?,
+        None => build(&out, &target)?,
     };
     let cannot =
         |why: &dyn std::fmt::Display| format!("cannot take the engine {}: {why}", engine.display());
@@ -63,7 +67,7 @@ fn embed() -> Result<(), String> {
 }
 
 /// Builds the engine, and returns its file.
-fn build(out: &Path) -> Result<PathBuf, String> {
+fn build(out: &Path, target: &str) -> Result<PathBuf, String> {
     let this = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = this.join("../..");
     let manifest = this.join("../soglia-clr/Cargo.toml");
@@ -78,7 +82,7 @@ fn build(out: &Path) -> Result<PathBuf, String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--release", "--locked", "--package", "soglia-clr"])
-        .args(["--target", TARGET, "--target-dir"])
+        .args(["--target", target, "--target-dir"])
         .arg(&folder)
         // It reads the configuration in soglia's checkout, and the user's.
         .current_dir(&root);
@@ -103,7 +107,7 @@ fn build(out: &Path) -> Result<PathBuf, String> {
             root.display()
         ));
     }
-    let built = folder.join(TARGET).join("release");
+    let built = folder.join(target).join("release");
     for file in ["Cargo.toml", "Cargo.lock"] {
         watch(&root.join(file))?;
     }

@@ -5,14 +5,15 @@
 //! (`DT_SONAME`). A policy that names one of them applies to the function.
 
 use std::{
-    ffi::{CStr, c_char, c_int, c_void},
+    ffi::{CStr, c_void},
     fs,
     os::unix::ffi::OsStrExt,
     path::Path,
 };
 
-use crate::objects::dynamic::{
-    DT_GNU_HASH, DT_HASH, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic,
+use crate::objects::{
+    self, Linkage,
+    dynamic::{DT_GNU_HASH, DT_HASH, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic},
 };
 
 /// The names of the function at an address.
@@ -39,44 +40,11 @@ impl Aliases {
     }
 }
 
-/// The dynamic linker's record of an object, as far as it is public.
-#[repr(C)]
-struct LinkMap {
-    base: usize,
-    name: *const c_char,
-    dynamic: *const Dynamic,
-}
-
-const RTLD_DL_LINKMAP: c_int = 2;
-
-unsafe extern "C" {
-    fn dladdr1(
-        address: *const c_void,
-        info: *mut libc::Dl_info,
-        extra: *mut *mut c_void,
-        flags: c_int,
-    ) -> c_int;
-}
-
 /// The names of the function at an address. `None`: no object is there. Takes the loader's lock.
 pub fn at(address: usize) -> Option<Aliases> {
-    let mut extra = std::ptr::null_mut();
-    // SAFETY: `dladdr1` accepts any address. The pointers are to locals, and with this flag the
-    // last one receives a link map.
-    let map = unsafe {
-        let mut info: libc::Dl_info = std::mem::zeroed();
-        let address = std::ptr::without_provenance(address);
-        if dladdr1(address, &raw mut info, &raw mut extra, RTLD_DL_LINKMAP) == 0 || extra.is_null()
-        {
-            return None;
-        }
-        &*extra.cast::<LinkMap>()
-    };
-    // SAFETY: the loader's string ends with a zero and stays while the object is loaded. It is
-    // copied at once.
-    let name = unsafe { CStr::from_ptr(map.name) }.to_owned();
-    let _held = Held::of(&name);
-    let path = match name.to_bytes() {
+    let map = objects::linkage(address as u64)?;
+    let _held = Held::of(&map.name);
+    let path = match map.name.to_bytes() {
         b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
         bytes => Path::new(std::ffi::OsStr::from_bytes(bytes)).to_owned(),
     };
@@ -88,11 +56,11 @@ pub fn at(address: usize) -> Option<Aliases> {
             found.library(&file.to_string_lossy());
         }
     }
-    if let Some(tables) = Tables::of(map) {
+    if let Some(tables) = Tables::of(&map) {
         if let Some(own) = tables.soname.and_then(|at| tables.text(at)) {
             found.library(&own);
         }
-        tables.names_of(address, map.base, &name, &mut found.entries);
+        tables.names_of(address, map.base, &map.name, &mut found.entries);
     }
     if found.entries.is_empty() {
         found.entries.push(String::new());
@@ -141,7 +109,7 @@ struct Tables {
 }
 
 impl Tables {
-    fn of(map: &LinkMap) -> Option<Self> {
+    fn of(map: &Linkage) -> Option<Self> {
         let (mut symbols, mut strings, mut size, mut soname) = (0, 0, 0, None);
         let (mut hash, mut gnu) = (0, 0);
         // The loader adds the base to the addresses that it can write. The kernel's own object has
@@ -153,10 +121,7 @@ impl Tables {
                 value
             }
         };
-        let mut entry = map.dynamic;
-        if entry.is_null() {
-            return None;
-        }
+        let mut entry: *const Dynamic = std::ptr::with_exposed_provenance(map.dynamic?);
         loop {
             // SAFETY: the object is held, and its dynamic section ends with a null entry.
             let Dynamic { tag, value } = unsafe { entry.read() };

@@ -135,7 +135,7 @@ pub fn era() -> u64 {
 
 /// The same for a table that is filled now, when this many objects were loaded.
 pub fn era_at(epoch: Epoch) -> u64 {
-    u64::from(GENERATION.load(Relaxed) & !SHUT_DOWN) | epoch.loads << 32
+    u64::from(GENERATION.load(Relaxed) & !SHUT_DOWN) | epoch.mark() << 32
 }
 
 /// Callbacks return at once.

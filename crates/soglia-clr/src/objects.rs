@@ -16,7 +16,7 @@ mod epoch;
 mod inside;
 
 pub use epoch::{Epoch, epoch, loads, prepare, word};
-pub use inside::{all, has, inside};
+pub use inside::{Linkage, all, has, inside, linkage};
 
 /// A native function in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,11 +49,11 @@ pub fn send_raw(socket: RawFd, bytes: &[u8], file: Option<RawFd>) -> io::Result<
         message.msg_iovlen = 1;
         if let Some(file) = file {
             message.msg_control = room.0.as_mut_ptr().cast();
-            message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as usize;
+            message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
             let head = libc::CMSG_FIRSTHDR(&raw const message);
             (*head).cmsg_level = libc::SOL_SOCKET;
             (*head).cmsg_type = libc::SCM_RIGHTS;
-            (*head).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
+            (*head).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
             ptr::write_unaligned(libc::CMSG_DATA(head).cast(), file);
         }
         let sent = libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL);
@@ -80,7 +80,7 @@ pub fn receive(socket: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Opti
         message.msg_iovlen = 1;
         message.msg_control = room.0.as_mut_ptr().cast();
         // CMSG_SPACE would have room for a second descriptor, which would then be lost.
-        message.msg_controllen = libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
+        message.msg_controllen = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
         let received = libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC);
         (received, message)
     };
@@ -94,7 +94,7 @@ pub fn receive(socket: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Opti
         while !head.is_null() {
             let is_file = ((*head).cmsg_level, (*head).cmsg_type)
                 == (libc::SOL_SOCKET, libc::SCM_RIGHTS)
-                && (*head).cmsg_len >= libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
+                && (*head).cmsg_len >= libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
             if is_file {
                 let number: RawFd = ptr::read_unaligned(libc::CMSG_DATA(head).cast());
                 file = Some(OwnedFd::from_raw_fd(number));

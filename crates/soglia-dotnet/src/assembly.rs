@@ -7,6 +7,8 @@ use object::pe::{self, ImageCor20Header, ImageNtHeaders32, ImageNtHeaders64, Mac
 use object::read::ReadRef;
 use object::read::pe::{ImageNtHeaders, PeFile};
 
+use crate::machine::OWN;
+
 /// Why an assembly cannot be started as a program.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,7 +25,7 @@ pub enum AssemblyError {
     NoEntryPoint { path: PathBuf },
     #[error("{} has a native entry point (C++/CLI), which only Windows can start", path.display())]
     NativeEntryPoint { path: PathBuf },
-    #[error("{} is for {machine}; soglia runs programs for AnyCPU or x64: build it for linux-x64", path.display())]
+    #[error("{} is for {machine}; soglia runs programs for AnyCPU or {own}: build it for linux-{own}", path.display(), own = OWN.name)]
     WrongMachine { path: PathBuf, machine: String },
 }
 
@@ -47,7 +49,8 @@ const OS_OVERRIDES: [u16; 6] = [
     0x1992, // illumos
 ];
 
-/// Checks that `data`, the PE file at `path`, is an assembly that a 64-bit x86 CLR can start.
+/// Checks that `data`, the PE file at `path`, is an assembly that a CLR can start on this
+/// architecture.
 ///
 /// # Errors
 /// [`AssemblyError`] says what it is instead.
@@ -96,7 +99,7 @@ fn check_headers<'data, Pe: ImageNtHeaders, R: ReadRef<'data>>(
     let machine = machine_of(file.nt_headers().file_header().machine.get(LE));
     let il_only = flags.contains(pe::COMIMAGE_FLAGS_ILONLY);
     match machine {
-        pe::IMAGE_FILE_MACHINE_AMD64 => {}
+        Machine(own) if own == OWN.pe => {}
         // An AnyCPU assembly is a 32-bit file for a 386. Only the flags distinguish it from a
         // program that needs such a machine. "32-bit preferred" sets both 32-bit flags, and only
         // Windows acts on it.
@@ -110,6 +113,12 @@ fn check_headers<'data, Pe: ImageNtHeaders, R: ReadRef<'data>>(
                     machine: "32-bit x86".into(),
                 });
             }
+        }
+        pe::IMAGE_FILE_MACHINE_AMD64 => {
+            return Err(AssemblyError::WrongMachine {
+                path,
+                machine: "x64".into(),
+            });
         }
         pe::IMAGE_FILE_MACHINE_ARM64 => {
             return Err(AssemblyError::WrongMachine {
@@ -222,16 +231,16 @@ mod tests {
     const MAIN: u32 = 0x0600_0001;
 
     #[test]
-    fn anycpu_x64_and_precompiled_are_fine() {
+    fn anycpu_own_and_precompiled_are_fine() {
         assert_eq!(message(&assembly(false, 0x14c, 1, MAIN, true)), "fine");
         assert_eq!(
             message(&assembly(false, 0x14c, 0x0002_0003, MAIN, true)),
             "fine",
             "32-bit preferred"
         );
-        assert_eq!(message(&assembly(true, 0x8664, 1, MAIN, true)), "fine");
+        assert_eq!(message(&assembly(true, OWN.pe, 1, MAIN, true)), "fine");
         assert_eq!(
-            message(&assembly(true, 0x8664 ^ 0x7B79, 4, MAIN, true)),
+            message(&assembly(true, OWN.pe ^ 0x7B79, 4, MAIN, true)),
             "fine",
             "ReadyToRun for Linux"
         );
@@ -241,8 +250,12 @@ mod tests {
     fn other_machines_are_named() {
         assert!(message(&assembly(false, 0x14c, 3, MAIN, true)).contains("is for 32-bit x86"));
         assert!(message(&assembly(false, 0x14c, 0, MAIN, true)).contains("is for 32-bit x86"));
-        assert!(message(&assembly(true, 0xaa64, 1, MAIN, true)).contains("is for ARM64"));
-        assert!(message(&assembly(true, 0xaa64 ^ 0x7B79, 4, MAIN, true)).contains("is for ARM64"));
+        let (other, name) = match OWN.pe {
+            0xaa64 => (0x8664, "is for x64"),
+            _ => (0xaa64, "is for ARM64"),
+        };
+        assert!(message(&assembly(true, other, 1, MAIN, true)).contains(name));
+        assert!(message(&assembly(true, other ^ 0x7B79, 4, MAIN, true)).contains(name));
         assert!(message(&assembly(true, 0x0200, 1, MAIN, true)).contains("is for machine 0x0200"));
     }
 

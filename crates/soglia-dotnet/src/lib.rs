@@ -10,9 +10,11 @@ pub mod diagnostics;
 mod environment;
 pub mod fxr;
 pub mod library;
+mod machine;
 pub mod metadata;
 pub mod native;
 mod path;
+pub mod platform;
 mod root;
 mod search;
 

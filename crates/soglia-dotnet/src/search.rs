@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 
 use crate::environment::Lookup;
+use crate::machine::OWN;
 use crate::path::is_executable;
 use crate::root::{CORE_FRAMEWORK, OLDEST_MAJOR, Outcome, Root};
 
@@ -109,10 +110,7 @@ impl Search {
             muxer_on_path(env).and_then(|file| Some(file.parent()?.to_owned())),
         );
         for (name, file) in [
-            (
-                "/etc/dotnet/install_location_x64",
-                "etc/dotnet/install_location_x64",
-            ),
+            INSTALL_LOCATION,
             (
                 "/etc/dotnet/install_location",
                 "etc/dotnet/install_location",
@@ -214,12 +212,27 @@ fn muxer_on_path(env: Lookup<'_>) -> Option<PathBuf> {
     fs::canonicalize(file).ok()
 }
 
-/// The directory that an `install_location` file names in its first line. Old files have `x64=`
-/// before it.
+/// The file that says where the .NET for this architecture is: its name, and its path.
+const INSTALL_LOCATION: (&str, &str) = if cfg!(target_arch = "aarch64") {
+    (
+        "/etc/dotnet/install_location_arm64",
+        "etc/dotnet/install_location_arm64",
+    )
+} else {
+    (
+        "/etc/dotnet/install_location_x64",
+        "etc/dotnet/install_location_x64",
+    )
+};
+
+/// The directory that an `install_location` file names in its first line. Old files have `x64=`, or
+/// another architecture, before it.
 fn install_location(file: &Path) -> Option<PathBuf> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| !line.trim().is_empty())?.trim();
-    Some(PathBuf::from(line.strip_prefix("x64=").unwrap_or(line)))
+    let own = line.strip_prefix(OWN.name);
+    let own = own.and_then(|line| line.strip_prefix('='));
+    Some(PathBuf::from(own.unwrap_or(line)))
 }
 
 #[cfg(test)]
@@ -334,7 +347,7 @@ mod tests {
         let root = temp.path().join("somewhere");
         root_with(&root, &["8.0.0"], &["8.0.0"]);
         fs::create_dir_all(temp.path().join("etc/dotnet")).unwrap();
-        for prefix in ["", "x64="] {
+        for prefix in ["".to_owned(), format!("{}=", OWN.name)] {
             fs::write(
                 temp.path().join("etc/dotnet/install_location"),
                 format!("{prefix}{}\n", root.display()),

@@ -1,6 +1,6 @@
 //! What trampolines call besides the original function.
 
-use crate::passed::Passed;
+use crate::arch::Passed;
 
 /// The hooks of a direction.
 ///

@@ -4,8 +4,13 @@ use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 /// Bytes of a thunk.
 pub(crate) const THUNK: usize = 16;
-/// Thunks of a block, and the bytes that they take: whole pages.
-pub(crate) const THUNKS: usize = 1024;
+/// Thunks of a block. They fill pages of any size that the kernel may have: 64 KiB on aarch64.
+pub(crate) const THUNKS: usize = if cfg!(target_arch = "aarch64") {
+    4096
+} else {
+    1024
+};
+/// The bytes that they take.
 pub(crate) const CODE: usize = THUNKS * THUNK;
 /// Bytes of the slots of a block, and of the whole block.
 pub(crate) const SLOTS: usize = THUNKS * size_of::<Slot>();

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!              thunk                    common code                    hooks and original
-//!   caller ──> r11 = its slot ──> saves the arguments ──> open(id, original)
+//!   caller ──> which slot ──────> saves the arguments ──> open(id, original)
 //!                                 restores them      ──> original
 //!                                 saves the result   ──> close(id, original)
 //!   caller <─────────────────────── restores it, ret
@@ -17,7 +17,7 @@
 //! predicted, debuggers and profilers walk through, and shadow stacks agree.
 //!
 //! No memory is ever both writable and executable, and no thunk is written at run time.
-//! A template of 1,024 thunks lies in this library.
+//! A template of 1,024 thunks lies in this library, of 4,096 on aarch64, where pages are larger.
 //! Each thunk takes its data from a slot, which lies at a fixed distance behind it.
 //! A *block* is the template's pages, mapped once more from the library's file, and behind them
 //! fresh memory for the slots.
@@ -40,13 +40,11 @@ mod callee;
 mod hooks;
 mod layout;
 mod memory;
-mod passed;
 mod table;
 mod template;
 mod trampolines;
 
-pub use arch::Common;
+pub use arch::{Common, Passed};
 pub use callee::Callee;
 pub use hooks::CallHooks;
-pub use passed::Passed;
 pub use trampolines::Trampolines;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    arch::FACE,
+    arch::{FACE, written},
     callee::Callee,
     layout::{BLOCK, CODE, MOST, RANGE, SLOTS, Slot, THUNKS, index_at, offset_of, slot_offset_of},
     template,
@@ -239,7 +239,9 @@ impl Faces {
         // SAFETY: the faces of the block are mapped at that address, to be written. No thread reads
         // or executes this face yet: its trampoline is not made.
         unsafe { place.write_unaligned(face) };
-        Some(base + index * FACE)
+        let executed = base + index * FACE;
+        written(executed);
+        Some(executed)
     }
 
     /// Maps the faces of a block at two addresses, as the CLR does for code of its own: where they

@@ -180,12 +180,12 @@ impl Trampolines {
 /// Returns `None` if there is something else at the pointer.
 fn face_of(thunk: usize, trampoline: usize) -> Option<[u8; FACE]> {
     let thunk = ptr::with_exposed_provenance::<[u8; CLR_THUNK]>(thunk);
-    // SAFETY: the pointer leads to code that can be called, which is readable and has at least two
-    // bytes: the CLR has just made it of a delegate.
-    if unsafe { thunk.cast::<[u8; 2]>().read_unaligned() } != BEGINS {
+    // SAFETY: the pointer leads to code that can be called, which is readable and has at least so
+    // many bytes: the CLR has just made it of a delegate.
+    if unsafe { thunk.cast::<[u8; BEGINS.len()]>().read_unaligned() } != BEGINS {
         return None;
     }
-    // SAFETY: the instruction that begins so has ten bytes. Of all pointers that the CLR makes of
+    // SAFETY: a thunk begins with this instruction. Of all pointers that the CLR makes of
     // delegates, only those to its thunks begin with it, and these are longer. A thunk changes only
     // once its delegate is collected, and the delegate lives: a caller is passing it.
     face(&unsafe { thunk.read_unaligned() }, trampoline)

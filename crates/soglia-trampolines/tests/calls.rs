@@ -3,10 +3,12 @@
 
 mod support;
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 use soglia_trampolines::Callee;
-use support::{add, callee, forward, kept, plain, pointer, recorded, reverse, trampolines};
+use support::{
+    INTEGERS, add, callee, forward, kept, plain, pointer, recorded, reverse, trampolines,
+};
 
 #[test]
 fn a_denied_call_is_not_made_and_returns_zeros() {
@@ -30,12 +32,17 @@ fn a_denied_call_is_not_made_and_returns_zeros() {
     assert_eq!(pointer!(made, extern "C" fn() -> u64)(), 0);
     assert_eq!(pointer!(made, extern "C" fn(f64) -> f64)(1.5), 0.0);
     assert_eq!(recorded().len(), 2);
-    // The caller gives the address of the result, and expects that address back.
+    // The caller gives the address of the result, and on x86_64 expects that address back.
     let made = denied(1, true);
     let place = pointer!(made, extern "C" fn(*mut Large) -> *mut Large);
     let mut large = Large([7; 5]);
     let at = &raw mut large;
-    assert_eq!(place(at), at);
+    let back = if cfg!(target_arch = "x86_64") {
+        at
+    } else {
+        std::ptr::null_mut()
+    };
+    assert_eq!(place(at), back);
     assert_eq!(large.0, [7; 5]);
     assert_eq!(recorded().len(), 1);
 }
@@ -64,7 +71,8 @@ fn a_call_passes_through_between_its_hooks() {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Large([u64; 5]);
 
-/// Takes six integers in registers and the others on the stack; of doubles, eight in registers.
+/// Takes six integers in registers (eight on aarch64) and the others on the stack; of doubles,
+/// eight in registers.
 #[allow(clippy::too_many_arguments, reason = "they do not fit the registers")]
 extern "C" fn many(
     a: u64,
@@ -119,8 +127,13 @@ fn arguments_on_the_stack_and_results_in_memory_arrive() {
         u8,
     ) -> Large;
     let t = trampolines();
-    // The sixth integer is on the stack too: the result's address took the first register.
-    let exact = 8 * (1 + 1 + 5 + 1 + 1);
+    let exact = if cfg!(target_arch = "aarch64") {
+        // The large struct is passed by its address, in a register.
+        8 * (1 + 1)
+    } else {
+        // The sixth integer is on the stack too: the result's address took the first register.
+        8 * (1 + 1 + 5 + 1 + 1)
+    };
     for (id, stack) in [exact, 256, 4096].into_iter().enumerate() {
         let made = reverse(&t, many as *const () as usize, id as u64, || {
             callee(id as i64, stack)
@@ -187,12 +200,19 @@ fn arguments_are_kept_for_the_hook_that_runs_last() {
         63.75
     );
     let kept = kept().unwrap();
-    assert_eq!(kept.integers[..2], [Some(1), Some(2)]);
-    assert!(kept.integers[5].is_some() && kept.integers[6].is_none());
+    if cfg!(target_arch = "aarch64") {
+        // Between them is the address of the struct.
+        assert_eq!((kept.integers[0], kept.integers[2]), (Some(1), Some(2)));
+    } else {
+        assert_eq!(kept.integers[..2], [Some(1), Some(2)]);
+    }
+    assert!(kept.integers[INTEGERS - 1].is_some() && kept.integers[INTEGERS].is_none());
     assert_eq!(kept.floats[..2], [Some(0.5), Some(0.25)]);
     assert!(kept.floats[7].is_some() && kept.floats[8].is_none());
     assert_eq!(kept.stack.len(), 4);
-    assert_eq!(kept.stack[..3], [10, 20, 30]);
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(kept.stack[..3], [10, 20, 30]);
+    }
     assert_eq!(kept.returned_float, 63.75);
 
     let made = reverse(&t, add as *const () as usize, 8, || {
@@ -226,6 +246,62 @@ extern "C" fn doubles(a: f32, b: f64) -> Doubles {
     Doubles(a.into(), b)
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Four([f64; 4]);
+
+extern "C" fn four(a: f64, b: f64) -> Four {
+    Four([a, b, a + b, a - b])
+}
+
+/// On aarch64, they are in four registers, elsewhere in memory.
+#[test]
+fn four_numbers_come_back() {
+    let t = trampolines();
+    let callee = Callee {
+        in_memory: cfg!(target_arch = "x86_64"),
+        ..plain(1, 0)
+    };
+    let made = forward(&t, four as *const () as usize, callee);
+    let got = pointer!(made, extern "C" fn(f64, f64) -> Four)(3.0, 0.5);
+    assert_eq!(got, Four([3.0, 0.5, 3.5, 2.5]));
+}
+
+/// On aarch64, arguments on the stack are copied by pairs.
+#[test]
+fn many_arguments_on_the_stack_keep_their_order() {
+    type Ten = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64) -> u64;
+    #[allow(clippy::too_many_arguments, reason = "they do not fit the registers")]
+    extern "C" fn digits(
+        a: u64,
+        b: u64,
+        c: u64,
+        d: u64,
+        e: u64,
+        f: u64,
+        g: u64,
+        h: u64,
+        i: u64,
+        j: u64,
+        k: u64,
+        l: u64,
+    ) -> u64 {
+        let all = [a, b, c, d, e, f, g, h, i, j, k, l];
+        all.iter().fold(0, |sum, digit| sum * 10 + digit)
+    }
+    let t = trampolines();
+    for keeps in [false, true] {
+        let callee = Callee {
+            keeps,
+            ..plain(1, 48)
+        };
+        let original = digits as *const () as usize;
+        let made = t.reverse(original, keeps.into(), false, || Some(callee));
+        let got = pointer!(made.unwrap(), Ten)(1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3);
+        assert_eq!(got, 123_456_789_123);
+    }
+}
+
 #[test]
 fn results_come_back_in_whatever_registers_they_are() {
     let t = trampolines();
@@ -255,7 +331,7 @@ fn functions_of_any_number_of_arguments_are_called() {
     let made = forward(&t, libc::snprintf as *const () as usize, plain(1, 64));
     let print = pointer!(
         made,
-        unsafe extern "C" fn(*mut i8, usize, *const i8, ...) -> c_int
+        unsafe extern "C" fn(*mut c_char, usize, *const c_char, ...) -> c_int
     );
     let mut text = [0_u8; 64];
     // SAFETY: `text` has as many bytes as is said, and the format fits the arguments.

@@ -9,7 +9,11 @@ use soglia_core::mappings;
 use support::{add, callee, forward, plain, pointer, recorded, reverse, trampolines};
 
 /// Trampolines of a block, the bytes of each, and of all.
-const THUNKS: usize = 1024;
+const THUNKS: usize = if cfg!(target_arch = "aarch64") {
+    4096
+} else {
+    1024
+};
 const THUNK: usize = 16;
 const CODE: usize = THUNKS * THUNK;
 
@@ -66,9 +70,29 @@ fn there_are_many() {
     assert_eq!(t.original(0), 0);
 }
 
+/// Bytes of a thunk that a CLR before .NET 9 makes of a delegate, where it has the address of the
+/// code, and how many bytes distinguish it from other code.
+#[cfg(target_arch = "aarch64")]
+const CLR_THUNK: (usize, usize, &[usize]) = (32, 16, &[0, 3, 4, 7, 8, 11]);
+#[cfg(target_arch = "x86_64")]
+const CLR_THUNK: (usize, usize, &[usize]) = (23, 12, &[0, 1, 10, 11, 20, 21, 22]);
+
 /// A thunk as a CLR before .NET 9 makes them, with some data.
-fn clr_thunk(leads_to: usize) -> [u8; 23] {
-    let mut thunk = [0; 23];
+#[cfg(target_arch = "aarch64")]
+fn clr_thunk(leads_to: usize) -> [u8; CLR_THUNK.0] {
+    let mut thunk = [0; CLR_THUNK.0];
+    thunk[..4].copy_from_slice(&0x1000_008C_u32.to_le_bytes());
+    thunk[4..8].copy_from_slice(&0xA940_3190_u32.to_le_bytes());
+    thunk[8..12].copy_from_slice(&0xD61F_0200_u32.to_le_bytes());
+    thunk[16..24].copy_from_slice(&leads_to.to_le_bytes());
+    thunk[24..].copy_from_slice(&0x1234_5678_9ABC_u64.to_le_bytes());
+    thunk
+}
+
+/// A thunk as a CLR before .NET 9 makes them, with some data.
+#[cfg(target_arch = "x86_64")]
+fn clr_thunk(leads_to: usize) -> [u8; CLR_THUNK.0] {
+    let mut thunk = [0; CLR_THUNK.0];
     thunk[..2].copy_from_slice(&[0x49, 0xBA]);
     thunk[2..10].copy_from_slice(&0x1234_5678_9ABC_u64.to_le_bytes());
     thunk[10..12].copy_from_slice(&[0x48, 0xB8]);
@@ -96,9 +120,10 @@ fn a_face_looks_like_its_thunk_and_leads_to_the_trampoline() {
         let made = t.reverse(address, 1, true, || callee(1, 0)).unwrap();
         // SAFETY: a face can be read, and has 32 bytes.
         let face = unsafe { ptr::with_exposed_provenance::<[u8; 32]>(made).read() };
-        assert_eq!(face[..12], thunk[..12]);
-        assert_ne!(face[12..20], thunk[12..20]);
-        assert_eq!(face[20..23], thunk[20..23]);
+        let (size, code, _) = CLR_THUNK;
+        assert_eq!(face[..code], thunk[..code]);
+        assert_ne!(face[code..code + 8], thunk[code..code + 8]);
+        assert_eq!(face[code + 8..size], thunk[code + 8..size]);
         assert_eq!(t.original(made), address);
         assert_eq!(t.original(made + 1), made + 1);
         assert_eq!(t.reverse(address, 1, true, || panic!("known")), Some(made));
@@ -108,7 +133,7 @@ fn a_face_looks_like_its_thunk_and_leads_to_the_trampoline() {
 #[test]
 fn what_looks_otherwise_has_no_face() {
     let t = trampolines();
-    for at in [0, 1, 10, 11, 20, 21, 22] {
+    for at in CLR_THUNK.2.iter().copied() {
         let mut other = clr_thunk(0x1111);
         other[at] ^= 1;
         let made = t.reverse(address_of(&other), 1, true, || callee(1, 0));
@@ -123,11 +148,11 @@ fn a_face_is_called_like_its_trampoline() {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: new memory, wherever the kernel has room; it is as large as a thunk, and is changed
-    // before anything executes it.
+    // before anything executes it, which a fault of a new page precedes.
     let code = unsafe {
         let page = libc::mmap(ptr::null_mut(), 4096, protection, flags, -1, 0);
         assert_ne!(page, libc::MAP_FAILED);
-        page.cast::<[u8; 23]>().write(thunk);
+        page.cast::<[u8; CLR_THUNK.0]>().write(thunk);
         assert_eq!(
             libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_EXEC),
             0

@@ -7,7 +7,6 @@ mod coverage;
 mod finding;
 mod libraries;
 mod machine;
-mod musl;
 mod output;
 mod program;
 mod roots;
@@ -17,6 +16,7 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use crate::dotnet::platform::CLibrary;
 use crate::dotnet::{self, Lookup, Search};
 use crate::launch;
 use crate::program::Program;
@@ -52,7 +52,7 @@ pub fn examine(program: Option<&OsStr>, env: Lookup<'_>) -> Vec<Finding> {
 /// Looks at everything that an attach to this process depends on.
 pub fn examine_process(pid: u32, env: Lookup<'_>) -> Vec<Finding> {
     let tool = std::env::current_exe().unwrap_or_default();
-    let engine = launch::find_engine(&tool, env).ok();
+    let engine = launch::find_engine(&tool, env, CLibrary::of_system()).ok();
     let mut findings = vec![
         machine::system(),
         machine::clock(Path::new("/")),

@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code, reason = "the C interface of hostfxr")]
 
-use std::ffi::{CStr, CString, OsString, c_char, c_int};
+use std::ffi::{CString, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -120,12 +120,18 @@ fn c_string(text: OsString) -> Result<CString, FxrError> {
     CString::new(text.into_vec()).map_err(|_| FxrError::Library(LibraryError::ZeroByte))
 }
 
-/// The version of the C library, for `doctor`.
-pub(crate) fn glibc_version() -> String {
+/// The C library of this tool and its version, for `doctor`.
+#[cfg(target_env = "gnu")]
+pub(crate) fn c_library() -> String {
     // SAFETY: the function returns a C string that is constant for the life of the process.
-    unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }
-        .to_string_lossy()
-        .into_owned()
+    let version = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+    format!("glibc {}", version.to_string_lossy())
+}
+
+/// The same for a C library that does not tell its version.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn c_library() -> String {
+    "musl".into()
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ use crate::startup;
 use child::{State, inherits_children, reap_others, state_of};
 pub use ended::Ended;
 pub(crate) use engine::clr_number;
-pub use engine::{Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, find_engine};
+pub use engine::{
+    Conflict, EngineError, PROFILER_GUID, check_engine, conflicts, engine_for, find_engine,
+};
 pub use followed::{Followed, Take, Watching};
 pub use guard::{Guard, Loose, end, runs_as_another};
 pub use kernel::KernelLog;

@@ -20,6 +20,7 @@ use object::read::ReadCache;
 use soglia_core::regular;
 
 use crate::assembly;
+use crate::dotnet::platform::CLibrary;
 use crate::dotnet::{Lookup, Root, is_executable};
 pub use error::ProgramError;
 pub use runtimeconfig::{Asked, RuntimeConfig};
@@ -101,6 +102,19 @@ impl Program {
     /// Whether it takes a .NET root to start this program.
     pub fn needs_root(&self) -> bool {
         matches!(self.kind, Kind::Assembly(_))
+    }
+
+    /// The C library of the runtime that it will have. `root`: the one that starts an assembly.
+    pub fn c_library(&self, root: Option<&Root>) -> CLibrary {
+        let found = match (&self.kind, root) {
+            (Kind::Assembly(_), Some(root)) => match &root.muxer {
+                Some(muxer) => CLibrary::of_program(muxer),
+                None => CLibrary::of_library(&root.hostfxr),
+            },
+            (Kind::Script, _) => None,
+            _ => CLibrary::of_program(&self.path),
+        };
+        found.unwrap_or_else(CLibrary::of_system)
     }
 
     /// Checks that `root` may have the frameworks that the program asks for. An apphost finds its

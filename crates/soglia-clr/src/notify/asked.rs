@@ -13,7 +13,7 @@ use soglia_abi::{BOOL, param::Out};
 use super::thread;
 use crate::{
     host::{attached::Visit, failure::heed},
-    objects::{self, Epoch},
+    objects,
 };
 
 /// Addresses, with the answer in the top bit, and the host's session below it. The size is a power
@@ -39,13 +39,13 @@ static UNLOADS: AtomicU64 = AtomicU64::new(0);
 /// answer may stay.
 #[cold]
 fn catch_up() {
-    let Epoch { loads, unloads } = objects::epoch();
-    if UNLOADS.swap(unloads, Relaxed) != unloads {
+    let now = objects::epoch();
+    if UNLOADS.swap(now.unloads, Relaxed) != now.unloads {
         for place in &ASKED {
             place.store(0, Relaxed);
         }
     }
-    LOADS.store(loads, Release);
+    LOADS.store(now.mark(), Release);
 }
 
 /// Whether the host wants to be notified of calls of this function. Takes no lock. In preemptive

@@ -127,9 +127,9 @@ impl NotifiedImport {
                 None => return UNWANTED,
             };
         }
-        let unwanted_for = if how == UNWANTED { now.loads } else { NEVER };
+        let unwanted_for = if how == UNWANTED { now.mark() } else { NEVER };
         self.unwanted_for.store(unwanted_for, Relaxed);
-        self.loads.store(now.loads, Relaxed);
+        self.loads.store(now.mark(), Relaxed);
         self.how.store(how, Release);
         how
     }

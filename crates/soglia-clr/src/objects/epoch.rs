@@ -6,6 +6,8 @@
 //! exports without describing it. The engine looks for it there, once. Where it is found, the hot
 //! path reads it and compares it with the value of before. Where it is not found, [`loads`] never
 //! equals that value, so every call by an address takes the slow path, where [`epoch`] asks.
+//!
+//! musl never unloads an object, so there the value that the hot path compares is always 0.
 
 use std::{
     ffi::{c_int, c_void},
@@ -26,14 +28,25 @@ pub struct Epoch {
     pub unloads: u64,
 }
 
+/// Whether the C library unloads objects.
+const UNLOADS: bool = !cfg!(target_env = "musl");
+
+impl Epoch {
+    /// What [`loads`] reads while this is the epoch.
+    pub const fn mark(self) -> u64 {
+        if UNLOADS { self.loads } else { 0 }
+    }
+}
+
 /// What [`loads`] reads where the counter was not found.
-static UNKNOWN: AtomicU64 = AtomicU64::new(u64::MAX);
+static UNKNOWN: AtomicU64 = AtomicU64::new(if UNLOADS { u64::MAX } else { 0 });
 static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new((&raw const UNKNOWN).cast_mut());
 
 /// Words that may be the counter, and the value that they all had at the first look.
 static MAY_BE: Mutex<(Vec<usize>, u64)> = Mutex::new((Vec::new(), 0));
 
-/// How many objects were loaded so far, without a call; `u64::MAX` where only [`epoch`] knows.
+/// How many objects were loaded so far, without a call; `u64::MAX` where only [`epoch`] knows, and
+/// 0 where objects are never unloaded.
 #[inline(always)]
 pub fn loads() -> u64 {
     // SAFETY: points to `UNKNOWN`, or to a word of the loader, which stays as long as the process.
@@ -47,6 +60,9 @@ pub fn word() -> *const AtomicU64 {
 
 /// Looks for the counter.
 pub fn prepare() {
+    if !UNLOADS {
+        return;
+    }
     let Some(words) = rtld_global() else { return };
     let now = told();
     let mut may_be = MAY_BE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +92,9 @@ pub fn epoch() -> Epoch {
     let before = loads();
     let now = told();
     let after = loads();
+    if !UNLOADS {
+        return now;
+    }
     if before == u64::MAX {
         narrow(now.loads);
     } else if !(before..=after).contains(&now.loads) {

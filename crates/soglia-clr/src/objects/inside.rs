@@ -4,7 +4,7 @@
 //! call that waits for it may wait for a thread that waits for that call.
 
 use std::{
-    ffi::{CStr, OsStr, c_int, c_void},
+    ffi::{CStr, CString, OsStr, c_int, c_void},
     fs,
     ops::Range,
     os::unix::ffi::OsStrExt,
@@ -38,6 +38,29 @@ pub fn inside(address: u64, wanted: Option<&str>) -> Option<Inside> {
 /// Whether an address lies in a loaded object.
 pub fn has(address: u64) -> bool {
     look_at(address, |_| Some(())).is_some()
+}
+
+/// What a loaded object is linked by.
+#[derive(Debug)]
+pub struct Linkage {
+    /// What the loader has added to the addresses in the object's file.
+    pub base: usize,
+    /// The name of its file, as the loader knows it. It is empty for the program itself.
+    pub name: CString,
+    /// The address of its dynamic section.
+    pub dynamic: Option<usize>,
+}
+
+/// The object that contains the address.
+pub fn linkage(address: u64) -> Option<Linkage> {
+    look_at(address, |object| {
+        let dynamic = object.of_type(libc::PT_DYNAMIC);
+        Some(Linkage {
+            base: object.info.dlpi_addr as usize,
+            name: object.name().to_owned(),
+            dynamic: dynamic.map(|range| range.start as usize),
+        })
+    })
 }
 
 /// All loaded objects that have a file.
@@ -243,13 +266,20 @@ impl Object<'_> {
         None
     }
 
-    fn file(&self) -> PathBuf {
-        let name = match self.info.dlpi_name.is_null() {
+    /// The name of its file, as the loader knows it. It is empty for the program itself, which
+    /// glibc gives no name, and musl the one that it was started by.
+    fn name(&self) -> &CStr {
+        // SAFETY: the call takes a number.
+        let of_program = unsafe { libc::getauxval(libc::AT_PHDR) };
+        match self.info.dlpi_name.is_null() || self.info.dlpi_phdr.addr() as u64 == of_program {
             true => c"",
             // SAFETY: the loader's string ends with a zero.
             false => unsafe { CStr::from_ptr(self.info.dlpi_name) },
-        };
-        match name.to_bytes() {
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        match self.name().to_bytes() {
             // The executable.
             b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),
             name => PathBuf::from(OsStr::from_bytes(name)),

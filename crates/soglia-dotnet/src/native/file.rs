@@ -9,6 +9,8 @@ use object::elf;
 use object::read::elf::{Dyn, FileHeader, Sym};
 use object::read::{ReadCache, ReadRef};
 
+use crate::machine::OWN;
+
 /// More names than this are not read.
 const MOST_NAMES: usize = 1 << 18;
 
@@ -23,7 +25,7 @@ pub enum Broken {
     #[error("is no ELF file{0}")]
     NotElf(&'static str),
     /// It is for another processor.
-    #[error("is for {0}, and this process is x86-64")]
+    #[error("is for {0}, and this process is {own}", own = OWN.kernel)]
     Machine(&'static str),
     /// It is an ELF file with damaged headers.
     #[error("is damaged: {0}")]
@@ -82,9 +84,14 @@ impl NativeFile {
             }
             _ => return Err(Broken::NotElf("")),
         }
-        match start.get(18..20) {
-            Some([62, 0]) => {}
-            Some([183, 0]) => return Err(Broken::Machine("ARM64")),
+        let machine = match start.get(18..20) {
+            Some([low, high]) => u16::from_le_bytes([*low, *high]),
+            _ => 0,
+        };
+        match machine {
+            own if own == OWN.elf => {}
+            62 => return Err(Broken::Machine("x64")),
+            183 => return Err(Broken::Machine("ARM64")),
             _ => return Err(Broken::Machine("another processor")),
         }
         Self::of(path, data).map_err(|error| Broken::Damaged(error.to_string()))
@@ -134,12 +141,6 @@ impl NativeFile {
         let names = self.exports.iter();
         let names = names.filter_map(|known| std::str::from_utf8(known).ok());
         nearest(name, names).map(str::to_owned)
-    }
-
-    /// Whether it is built for musl.
-    pub fn is_for_musl(&self) -> bool {
-        let mut needed = self.needed.iter();
-        needed.any(|name| name.starts_with("libc.musl"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::{Broken, NativeFile};
-use crate::Lookup;
+use crate::{Lookup, machine::OWN};
 
 /// The cache is some 100 KiB long.
 const MOST_CACHE: u64 = 64 << 20;
@@ -14,7 +14,13 @@ const MOST_FILES: usize = 500;
 
 /// The folders that the loader searches last.
 const DEFAULTS: [&str; 6] = [
+    #[cfg(target_arch = "aarch64")]
+    "lib/aarch64-linux-gnu",
+    #[cfg(target_arch = "aarch64")]
+    "usr/lib/aarch64-linux-gnu",
+    #[cfg(not(target_arch = "aarch64"))]
     "lib/x86_64-linux-gnu",
+    #[cfg(not(target_arch = "aarch64"))]
     "usr/lib/x86_64-linux-gnu",
     "lib64",
     "usr/lib64",
@@ -141,11 +147,10 @@ impl Loader {
     }
 }
 
-/// The libraries for x86-64 in `/etc/ld.so.cache`: its new form, alone or behind the old one.
+/// The libraries for this architecture in `/etc/ld.so.cache`: its new form, alone or behind the old
+/// one.
 fn parse_cache(bytes: &[u8]) -> Option<HashMap<String, PathBuf>> {
     const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-    /// A library of glibc for x86-64.
-    const X86_64: u32 = 0x303;
     let start = bytes.windows(MAGIC.len()).position(|w| w == MAGIC)?;
     let bytes = &bytes[start..];
     let word = |at: usize| {
@@ -164,7 +169,7 @@ fn parse_cache(bytes: &[u8]) -> Option<HashMap<String, PathBuf>> {
         else {
             break;
         };
-        if flags & 0xffff != X86_64 {
+        if flags & 0xffff != OWN.cache {
             continue;
         }
         let (Some(key), Some(value)) = (text(key), text(value)) else {
@@ -220,8 +225,8 @@ mod tests {
     #[test]
     fn the_cache_is_read() {
         let bytes = cache(&[
-            (0x303, 1, "libz.so.1", "/fast/libz.so.1"),
-            (0x303, 0, "libz.so.1", "/lib/libz.so.1"),
+            (OWN.cache, 1, "libz.so.1", "/fast/libz.so.1"),
+            (OWN.cache, 0, "libz.so.1", "/lib/libz.so.1"),
             (0x003, 0, "liba.so", "/lib32/liba.so"),
         ]);
         let behind = [b"ld.so-1.7.0\0\0".to_vec(), bytes.clone()].concat();

@@ -1,5 +1,7 @@
 //! The names of a library that the runtime tries.
 
+use crate::machine::OWN;
+
 /// The names that the runtime tries for a library on Linux, in this order.
 ///
 /// A name with `.so` at its end, or `.so.` in it, is tried as it is first. A name with a folder
@@ -138,7 +140,7 @@ const OF_APPLE: &[&str] = &[
     "IOKit",
 ];
 
-/// The system that a library is for by its name, if that is not Linux on x86-64.
+/// The system that a library is for by its name, if that is not Linux on this architecture.
 pub fn other_system(library: &str) -> Option<&'static str> {
     let lower = library.to_ascii_lowercase();
     let stem = lower.strip_suffix(".dll");
@@ -161,8 +163,9 @@ pub fn other_system(library: &str) -> Option<&'static str> {
         return Some("static linking");
     }
     let ending = lower.rsplit(['_', '-']).next().unwrap_or_default();
-    let processors = ["x86", "arm", "arm64", "win32", "win64"];
-    (ending.len() < lower.len() && processors.contains(&ending)).then_some("other processors")
+    let processors = ["x86", "x64", "arm", "arm64", "win32", "win64"];
+    let other = ending != OWN.name && processors.contains(&ending);
+    (ending.len() < lower.len() && other).then_some("other processors")
 }
 
 #[cfg(test)]
@@ -203,7 +206,7 @@ mod tests {
             ),
             ("libobjc", Some("macOS")),
             ("__Internal", Some("static linking")),
-            ("msalruntime_arm64", Some("other processors")),
+            ("msalruntime_x86", Some("other processors")),
             ("arm", None),
             ("libc", None),
             ("e_sqlite3", None),

@@ -18,7 +18,7 @@ thread_local! {
 /// What the last callback whose arguments are kept has passed and returned.
 #[derive(Debug, Default, PartialEq)]
 pub struct Kept {
-    pub integers: [Option<u64>; 7],
+    pub integers: [Option<u64>; 9],
     pub floats: [Option<f64>; 9],
     pub stack: Vec<u64>,
     pub returned: u64,
@@ -50,7 +50,28 @@ fn record(what: char, id: i64, original: usize) {
     ravage();
 }
 
+/// How many integers are passed in registers.
+pub const INTEGERS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 6 };
+
 /// Overwrites all registers that a callee may overwrite.
+#[cfg(target_arch = "aarch64")]
+fn ravage() {
+    // SAFETY: `clobber_abi` names all registers that are written.
+    unsafe {
+        std::arch::asm!(
+            "mov x0, #-1; mov x1, x0; mov x2, x0; mov x3, x0; mov x4, x0; mov x5, x0",
+            "mov x6, x0; mov x7, x0; mov x8, x0; mov x9, x0; mov x10, x0; mov x11, x0",
+            "mov x12, x0; mov x13, x0; mov x14, x0; mov x15, x0; mov x16, x0; mov x17, x0",
+            "dup v0.2d, x0; dup v1.2d, x0; dup v2.2d, x0; dup v3.2d, x0",
+            "dup v4.2d, x0; dup v5.2d, x0; dup v6.2d, x0; dup v7.2d, x0",
+            "dup v16.2d, x0; dup v31.2d, x0",
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// Overwrites all registers that a callee may overwrite.
+#[cfg(target_arch = "x86_64")]
 fn ravage() {
     // SAFETY: `clobber_abi` names all registers that are written.
     unsafe {

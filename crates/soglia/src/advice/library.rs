@@ -1,5 +1,6 @@
 //! `unexpected-library`: libraries that came from another file than the expected one.
 
+use crate::dotnet::platform::OWN;
 use std::{
     collections::BTreeMap,
     fs,
@@ -25,6 +26,8 @@ const SYSTEM: &[&str] = &[
     "/usr/local/lib",
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
 ];
 
 pub(super) fn find(context: &Context) -> Vec<Draft> {
@@ -57,7 +60,7 @@ fn folders(context: &Context) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     if let Some(folder) = program.as_deref().ok().and_then(Path::parent) {
         folders.push(folder.to_owned());
-        folders.push(folder.join("runtimes/linux-x64/native"));
+        folders.push(folder.join(format!("runtimes/linux-{}/native", OWN.name)));
     }
     folders.extend(SYSTEM.iter().map(PathBuf::from));
     folders

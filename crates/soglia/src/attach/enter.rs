@@ -27,7 +27,7 @@ use soglia_core::descriptors;
 use super::{ids::Ids, inside::open_in};
 
 /// How long it may take to connect, in seconds.
-const PATIENCE: libc::time_t = 5;
+const PATIENCE: i64 = 5;
 
 /// What to enter before something is done.
 #[derive(Debug, Default)]
@@ -323,7 +323,7 @@ fn connect(path: &[u8]) -> io::Result<RawFd> {
 }
 
 /// Limits how long connecting and sending may take, in seconds; 0 is without a limit.
-fn limit_sending(socket: RawFd, seconds: libc::time_t) {
+fn limit_sending(socket: RawFd, seconds: i64) {
     let limit = libc::timeval {
         tv_sec: seconds,
         tv_usec: 0,

@@ -1,5 +1,6 @@
 //! Why nothing can be attached to a process, and what to do about it.
 
+use crate::dotnet::platform::OWN;
 use std::io;
 
 use soglia_dotnet::diagnostics::IpcError;
@@ -74,7 +75,7 @@ pub enum AttachError {
     )]
     Native(u32),
     /// Its runtime is for another machine.
-    #[error("process {pid} runs .NET for {what}, and this engine is for Linux on x64 with glibc")]
+    #[error("process {pid} runs .NET for {what}, and this soglia is for Linux on {own}", own = OWN.name)]
     OtherMachine {
         /// The process.
         pid: u32,

@@ -13,6 +13,7 @@ use soglia_core::plain::plain_path;
 use soglia_dotnet::diagnostics::{self, IpcError, ProcessInfo};
 
 use super::{carry, error::AttachError, target::Target};
+use crate::dotnet::platform::OWN;
 use crate::launch::PROFILER_GUID;
 
 /// The oldest runtime that soglia attaches to.
@@ -72,7 +73,7 @@ pub fn runtime(target: &Target) -> Result<(ProcessInfo, Option<PathBuf>), Attach
         let version = info.version;
         return Err(AttachError::TooOld { pid, version });
     }
-    if info.os != "Linux" || info.architecture != "x64" {
+    if info.os != "Linux" || info.architecture != OWN.name {
         let what = format!("{} on {}", info.os, info.architecture);
         return Err(AttachError::OtherMachine { pid, what });
     }

@@ -5,7 +5,7 @@ use std::fs;
 use soglia_core::plain::plain;
 
 use super::{error::AttachError, load::Kind, target::Target};
-use crate::launch::check_engine;
+use crate::{dotnet::platform::CLibrary, launch::check_engine};
 
 /// The variable that lets hot reload change code.
 const HOT_RELOAD: &str = "DOTNET_MODIFIABLE_ASSEMBLIES";
@@ -31,11 +31,18 @@ impl Target {
         if kind == Kind::Weave && reloads.is_some_and(|v| v.eq_ignore_ascii_case("debug")) {
             return Err(AttachError::HotReload(pid));
         }
-        if self.mapped().iter().any(|file| is_musl(file)) {
-            let what = "musl libc".into();
-            return Err(AttachError::OtherMachine { pid, what });
-        }
         Ok(())
+    }
+
+    /// Its C library.
+    pub fn c_library(&self) -> CLibrary {
+        let mapped = self.mapped();
+        let name = |file: &String| file.rsplit('/').next().unwrap_or(file).to_owned();
+        let mut found = mapped.iter().filter_map(|file| {
+            let name = name(file);
+            CLibrary::of_loader(&name).or_else(|| CLibrary::of_name(&name))
+        });
+        found.next().unwrap_or_else(CLibrary::of_system)
     }
 
     /// The profiler that its runtime has: what its environment names, or else a loaded file that
@@ -106,12 +113,6 @@ fn is_of_runtime(file: &str) -> bool {
     name.starts_with("libcoreclr") || name.starts_with("libmscor")
 }
 
-/// Whether a mapped file is that of musl, with which an engine for glibc cannot be loaded.
-fn is_musl(file: &str) -> bool {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    name.starts_with("ld-musl-") || name.starts_with("libc.musl-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,11 +141,5 @@ mod tests {
         assert!(is_frozen("S (sleeping)", "do_freezer_trap\n"));
         assert!(!is_frozen("T (stopped)", "get_signal"));
         assert!(!is_frozen("S (sleeping)", "futex_do_wait") && !is_frozen("R (running)", "0"));
-    }
-
-    #[test]
-    fn musl_is_known_by_its_loader() {
-        assert!(is_musl("/lib/ld-musl-x86_64.so.1") && is_musl("/lib/libc.musl-x86_64.so.1"));
-        assert!(!is_musl("/usr/lib/x86_64-linux-gnu/libc.so.6") && !is_musl("/opt/musl/a.so"));
     }
 }

@@ -65,8 +65,7 @@ pub fn run(options: &Attach) -> anyhow::Result<i32> {
     }
     let settings = settings(options)?;
     let tool = env::current_exe().context("cannot find the file of this tool")?;
-    let engine = launch::find_engine(&tool, &process_env)?;
-    launch::check_engine(&engine)?;
+    let engine = launch::engine_for(&tool, &process_env, target.c_library())?;
     let interrupts = Interrupts::catch().context("cannot catch Ctrl-C")?;
     let recorded = &options.recorded;
     // The process may send metrics and spans of its own: these have the same resource.

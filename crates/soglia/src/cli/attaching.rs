@@ -194,8 +194,7 @@ impl Attaching {
         tick: &mut dyn FnMut() -> bool,
     ) -> anyhow::Result<Live> {
         let tool = env::current_exe().context("cannot find the file of this tool")?;
-        let engine = launch::find_engine(&tool, &process_env)?;
-        launch::check_engine(&engine)?;
+        let engine = launch::engine_for(&tool, &process_env, target.c_library())?;
         let options = Options {
             level,
             ..Options::default()

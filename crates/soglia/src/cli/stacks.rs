@@ -118,8 +118,7 @@ pub fn run(options: &StacksOptions) -> anyhow::Result<()> {
 fn taken(pid: u32) -> anyhow::Result<Stacks> {
     let target = Target::of(pid)?;
     let tool = env::current_exe().context("cannot find the file of this tool")?;
-    let engine = launch::find_engine(&tool, &process_env)?;
-    launch::check_engine(&engine)?;
+    let engine = launch::engine_for(&tool, &process_env, target.c_library())?;
     let interrupts = Interrupts::catch().context("cannot catch Ctrl-C")?;
     let with = Options {
         max_bytes: ROOM,

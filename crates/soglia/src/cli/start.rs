@@ -45,8 +45,8 @@ impl<'a> Ready<'a> {
         if let Some(conflict) = launch::conflicts(&process_env).into_iter().next() {
             anyhow::bail!("{conflict}");
         }
-        let engine = launch::find_engine(&tool, &process_env)?;
-        launch::check_engine(&engine)?;
+        let c_library = program.c_library(root.as_ref());
+        let engine = launch::engine_for(&tool, &process_env, c_library)?;
         Ok(Self {
             program,
             args,

@@ -6,30 +6,19 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use crate::dotnet::Lookup;
+use crate::dotnet::platform::CLibrary;
 use crate::{fxr, launch};
 
 /// The operating system and the C library.
 pub(super) fn system() -> Finding {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let detail = format!(
-        "Linux {} on {}, glibc {}",
+        "Linux {} on {}, {}",
         kernel.trim(),
         std::env::consts::ARCH,
-        fxr::glibc_version()
+        fxr::c_library()
     );
-    if cfg!(all(
-        target_os = "linux",
-        target_arch = "x86_64",
-        target_env = "gnu"
-    )) {
-        Finding::ok("system", detail)
-    } else {
-        Finding::fail(
-            "system",
-            detail,
-            "soglia is made for Linux on x86_64 with glibc",
-        )
-    }
+    Finding::ok("system", detail)
 }
 
 /// The time stamp counter: the recorder's clock, if it runs at one rate on all processors.
@@ -75,8 +64,7 @@ pub(super) fn clock(system: &Path) -> Finding {
 
 /// The engine, which lies near the tool.
 pub(super) fn engine(tool: &Path, env: Lookup<'_>) -> Finding {
-    let engine = launch::find_engine(tool, env);
-    match engine.and_then(|path| launch::check_engine(&path).map(|()| path)) {
+    match launch::engine_for(tool, env, CLibrary::of_system()) {
         Ok(path) => Finding::ok("engine", path.display().to_string()),
         Err(error) => Finding::error("engine", &error),
     }

@@ -1,8 +1,9 @@
 //! Where .NET is, or where it was looked for.
 
 use super::finding::{Finding, Level};
-use super::musl;
-use crate::dotnet::{OLDEST_MAJOR, Outcome, Root, RootError, Search};
+use crate::dotnet::platform::CLibrary;
+use crate::dotnet::{OLDEST_MAJOR, Outcome, Root, RootError, Search, process_env};
+use crate::launch;
 
 /// One finding for each root, and what to do if there is none that the engine works with.
 pub(super) fn findings(search: &Search, needed: bool) -> Vec<Finding> {
@@ -75,8 +76,16 @@ fn of_root(root: &Root, by: &str, chosen: bool) -> Finding {
             frameworks.join(", ")
         }
     );
-    if musl::is_for_musl(&root.hostfxr) {
-        let advice = "it is built for musl libc, and the engine for glibc: install the linux-x64 build of .NET";
+    let of_root = CLibrary::of_library(&root.hostfxr);
+    let tool = std::env::current_exe().unwrap_or_default();
+    let engine = of_root.map(|of_root| launch::engine_for(&tool, &process_env, of_root));
+    if let (Some(of_root), Some(Err(_))) = (of_root, engine) {
+        let advice = format!(
+            "it is built for {}, and there is no engine for that here: install the {} build of .NET, or soglia for {}",
+            of_root.name(),
+            CLibrary::of_system().platform(),
+            of_root.platform(),
+        );
         let level = if chosen { Level::Fail } else { Level::Warn };
         return Finding {
             level,

@@ -1,4 +1,4 @@
-//! The engine: where `libsoglia.so` is, which variables make a CLR load it, and what prevents that.
+//! The engine: where its file is, which variables make a CLR load it, and what prevents that.
 //!
 //! CLRs up to .NET 10 read `CORECLR_*`. Later ones also read the same names with `DOTNET_`, and
 //! which of the two comes first is up to them. So the tool removes the `DOTNET_` ones. Path
@@ -9,18 +9,25 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use object::Endianness;
 use object::read::elf::ElfFile64;
 use object::read::{Object, ObjectSymbol, ReadCache};
-use object::{Architecture, Endianness};
 use soglia_core::regular;
 
 use crate::dotnet::Lookup;
+use crate::dotnet::platform::{CLibrary, OWN};
 
 /// The class id by which a CLR asks the engine for its profiler.
 pub const PROFILER_GUID: &str = "{C0ABD621-C39C-49F8-A54A-CC5E2BB795C7}";
 
-/// The name of the engine's file.
-const FILE: &str = "libsoglia.so";
+/// The names of the engine's file, the most usual first. Cargo gives all of them the first name, so
+/// a musl engine may have it too.
+const fn files(c_library: CLibrary) -> &'static [&'static str] {
+    match c_library {
+        CLibrary::Glibc => &["libsoglia.so"],
+        CLibrary::Musl => &["libsoglia-musl.so", "libsoglia.so"],
+    }
+}
 
 /// Variables that would lead a CLR past the ones that [`variables`] sets.
 pub(super) const REMOVED: [&str; 11] = [
@@ -73,13 +80,23 @@ pub enum EngineError {
     #[error("SOGLIA_ENGINE is {}, which is no file; correct it, or unset it", .0.display())]
     NotThere(PathBuf),
     /// None of the usual places has it.
-    #[error("the engine {FILE} was not found; install it beside this tool, or set SOGLIA_ENGINE to it (looked at {})", paths(.0))]
-    NotFound(Vec<PathBuf>),
+    #[error(
+        "the engine for {c_library}, {file}, was not found; install it beside this tool, or set SOGLIA_ENGINE to it (looked at {})",
+        paths(places)
+    )]
+    NotFound {
+        /// The C library of the program.
+        c_library: &'static str,
+        /// The name of the engine's file.
+        file: &'static str,
+        /// Where the tool has looked.
+        places: Vec<PathBuf>,
+    },
     /// The CLR does not accept a path of this length.
     #[error("the path of the engine is too long for the CLR: {}; install it elsewhere, or set SOGLIA_ENGINE", .0.display())]
     TooLong(PathBuf),
     /// The file is not an engine for this machine.
-    #[error("{} is not soglia's engine for x86_64: {reason}; install soglia again, or correct SOGLIA_ENGINE", path.display())]
+    #[error("{} is not soglia's engine for {machine}: {reason}; install soglia again, or correct SOGLIA_ENGINE", path.display(), machine = OWN.kernel)]
     NotEngine {
         /// The file.
         path: PathBuf,
@@ -96,11 +113,16 @@ fn paths(paths: &[PathBuf]) -> String {
         .join(", ")
 }
 
-/// Finds the engine: the file that `SOGLIA_ENGINE` names, or one near `tool`, the tool's own file.
+/// Finds the engine for programs with this C library: the file that `SOGLIA_ENGINE` names, or one
+/// near `tool`, the tool's own file.
 ///
 /// # Errors
 /// If there is none; the error tells where it looked.
-pub fn find_engine(tool: &Path, env: Lookup<'_>) -> Result<PathBuf, EngineError> {
+pub fn find_engine(
+    tool: &Path,
+    env: Lookup<'_>,
+    c_library: CLibrary,
+) -> Result<PathBuf, EngineError> {
     let engine = match env("SOGLIA_ENGINE").filter(|value| !value.is_empty()) {
         Some(named) => {
             let named = PathBuf::from(named);
@@ -112,13 +134,16 @@ pub fn find_engine(tool: &Path, env: Lookup<'_>) -> Result<PathBuf, EngineError>
             let directory = tool.parent().unwrap_or(Path::new("/"));
             // The parent by name, not by `..`: the places are also for people to read.
             let prefix = directory.parent().unwrap_or(directory);
-            let places = [
-                directory.join(FILE),
-                prefix.join("lib").join(FILE),
-                prefix.join("lib/soglia").join(FILE),
-            ];
+            let names = files(c_library);
+            let folders = [directory, &prefix.join("lib"), &prefix.join("lib/soglia")];
+            let in_folder = |name| folders.map(|folder| folder.join(name));
+            let places: Vec<PathBuf> = names.iter().flat_map(in_folder).collect();
             let found = places.iter().find(|file| file.is_file()).cloned();
-            found.ok_or_else(|| EngineError::NotFound(places.to_vec()))?
+            found.ok_or(EngineError::NotFound {
+                c_library: c_library.name(),
+                file: names[0],
+                places,
+            })?
         }
     };
     // MAX_LONGPATH of the CLR, with the terminating zero.
@@ -129,8 +154,32 @@ pub fn find_engine(tool: &Path, env: Lookup<'_>) -> Result<PathBuf, EngineError>
     }
 }
 
-/// Checks that `path` is a shared object that a CLR here can load as a profiler. The file is read,
-/// not loaded: the tool never runs code of the engine.
+/// Finds the engine for programs with this C library, and checks it.
+///
+/// # Errors
+/// If there is none, or if it is not one for such programs.
+pub fn engine_for(
+    tool: &Path,
+    env: Lookup<'_>,
+    c_library: CLibrary,
+) -> Result<PathBuf, EngineError> {
+    let path = find_engine(tool, env, c_library)?;
+    check_engine(&path)?;
+    match CLibrary::of_library(&path) {
+        Some(other) if other != c_library => Err(EngineError::NotEngine {
+            path,
+            reason: format!(
+                "it is built for {}, and the program for {}",
+                other.name(),
+                c_library.name()
+            ),
+        }),
+        _ => Ok(path),
+    }
+}
+
+/// Checks that `path` is a shared object that a CLR can load as a profiler. The file is read, not
+/// loaded: the tool never runs code of the engine.
 ///
 /// # Errors
 /// [`EngineError::NotEngine`].
@@ -142,7 +191,7 @@ pub fn check_engine(path: &Path) -> Result<(), EngineError> {
     let data = ReadCache::new(regular::open(path).map_err(|error| wrong(error.to_string()))?);
     let file =
         ElfFile64::<Endianness, _>::parse(&data).map_err(|error| wrong(error.to_string()))?;
-    if file.architecture() != Architecture::X86_64 {
+    if file.elf_header().e_machine.get(file.endian()).0 != OWN.elf {
         return Err(wrong(format!("it is for {:?}", file.architecture())));
     }
     let entry = file
@@ -345,7 +394,9 @@ mod tests {
         let link = base.join("link");
         std::os::unix::fs::symlink(&tool, &link).unwrap();
         let none = |_: &str| None;
-        let message = find_engine(&link, &none).unwrap_err().to_string();
+        let message = find_engine(&link, &none, CLibrary::Glibc)
+            .unwrap_err()
+            .to_string();
         for place in [
             "lib/libsoglia.so",
             "lib/soglia/libsoglia.so",
@@ -362,17 +413,20 @@ mod tests {
             "bin/libsoglia.so",
         ] {
             fs::write(base.join(place), "").unwrap();
-            assert_eq!(find_engine(&link, &none).unwrap(), base.join(place));
+            assert_eq!(
+                find_engine(&link, &none, CLibrary::Glibc).unwrap(),
+                base.join(place)
+            );
         }
         let env =
             |name: &str| (name == "SOGLIA_ENGINE").then(|| base.join("lib/libsoglia.so").into());
         assert_eq!(
-            find_engine(&link, &env).unwrap(),
+            find_engine(&link, &env, CLibrary::Glibc).unwrap(),
             base.join("lib/libsoglia.so")
         );
         let env = |name: &str| (name == "SOGLIA_ENGINE").then(|| "/absent.so".into());
         assert!(
-            find_engine(&link, &env)
+            find_engine(&link, &env, CLibrary::Glibc)
                 .unwrap_err()
                 .to_string()
                 .contains("SOGLIA_ENGINE is /absent.so")

@@ -170,7 +170,7 @@ fn why(pid: u32) -> String {
     if enabled.is_none_or(|value| value != "1") || value("SOGLIA_RECORDING").is_none() {
         return "its environment has lost the variables by which a runtime finds the engine".into();
     }
-    "its runtime did not take the engine: it is not one of glibc and x64, or .NET 8 or later".into()
+    "its runtime did not take the engine: it is not .NET 8 or later, or not one for the engine that is here".into()
 }
 
 /// Ends a process at once.

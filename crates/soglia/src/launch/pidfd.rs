@@ -67,7 +67,7 @@ impl Process {
         };
         // SAFETY: `fd` is open, and the request says how large `info` is, which the kernel reads
         // and writes.
-        let asked = unsafe { libc::ioctl(self.fd.as_raw_fd(), GET_INFO, &raw mut info) };
+        let asked = unsafe { libc::ioctl(self.fd.as_raw_fd(), GET_INFO as _, &raw mut info) };
         (asked == 0 && info.mask & EXIT != 0).then_some(info.exit_code)
     }
 

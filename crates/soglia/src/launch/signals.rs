@@ -80,7 +80,7 @@ impl Blocked {
     /// The next signal, if one comes within `timeout`.
     pub(super) fn next(&self, timeout: Duration) -> Option<Received> {
         let timeout = libc::timespec {
-            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         };
         // SAFETY: zeroed is a valid siginfo_t, to be overwritten.

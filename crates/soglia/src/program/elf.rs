@@ -9,6 +9,7 @@ use object::read::{Error, ReadRef};
 use object::{LittleEndian, endian::LittleEndian as LE};
 
 use super::error::ProgramError;
+use crate::dotnet::platform::OWN;
 
 /// In every apphost; the eight bytes before it are the offset of the bundle, 0 if there is none.
 const BUNDLE_MARKER: [u8; 32] = [
@@ -39,26 +40,19 @@ pub fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<Host, Pro
     };
     let path = path.to_owned();
     let ident = data.read_bytes_at(0, 20).unwrap_or_default();
-    match ident {
-        [_, _, _, _, 2, 1, .., 62, 0] => {}
-        [_, _, _, _, 1, ..] => {
-            return Err(ProgramError::WrongMachine {
-                path,
-                machine: "a 32-bit system".into(),
-            });
-        }
-        [_, _, _, _, 2, 1, .., 183, 0] => {
-            return Err(ProgramError::WrongMachine {
-                path,
-                machine: "ARM64".into(),
-            });
-        }
-        _ => {
-            return Err(ProgramError::WrongMachine {
-                path,
-                machine: "another kind of machine".into(),
-            });
-        }
+    let other = match ident {
+        [_, _, _, _, 1, ..] => Some("a 32-bit system"),
+        [_, _, _, _, 2, 1, .., low, high] => match u16::from_le_bytes([*low, *high]) {
+            own if own == OWN.elf => None,
+            62 => Some("x64"),
+            183 => Some("ARM64"),
+            _ => Some("another kind of machine"),
+        },
+        _ => Some("another kind of machine"),
+    };
+    if let Some(machine) = other {
+        let machine = machine.into();
+        return Err(ProgramError::WrongMachine { path, machine });
     }
     let header = FileHeader64::<LittleEndian>::parse(data).map_err(broken)?;
     if header.e_entry(LE) == 0 {
@@ -66,15 +60,6 @@ pub fn check<'data, R: ReadRef<'data>>(path: &Path, data: R) -> Result<Host, Pro
     }
     let mut host = Host::None;
     for segment in header.program_headers(LE, data).map_err(broken)? {
-        if let Some(interpreter) = segment.interpreter(LE, data).map_err(broken)? {
-            let interpreter = String::from_utf8_lossy(interpreter);
-            if interpreter.contains("ld-musl") {
-                return Err(ProgramError::Musl {
-                    path,
-                    interpreter: interpreter.into_owned(),
-                });
-            }
-        }
         // The SDK writes to the marker when it makes an apphost, so the marker is in writable data.
         // The bundle follows the last segment and may be large, so it is not searched.
         if host == Host::None
@@ -163,24 +148,31 @@ pub(super) mod tests {
     fn the_offset_before_the_marker_tells_apphost_and_single_file_apart() {
         let path = Path::new("app");
         assert_eq!(
-            check(path, executable(2, 62, GLIBC, None).as_slice()).unwrap(),
+            check(path, executable(2, OWN.elf, GLIBC, None).as_slice()).unwrap(),
             Host::None
         );
         assert_eq!(
-            check(path, executable(2, 62, GLIBC, Some(0)).as_slice()).unwrap(),
+            check(path, executable(2, OWN.elf, GLIBC, Some(0)).as_slice()).unwrap(),
             Host::Apphost
         );
         assert_eq!(
-            check(path, executable(2, 62, GLIBC, Some(0x8_0000)).as_slice()).unwrap(),
+            check(
+                path,
+                executable(2, OWN.elf, GLIBC, Some(0x8_0000)).as_slice()
+            )
+            .unwrap(),
             Host::SingleFile(0x8_0000)
         );
     }
 
     #[test]
-    fn musl_and_other_machines_are_refused() {
+    fn other_machines_are_refused() {
         let message = |file: &[u8]| check(Path::new("app"), file).unwrap_err().to_string();
-        assert!(message(&executable(2, 62, "/lib/ld-musl-x86_64.so.1", Some(0))).contains("musl"));
-        assert!(message(&executable(2, 183, GLIBC, None)).contains("is for ARM64"));
+        let (other, name) = match OWN.elf {
+            183 => (62, "is for x64"),
+            _ => (183, "is for ARM64"),
+        };
+        assert!(message(&executable(2, other, GLIBC, None)).contains(name));
         assert!(message(&executable(1, 3, GLIBC, None)).contains("is for a 32-bit system"));
         assert!(
             message(&executable(2, 243, GLIBC, None)).contains("is for another kind of machine")
@@ -189,7 +181,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_shared_library_is_refused() {
-        let mut file = executable(2, 62, GLIBC, None);
+        let mut file = executable(2, OWN.elf, GLIBC, None);
         file[24..32].fill(0);
         let message = check(Path::new("lib.so"), file.as_slice())
             .unwrap_err()
@@ -199,7 +191,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_cut_off_file_never_panics() {
-        let whole = executable(2, 62, GLIBC, Some(0));
+        let whole = executable(2, OWN.elf, GLIBC, Some(0));
         for length in 0..whole.len() {
             let _ = check(Path::new("app"), &whole[..length]);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 
 use crate::assembly::AssemblyError;
-use crate::dotnet;
+use crate::dotnet::{self, platform::OWN};
 
 /// Why `PROGRAM` cannot be started under the engine.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +35,8 @@ pub enum ProgramError {
     Assembly(#[from] AssemblyError),
     #[error("{} is a shared library; name the program that uses it", path.display())]
     SharedLibrary { path: PathBuf },
-    #[error("{} is for {machine}; soglia runs programs for AnyCPU or x64: build it for linux-x64", path.display())]
+    #[error("{} is for {machine}; this soglia runs programs for AnyCPU or {own}: build it for linux-{own}", path.display(), own = OWN.name)]
     WrongMachine { path: PathBuf, machine: String },
-    #[error("{} is built for musl libc (its loader is {interpreter}), the engine for glibc: publish the program for linux-x64 instead of linux-musl-x64", path.display())]
-    Musl { path: PathBuf, interpreter: String },
     #[error("{} is compiled ahead of time (Native AOT): no CLR runs in it, so there is nothing to record; build it without PublishAot", path.display())]
     NativeAot { path: PathBuf },
     #[error("{} is a .NET assembly, but .NET only starts files named .dll or .exe; rename it", path.display())]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::dotnet::platform::OWN;
 use std::os::unix::fs::PermissionsExt;
 
 const CONFIG: &str =
@@ -77,7 +78,7 @@ fn the_dll_of_a_self_contained_program_points_at_its_apphost() {
     refused(&dll, "self-contained");
     let apphost = directory.file(
         "a.b",
-        &elf::tests::executable(2, 62, "/lib64/ld-linux-x86-64.so.2", Some(0)),
+        &elf::tests::executable(2, OWN.elf, "/lib64/ld-linux-x86-64.so.2", Some(0)),
         0o755,
     );
     let kind = inspect(&apphost).unwrap();
@@ -89,7 +90,7 @@ fn the_dll_of_a_self_contained_program_points_at_its_apphost() {
 fn a_bundle_tells_what_runtime_is_in_it() {
     let directory = Directory::new();
     let single_file = |name: &str, version: u32, config: &str| {
-        let mut file = elf::tests::executable(2, 62, "/lib64/ld-linux-x86-64.so.2", Some(0));
+        let mut file = elf::tests::executable(2, OWN.elf, "/lib64/ld-linux-x86-64.so.2", Some(0));
         let (bundle, list) = bundle::tests::bundle(version, config, file.len() as u64);
         file[0x248..0x250].copy_from_slice(&list.to_le_bytes());
         file.extend(bundle);
@@ -124,7 +125,7 @@ fn a_bundle_tells_what_runtime_is_in_it() {
 #[test]
 fn an_old_self_contained_folder_is_known_by_its_deps() {
     let directory = Directory::new();
-    let host = elf::tests::executable(2, 62, "/lib64/ld-linux-x86-64.so.2", Some(0));
+    let host = elf::tests::executable(2, OWN.elf, "/lib64/ld-linux-x86-64.so.2", Some(0));
     let apphost = directory.file("a", &host, 0o755);
     directory.file("a.runtimeconfig.json", br#"{"runtimeOptions": {}}"#, 0o644);
     let deps = br#"{"runtimeTarget": {"name": ".NETCoreApp,Version=v2.2/linux-x64"}}"#;

@@ -232,7 +232,7 @@ pub(super) fn recall() -> Option<Slow> {
 pub(super) fn called(crossing: Crossing, callee: Callee) -> Option<(&'static mut TaskWriter, u32)> {
     let task = threads::current(crossing)?;
     let (side, epoch) = (crossing.side(), objects::epoch());
-    task.catch_up(epoch.loads, epoch.unloads);
+    task.catch_up(epoch.mark(), epoch.unloads);
     let chosen = task.reopen() && side == Side::Unmanaged;
     let slot = match (task_slot(task, side, callee, epoch), engine::get()) {
         (Some(slot), Some(engine)) if chosen => {
@@ -257,7 +257,7 @@ fn task_slot(task: &TaskWriter, side: Side, callee: Callee, epoch: Epoch) -> Opt
         return None;
     }
     match callee {
-        Callee::Woven(id) => task.slot_of(id as usize, epoch.loads),
+        Callee::Woven(id) => task.slot_of(id as usize, epoch.mark()),
         Callee::Pointer(..) | Callee::Refused(..) => {
             task.slot(callee.function(), side, era_at(epoch))
         }

@@ -7,6 +7,7 @@ use super::imported::{Imported, Use};
 use super::names::listed;
 use super::places::Places;
 use crate::dotnet::native::{Attempt, Found, NativeFile, Place, Probe, variations};
+use crate::dotnet::platform::{CLibrary, OWN};
 
 /// What became of a library.
 pub(super) enum Looked {
@@ -134,17 +135,20 @@ fn absent(library: &str, uses: &[Use<'_>], found: &Found) -> Looked {
 /// Why a file is not loaded, and what to do.
 fn reason(attempt: &Attempt) -> (String, String) {
     if let Some(broken) = &attempt.broken {
-        let advice = "put the file for linux-x64 there".to_owned();
+        let advice = format!("put the file for linux-{} there", OWN.name);
         return (broken.to_string(), advice);
     }
     let musl = attempt
         .missing
         .iter()
-        .any(|missing| missing.name.starts_with("libc.musl"));
+        .any(|missing| CLibrary::of_name(&missing.name) == Some(CLibrary::Musl));
     if musl {
         return (
             "is built for musl, and this system has glibc".into(),
-            "put the file for linux-x64 there, not the one for linux-musl-x64".into(),
+            format!(
+                "put the file for linux-{0} there, not the one for linux-musl-{0}",
+                OWN.name
+            ),
         );
     }
     let missing = attempt.missing.iter().map(|missing| {

@@ -15,7 +15,11 @@ const MOST_BYTES: u64 = 64 << 20;
 const MOST_ASSETS: usize = 10_000;
 
 /// The platforms whose files the host takes, the best first.
-const PLATFORMS: [&str; 6] = ["linux-x64", "linux", "unix-x64", "unix", "any", "base"];
+const PLATFORMS: [&str; 6] = if cfg!(target_arch = "aarch64") {
+    ["linux-arm64", "linux", "unix-arm64", "unix", "any", "base"]
+} else {
+    ["linux-x64", "linux", "unix-x64", "unix", "any", "base"]
+};
 
 /// What a `deps.json` says about files for this platform. Paths are relative to the program's
 /// folder.

@@ -1,11 +1,15 @@
 //! Thunks and their common code for x86_64, by the System V calling convention.
 
+mod passed;
+
 use std::arch::{global_asm, naked_asm};
 
 use crate::{
     hooks::CallHooks,
     layout::{CODE, THUNKS},
 };
+
+pub use passed::Passed;
 
 /// Bytes of a thunk that a CLR before .NET 9 makes of a delegate.
 pub(crate) const CLR_THUNK: usize = 23;
@@ -212,3 +216,7 @@ pub(crate) fn face(thunk: &[u8; CLR_THUNK], trampoline: usize) -> Option<[u8; FA
     face[12..20].copy_from_slice(&trampoline.to_le_bytes());
     Some(face)
 }
+
+/// Has processors see the instructions of a face that was just written. They do so by themselves on
+/// this architecture.
+pub(crate) const fn written(_address: usize) {}

@@ -1,0 +1,42 @@
+//! x86_64.
+
+#[cfg(not(target_env = "musl"))]
+#[path = "initial_exec.rs"]
+mod locals;
+#[cfg(target_env = "musl")]
+#[path = "descriptors.rs"]
+mod locals;
+
+pub(crate) use locals::{place_of_local, read_local, write_local};
+
+/// Defines a hook that takes an id, and passes it on with the frame pointer of the method that
+/// called the hook, and the stack pointer: `extern "C" fn(i64, usize, usize) -> i32`.
+macro_rules! frame_hook {
+    ($(#[$about:meta])* $name:ident => $to:path) => {
+        $(#[$about])*
+        #[unsafe(naked)]
+        pub extern "C" fn $name(id: i64) -> i32 {
+            std::arch::naked_asm!("mov rsi, rbp", "mov rdx, rsp", "jmp {}", sym $to)
+        }
+    };
+}
+
+pub(crate) use frame_hook;
+
+/// The stack pointer.
+#[inline(always)]
+pub fn stack_pointer() -> u64 {
+    let here: u64;
+    // SAFETY: the instruction copies a register, and touches no memory and no flags.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    here
+}
+
+/// The offset of `rsp` in the CLR's `CONTEXT`, which has the layout of Windows.
+pub const CONTEXT_SP: usize = 0x98;
+/// The offset of `rbp` in it.
+pub const CONTEXT_FP: usize = 0xA0;
+/// The number of `rbp` in unwinding tables.
+pub const UNWIND_FP: i32 = 6;
