@@ -10,25 +10,64 @@ TESTFLAGS ?=
 # How long each fuzz target runs.
 SECONDS ?= 60
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where cargo puts what it builds: for another target in a folder of its own.
+# make CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu
+OUT := $(TARGET)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
+ifdef CARGO_BUILD_TARGET
+export CARGO_BUILD_TARGET
+endif
 # Public items may link to private ones, which are documented beside them.
 DOCFLAGS := -D warnings -A rustdoc::private_intra_doc_links
 # What is installed.
-BUILT ?= $(TARGET)/release
+BUILT ?= $(OUT)/release
+ARM64 := aarch64-unknown-linux-gnu
+MUSL := x86_64-unknown-linux-musl
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-viewers demo bench picture book lint doc deny fuzz miri fixtures install dist dist-check \
+.PHONY: build arm64 emulated musl test test-arm64 test-musl test-viewers demo bench picture book lint doc deny fuzz miri fixtures install dist dist-check \
 	clean distclean help
 
 build: ## the tool and the engine: target/release/soglia and libsoglia.so, also named libmscoree.so (default)
 	CARGO_ENCODED_RUSTFLAGS="$$(packaging/rustflags)" $(CARGO) build $(CARGOFLAGS) --release --workspace
-	ln -sf libsoglia.so $(TARGET)/release/libmscoree.so
+	ln -sf libsoglia.so $(OUT)/release/libmscoree.so
+
+arm64: ## the same for ARM64: target/aarch64-unknown-linux-gnu/release
+	tools/for-target $(ARM64) $(MAKE) build CARGO_BUILD_TARGET=$(ARM64)
+
+# Without Alpine's own tools: the tool is static, and works with glibc as well.
+musl: ## for Alpine: the tool and libsoglia-musl.so, in target/x86_64-unknown-linux-musl/release
+	tools/for-target $(MUSL) sh -c 'CARGO_ENCODED_RUSTFLAGS="$$(packaging/rustflags)" exec $(CARGO) build $(CARGOFLAGS) --release -p soglia'
+	tools/for-target --dynamic $(MUSL) sh -c 'CARGO_ENCODED_RUSTFLAGS="$$(packaging/rustflags)" exec $(CARGO) build $(CARGOFLAGS) --release -p soglia-clr'
+	ln -f $(TARGET)/$(MUSL)/release/libsoglia.so $(TARGET)/$(MUSL)/release/libsoglia-musl.so
 
 # The tests start programs with the engine and the tool as cargo leaves them, side by side.
 test: ## all tests; gets a .NET runtime if there is none
 	$(CARGO) build $(CARGOFLAGS) --workspace
 	root=$$(tools/dotnet-root) && echo "tests run on the .NET in $$root" && \
 	DOTNET_ROOT=$$root SOGLIA_TEST_DOTNET_ROOT=$$root $(CARGO) test $(CARGOFLAGS) --workspace $(TESTFLAGS)
+
+# What a kernel does not answer through an emulator: the registers of a waiting thread, and memory
+# by process_vm_readv. The first ones are arithmetic that takes minutes there.
+EMULATED := trace::sample::tests the_frames_of_a_thread_that_waits \
+	memory_that_is_not_there_is_not_read the_clr_says_where_a_p_invoke_leads \
+	values_are_read_up_to_their_sizes native_texts_end_with_a_zero
+
+# Prints the tests that test-arm64 leaves out.
+emulated:
+	@echo $(EMULATED)
+
+test-arm64: ## tests of the engine for ARM64, in an emulator, with a runtime that a test plays
+	tools/for-target $(ARM64) $(CARGO) build $(CARGOFLAGS) -p soglia-clr --lib
+	SOGLIA_TEST_ENGINE=$(abspath $(TARGET))/$(ARM64)/debug/libsoglia.so \
+		tools/for-target $(ARM64) $(CARGO) test $(CARGOFLAGS) \
+		-p soglia-core -p soglia-il -p soglia-clr --lib --test runtime -- $(EMULATED:%=--skip %)
+	tools/for-target $(ARM64) $(CARGO) test $(CARGOFLAGS) -p soglia-trampolines --tests
+
+test-musl: ## tests of the engine for musl, with a runtime that a test plays
+	tools/for-target --dynamic $(MUSL) $(CARGO) build $(CARGOFLAGS) -p soglia-clr --lib
+	SOGLIA_TEST_ENGINE=$(abspath $(TARGET))/$(MUSL)/debug/libsoglia.so \
+		tools/for-target --dynamic $(MUSL) $(CARGO) test $(CARGOFLAGS) -p soglia-clr --test runtime
 
 test-viewers: ## what soglia makes for viewers, opened in them; needs chromium and prometheus, gets the others
 	$(CARGO) build $(CARGOFLAGS) --workspace

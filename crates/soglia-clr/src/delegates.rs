@@ -276,9 +276,9 @@ pub fn forget_types() {
     *TYPES.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// A type handle is an address below 2^47, and valid until the next unload.
+/// A type handle is an address below 2^48, and valid until the next unload.
 fn owner(class: usize) -> u64 {
-    class as u64 ^ u64::from(GENERATION.load(Relaxed)) << 47
+    class as u64 ^ u64::from(GENERATION.load(Relaxed)) << 48
 }
 
 /// Records once what is not watched. Returns the pointer.

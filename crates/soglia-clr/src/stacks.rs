@@ -1,10 +1,10 @@
 //! Callers: the managed stack of the running thread, innermost frame first.
 
+mod beginning;
 mod entry;
 mod frame;
 mod hidden;
 mod walked;
-mod x86_64;
 
 use soglia_abi::ids::{FunctionId, ThreadId};
 

@@ -15,6 +15,7 @@ use soglia_il::sig::{self, MethodSig};
 use windows_core::Interface;
 
 use crate::{
+    arch::{FLOATS, INTEGERS},
     engine::Engine,
     metadata::{
         before::{bytes, enumerated, marshalling, wide},
@@ -49,9 +50,6 @@ const MOST_STACK: usize = 16 << 10;
 
 /// Bytes of a pointer. Each argument on the stack is rounded up to it.
 const WORD: usize = 8;
-/// The registers that pass integers, and floating-point numbers.
-const INTEGERS: usize = 6;
-const FLOATS: usize = 8;
 
 impl Type {
     /// The type of a token: a TypeDef, or a TypeRef that leads to a loaded module.

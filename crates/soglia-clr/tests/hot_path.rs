@@ -48,6 +48,9 @@ const KNOWN: [&str; 1] = ["clock_gettime"];
 
 fn main() -> ExitCode {
     let trial = needs::fallible("the_hot_path_of_the_release_build", || {
+        if !cfg!(target_arch = "x86_64") {
+            return Ok(Err(Unmet::new("it reads instructions of x86_64 only")));
+        }
         let Some(library) = library() else {
             return Ok(Err(Unmet::new("there is no release build: run make first")));
         };

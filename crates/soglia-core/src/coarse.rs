@@ -9,6 +9,8 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use crate::order::IN_ORDER;
+
 /// Ticks whose times are kept. A power of two.
 const KEPT: usize = 1024;
 
@@ -77,7 +79,7 @@ impl Clock {
 
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
-        self.last.load(Relaxed)
+        self.last.load(IN_ORDER)
     }
 
     pub(crate) fn tick(&self, at: u64, core: u32) {

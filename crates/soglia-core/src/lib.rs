@@ -55,6 +55,7 @@ pub mod histogram;
 pub mod layer;
 pub mod mappings;
 pub mod off_core;
+mod order;
 pub mod plain;
 pub mod policy;
 pub mod process;

@@ -63,7 +63,11 @@ impl Flag {
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "aarch64", target_arch = "x86_64"),
+    not(miri)
+))]
 mod linux {
     use std::{
         arch::{asm, global_asm},
@@ -85,6 +89,22 @@ mod linux {
 
     // The address to go on at must lie outside of the sequence, behind the number that the C
     // library has registered, `RSEQ_SIG`.
+    #[cfg(target_arch = "aarch64")]
+    global_asm!(
+        ".pushsection .text.soglia_off_core, \"ax\", @progbits",
+        ".p2align 4",
+        "brk #0x45e0",
+        ".hidden soglia_off_core_abort",
+        ".globl soglia_off_core_abort",
+        "soglia_off_core_abort:",
+        "brk #1",
+        ".hidden soglia_off_core_start",
+        ".globl soglia_off_core_start",
+        "soglia_off_core_start:",
+        "brk #1",
+        ".popsection",
+    );
+    #[cfg(target_arch = "x86_64")]
     global_asm!(
         ".pushsection .text.soglia_off_core, \"ax\", @progbits",
         ".p2align 4",
@@ -108,12 +128,12 @@ mod linux {
         fn soglia_off_core_start();
     }
 
-    /// Two bytes that are never run.
+    /// Two bytes that are never run, or on aarch64 one instruction.
     static SEQUENCE: Sequence = Sequence {
         version: 0,
         flags: 0,
         start: soglia_off_core_start,
-        length: 2,
+        length: if cfg!(target_arch = "aarch64") { 4 } else { 2 },
         abort: soglia_off_core_abort,
     };
 
@@ -121,7 +141,7 @@ mod linux {
     const WORD: usize = 8;
 
     /// How far the areas lie from the thread pointers, if the C library has registered some
-    /// (glibc 2.35 and later).
+    /// (glibc 2.35 and later, not musl).
     fn offset() -> Option<isize> {
         static OFFSET: OnceLock<Option<isize>> = OnceLock::new();
         *OFFSET.get_or_init(|| {
@@ -145,6 +165,12 @@ mod linux {
     pub(super) fn word() -> Option<Flag> {
         let offset = offset()?;
         let thread: *mut u8;
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the register holds the thread pointer.
+        unsafe {
+            asm!("mrs {}, tpidr_el0", out(reg) thread, options(nostack, nomem, preserves_flags));
+        }
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: on x86-64, the word at the thread pointer is its own address.
         unsafe {
             asm!("mov {}, qword ptr fs:[0]", out(reg) thread, options(nostack, pure, readonly));
@@ -160,7 +186,11 @@ mod linux {
     }
 }
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "aarch64", target_arch = "x86_64"),
+    not(miri)
+)))]
 mod linux {
     pub(super) fn word() -> Option<super::Flag> {
         None

@@ -1,8 +1,9 @@
 //! Time stamps in ticks, which are cheap to take, and their conversion to nanoseconds.
 //!
 //! On x86-64 a tick is one of the time stamp counter, if the CPU says that it runs at a constant
-//! rate and the kernel itself keeps time by it. Elsewhere a tick is a nanosecond of
-//! `CLOCK_MONOTONIC`. A recording holds *anchors*: pairs of ticks and nanoseconds.
+//! rate and the kernel itself keeps time by it. On aarch64 it is one of the virtual counter, if the
+//! kernel keeps time by that. Elsewhere a tick is a nanosecond of `CLOCK_MONOTONIC`. A recording
+//! holds *anchors*: pairs of ticks and nanoseconds.
 
 use std::{
     mem::MaybeUninit,
@@ -15,7 +16,7 @@ use std::{
 pub enum TickSource {
     /// `CLOCK_MONOTONIC`: a tick is a nanosecond.
     Monotonic = 1,
-    /// The CPU's own counter (`rdtsc` on x86-64).
+    /// The CPU's own counter (`rdtsc` on x86-64, `cntvct_el0` on aarch64).
     Counter = 2,
 }
 
@@ -62,15 +63,28 @@ fn counter_is_steady() -> bool {
         advanced >= 0x8000_0007 && std::arch::x86_64::__cpuid(0x8000_0007).edx & (1 << 8) != 0;
     // Some virtual machines hide the CPU's promise. A kernel that keeps its own time by the counter
     // is proof enough.
-    let clocksource =
-        std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    let kernel = clocksource.map(|c| c.trim().to_owned()).unwrap_or_default();
+    let kernel = clock_of_the_kernel();
     kernel == "tsc" || (invariant && kernel == "kvm-clock")
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+/// The architecture promises a counter of one rate, the same on all cores. The kernel uses another
+/// clock where that does not hold.
+#[cfg(target_arch = "aarch64")]
+fn counter_is_steady() -> bool {
+    clock_of_the_kernel() == "arch_sys_counter"
+}
+
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 fn counter_is_steady() -> bool {
     false
+}
+
+/// The clock by which the kernel keeps time.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+fn clock_of_the_kernel() -> String {
+    let name =
+        std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    name.map(|name| name.trim().to_owned()).unwrap_or_default()
 }
 
 /// The time now, in ticks of the selected source.
@@ -90,7 +104,22 @@ pub fn counter() -> u64 {
     // prctl, in which case the kernel's own vDSO clock would fault too.
     #[allow(unsafe_code, reason = "reads a CPU register")]
     return unsafe { std::arch::x86_64::_rdtsc() };
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    {
+        let ticks: u64;
+        // SAFETY: reads a register that Linux lets programs read. The kernel emulates the read on
+        // processors whose counter has a defect.
+        #[allow(unsafe_code, reason = "reads a CPU register")]
+        unsafe {
+            std::arch::asm!(
+                "mrs {}, cntvct_el0",
+                out(reg) ticks,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        ticks
+    }
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", not(miri)))))]
     slow_now()
 }
 
@@ -190,5 +219,18 @@ impl Scale {
     /// A span of nanoseconds in ticks.
     pub fn ticks(self, ns: u64) -> u64 {
         (ns as f64 / self.ns_per_tick).round() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "reads a CPU register")]
+    fn the_counter_goes_on() {
+        let before = counter();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(counter() > before);
     }
 }

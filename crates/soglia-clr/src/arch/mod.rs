@@ -8,12 +8,13 @@
 //! | `frame_hook` | a hook that gets the frame pointer of the method that called it |
 //! | `stack_pointer` | the stack pointer |
 //! | `CONTEXT_SP`, `CONTEXT_FP` | where the CLR's `CONTEXT` has these registers |
-//! | `UNWIND_FP` | the number of the frame pointer in unwinding tables |
+//! | `UNWIND_FP`, `UNWIND_RESULT` | the numbers of registers in unwinding tables |
+//! | `INTEGERS`, `FLOATS`, `RESULT_IS_INTEGER` | how native functions get their arguments |
 //!
 //! The rest lies beside what uses it, in files that are named for the architecture:
 //! `stacks/beginning/` (how compiled methods begin), `host/fenced/` (catching exceptions of a
-//! host), `other_threads/registers/` (the unwinder of native frames), `types/passing/` (how
-//! arguments are passed), and the crate `soglia-trampolines`.
+//! host), `other_threads/native/registers/` (unwinding native frames), and in the crate
+//! `soglia-trampolines`.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -30,7 +31,10 @@ use aarch64 as machine;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as machine;
 
-pub use machine::{CONTEXT_FP, CONTEXT_SP, UNWIND_FP, stack_pointer};
+pub use machine::{
+    CONTEXT_FP, CONTEXT_SP, FLOATS, INTEGERS, RESULT_IS_INTEGER, UNWIND_FP, UNWIND_RESULT,
+    stack_pointer,
+};
 pub(crate) use machine::{frame_hook, place_of_local, read_local, write_local};
 
 /// Defines a module with `get` and `set` for this thread's pointer of a type; null until it is set.

@@ -2,8 +2,8 @@
 //!
 //! Native code calls the trampoline of a delegate, and a delegate calls that of a native function.
 //! Both pass native values. Which register or word of the stack has which argument follows from the
-//! delegate's type, by the System V calling convention. A struct may lie in several registers, so
-//! nothing is shown of one, nor of what is passed behind it.
+//! delegate's type, by the calling convention of the machine. A struct may lie in several
+//! registers, so nothing is shown of one, nor of what is passed behind it.
 
 use std::{
     collections::HashMap,
@@ -22,6 +22,7 @@ use super::{
     plan::Subject,
 };
 use crate::{
+    arch::{FLOATS, INTEGERS, RESULT_IS_INTEGER},
     engine::Engine,
     metadata::{
         Scope,
@@ -86,9 +87,6 @@ struct Places {
 }
 
 impl Places {
-    const INTEGERS: usize = 6;
-    const FLOATS: usize = 8;
-
     /// The place of the next argument. `None`: it is not known.
     fn next(&mut self, of: &[u8], is_struct: bool) -> Option<Place> {
         self.lost |= is_struct;
@@ -97,8 +95,8 @@ impl Places {
         }
         let is_float = is_float(of);
         let (used, most, place): (_, _, fn(usize) -> Place) = match is_float {
-            true => (&mut self.floats, Self::FLOATS, Place::Float),
-            false => (&mut self.integers, Self::INTEGERS, Place::Integer),
+            true => (&mut self.floats, FLOATS, Place::Float),
+            false => (&mut self.integers, INTEGERS, Place::Integer),
         };
         let (used, place) = match *used < most {
             true => (used, place),
@@ -128,7 +126,7 @@ impl Delegated {
         let marked = |number: usize| marked.get(&number).map(Vec::as_slice);
         let texts = Texts::of(scope, of.class);
         let mut places = Places {
-            integers: usize::from(of.in_memory),
+            integers: usize::from(of.in_memory && RESULT_IS_INTEGER),
             ..Places::default()
         };
         let arguments = (0..).zip(signature.params()).map(|(n, param)| {
@@ -360,11 +358,11 @@ mod tests {
         let mut next = |of: &[u8]| places.next(of, false).unwrap();
         assert_eq!(next(&int), Place::Integer(0));
         assert_eq!(next(&float), Place::Float(0));
-        for n in 1..6 {
+        for n in 1..INTEGERS {
             assert_eq!(next(&int), Place::Integer(n));
         }
         assert_eq!(next(&int), Place::Stack(0));
-        for n in 1..8 {
+        for n in 1..FLOATS {
             assert_eq!(next(&float), Place::Float(n));
         }
         assert_eq!(next(&float), Place::Stack(1));

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   stand-in { methods, object }      thunk N                        common code
-//!   caller ──> methods[N] ──────────> rdi = object ────────────────> call ──> the host's method N
-//!                                     rax = object's method N             returns, or throws:
+//!   caller ──> methods[N] ──────────> takes the object ────────────> call ──> the host's method N
+//!                                     and its method N                    returns, or throws:
 //!   caller <────────────────────────────────────────────────────────── E_FAIL
 //! ```
 //!
@@ -17,8 +17,11 @@
 //! The stand-in has the methods of any interface, and takes what is passed in registers: six words,
 //! `this` among them. No interface of hosts that the engine calls has a method with more.
 
-#[path = "fenced/x86_64.rs"]
-mod machine;
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+mod catching;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 use std::{ffi::c_void, mem::ManuallyDrop};
 
@@ -35,11 +38,11 @@ struct StandIn {
 /// bytes of the stand-in. The stand-in owns the reference that comes with the object, if any.
 ///
 /// # Safety
-/// `object` has the interface `T`, with no more methods than [`machine::METHODS`], and lives as
+/// `object` has the interface `T`, with no more methods than [`catching::METHODS`], and lives as
 /// long as the result.
 pub unsafe fn stand_in<T: Interface>(object: *mut c_void) -> T {
-    const { assert!(size_of::<T::Vtable>() <= machine::METHODS * size_of::<usize>()) };
-    let methods = machine::methods();
+    const { assert!(size_of::<T::Vtable>() <= catching::METHODS * size_of::<usize>()) };
+    let methods = catching::methods();
     let stand_in = Box::into_raw(Box::new(StandIn { methods, object }));
     // SAFETY: the stand-in begins with a table of methods that call those of the object.
     unsafe { T::from_raw(stand_in.cast()) }

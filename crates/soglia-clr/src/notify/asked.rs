@@ -19,9 +19,9 @@ use crate::{
 /// Addresses, with the answer in the top bit, and the host's session below it. The size is a power
 /// of two.
 const ROOM: usize = 4096;
-/// The bit of the answer. An address has 47 bits.
+/// The bit of the answer. An address has 48 bits at most.
 const WANTED: usize = 1 << 63;
-const ADDRESS: u32 = 47;
+const ADDRESS: u32 = 48;
 /// As many bits of the session as there is room for.
 const SESSION: usize = (1 << (63 - ADDRESS)) - 1;
 /// How many places are looked at. Where all are taken, the engine asks the host at every call.

@@ -120,16 +120,17 @@ fn narrow(now: u64) {
     }
 }
 
-/// Whether the word follows two or three recursive locks, as in all known versions. A lock has five
-/// words: the third is its kind, and other kinds use the last two.
+/// Whether the word follows two or three recursive locks, as in all known versions. The third word
+/// of a lock is its kind, and other kinds use the following ones: two, or three on aarch64.
 fn is_behind_locks(words: &[AtomicU64], at: usize) -> bool {
     const RECURSIVE: u32 = 1;
+    const LOCK: usize = size_of::<libc::pthread_mutex_t>() / size_of::<u64>();
     let word = |before: usize| at.checked_sub(before).map(|at| words[at].load(Relaxed));
     let is_lock = |end: usize| {
-        word(end + 3).is_some_and(|kind| kind as u32 == RECURSIVE)
-            && (word(end + 1), word(end + 2)) == (Some(0), Some(0))
+        word(end + LOCK - 2).is_some_and(|kind| kind as u32 == RECURSIVE)
+            && (1..LOCK - 2).all(|last| word(end + last) == Some(0))
     };
-    is_lock(0) && is_lock(5)
+    is_lock(0) && is_lock(LOCK)
 }
 
 /// The words of the loader's state.
@@ -241,10 +242,13 @@ mod tests {
         let words = |values: &[u64]| -> Vec<AtomicU64> {
             values.iter().copied().map(AtomicU64::new).collect()
         };
-        let good = words(&[1, 7 << 32, 9, 1, 0, 0, 0, 0, 1, 0, 0, 5]);
-        assert!(is_behind_locks(&good, 11));
-        assert!(!is_behind_locks(&good, 10) && !is_behind_locks(&good, 3));
-        let other_kind = words(&[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 5]);
-        assert!(!is_behind_locks(&other_kind, 11));
+        let rest = size_of::<libc::pthread_mutex_t>() / 8 - 3;
+        let lock = |kind: u64| [vec![7 << 32, 9, kind], vec![0; rest]].concat();
+        let good = words(&[vec![1], lock(1), lock(1), vec![5]].concat());
+        let end = good.len() - 1;
+        assert!(is_behind_locks(&good, end));
+        assert!(!is_behind_locks(&good, end - 1) && !is_behind_locks(&good, 3));
+        let other_kind = words(&[vec![1], lock(0), lock(1), vec![5]].concat());
+        assert!(!is_behind_locks(&other_kind, end));
     }
 }

@@ -8,6 +8,8 @@
 
 mod loaded;
 mod memory;
+mod outer;
+mod registers;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,17 +17,16 @@ use std::{
     rc::Rc,
 };
 
-use framehop::{
-    ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder,
-    x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64},
-};
+use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder as _};
 
 use super::proc;
 use loaded::{Bytes, Loaded, is_executable, loaded_at, symbol};
 use memory::Stack;
+use registers::{Cache, Registers, Unwinder, known, outermost, registers};
 
 pub use loaded::file_at;
 pub use memory::word;
+pub use outer::Outer;
 
 /// The most frames that are kept.
 const MOST_FRAMES: usize = 64;
@@ -60,25 +61,14 @@ pub fn frames(os_thread: u32, doing: Option<&proc::Doing>) -> Frames {
 /// met.
 #[derive(Default)]
 pub struct Walker {
-    unwinder: UnwinderX86_64<Bytes>,
-    cache: CacheX86_64,
+    unwinder: Unwinder<Bytes>,
+    cache: Cache,
     /// The objects that frames were found in, by their first address.
     objects: BTreeMap<u64, Loaded>,
     /// The names of frames, by address.
     names: HashMap<u64, String>,
     /// Whether code is at an address that is in no object.
     executable: HashMap<u64, bool>,
-}
-
-/// The innermost managed frame of a thread, which has called native code.
-#[derive(Clone, Copy, Debug)]
-pub struct Outer {
-    /// The address at which it goes on.
-    pub ip: u64,
-    /// Its stack pointer then.
-    pub sp: u64,
-    /// Its `rbp` then.
-    pub fp: u64,
 }
 
 impl Walker {
@@ -88,7 +78,7 @@ impl Walker {
     }
 
     /// The same for a thread whose innermost managed frame is known. From that and the stack, the
-    /// engine can tell `rbp` where a frame needs it.
+    /// engine can tell the frame pointer where a frame needs it.
     pub fn frames_inside(
         &mut self,
         os_thread: u32,
@@ -114,8 +104,8 @@ impl Walker {
 
     fn from(&mut self, pc: u64, stack: &Stack, outer: Option<Outer>) -> Frames {
         let mut frames = Frames::default();
-        // The frame pointer is unknown. 0 leads nowhere, so frames that need it end there.
-        let mut regs = UnwindRegsX86_64::new(pc, stack.sp, 0);
+        // The frame pointer is unknown.
+        let mut regs = registers(pc, stack.sp, 0);
         let mut at = FrameAddress::from_instruction_pointer(pc);
         loop {
             let address = at.address_for_lookup();
@@ -134,12 +124,12 @@ impl Walker {
             }
             frames.names.push(self.name(at.address(), address));
             let mut next = self.next(at, &mut regs, stack);
+            let (has_fp, sp) = known(&regs);
             if !matches!(next, Ok(Some(_)))
-                && regs.bp() == 0
-                && let Some(fp) =
-                    outer.and_then(|outer| self.frame_pointer(&outer, regs.sp(), stack))
+                && !has_fp
+                && let Some(fp) = outer.and_then(|outer| self.frame_pointer(&outer, sp, stack))
             {
-                let mut with = UnwindRegsX86_64::new(regs.ip(), regs.sp(), fp);
+                let mut with = registers(at.address(), sp, fp);
                 next = self.next(at, &mut with, stack);
                 regs = with;
             }
@@ -160,7 +150,7 @@ impl Walker {
     fn next(
         &mut self,
         at: FrameAddress,
-        regs: &mut UnwindRegsX86_64,
+        regs: &mut Registers,
         stack: &Stack,
     ) -> Result<Option<FrameAddress>, ()> {
         let mut read = |address: u64| stack.word(address).ok_or(());
@@ -171,16 +161,13 @@ impl Walker {
             .map_err(|_| ())
     }
 
-    /// The `rbp` of the innermost frame that keeps one, at or above a stack pointer.
+    /// The frame pointer of the innermost frame that keeps one, at or above a stack pointer.
     ///
     /// A frame that keeps one has saved its caller's below its return address. So the frames that
     /// do so form a chain, which is followed from its outer end: the one that was called by managed
     /// code has saved that code's.
     fn frame_pointer(&mut self, outer: &Outer, sp: u64, stack: &Stack) -> Option<u64> {
-        let mut fp = outer.sp.checked_sub(16)?;
-        if stack.word(fp + 8) != Some(outer.ip) || stack.word(fp) != Some(outer.fp) {
-            return None;
-        }
+        let mut fp = outermost(outer, sp, stack)?;
         let words = |from: u64, to: u64| (from..to).step_by(8);
         for _ in 0..MOST_FRAMES {
             let inner = words(sp, fp).find(|at| {

@@ -60,14 +60,14 @@ fn parse(stat: &str, syscall: &str, wchan: &str) -> Option<Doing> {
 
 /// The name of a system call in which threads wait.
 fn name(number: &str) -> Option<&'static str> {
-    Some(match number.parse().ok()? {
+    let number = number.parse().ok()?;
+    Some(match number {
         libc::SYS_accept => "accept",
         libc::SYS_accept4 => "accept4",
         libc::SYS_clock_nanosleep => "clock_nanosleep",
         libc::SYS_close => "close",
         libc::SYS_connect => "connect",
         libc::SYS_epoll_pwait => "epoll_pwait",
-        libc::SYS_epoll_wait => "epoll_wait",
         libc::SYS_fcntl => "fcntl",
         libc::SYS_fdatasync => "fdatasync",
         libc::SYS_flock => "flock",
@@ -76,10 +76,7 @@ fn name(number: &str) -> Option<&'static str> {
         libc::SYS_io_uring_enter => "io_uring_enter",
         libc::SYS_ioctl => "ioctl",
         libc::SYS_nanosleep => "nanosleep",
-        libc::SYS_open => "open",
         libc::SYS_openat => "openat",
-        libc::SYS_pause => "pause",
-        libc::SYS_poll => "poll",
         libc::SYS_ppoll => "ppoll",
         libc::SYS_pread64 => "pread64",
         libc::SYS_pselect6 => "pselect6",
@@ -90,15 +87,32 @@ fn name(number: &str) -> Option<&'static str> {
         libc::SYS_recvmmsg => "recvmmsg",
         libc::SYS_recvmsg => "recvmsg",
         libc::SYS_rt_sigtimedwait => "rt_sigtimedwait",
-        libc::SYS_select => "select",
         libc::SYS_sendmsg => "sendmsg",
         libc::SYS_sendto => "sendto",
         libc::SYS_wait4 => "wait4",
         libc::SYS_waitid => "waitid",
         libc::SYS_write => "write",
         libc::SYS_writev => "writev",
+        _ => return older(number),
+    })
+}
+
+/// The same for those that newer architectures do not have.
+#[cfg(target_arch = "x86_64")]
+fn older(number: libc::c_long) -> Option<&'static str> {
+    Some(match number {
+        libc::SYS_epoll_wait => "epoll_wait",
+        libc::SYS_open => "open",
+        libc::SYS_pause => "pause",
+        libc::SYS_poll => "poll",
+        libc::SYS_select => "select",
         _ => return None,
     })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const fn older(_number: libc::c_long) -> Option<&'static str> {
+    None
 }
 
 #[cfg(test)]
@@ -109,7 +123,9 @@ mod tests {
     fn what_the_kernel_says() {
         let told = |stat, syscall, wchan| parse(stat, syscall, wchan).map(|d| (d.text, d.at));
         let sleeping = "12 (a) b) S 1 1 1 0";
-        let syscall = "230 0x0 0x0 0x7ffc 0x0 0x0 0x0 0x7ffe073b8918 0x7fce3d1232ad\n";
+        let number = libc::SYS_clock_nanosleep.to_string();
+        let syscall = "0x0 0x0 0x7ffc 0x0 0x0 0x0 0x7ffe073b8918 0x7fce3d1232ad\n";
+        let syscall = &*format!("{number} {syscall}");
         assert_eq!(
             told(sleeping, syscall, "hrtimer_nanosleep"),
             Some((
@@ -117,7 +133,7 @@ mod tests {
                 Some((0x7ffe_073b_8918, 0x7fce_3d12_32ad))
             ))
         );
-        let other = syscall.replacen("230", "999", 1);
+        let other = syscall.replacen(&number, "999", 1);
         assert_eq!(
             told(sleeping, &other, "0").unwrap().0,
             "sleeping in system call 999"

@@ -2,13 +2,8 @@
 //! (`DynamicMethod`, `Expression.Compile`).
 //!
 //! The walker gives the frames around them. Where one frame does not lie directly above the next,
-//! the engine unwinds those between. It unwinds code of the CLR's compiler by how a method begins:
-//! it pushes registers, takes room and, in most methods, sets `rbp`:
-//!
-//! | `rbp` | the caller's frame | the return address is at |
-//! | --- | --- | --- |
-//! | set, the first register that is pushed | `rbp` + 16 | `rbp` + 8 |
-//! | not set | stack pointer + room + what was pushed + 8 | the word below that |
+//! the engine unwinds those between. It unwinds code of the CLR's compiler by how a method begins
+//! ([`Beginning`]).
 //!
 //! The engine trusts nothing of this: an address is a frame only if the CLR knows a method without
 //! metadata there, and the kernel reads the memory.
@@ -28,15 +23,13 @@ use soglia_abi::{
 use windows_core::{BOOL, Interface};
 
 use super::{
+    beginning::{BEGINNING, Beginning, Registers, may_be_next},
     walked::Walked,
-    x86_64::{Beginning, RBP},
 };
 use crate::engine::Engine;
 
 /// The most frames in a row that are unwound.
 const MOST: usize = 64;
-/// How many bytes of a method's beginning are read.
-const BEGINNING: usize = 48;
 /// The most compiled versions of a method that are looked at.
 const MOST_VERSIONS: usize = 16;
 
@@ -49,20 +42,22 @@ pub fn between(engine: &Engine, inner: &Walked, outer: Option<&Walked>) -> Vec<F
     let find = || {
         let unwinder = Unwinder::new(engine)?;
         let limit = outer.map_or(usize::MAX, |outer| outer.sp);
-        let may_be_next = inner.fp.wrapping_add(16) == limit;
-        let is_next = may_be_next && unwinder.sets_rbp(inner);
+        let is_next = may_be_next(inner.fp, limit)
+            && unwinder
+                .distance(inner)
+                .is_some_and(|above| inner.fp.wrapping_add(above) == limit);
         (!is_next).then(|| unwinder.from(*inner, limit))
     };
     find().unwrap_or_default()
 }
 
-/// By return address, whether the method there sets `rbp`. Most frames are found to lie next to
-/// each other by that, again and again.
-static SETS_RBP: Mutex<Option<HashMap<usize, bool>>> = Mutex::new(None);
+/// By return address, how far the next frame lies above the frame pointer. Most frames are found to
+/// lie next to each other by that, again and again.
+static DISTANCES: Mutex<Option<HashMap<usize, Option<usize>>>> = Mutex::new(None);
 
 /// Forgets them, since a module is being unloaded and other code may take its place.
 pub fn forget() {
-    let mut known = SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = DISTANCES.lock().unwrap_or_else(PoisonError::into_inner);
     *known = None;
 }
 
@@ -133,17 +128,19 @@ impl Unwinder {
         (answer.is_ok() && dynamic.as_bool()).then_some(function)
     }
 
-    /// Whether `rbp` belongs to a frame, and not to one further out.
-    fn sets_rbp(&self, frame: &Walked) -> bool {
-        let known = |map: &mut Option<HashMap<usize, bool>>| map.as_ref()?.get(&frame.ip).copied();
-        if let Some(known) = known(&mut SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner)) {
+    /// How far the frame outward of one lies above its frame pointer, if the pointer belongs to
+    /// this frame, and not to one further out.
+    fn distance(&self, frame: &Walked) -> Option<usize> {
+        let known =
+            |map: &mut Option<HashMap<usize, Option<usize>>>| map.as_ref()?.get(&frame.ip).copied();
+        if let Some(known) = known(&mut DISTANCES.lock().unwrap_or_else(PoisonError::into_inner)) {
             return known;
         }
         // The CLR takes locks of its own, so it is asked while this lock is not held.
-        let sets = self.beginning(frame).is_some_and(|begins| begins.sets_rbp);
-        let mut map = SETS_RBP.lock().unwrap_or_else(PoisonError::into_inner);
-        map.get_or_insert_default().insert(frame.ip, sets);
-        sets
+        let distance = self.beginning(frame).and_then(|begins| begins.distance());
+        let mut map = DISTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+        map.get_or_insert_default().insert(frame.ip, distance);
+        distance
     }
 
     fn beginning(&self, frame: &Walked) -> Option<Beginning> {
@@ -153,23 +150,12 @@ impl Unwinder {
 
     /// The frame outward of one, of whatever method.
     fn caller(&self, frame: &Walked) -> Option<Walked> {
-        let begins = self.beginning(frame)?;
-        let (sp, fp) = if begins.sets_rbp {
-            (frame.fp.checked_add(16)?, word(frame.fp)?)
-        } else {
-            let sp = frame.sp.checked_add(begins.room)?;
-            let pushed = begins.pushes.len() * 8;
-            // The register that was pushed last lies lowest.
-            let rbp = begins.pushes.iter().rev().position(|reg| *reg == RBP);
-            let fp = match rbp {
-                Some(place) => word(sp.checked_add(place * 8)?)?,
-                None => frame.fp,
-            };
-            (sp.checked_add(pushed)?.checked_add(8)?, fp)
-        };
+        let Walked { ip, sp, fp, .. } = *frame;
+        let at = Registers { ip, sp, fp };
+        let Registers { ip, sp, fp } = self.beginning(frame)?.caller(at, word)?;
         Some(Walked {
             function: FunctionId::NULL,
-            ip: word(sp.checked_sub(8)?)?,
+            ip,
             sp,
             fp,
         })

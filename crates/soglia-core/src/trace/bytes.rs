@@ -8,7 +8,11 @@ use std::{
     fs::File,
     io,
     os::{fd::AsRawFd, unix::fs::FileExt},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU32, AtomicU64, AtomicUsize,
+        Ordering::{Acquire, Relaxed},
+        fence,
+    },
 };
 
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
@@ -116,8 +120,14 @@ impl Bytes {
     pub(super) fn head(&self, at: usize) -> impl Fn(usize) -> u32 {
         self.step();
         let mut head = [0; size_of::<ChunkHeader>()];
-        if self.file.read_exact_at(&mut head, at as u64).is_err() {
-            head.fill(0);
+        // The first word is stored last. The kernel may copy the others earlier: then they are read
+        // again.
+        let times = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
+        for _ in 0..times {
+            if self.file.read_exact_at(&mut head, at as u64).is_err() {
+                head.fill(0);
+            }
+            fence(Acquire);
         }
         move |offset| {
             let word = head.get(offset..offset + 4).and_then(|w| w.try_into().ok());
@@ -125,26 +135,36 @@ impl Bytes {
         }
     }
 
+    /// A word. What is read afterwards is at least as new, because the process that writes stores
+    /// a count after what it counts.
     #[inline]
     pub(super) fn word(&self, at: usize) -> u32 {
         self.step();
         if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.map.len()) {
             // SAFETY: the condition says that the word lies within the mapping and is aligned.
-            // Another process may store to it, hence volatile.
-            u32::from_le(unsafe { self.map.as_ptr().add(at).cast::<u32>().read_volatile() })
+            // Another process may store to it, hence atomic.
+            let word = unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().add(at).cast()) };
+            // Memory that is only readable lets relaxed loads through on every architecture.
+            let word = word.load(Relaxed);
+            fence(Acquire);
+            u32::from_le(word)
         } else {
             0
         }
     }
 
+    /// The same for eight bytes.
     #[inline]
     pub(super) fn long(&self, at: usize) -> u64 {
         self.step();
         if at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.map.len()) {
             // SAFETY: the condition says that the 8 bytes lie within the mapping and are aligned.
-            // Another process may store to them, hence volatile, and in one piece: of two halves,
-            // one could be from before a carry.
-            u64::from_le(unsafe { self.map.as_ptr().add(at).cast::<u64>().read_volatile() })
+            // Another process may store to them, hence atomic: of two halves, one could be from
+            // before a carry.
+            let word = unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(at).cast()) };
+            let word = word.load(Relaxed);
+            fence(Acquire);
+            u64::from_le(word)
         } else {
             0
         }

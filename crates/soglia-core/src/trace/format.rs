@@ -11,7 +11,9 @@ use std::sync::atomic::{
     Ordering::{Relaxed, Release},
 };
 
-use crate::{fault::Fault, histogram::BUCKETS, layer::Layer, time::Anchor};
+use crate::{
+    fault::Fault, histogram::BUCKETS, layer::Layer, order::keep_stores_in_order, time::Anchor,
+};
 
 /// The first eight bytes. The last two reveal transfers as text and stop `cat` on a terminal.
 pub const MAGIC: [u8; 8] = *b"SOGLIA\x1a\n";
@@ -368,6 +370,7 @@ impl TaskRecord {
             end -= 1;
         }
         self.name_bytes.store(0, Release);
+        keep_stores_in_order();
         for (word, bytes) in self.name.iter().zip(name.as_bytes()[..end].chunks(8)) {
             let mut eight = [0; 8];
             eight[..bytes.len()].copy_from_slice(bytes);

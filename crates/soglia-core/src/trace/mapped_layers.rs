@@ -17,7 +17,10 @@ use super::{
     },
     writer::Recording,
 };
-use crate::layer::{Close, Layer, Layers, MAX_DEPTH};
+use crate::{
+    layer::{Close, Layer, Layers, MAX_DEPTH},
+    order::keep_stores_in_order,
+};
 
 /// Layers in the mapping. The first few are in the task's chunk, others in chunks of their own. The
 /// layers of one chunk are a *segment*.
@@ -149,6 +152,7 @@ impl MappedLayers {
         self.record.depth.store(self.depth, Release);
         // Plain stores write the next layer over this one: not before readers no longer see it.
         compiler_fence(SeqCst);
+        keep_stores_in_order();
     }
 
     #[cold]
@@ -217,6 +221,10 @@ impl Layers for MappedLayers {
             // others, the compiler would make one store of a vector register (see
             // `bucket_of_usual`).
             unsafe { AtomicU64::from_ptr(next.cast::<u64>().add(n)) }.store(word, Relaxed);
+            if n == 0 {
+                // Readers look at the time before and after the rest.
+                keep_stores_in_order();
+            }
         }
         // SAFETY: one layer had room, so the place behind it is within the segment or its end.
         self.next = unsafe { next.add(1) };

@@ -11,7 +11,11 @@
 use std::{
     mem::{align_of, offset_of, size_of},
     ptr::NonNull,
-    sync::atomic::Ordering::{Acquire, Relaxed},
+    sync::atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed},
+        fence,
+    },
 };
 
 use super::{
@@ -67,6 +71,7 @@ impl Recording {
         let at = |index: usize| place(task, &more, index);
         let layers = (0..depth).filter_map(|index| self.open_call(index as u32, at(index)?));
         let mut calls: Vec<OpenCall> = layers.collect();
+        fence(Acquire);
         // A layer that was closed meanwhile may have been read half.
         let still = task.depth.load(Acquire);
         calls.retain(|call| call.depth < still);
@@ -99,12 +104,12 @@ impl Recording {
     fn open_call(&self, depth: u32, layer: NonNull<Layer>) -> Option<OpenCall> {
         let layer = layer.as_ptr();
         // SAFETY: the pointer is from `place`, so a layer lies there, in the mapping and aligned.
-        // Its task may store to it, hence volatile, and stores whole words.
+        // Its task may store to it, hence atomic, and stores whole words.
         let (since, slot, inner, after) = unsafe {
-            let since = (&raw const (*layer).since).read_volatile();
-            let slot = (&raw const (*layer).slot).read_volatile();
-            let inner = (&raw const (*layer).inner).read_volatile();
-            let after = (&raw const (*layer).since).read_volatile();
+            let since = AtomicU64::from_ptr(&raw mut (*layer).since).load(Acquire);
+            let slot = AtomicU32::from_ptr(&raw mut (*layer).slot).load(Acquire);
+            let inner = AtomicU64::from_ptr(&raw mut (*layer).inner).load(Acquire);
+            let after = AtomicU64::from_ptr(&raw mut (*layer).since).load(Acquire);
             (since, slot, inner, after)
         };
         let slot = self.slot(slot).filter(|_| since == after)?;

@@ -40,3 +40,13 @@ pub const CONTEXT_SP: usize = 0x100;
 pub const CONTEXT_FP: usize = 0xF0;
 /// The number of `x29` in unwinding tables.
 pub const UNWIND_FP: i32 = 29;
+/// The number of `x0`, the register of a result, in these.
+pub const UNWIND_RESULT: i32 = 0;
+
+/// How many integers are passed in registers.
+pub const INTEGERS: usize = 8;
+/// How many floating-point numbers are passed in registers.
+pub const FLOATS: usize = 8;
+/// Whether the address of a result in memory is passed as the first integer: it has a register of
+/// its own, `x8`.
+pub const RESULT_IS_INTEGER: bool = false;

@@ -40,3 +40,12 @@ pub const CONTEXT_SP: usize = 0x98;
 pub const CONTEXT_FP: usize = 0xA0;
 /// The number of `rbp` in unwinding tables.
 pub const UNWIND_FP: i32 = 6;
+/// The number of `rax`, the register of a result, in these.
+pub const UNWIND_RESULT: i32 = 0;
+
+/// How many integers are passed in registers.
+pub const INTEGERS: usize = 6;
+/// How many floating-point numbers are passed in registers.
+pub const FLOATS: usize = 8;
+/// Whether the address of a result in memory is passed as the first integer.
+pub const RESULT_IS_INTEGER: bool = true;

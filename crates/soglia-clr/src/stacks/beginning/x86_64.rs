@@ -1,22 +1,41 @@
-//! How methods begin that the CLR's compiler makes for x86_64.
+//! How methods begin that the CLR's compiler makes for x86_64: they push registers, take room and,
+//! in most methods, set `rbp`.
+//!
+//! | `rbp` | the caller's frame | the return address is at |
+//! | --- | --- | --- |
+//! | set, the first register that is pushed | `rbp` + 16 | `rbp` + 8 |
+//! | not set | stack pointer + room + what was pushed + 8 | the word below that |
+
+use super::registers::Registers;
+
+/// How many bytes of a method's beginning are read.
+pub const BEGINNING: usize = 48;
 
 /// The number of `rbp` in instructions.
-pub(super) const RBP: u8 = 5;
+const RBP: u8 = 5;
+
+/// How far the caller's frame lies above `rbp`, where that is set.
+const ABOVE: usize = 16;
+
+/// Whether the frame outward of one with this frame pointer may have this stack pointer.
+pub fn may_be_next(fp: usize, sp: usize) -> bool {
+    fp.wrapping_add(ABOVE) == sp
+}
 
 /// What a method does before anything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Beginning {
+pub struct Beginning {
     /// Registers, in the order in which they are pushed.
-    pub(super) pushes: Vec<u8>,
+    pushes: Vec<u8>,
     /// Bytes of the stack that are taken besides.
-    pub(super) room: usize,
+    room: usize,
     /// Whether `rbp` then points to its own saved value.
-    pub(super) sets_rbp: bool,
+    sets_rbp: bool,
 }
 
 impl Beginning {
     /// `None`: the engine does not understand this beginning.
-    pub(super) fn of(code: &[u8]) -> Option<Self> {
+    pub fn of(code: &[u8]) -> Option<Self> {
         let mut begins = Self::default();
         let mut rest = code;
         loop {
@@ -58,6 +77,33 @@ impl Beginning {
                 _ => return Some(begins),
             };
         }
+    }
+    /// How far the frame outward of this one lies above the frame pointer, if that tells.
+    pub fn distance(&self) -> Option<usize> {
+        self.sets_rbp.then_some(ABOVE)
+    }
+
+    /// The registers of the frame outward. `word` reads the stack.
+    pub fn caller(
+        &self,
+        at: Registers,
+        word: impl Fn(usize) -> Option<usize>,
+    ) -> Option<Registers> {
+        let (sp, fp) = if self.sets_rbp {
+            (at.fp.checked_add(ABOVE)?, word(at.fp)?)
+        } else {
+            let sp = at.sp.checked_add(self.room)?;
+            let pushed = self.pushes.len() * 8;
+            // The register that was pushed last lies lowest.
+            let rbp = self.pushes.iter().rev().position(|reg| *reg == RBP);
+            let fp = match rbp {
+                Some(place) => word(sp.checked_add(place * 8)?)?,
+                None => at.fp,
+            };
+            (sp.checked_add(pushed)?.checked_add(8)?, fp)
+        };
+        let ip = word(sp.checked_sub(8)?)?;
+        Some(Registers { ip, sp, fp })
     }
 }
 
