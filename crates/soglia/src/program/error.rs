@@ -35,7 +35,7 @@ pub enum ProgramError {
     Assembly(#[from] AssemblyError),
     #[error("{} is a shared library; name the program that uses it", path.display())]
     SharedLibrary { path: PathBuf },
-    #[error("{} is for {machine}; this soglia runs programs for AnyCPU or {own}: build it for linux-{own}", path.display(), own = OWN.name)]
+    #[error("{} is for {machine}; soglia runs programs for AnyCPU or {own}: build it for linux-{own}", path.display(), own = OWN.name)]
     WrongMachine { path: PathBuf, machine: String },
     #[error("{} is compiled ahead of time (Native AOT): no CLR runs in it, so there is nothing to record; build it without PublishAot", path.display())]
     NativeAot { path: PathBuf },
