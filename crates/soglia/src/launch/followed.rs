@@ -11,7 +11,7 @@
 
 use std::{
     collections::HashSet,
-    ffi::{OsStr, OsString},
+    ffi::{CString, OsStr, OsString},
     fs::{self, File},
     io::{self, PipeWriter, Read},
     os::{
@@ -38,6 +38,10 @@ const MOST: usize = 500;
 const OFTEN: Duration = Duration::from_millis(20);
 /// The pause later.
 const RARELY: Duration = Duration::from_millis(100);
+/// The pause when a process has just opened the first recording. It may end soon.
+const AT_ONCE: Duration = Duration::from_millis(1);
+/// How long that pause applies.
+const OPENED: Duration = Duration::from_millis(200);
 /// How long the first pause applies.
 const FIRST: Duration = Duration::from_secs(10);
 
@@ -56,7 +60,7 @@ impl Followed {
     /// If the system does not tell of new files.
     pub fn beside(first: &Path) -> io::Result<Self> {
         Ok(Self {
-            folder: Folder::of(first)?,
+            folder: Folder::of(first)?.and_opens_of(first)?,
             first: first.to_owned(),
         })
     }
@@ -82,6 +86,7 @@ impl Followed {
             ended: Vec::new(),
             taken,
             begin: Instant::now(),
+            news: None,
         };
         let look = move || watch.run(&over);
         let thread = thread::Builder::new().name("followed".into()).spawn(look)?;
@@ -150,6 +155,8 @@ struct Watch {
     ended: Vec<PathBuf>,
     taken: Option<Take>,
     begin: Instant,
+    /// When the folder had news last.
+    news: Option<Instant>,
 }
 
 impl Watch {
@@ -183,7 +190,7 @@ impl Watch {
     }
 
     /// Waits for news. Returns whether the program has ended.
-    fn wait(&self, over: &io::PipeReader) -> bool {
+    fn wait(&mut self, over: &io::PipeReader) -> bool {
         let of = |fd| libc::pollfd {
             fd,
             events: libc::POLLIN,
@@ -194,11 +201,17 @@ impl Watch {
         all.extend(processes.map(|one| of(one.process.descriptor())));
         let timeout = match &self.first {
             None => -1,
+            Some(_) if self.news.is_some_and(|at| at.elapsed() < OPENED) => {
+                AT_ONCE.as_millis() as i32
+            }
             Some(_) if self.begin.elapsed() < FIRST => OFTEN.as_millis() as i32,
             Some(_) => RARELY.as_millis() as i32,
         };
         // SAFETY: the entries are alive during the call, and their number goes with them.
         unsafe { libc::poll(all.as_mut_ptr(), all.len() as libc::nfds_t, timeout) };
+        if all[1].revents != 0 {
+            self.news = Some(Instant::now());
+        }
         all[0].revents != 0
     }
 
@@ -268,8 +281,6 @@ struct Folder {
 impl Folder {
     fn of(first: &Path) -> io::Result<Self> {
         let path = first.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut name = path.as_os_str().as_bytes().to_vec();
-        name.push(0);
         // SAFETY: the flags are numbers. A result that is not negative is a new descriptor, which
         // has no other owner.
         let fd = unsafe {
@@ -279,16 +290,18 @@ impl Folder {
             }
             OwnedFd::from_raw_fd(fd)
         };
-        let wanted = libc::IN_CREATE | libc::IN_ONLYDIR;
-        // SAFETY: `name` ends with a zero and lives during the call.
-        if unsafe { libc::inotify_add_watch(fd.as_raw_fd(), name.as_ptr().cast(), wanted) } < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        tell(&fd, &path, libc::IN_CREATE | libc::IN_ONLYDIR)?;
         Ok(Self {
             fd: fd.into(),
             path,
             first: first.file_name().unwrap_or_default().to_owned(),
         })
+    }
+
+    /// Has news also when a process opens this file. These have no name.
+    fn and_opens_of(self, file: &Path) -> io::Result<Self> {
+        tell(&self.fd, file, libc::IN_OPEN)?;
+        Ok(self)
     }
 
     /// The names of the files that have appeared.
@@ -307,6 +320,16 @@ impl Folder {
         }
         names
     }
+}
+
+/// Has an inotify descriptor tell of what happens to a file or a folder.
+fn tell(by: &impl AsRawFd, path: &Path, what: u32) -> io::Result<()> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: the name ends with a zero and lives during the call.
+    if unsafe { libc::inotify_add_watch(by.as_raw_fd(), name.as_ptr(), what) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Adds the names in the events of inotify; an empty one if the kernel had no room for all. Returns
