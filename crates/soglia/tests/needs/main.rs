@@ -34,7 +34,8 @@ fn main() -> ExitCode {
         terminal: top_shows_a_program_until_it_ends top_leaves_the_terminal_as_it_was top_lists_programs_to_choose_from
             top_attaches_if_the_user_agrees;
         users: a_program_of_another_user_is_not_started;
-        web: handlers_are_called_by_what_was_made_for_them no_request_fails_while_a_server_is_attached;
+        web: handlers_are_called_by_what_was_made_for_them no_request_fails_while_a_server_is_attached
+            slow_calls_are_spans_under_those_of_their_requests;
     };
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }

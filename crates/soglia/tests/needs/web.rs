@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use soglia_testing::needs::{Outcome, Unmet};
 
+use crate::support::receiver::Receiver;
+use crate::support::scrape;
 use crate::support::{Served, Setup, Space, bare_command, setup, text};
 
 /// Copies files of the fixtures, and writes a runtime configuration of that name which has ASP.NET.
@@ -136,6 +138,64 @@ fn client(address: &str, stop: &AtomicBool, slowest: &AtomicU64) -> std::io::Res
         asked += 1;
     }
     Ok(asked)
+}
+
+/// Asks for this path so many times on one connection. Returns the answers.
+fn ask(address: &str, path: &str, times: u32) -> std::io::Result<Vec<String>> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    let mut from = BufReader::new(stream.try_clone()?);
+    let asked = (0..times).map(|_| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        answer(&mut from).map(|body| text(&body))
+    });
+    asked.collect()
+}
+
+/// The slow calls of many requests at a time.
+pub fn slow_calls_are_spans_under_those_of_their_requests() -> Outcome {
+    let (space, receiver) = (Space::new(), Receiver::new());
+    with_asp_net(&space, &["served.dll", "libserved.so"], "served")?;
+    let options = format!(
+        "run -q -o a.soglia --slow 20ms --metrics 0 --otlp {} served.dll regular",
+        receiver.url()
+    );
+    let mut served = Served::start_command(&space, &mut space.soglia(&options));
+    let line = served.error_line();
+    let metrics = line.split_once("http://").unwrap().1;
+    let metrics = metrics.strip_suffix("/metrics").unwrap().parse().unwrap();
+    let address = served.ask("web");
+    let address = address.strip_prefix("web http://").unwrap();
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let clients = [(); 4].map(|()| scope.spawn(|| ask(address, "/slow", 25)));
+        let answers = clients.map(|client| client.join().unwrap().unwrap());
+        answers.concat()
+    });
+    served.stop();
+    let scraped = scrape::get(metrics, "/metrics", "");
+    let report = space.recording("a.soglia").json("");
+    served.go();
+    served.end();
+
+    let id = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let spans = receiver.spans();
+    let mut found: Vec<String> = spans
+        .iter()
+        .map(|span| format!("{} {}", id(&span.trace_id), id(&span.parent_span_id)))
+        .collect();
+    let mut expected = answers;
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert!(spans.iter().all(|span| span.name.ends_with("!slow")));
+    let row = report["targets"].as_array().unwrap().iter();
+    let row = row.clone().find(|row| row["entry"] == "slow").unwrap();
+    assert_eq!(row["calls"], 100);
+    let line = "soglia_native_calls_total{target=\"served!slow\"";
+    let line = scraped.body.lines().find(|of| of.starts_with(line));
+    assert!(line.unwrap().ends_with(" 100"), "{line:?}");
+    Ok(())
 }
 
 /// A server under load is attached, with all of the framework, and let go again.
