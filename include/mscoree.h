@@ -2155,8 +2155,7 @@ DECLARE_INTERFACE_(ICLRHostProtectionManager, IUnknown) {
 // Assemblies
 //
 
-// Loads assemblies from other sources than files. .NET has AssemblyLoadContext for that, so no
-// method is called.
+// Loads assemblies from other sources than files.
 #undef INTERFACE
 #define INTERFACE IHostAssemblyManager
 DECLARE_INTERFACE_(IHostAssemblyManager, IUnknown) {
@@ -2169,7 +2168,7 @@ DECLARE_INTERFACE_(IHostAssemblyManager, IUnknown) {
     STDMETHOD(GetAssemblyStore)(THIS_ IHostAssemblyStore **ppAssemblyStore) PURE;
 };
 
-// Returns assemblies as streams. Not called.
+// Returns assemblies as streams.
 #undef INTERFACE
 #define INTERFACE IHostAssemblyStore
 DECLARE_INTERFACE_(IHostAssemblyStore, IUnknown) {
@@ -2179,7 +2178,7 @@ DECLARE_INTERFACE_(IHostAssemblyStore, IUnknown) {
     STDMETHOD(ProvideAssembly)(THIS_ AssemblyBindInfo *pBindInfo, UINT64 *pAssemblyId, UINT64 *pContext,
                                IStream **ppStmAssemblyImage, IStream **ppStmPDB) PURE;
 
-    // Returns a module's image and symbols.
+    // Returns a module's image and symbols. Not called: .NET has no assemblies of several modules.
     STDMETHOD(ProvideModule)(THIS_ ModuleBindInfo *pBindInfo, DWORD *pdwModuleId, IStream **ppStmModuleImage,
                              IStream **ppStmPDB) PURE;
 };

@@ -3,8 +3,10 @@
 // its own, and does not throw.
 
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
+using System.IO;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
@@ -29,6 +31,7 @@ internal static unsafe class Managed
     }
 
     private const int ThreadAborted = unchecked((int)0x80131530);
+    private const int FileNotFound = unchecked((int)0x80070002);
     private const int MissingMethod = unchecked((int)0x80131513);
     private const int UnknownException = unchecked((int)0x80131500);
 
@@ -48,9 +51,7 @@ internal static unsafe class Managed
         try
         {
             const BindingFlags Every = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy;
-            Type declaring = AssemblyLoadContext.Default
-                .LoadFromAssemblyPath(new string(assembly))
-                .GetType(new string(type), throwOnError: true)!;
+            Type declaring = Load(new string(assembly)).GetType(new string(type), throwOnError: true)!;
             MethodInfo? found = declaring.GetMethod(new string(method), Every, new[] { typeof(string) });
             if (found == null || found.ReturnType != typeof(int) || found.GetParameters()[0].ParameterType != typeof(string))
             {
@@ -69,6 +70,11 @@ internal static unsafe class Managed
             return exception.HResult < 0 ? exception.HResult : UnknownException;
         }
     }
+
+    // By a file, or by the identity of an assembly that the host provides.
+    private static Assembly Load(string assembly) => assembly.Contains('/')
+        ? AssemblyLoadContext.Default.LoadFromAssemblyPath(assembly)
+        : AssemblyLoadContext.Default.LoadFromAssemblyName(new AssemblyName(assembly));
 
     private static Execution Find(nint execution) => (Execution)GCHandle.FromIntPtr(execution).Target!;
 
@@ -190,6 +196,77 @@ internal static unsafe class Managed
     }
 
     private static void Forget(char* variable) => Environment.SetEnvironmentVariable(new string(variable), null);
+
+    // What the host provides of an assembly.
+    private struct Provided
+    {
+        public ulong Id;
+        public byte* Image;
+        public nint ImageBytes;
+        public byte* Symbols;
+        public nint SymbolsBytes;
+    }
+
+    private static delegate* unmanaged<char*, Provided*, int> s_provide;
+    private static delegate* unmanaged<Provided*, void> s_done;
+    private static readonly Dictionary<ulong, Assembly> s_provided = new();
+
+    // From here on, the host is asked for each assembly that .NET does not find.
+    private static void Serve(delegate* unmanaged<char*, Provided*, int> provide, delegate* unmanaged<Provided*, void> done)
+    {
+        s_provide = provide;
+        s_done = done;
+        AssemblyLoadContext.Default.Resolving += Resolve;
+    }
+
+    private static Assembly? Resolve(AssemblyLoadContext context, AssemblyName name)
+    {
+        Provided provided = default;
+        int answer;
+        fixed (char* identity = name.FullName)
+        {
+            answer = s_provide(identity, &provided);
+        }
+
+        if (answer == FileNotFound)
+        {
+            throw new FileNotFoundException($"The host has no assembly {name.FullName}.", name.FullName);
+        }
+
+        if (answer < 0)
+        {
+            throw new FileLoadException($"The host did not provide {name.FullName} (0x{answer:X8}).", name.FullName, Marshal.GetExceptionForHR(answer)) { HResult = answer };
+        }
+
+        if (answer > 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            // The same assembly may have several identities.
+            lock (s_provided)
+            {
+                if (provided.Id == 0 || !s_provided.TryGetValue(provided.Id, out Assembly? assembly))
+                {
+                    using var image = new UnmanagedMemoryStream(provided.Image, provided.ImageBytes);
+                    using var symbols = provided.Symbols == null ? null : new UnmanagedMemoryStream(provided.Symbols, provided.SymbolsBytes);
+                    assembly = context.LoadFromStream(image, symbols);
+                    if (provided.Id != 0)
+                    {
+                        s_provided.Add(provided.Id, assembly);
+                    }
+                }
+
+                return assembly;
+            }
+        }
+        finally
+        {
+            s_done(&provided);
+        }
+    }
 
     private static long Allocated() => GC.GetAllocatedBytesForCurrentThread();
 

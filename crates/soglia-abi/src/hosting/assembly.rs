@@ -35,8 +35,7 @@ pub struct ModuleBindInfo {
     pub lpModuleName: *const u16,
 }
 
-/// Slots 3 and 4. Loads assemblies from other sources than files. .NET has AssemblyLoadContext for
-/// that, so no method is called.
+/// Slots 3 and 4. Loads assemblies from other sources than files.
 #[interface("613DABD7-62B2-493E-9E65-C1E32A1E0C5E")]
 pub unsafe trait IHostAssemblyManager: IUnknown {
     /// Returns which assemblies the CLR looks for itself.
@@ -45,7 +44,7 @@ pub unsafe trait IHostAssemblyManager: IUnknown {
     pub fn GetAssemblyStore(&self, ppAssemblyStore: Out<'_, *mut c_void>) -> HRESULT;
 }
 
-/// Slots 3 and 4. Returns assemblies as streams. Not called.
+/// Slots 3 and 4. Returns assemblies as streams.
 #[interface("7B102A88-3F7F-496D-8FA2-C35374E01AF3")]
 pub unsafe trait IHostAssemblyStore: IUnknown {
     /// Returns an assembly's image and symbols. The ID distinguishes the assembly from others.
@@ -57,7 +56,7 @@ pub unsafe trait IHostAssemblyStore: IUnknown {
         ppStmAssemblyImage: Out<'_, *mut c_void>,
         ppStmPDB: Out<'_, *mut c_void>,
     ) -> HRESULT;
-    /// Returns a module's image and symbols.
+    /// Returns a module's image and symbols. Not called: .NET has no assemblies of several modules.
     pub fn ProvideModule(
         &self,
         pBindInfo: In<'_, ModuleBindInfo>,

@@ -20,7 +20,7 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{clr, collector, events, tasks};
+use super::{assemblies, clr, collector, events, tasks};
 use crate::{
     host::{
         failure::{has_failed, heed},
@@ -40,7 +40,9 @@ static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 
 /// Managers that .NET has no occasion to call. The engine asks for them, since hosts rely on the
 /// order, and keeps them.
-static OTHERS: [OnceLock<Shared<*mut c_void>>; 5] = [const { OnceLock::new() }; 5];
+static OTHERS: [OnceLock<Shared<*mut c_void>>; 4] = [const { OnceLock::new() }; 4];
+
+static ASSEMBLY_MANAGER: OnceLock<Shared<IHostAssemblyManager>> = OnceLock::new();
 
 /// Whether the host wants notifications of what only the engine knows.
 pub fn wants_engine() -> bool {
@@ -63,7 +65,8 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control.as_ptr()) });
     let first = CONTROL.get_or_init(|| Shared(IHostControl::clone(&control)));
     let is_first = first.0.as_raw() == control.as_raw();
-    let [threadpool, io, sync, assembly, security] = &OTHERS;
+    let [threadpool, io, sync, security] = &OTHERS;
+    let mut answer = S_OK;
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
         if let Some(manager) = ask(&control, &MEMORY_MANAGER) {
@@ -79,7 +82,11 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
         keep(&control, &IHostThreadpoolManager::IID, threadpool);
         keep(&control, &IHostIoCompletionManager::IID, io);
         keep(&control, &IHostSyncManager::IID, sync);
-        keep(&control, &IHostAssemblyManager::IID, assembly);
+        if let Some(manager) = ask(&control, &ASSEMBLY_MANAGER)
+            && let Err(why) = assemblies::ask(manager)
+        {
+            answer = why;
+        }
         ask(&control, &GC_MANAGER);
         keep(&control, &IHostSecurityManager::IID, security);
         ask(&control, &POLICY_MANAGER);
@@ -90,7 +97,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     if has_failed() {
         HOST_E_CLRNOTAVAILABLE
     } else {
-        S_OK
+        answer
     }
 }
 

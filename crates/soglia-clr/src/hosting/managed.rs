@@ -44,6 +44,27 @@ pub struct Used {
     pub survived: i64,
 }
 
+/// What managed code gets of an assembly.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Provided {
+    /// The host's number of the assembly; 0: it has none.
+    pub id: u64,
+    /// The bytes of its file.
+    pub image: *mut u8,
+    /// How many these are.
+    pub image_bytes: usize,
+    /// The bytes of its symbols. Null if there are none.
+    pub symbols: *mut u8,
+    /// How many these are.
+    pub symbols_bytes: usize,
+}
+
+/// A function that managed code asks for an assembly.
+pub type Provide = extern "C" fn(Wide<'_>, *mut Provided) -> i32;
+/// A function that frees what the other one has given.
+pub type Done = extern "C" fn(*const Provided);
+
 /// The functions of the assembly.
 struct Functions {
     execute: unsafe extern "system" fn(
@@ -68,6 +89,7 @@ struct Functions {
     keep_running: unsafe extern "system" fn() -> i32,
     forget: unsafe extern "system" fn(Wide<'_>),
     set_culture: unsafe extern "system" fn(i32, i32) -> i32,
+    serve: unsafe extern "system" fn(Provide, Done),
 }
 
 /// The functions, for as long as a thread is in one of them.
@@ -135,6 +157,7 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             keep_running: clr.function(assembly, class, "KeepRunning")?,
             forget: clr.function(assembly, class, "Forget")?,
             set_culture: clr.function(assembly, class, "SetCulture")?,
+            serve: clr.function(assembly, class, "Serve")?,
         })
     })();
     functions.map_err(|why| {
@@ -273,4 +296,13 @@ pub fn set_culture(lcid: u32, of_ui: bool) -> Result<bool, HRESULT> {
     let lcid = i32::try_from(lcid).map_err(|_| hresult::E_INVALIDARG)?;
     // SAFETY: Hosting.cs declares the function with this type.
     Ok(unsafe { (functions()?.set_culture)(lcid, of_ui.into()) } != 0)
+}
+
+/// Has managed code ask for each assembly that .NET does not find. The functions are called in
+/// preemptive mode, on the thread that needs the assembly.
+pub fn serve(provide: Provide, done: Done) -> Result<(), HRESULT> {
+    // SAFETY: Hosting.cs declares the function with this type, and the functions are of this
+    // library, which stays.
+    unsafe { (functions()?.serve)(provide, done) };
+    Ok(())
 }

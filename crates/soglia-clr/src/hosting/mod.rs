@@ -14,6 +14,7 @@
 //! | [`host`] | `SetHostControl`: asks for the managers of the host |
 //! | [`control`] | `ICLRControl`: gives out the CLR's managers |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | the CLR's managers |
+//! | [`assemblies`] | the assemblies that the host provides |
 //! | [`later`] | joins a runtime for a host that comes while it runs |
 //! | [`signals`] | makes room for the runtime's signal handlers |
 //! | [`execution`] | runs managed code that can be aborted |
@@ -23,6 +24,7 @@
 //!
 //! All of it is cold. [`crate::host`] has what crossings need of a host.
 
+mod assemblies;
 mod attach;
 mod clr;
 mod collector;

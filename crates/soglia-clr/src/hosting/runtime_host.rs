@@ -28,6 +28,7 @@ use soglia_abi::{
 use soglia_dotnet::{OLDEST_MAJOR, full_path};
 
 use super::{
+    assemblies,
     clr::{self, DOMAIN},
     control, events, execution, host, hostfxr, managed,
     method::{answer, giving, method, running, running_with_memory},
@@ -86,6 +87,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 // programs that are started from there.
                 let _ = managed::forget(variable);
             }
+            assemblies::started();
             events::started();
             policy::started();
             hresult::S_OK
@@ -171,7 +173,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 Ok(clr) => clr,
                 Err(why) => return why,
             };
-            let Some(path) = absolute(assembly) else {
+            let Some(place) = Place::of(assembly) else {
                 return hresult::E_POINTER;
             };
             if class.is_null() || name.is_null() {
@@ -181,7 +183,10 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
                 Ok(inside) => inside,
                 Err(why) => return why,
             };
-            clr.load(Path::new(&path));
+            if let Place::File(path) = &place {
+                clr.load(Path::new(path));
+            }
+            let (Place::File(path) | Place::Store(path)) = place;
             let path = WideString::new(&path);
             if !managed::is_there() {
                 // SAFETY: the runtime is alive, and checks the pointers for null.
@@ -322,6 +327,29 @@ impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
                 // The answer of CoreCLR before its Start.
                 Err(_) => Err(hresult::HOST_E_INVALIDOPERATION),
             })
+        })
+    }
+}
+
+/// Where an assembly is.
+enum Place {
+    /// In this file.
+    File(String),
+    /// The host provides it by this identity.
+    Store(String),
+}
+
+impl Place {
+    /// What the host means: the file of that name, or, if it provides assemblies and there is no
+    /// such file, an identity. `None` if it is null.
+    fn of(assembly: Wide<'_>) -> Option<Self> {
+        let path = absolute(assembly)?;
+        let text = assembly.to_text()?;
+        let is_file = text.contains('/') || !assemblies::has_store() || Path::new(&path).is_file();
+        Some(if is_file {
+            Self::File(path)
+        } else {
+            Self::Store(text)
         })
     }
 }

@@ -9,6 +9,7 @@
 mod aborts;
 mod acting;
 mod api;
+mod assemblies;
 mod attaching;
 mod cases;
 mod collections;
@@ -84,7 +85,10 @@ fn main() -> ExitCode {
 
 /// What there is to test.
 fn cases() -> impl Iterator<Item = &'static cases::Case> {
-    let later = attaching::CASES.iter().chain(latecomers::CASES);
+    let later = attaching::CASES
+        .iter()
+        .chain(latecomers::CASES)
+        .chain(assemblies::CASES);
     cases::ALL.iter().chain(later)
 }
 
