@@ -235,17 +235,18 @@ fn record(recording: &Path) {
     // SAFETY: the object answers to the interfaces that the engine asks it for.
     assert_eq!(unsafe { profiler.Initialize(info()) }, S_OK);
     let crossings = &Crossings(&profiler);
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(move || {
-                for _ in 0..CALLS {
-                    crossings.leave(PLAIN);
-                    // SAFETY: a system call without arguments.
-                    black_box(unsafe { libc::getppid() });
-                    crossings.enter(PLAIN);
-                }
-            });
+    let calls = move || {
+        for _ in 0..CALLS {
+            crossings.leave(PLAIN);
+            // SAFETY: a system call without arguments.
+            black_box(unsafe { libc::getppid() });
+            crossings.enter(PLAIN);
         }
+    };
+    thread::scope(|scope| {
+        let threads = [(); THREADS].map(|()| scope.spawn(calls));
+        // Unlike the scope, this waits until a thread is gone, with the destructors of its locals.
+        threads.map(|thread| thread.join().unwrap());
     });
     for _ in 0..NESTS {
         crossings.six_steps();
