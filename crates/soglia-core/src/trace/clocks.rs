@@ -51,10 +51,11 @@ pub(super) fn rate(bytes: &Bytes) -> Scale {
         return Scale::IDENTITY;
     }
     let made = bytes.anchor(offset_of!(Header, made));
-    let ended = bytes.anchor(offset_of!(Header, ended));
-    let latest = if ended.ticks == 0 && are_ours(bytes) {
+    let ends = [offset_of!(Header, exited), offset_of!(Header, ended)];
+    let is_over = ends.iter().any(|end| bytes.anchor(*end).ticks != 0);
+    let latest = if !is_over && are_ours(bytes) {
         // The counter runs at one rate until the machine is rebooted, so now is as good an anchor
-        // as any.
+        // as any. Two looks at a recording that has its end are to say the same, to the nanosecond.
         TickSource::Counter.select();
         Some(Anchor::take())
     } else {
