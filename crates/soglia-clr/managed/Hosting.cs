@@ -230,7 +230,9 @@ internal static unsafe class Managed
 
         if (answer == FileNotFound)
         {
-            throw new FileNotFoundException($"The host has no assembly {name.FullName}.", name.FullName);
+            // .NET looks on, and throws or not, as its caller wishes. Only what it would find must
+            // not be found.
+            return IsBeside(name.Name) ? throw new FileNotFoundException($"The host has no assembly {name.FullName}.", name.FullName) : null;
         }
 
         if (answer < 0)
@@ -266,6 +268,21 @@ internal static unsafe class Managed
         {
             s_done(&provided);
         }
+    }
+
+    // Whether a file of that name lies beside an assembly that was loaded from a file.
+    private static bool IsBeside(string? name)
+    {
+        foreach (Assembly loaded in AssemblyLoadContext.Default.Assemblies)
+        {
+            string place = loaded.IsDynamic ? "" : loaded.Location;
+            if (place.Length > 0 && File.Exists(Path.Combine(Path.GetDirectoryName(place)!, name + ".dll")))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static long Allocated() => GC.GetAllocatedBytesForCurrentThread();

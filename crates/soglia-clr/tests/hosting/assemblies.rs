@@ -53,6 +53,14 @@ pub const CASES: &[Case] = &[
         a_list_that_fails_is_the_answer_to_the_control,
     ),
     case("odd_answers_of_a_store", odd_answers_of_a_store),
+    case(
+        "what_is_missing_may_be_missing",
+        what_is_missing_may_be_missing,
+    ),
+    case(
+        "what_is_missing_may_be_missing_with_a_list",
+        what_is_missing_may_be_missing_with_a_list,
+    ),
 ];
 
 const CLASS: &str = "Soglia.Hosted.Entry";
@@ -329,6 +337,26 @@ pub fn a_list_keeps_files_out(library: &Library, version: &str) {
     // The library lies beside the file, and the host does not have it.
     assert_eq!(call(&host, "Dependency", "abc"), Err(COR_E_FILENOTFOUND));
     assert_eq!(told.lock().unwrap().asked, ["hosted.library"]);
+}
+
+/// As without a host, it is the caller who decides whether a missing assembly is an error.
+fn is_missing(library: &Library, version: &str, own: Option<Vec<&'static str>>) {
+    let host = library.host(version);
+    let (_, told) = give(&host, both(), Ok(own));
+    start(&host);
+    let found = |name| served(&host, "Optional", name);
+    assert_eq!(found("Some.Type, absent"), Ok(0));
+    assert_eq!(found("Soglia.Hosted.Library, hosted.library"), Ok(1));
+    let told = told.lock().unwrap();
+    assert_eq!(told.asked, ["hosted", "absent", "hosted.library"]);
+}
+
+pub fn what_is_missing_may_be_missing(library: &Library, version: &str) {
+    is_missing(library, version, None);
+}
+
+pub fn what_is_missing_may_be_missing_with_a_list(library: &Library, version: &str) {
+    is_missing(library, version, Some(Vec::new()));
 }
 
 pub fn a_list_that_fails_is_the_answer_to_the_control(library: &Library, version: &str) {
