@@ -246,7 +246,9 @@ fn record(recording: &Path) {
     thread::scope(|scope| {
         let threads = [(); THREADS].map(|()| scope.spawn(calls));
         // Unlike the scope, this waits until a thread is gone, with the destructors of its locals.
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
     for _ in 0..NESTS {
         crossings.six_steps();
