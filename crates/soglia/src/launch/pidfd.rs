@@ -52,7 +52,7 @@ impl Process {
     /// A kernel of version 6.15 or later tells it of any process. An older one tells it only of a
     /// process for which its parent has not waited yet.
     pub(super) fn ended(&self) -> Option<Ended> {
-        // The kernel tells it here or there, before and after the parent has waited. That may happen
+        // The kernel tells it here or there, before or after the parent has waited. That may happen
         // between the two questions.
         let status = self
             .status_of_fd()
