@@ -9,8 +9,8 @@ use std::{
 use super::{
     beside,
     ending::Ended,
-    format::MAGIC,
     reader::{ReadError, Reader},
+    starter,
 };
 use crate::regular;
 
@@ -44,10 +44,9 @@ pub fn keep(folder: &Path, keep: usize) -> io::Result<()> {
 }
 
 fn is_recording(path: &Path) -> bool {
-    use std::os::unix::fs::FileExt;
-    let mut magic = [0; MAGIC.len()];
-    let read = regular::open_no_link(path).and_then(|file| file.read_exact_at(&mut magic, 0));
-    read.is_ok() && magic == MAGIC
+    let file = regular::open_no_link(path);
+    file.and_then(|file| starter::is_recording(&file))
+        .unwrap_or(false)
 }
 
 /// When something was written into it last, as far as the system knows.

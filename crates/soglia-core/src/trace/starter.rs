@@ -135,14 +135,22 @@ pub fn create(path: &Path, options: &Options) -> io::Result<File> {
 
 /// Whether the file is empty or a recording, so that it may be removed.
 fn may_be_replaced(file: &File) -> io::Result<bool> {
-    let mut magic = [0; MAGIC.len()];
-    match file.read_exact_at(&mut magic, 0) {
-        Ok(()) => Ok(magic == MAGIC),
+    match is_recording(file) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Ok(file.metadata()?.len() == 0)
         }
-        Err(error) => Err(error),
+        known => known,
     }
+}
+
+/// Whether the file begins as recordings of any version do.
+///
+/// # Errors
+/// Those of reading the file; [`io::ErrorKind::UnexpectedEof`] if it is shorter.
+pub(super) fn is_recording(file: &File) -> io::Result<bool> {
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact_at(&mut magic, 0)?;
+    Ok(magic == MAGIC)
 }
 
 /// Makes a new recording without a name. It is gone with the last process that has it open. Other
