@@ -6,6 +6,7 @@
 
 use std::{
     ffi::c_void,
+    mem::ManuallyDrop,
     ptr::{null_mut, slice_from_raw_parts_mut},
     sync::{
         OnceLock,
@@ -176,22 +177,19 @@ fn free(bytes: *mut u8, count: usize) {
 }
 
 /// A stream of the host, with one reference.
-struct Stream(Option<ISequentialStream>);
+struct Stream(ManuallyDrop<ISequentialStream>);
 
 impl Stream {
     /// # Safety
     /// It is null, or a stream with a reference for the result.
     unsafe fn of(stream: *mut c_void) -> Option<Self> {
         // SAFETY: the caller vouches for the stream and its reference.
-        (!stream.is_null()).then(|| Self(Some(unsafe { fenced::stand_in(stream) })))
+        (!stream.is_null()).then(|| Self(ManuallyDrop::new(unsafe { fenced::stand_in(stream) })))
     }
 
     /// All that is left of it.
     fn read(self) -> Result<Vec<u8>, HRESULT> {
         let mut bytes: Vec<u8> = Vec::new();
-        let Some(stream) = &self.0 else {
-            return Ok(bytes);
-        };
         loop {
             let before = bytes.len();
             if before > LARGEST {
@@ -201,7 +199,7 @@ impl Stream {
             let mut read = 0;
             let place = bytes[before..].as_mut_ptr().cast::<c_void>();
             // SAFETY: the stream is alive, and the place has room for so many bytes.
-            let answer = heed(unsafe { stream.Read(place, CHUNK, Out::new(&mut read)) });
+            let answer = heed(unsafe { self.0.Read(place, CHUNK, Out::new(&mut read)) });
             answer.ok().map_err(|error| error.code())?;
             let read = read.min(CHUNK);
             bytes.truncate(before + read as usize);
@@ -214,10 +212,10 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if let Some(stream) = self.0.take() {
-            // SAFETY: `of` has made it by `stand_in`, and there is no other copy.
-            unsafe { fenced::release(stream) };
-        }
+        // SAFETY: this runs once, as the last use of the field.
+        let stream = unsafe { ManuallyDrop::take(&mut self.0) };
+        // SAFETY: `of` has made it by `stand_in`, and there is no other copy.
+        unsafe { fenced::release(stream) };
     }
 }
 
