@@ -4,7 +4,7 @@
 //!
 //! | name | what it is |
 //! | --- | --- |
-//! | `place_of_local`, `read_local`, `write_local` | a variable of the running thread, by its symbol |
+//! | `place_of_local`, `read_local`, `write_local` | a variable of the thread, by its symbol |
 //! | `frame_hook` | a hook that gets the frame pointer of the method that called it |
 //! | `stack_pointer` | the stack pointer |
 //! | `CONTEXT_SP`, `CONTEXT_FP` | where the CLR's `CONTEXT` has these registers |
