@@ -33,7 +33,7 @@ use super::{
     interrupts::Interrupts,
     metrics::Prepared,
     page,
-    place::{Place, prepare_folder, trim},
+    place::{Place, file_for, trim},
     policy::Told,
     recorded::Record,
     report,
@@ -75,9 +75,8 @@ pub fn run(options: &Attach) -> anyhow::Result<i32> {
     };
     let variables = |name: &str| process_env(name).or_else(|| of_process(name));
     let metrics = options.metrics.prepare(&variables)?;
-    let output = recorded.output.as_deref();
-    prepare_folder(output, None)?;
-    let place = Place::make(output, &target.name(), false, &recorded.options(false))?;
+    let output = file_for(recorded.output.as_deref(), &target.name(), None)?;
+    let place = Place::make(output.as_deref(), false, &recorded.options(false))?;
     let wanted = Wanted {
         engine: &engine,
         file: &place.file,

@@ -199,7 +199,7 @@ impl Attaching {
             level,
             ..Options::default()
         };
-        let place = Place::make(None, "", false, &options)?;
+        let place = Place::make(None, false, &options)?;
         life::begin_signing(&place.file).context("cannot write the recording")?;
         let settings = [
             ("SOGLIA_SCOPE", self.watched.scope().to_owned()),

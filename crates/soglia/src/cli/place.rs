@@ -34,20 +34,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// Makes a recording: in the file `output`, in a new file in the folder `output`, or in memory.
-    /// With `follow` and without `output`, it is in a temporary folder, because each process makes
-    /// a file beside the first one. `of`: the program, for the name of a new file.
-    pub fn make(
-        output: Option<&Path>,
-        of: &str,
-        follow: bool,
-        with: &Options,
-    ) -> anyhow::Result<Self> {
+    /// Makes a recording: in the file `output`, or in memory. With `follow` and without `output`,
+    /// it is in a temporary folder, because each process makes a file beside the first one.
+    pub fn make(output: Option<&Path>, follow: bool, with: &Options) -> anyhow::Result<Self> {
         if let Some(output) = output {
-            let output = &match is_folder(output) {
-                true => new_name(output, of, Zoned::now().datetime()),
-                false => output.to_owned(),
-            };
             let cannot = || {
                 format!(
                     "cannot write the recording {}: give another -o FILE",
@@ -121,37 +111,44 @@ impl Place {
     }
 }
 
-/// Prepares `output`, if that is a folder: makes it, and with `keep` removes its oldest recordings,
-/// so that there are so many with a new one.
+/// The file that `output` stands for. If that is a folder, makes it, and returns a new file of this
+/// program in it; with `keep`, removes its oldest recordings, so that there are so many with a new
+/// one.
 ///
 /// # Errors
 /// If it is no folder and `keep` is given, or if it cannot be made.
-pub fn prepare_folder(output: Option<&Path>, keep: Option<NonZeroUsize>) -> anyhow::Result<()> {
-    let Some(output) = output.filter(|output| is_folder(output)) else {
-        return match keep {
-            Some(_) => Err(anyhow::anyhow!("--keep needs a folder: give -o FOLDER/")),
-            None => Ok(()),
-        };
+pub fn file_for(
+    output: Option<&Path>,
+    program: &str,
+    keep: Option<NonZeroUsize>,
+) -> anyhow::Result<Option<PathBuf>> {
+    let Some(folder) = output.filter(|output| is_folder(output)) else {
+        anyhow::ensure!(keep.is_none(), "--keep needs a folder: give -o FOLDER/");
+        return Ok(output.map(Path::to_owned));
     };
-    fs::create_dir_all(output)
-        .with_context(|| format!("cannot make the folder {}", output.display()))?;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     // The program runs all the same: one recording too many does less harm than none.
     if let Some(keep) = keep
-        && let Err(error) = folder::keep(output, keep.get() - 1)
+        && let Err(error) = folder::keep(folder, keep.get() - 1)
     {
         complain(&error.to_string());
     }
-    Ok(())
+    Ok(Some(new_name(folder, program, Zoned::now().datetime())))
 }
 
 /// Whether it names a folder: there is one, or the name ends with `/`.
-pub fn is_folder(output: &Path) -> bool {
+fn is_folder(output: &Path) -> bool {
     output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir()
 }
 
 /// A name in the folder that no file has: that of the program, and the time.
-fn new_name(folder: &Path, of: &str, now: DateTime) -> PathBuf {
-    let first = format!("{}-{}", of.replace('/', "_"), now.strftime("%Y%m%dT%H%M%S"));
+fn new_name(folder: &Path, program: &str, now: DateTime) -> PathBuf {
+    let first = format!(
+        "{}-{}",
+        program.replace('/', "_"),
+        now.strftime("%Y%m%dT%H%M%S")
+    );
     let again = (2..).map(|n| format!("{first}-{n}"));
     let names = iter::once(first.clone()).chain(again);
     let mut paths = names.map(|name| folder.join(format!("{name}.{EXTENSION}")));

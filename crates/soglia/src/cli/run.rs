@@ -24,7 +24,7 @@ use super::{
     deadline::Live,
     finish::{Seen, finish},
     options::{Run, Source},
-    place::{Place, prepare_folder},
+    place::{Place, file_for},
     policy::Told,
     shared::ReportFormat,
     start::{Ready, check_weaving},
@@ -96,10 +96,9 @@ fn record(options: &Run) -> anyhow::Result<Ended> {
     let slots = slots.transpose()?;
     let metrics = options.metrics.prepare(&process_env)?;
     let output = options.recorded.output.as_deref();
-    prepare_folder(output, options.keep)?;
+    let output = file_for(output, &ready.name(), options.keep)?;
     let place = Place::make(
-        output,
-        &ready.name(),
+        output.as_deref(),
         options.follow,
         &options.recorded.options(source == Source::Transitions),
     )?;

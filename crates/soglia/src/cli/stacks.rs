@@ -124,7 +124,7 @@ fn taken(pid: u32) -> anyhow::Result<Stacks> {
         max_bytes: ROOM,
         ..Options::default()
     };
-    let place = Place::make(None, "", false, &with)?;
+    let place = Place::make(None, false, &with)?;
     let wanted = Wanted {
         engine: &engine,
         file: &place.file,
