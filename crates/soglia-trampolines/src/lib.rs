@@ -40,6 +40,7 @@ mod callee;
 mod hooks;
 mod layout;
 mod memory;
+mod passed;
 mod table;
 mod template;
 mod trampolines;

@@ -1,7 +1,5 @@
 //! What a call passed and returned, as the trampoline keeps it.
 
-use std::ptr;
-
 /// What a call passed in registers and on the stack, and what it returned.
 ///
 /// It is the trampoline's frame, and the arguments on the stack lie behind it.
@@ -13,13 +11,13 @@ pub struct Passed {
     /// x0 and x1 after the call.
     returned: [u64; 2],
     /// q0 to q7.
-    floats: [[u64; 2]; 8],
+    pub(crate) floats: [[u64; 2]; 8],
     /// x8, the address of a result in memory, and a word that is not used.
     _result: [u64; 2],
     /// x0 to x7.
     integers: [u64; 8],
     /// The slot's word about the stack.
-    word: usize,
+    pub(crate) word: usize,
     /// What the first hook returned, the function, the id, the caller's x29 and the return address.
     _others: [u64; 5],
 }
@@ -28,23 +26,6 @@ impl Passed {
     /// The register that passes the integer with this number, from 0.
     pub fn integer(&self, number: usize) -> Option<u64> {
         self.integers.get(number).copied()
-    }
-
-    /// The lower half of the register that passes the floating-point number with this number.
-    pub fn float(&self, number: usize) -> Option<u64> {
-        self.floats.get(number).map(|[low, _]| *low)
-    }
-
-    /// The word with this number of the arguments on the stack.
-    pub fn on_stack(&self, number: usize) -> Option<u64> {
-        if number >= (self.word & !15) / 8 {
-            return None;
-        }
-        let behind = (&raw const *self).expose_provenance() + size_of::<Self>();
-        let word = ptr::with_exposed_provenance::<u64>(behind + number * 8);
-        // SAFETY: the arguments of the caller lie behind the frame. The slot's word says how many
-        // bytes of them there are, and the trampoline has read them all for the call.
-        Some(unsafe { word.read_volatile() })
     }
 
     /// The first integer register of the result.
