@@ -1723,7 +1723,8 @@ DECLARE_INTERFACE_(ICLRIoCompletionManager, IUnknown) {
 // Synchronisation
 //
 
-// The host's locks and events. .NET's waits cannot be redirected, so no method is called.
+// The host's locks and events. Threads wait for contended monitors on events of CreateMonitorEvent.
+// Of the other methods, only SetCLRSyncManager is called.
 #undef INTERFACE
 #define INTERFACE IHostSyncManager
 DECLARE_INTERFACE_(IHostSyncManager, IUnknown) {

@@ -78,7 +78,11 @@ internal static unsafe class Managed
 
     private static Execution Find(nint execution) => (Execution)GCHandle.FromIntPtr(execution).Target!;
 
-    private static nint Begin() => GCHandle.ToIntPtr(GCHandle.Alloc(new Execution()));
+    private static nint Begin()
+    {
+        Waiting.Introduce();
+        return GCHandle.ToIntPtr(GCHandle.Alloc(new Execution()));
+    }
 
     private static int Waits(nint execution) => (Find(execution).Thread.ThreadState & ThreadState.WaitSleepJoin) != 0 ? 1 : 0;
 

@@ -482,3 +482,16 @@ fn type_specs_are_told_apart() {
         assert_eq!(TypeSpec::parse(other), None, "{other:x?}");
     }
 }
+
+#[test]
+fn a_modifier_tells_two_methods_apart() {
+    let of = MdToken(0x0200_0005);
+    let with = |signature: &[u8]| with_modifier(signature, of);
+    assert_eq!(
+        with(&[0, 2, VOID, OBJECT, INT32]),
+        Some(vec![0, 2, 0x20, 5 << 2, VOID, OBJECT, INT32])
+    );
+    for odd in [&[][..], &[0], &[GENERIC, 1, 0, VOID]] {
+        assert_eq!(with(odd), None, "{odd:x?}");
+    }
+}

@@ -6,6 +6,7 @@ use soglia_abi::hosting::{
     gc::IHostGCManager,
     host_task::IHostTaskManager,
     policy::{EClrOperation, EPolicyAction, IHostPolicyManager},
+    sync::IHostSyncManager,
 };
 
 use super::{attached, failure::heed, shared::Shared};
@@ -15,6 +16,7 @@ static IN_FRONT: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
 pub static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
+pub static SYNC_MANAGER: OnceLock<Shared<IHostSyncManager>> = OnceLock::new();
 
 /// The `IHostTaskManager` to notify of crossings that came before the runtime ran: the host's, or
 /// soglia's own in front of it. It takes a load or two, and the result does not change once the
@@ -44,6 +46,11 @@ pub fn gc_manager() -> Option<&'static IHostGCManager> {
 /// The host's `IHostPolicyManager`, to notify of what ends the process.
 pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
     POLICY_MANAGER.get().map(|manager| &manager.0)
+}
+
+/// The host's `IHostSyncManager`, whose events threads wait on.
+pub fn sync_manager() -> Option<&'static IHostSyncManager> {
+    SYNC_MANAGER.get().map(|manager| &manager.0)
 }
 
 /// Notifies the host that the runtime takes its default action.

@@ -12,7 +12,6 @@ use soglia_abi::{
         control::IHostControl,
         memory::IHostMemoryManager,
         security::IHostSecurityManager,
-        sync::IHostSyncManager,
         thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
     },
     hresult::{E_ACCESSDENIED, E_INVALIDARG, HOST_E_CLRNOTAVAILABLE, S_OK},
@@ -20,13 +19,14 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{assemblies, clr, collector, events, tasks};
+use super::{assemblies, clr, collector, events, sync, tasks};
 use crate::{
     host::{
         failure::{has_failed, heed},
         fenced,
         managers::{
-            GC_MANAGER, POLICY_MANAGER, TASK_MANAGER, gc_manager, policy_manager, task_manager,
+            GC_MANAGER, POLICY_MANAGER, SYNC_MANAGER, TASK_MANAGER, gc_manager, policy_manager,
+            task_manager,
         },
         shared::Shared,
         task,
@@ -40,7 +40,7 @@ static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 
 /// Managers that .NET has no occasion to call. The engine asks for them, since hosts rely on the
 /// order, and keeps them.
-static OTHERS: [OnceLock<Shared<*mut c_void>>; 4] = [const { OnceLock::new() }; 4];
+static OTHERS: [OnceLock<Shared<*mut c_void>>; 3] = [const { OnceLock::new() }; 3];
 
 static ASSEMBLY_MANAGER: OnceLock<Shared<IHostAssemblyManager>> = OnceLock::new();
 
@@ -65,7 +65,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control.as_ptr()) });
     let first = CONTROL.get_or_init(|| Shared(IHostControl::clone(&control)));
     let is_first = first.0.as_raw() == control.as_raw();
-    let [threadpool, io, sync, security] = &OTHERS;
+    let [threadpool, io, security] = &OTHERS;
     let mut answer = S_OK;
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
@@ -81,7 +81,9 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
         }
         keep(&control, &IHostThreadpoolManager::IID, threadpool);
         keep(&control, &IHostIoCompletionManager::IID, io);
-        keep(&control, &IHostSyncManager::IID, sync);
+        if let Some(manager) = ask(&control, &SYNC_MANAGER) {
+            let _ = heed(manager.SetCLRSyncManager(Lent::from_raw(sync::manager())));
+        }
         if let Some(manager) = ask(&control, &ASSEMBLY_MANAGER)
             && let Err(why) = assemblies::ask(manager)
         {

@@ -1,9 +1,10 @@
 //! What only managed code can ask .NET. A small assembly asks, which the engine loads from memory
 //! when it first needs it.
 //!
-//! Its source is `managed/Hosting.cs`, and `fixtures/build.sh managed` builds it. Its methods take
-//! and return numbers and pointers, so calling them marshals nothing. None of them throws. A call
-//! makes the calling thread known to the runtime.
+//! Its sources are `managed/Hosting.cs` and `managed/Waiting.cs`, and `fixtures/build.sh managed`
+//! builds it. The methods that are called from here take and return numbers and pointers, so
+//! calling them marshals nothing. None of them throws. A call makes the calling thread known to
+//! the runtime.
 
 use std::{
     ops::Deref,
@@ -18,7 +19,10 @@ use soglia_abi::{
 use soglia_dotnet::fxr::LoadAssemblyBytes;
 
 use super::{clr::Clr, starts::started};
-use crate::host::task::{self, Inside};
+use crate::{
+    host::task::{self, Inside},
+    notify::waits,
+};
 
 const ASSEMBLY: &[u8] = include_bytes!("../../managed/soglia.hosting.dll");
 
@@ -90,6 +94,8 @@ struct Functions {
     forget: unsafe extern "system" fn(Wide<'_>),
     set_culture: unsafe extern "system" fn(i32, i32) -> i32,
     serve: unsafe extern "system" fn(Provide, Done),
+    carry: unsafe extern "system" fn(*const waits::Table),
+    check: unsafe extern "system" fn() -> i32,
 }
 
 /// The functions, for as long as a thread is in one of them.
@@ -138,8 +144,9 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
         )
     };
     let (assembly, class) = ("soglia.hosting", "Soglia.Hosting.Managed");
+    let of_waits = "Soglia.Hosting.Waiting";
     // Another thread may do the same: then the second load fails, and the assembly is there.
-    // SAFETY: the methods of Hosting.cs have the signatures of the fields.
+    // SAFETY: the methods of both files have the signatures of the fields.
     let functions = (|| unsafe {
         Ok(Functions {
             execute: clr.function(assembly, class, "Execute")?,
@@ -158,6 +165,8 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             forget: clr.function(assembly, class, "Forget")?,
             set_culture: clr.function(assembly, class, "SetCulture")?,
             serve: clr.function(assembly, class, "Serve")?,
+            carry: clr.function(assembly, of_waits, "Carry")?,
+            check: clr.function(assembly, of_waits, "Check")?,
         })
     })();
     functions.map_err(|why| {
@@ -305,4 +314,17 @@ pub fn serve(provide: Provide, done: Done) -> Result<(), HRESULT> {
     // library, which stays.
     unsafe { (functions()?.serve)(provide, done) };
     Ok(())
+}
+
+/// Has managed code wait for locks by this table.
+pub fn carry(table: &'static waits::Table) -> Result<(), HRESULT> {
+    // SAFETY: Waiting.cs declares the function with this type, and a structure of the same layout.
+    unsafe { (functions()?.carry)(table) };
+    Ok(())
+}
+
+/// Wakes threads that wait for a lock that is free. Returns how many locks are waited for.
+pub fn check() -> Result<i32, HRESULT> {
+    // SAFETY: Waiting.cs declares the function with this type.
+    Ok(unsafe { (functions()?.check)() })
 }

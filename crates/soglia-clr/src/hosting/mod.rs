@@ -13,7 +13,7 @@
 //! | [`attach`] | gets the engine into the runtime |
 //! | [`host`] | `SetHostControl`: asks for the managers of the host |
 //! | [`control`] | `ICLRControl`: gives out the CLR's managers |
-//! | [`tasks`], [`collector`], [`events`], [`policy`], [`others`] | the CLR's managers |
+//! | [`tasks`], [`collector`], [`events`], [`policy`], [`sync`], [`others`] | the CLR's managers |
 //! | [`assemblies`] | the assemblies that the host provides |
 //! | [`later`] | joins a runtime for a host that comes while it runs |
 //! | [`signals`] | makes room for the runtime's signal handlers |
@@ -49,6 +49,7 @@ mod runtimes;
 mod settings;
 mod signals;
 mod starts;
+mod sync;
 mod tasks;
 mod wide;
 

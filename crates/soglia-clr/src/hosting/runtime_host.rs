@@ -36,6 +36,7 @@ use super::{
     runtimes::Runtime,
     settings, signals,
     starts::{self, started},
+    sync,
 };
 use crate::{
     com::{Object, class, interface_of},
@@ -90,6 +91,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             assemblies::started();
             events::started();
             policy::started();
+            sync::started();
             hresult::S_OK
         })
     }

@@ -7,6 +7,7 @@
 //! | [`asked`] | which native functions the host wants to be notified of |
 //! | [`says`] | the message of the exception for a crossing that the host denied |
 //! | [`occasions`] | what else threads do that a host is notified of |
+//! | [`waits`] | waits for locks, on events of the host |
 //! | [`crossings`] | the four crossings |
 //!
 //! The host may block in each of the four. The thread is in preemptive mode, or not yet in the
@@ -34,6 +35,7 @@ pub mod hooks;
 pub mod occasions;
 mod says;
 mod thread;
+pub mod waits;
 
 pub use crossings::{RECORDED, on};
 pub use thread::start;

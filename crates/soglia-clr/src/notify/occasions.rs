@@ -51,6 +51,8 @@ pub struct Words {
     until: u64,
     /// What CoreLib shall do now.
     verdict: isize,
+    /// The managed number of a thread that begins; 0: unknown.
+    number: isize,
 }
 
 impl Words {
@@ -60,6 +62,7 @@ impl Words {
     pub const VALUE: i32 = offset_of!(Self, value) as i32;
     pub const UNTIL: i32 = offset_of!(Self, until) as i32;
     pub const VERDICT: i32 = offset_of!(Self, verdict) as i32;
+    pub const NUMBER: i32 = offset_of!(Self, number) as i32;
 
     /// The rest of a wait, in milliseconds.
     fn left(&self) -> isize {
@@ -283,10 +286,11 @@ pub extern "C" fn begin(words: *mut Words) -> isize {
     // SAFETY: CoreLib passes words on its own stack, which no other code uses, and waits.
     let words = unsafe { &*words };
     keeping_errno(|| {
-        if let Some((_, own)) = task()
-            && words.value != NORMAL
-        {
-            set_priority_of(own, words.value);
+        if let Some((_, own)) = task() {
+            own.number.store(words.number as i32, Relaxed);
+            if words.value != NORMAL {
+                set_priority_of(own, words.value);
+            }
         }
     });
     0

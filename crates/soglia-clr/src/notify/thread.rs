@@ -15,7 +15,7 @@ use std::{
     ptr::{null, null_mut},
     sync::{
         Arc, Mutex, Once, PoisonError,
-        atomic::{AtomicBool, AtomicU32},
+        atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed},
     },
 };
 
@@ -57,6 +57,8 @@ pub(super) struct Known {
     pub(super) interrupted: AtomicBool,
     /// It waits in a method of the host, which .NET does not know.
     pub(super) waits: AtomicBool,
+    /// The number that managed code has for it; 0: unknown.
+    pub(super) number: AtomicI32,
 }
 
 impl Known {
@@ -71,6 +73,19 @@ pub(super) fn known(id: usize) -> Option<Arc<Known>> {
     boundary::fence(None, || {
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&id).cloned()
+    })
+}
+
+/// The thread with this managed number, if it is known, has a task and has not ended.
+pub(super) fn known_by_number(number: i32) -> Option<Arc<Known>> {
+    if number == 0 {
+        return None;
+    }
+    boundary::fence(None, || {
+        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = known.values();
+        all.find(|known| known.number.load(Relaxed) == number)
+            .cloned()
     })
 }
 
@@ -362,6 +377,7 @@ impl Thread {
                 task: Arc::new(unsafe { HostsTask::new(task) }),
                 interrupted: AtomicBool::new(true),
                 waits: AtomicBool::new(false),
+                number: AtomicI32::new(0),
             });
             // If the host led here again meanwhile, this task is released.
             if self.known.get().is_null() {

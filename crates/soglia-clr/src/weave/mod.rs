@@ -33,6 +33,7 @@
 //! | [`judged`] | changes where CoreLib looks for libraries and accepts code made at run time, for policies |
 //! | [`reflected`] | changes where programs reach P/Invokes by reflection, after an attach |
 //! | [`occasions`], [`turns`] | change where threads sleep, wait and so on, to notify a host |
+//! | [`waits`] | changes where threads would block, for events of a host |
 //! | [`traces`], [`hidden`] | change where CoreLib would find wrappers in stack traces and elsewhere |
 //! | [`within`] | puts hooks into methods that native code calls, in modules that are in use |
 //! | [`delegated`] | finds the methods of delegates that native code may hold since before an attach |
@@ -86,6 +87,7 @@ mod runtime;
 mod traces;
 mod trimmed;
 mod turns;
+mod waits;
 mod weaver;
 mod within;
 

@@ -117,7 +117,7 @@ pub(super) struct Done {
 }
 
 /// The method's code is in the CLR.
-const INTERNAL_CALL: u32 = 0x1000;
+pub(super) const INTERNAL_CALL: u32 = 0x1000;
 
 /// Those of the methods that are native code in this version.
 pub(super) fn natives(corelib: &CoreLib) -> Vec<MdToken> {
@@ -372,6 +372,18 @@ fn begin(corelib: &CoreLib, before: Plain) -> Written {
         code.ldarg(0);
         code.call(priority, 1, true);
         code.conv_i();
+    });
+    let number = corelib.field(THREAD, "_managedThreadId", sig::INT32).ok();
+    put(&mut code, Words::NUMBER, |code| match number {
+        Some(number) => {
+            code.ldarg(0);
+            code.ldfld(number);
+            code.conv_i();
+        }
+        None => {
+            code.ldc_i4(0);
+            code.conv_i();
+        }
     });
     corelib.call(&mut code, occasions::begin)?;
     as_before(code, before, false)

@@ -10,10 +10,14 @@ use soglia_core::{
 use soglia_il::r2r;
 
 use super::{
-    corelib::CoreLib, delegates, emit::Emitter, held, hidden, judged, occasions, reflected, rejit,
-    traces, turns,
+    corelib::CoreLib,
+    delegates,
+    emit::Emitter,
+    held, hidden, judged,
+    occasions::{self, Done},
+    reflected, rejit, traces, turns, waits,
 };
-use crate::{engine::Engine, metadata::Scope, slots};
+use crate::{engine::Engine, metadata::Scope, notify, slots};
 
 /// Changes CoreLib. Returns the rows of the methods whose precompiled code differs from their
 /// changed IL.
@@ -26,11 +30,19 @@ pub(super) fn patch(
         let natives = read(engine, module, occasions::natives);
         give_bodies(engine, module, &natives.unwrap_or_default());
     }
+    let waited = (engine.notifies && notify::waits::on()).then(|| give_waits(engine, module));
     let mut patched = HashSet::new();
     let there = read(engine, module, |corelib| {
         take_over(engine, corelib, precompiled, &mut patched);
         if engine.notifies {
-            patched.extend(give_occasions(engine, corelib, precompiled));
+            let mut done = occasions::take_over(corelib);
+            if slots::any() {
+                turns::take_over(corelib, &mut done);
+            }
+            patched.extend(given(engine, done, precompiled));
+        }
+        if let Some(done) = waited {
+            patched.extend(given(engine, done, precompiled));
         }
     });
     if there.is_none() {
@@ -143,17 +155,20 @@ fn delegates_unseen(engine: &Engine, why: &str) {
     }
 }
 
-/// Has CoreLib ask a host before it does certain things. Returns the rows of the methods whose
-/// precompiled code does not ask.
-fn give_occasions(
-    engine: &Engine,
-    corelib: &CoreLib,
-    precompiled: &r2r::Precompiled,
-) -> HashSet<u32> {
-    let mut done = occasions::take_over(corelib);
-    if slots::any() {
-        turns::take_over(corelib, &mut done);
+/// Has CoreLib wait on events of a host.
+fn give_waits(engine: &Engine, module: ModuleId) -> Done {
+    match Emitter::open(engine, module, true) {
+        Ok(emitter) => waits::take_over(&emitter),
+        Err(error) => Done {
+            changed: HashSet::new(),
+            missing: vec![format!("no event of its host is waited on: {error}")],
+        },
     }
+}
+
+/// Records what is missing of the occasions of a host. Returns the rows of the methods whose
+/// precompiled code differs.
+fn given(engine: &Engine, mut done: Done, precompiled: &r2r::Precompiled) -> HashSet<u32> {
     match precompiled.inliners(&|row| done.changed.contains(&row)) {
         Some(inliners) => done.changed.extend(inliners),
         None => {

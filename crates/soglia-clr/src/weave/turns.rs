@@ -88,7 +88,7 @@ const MORE: u8 = 0x80;
 const FILTER: u32 = 0x1;
 
 /// A complete body, with its sections (ECMA-335, II.25.4).
-struct Whole<'a> {
+pub(super) struct Whole<'a> {
     code: &'a [u8],
     stack: u16,
     locals: MdToken,
@@ -96,7 +96,7 @@ struct Whole<'a> {
 }
 
 impl<'a> Whole<'a> {
-    fn read(body: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         let first = *body.first()?;
         if first & 0x3 == 0x2 {
             let size = usize::from(first >> 2);
@@ -128,7 +128,7 @@ impl<'a> Whole<'a> {
     }
 
     /// This body after other code, which leaves nothing on the stack.
-    fn behind(&self, mut code: Code, returns: bool) -> Option<Vec<u8>> {
+    pub(super) fn behind(&self, mut code: Code, returns: bool) -> Option<Vec<u8>> {
         code.inlined(self.code, self.stack, returns.into());
         // The old code has returns of its own, so this one is never reached.
         code.ret(returns);

@@ -15,6 +15,7 @@ mod cases;
 mod collections;
 #[path = "../common/mod.rs"]
 mod common;
+mod detector;
 mod doors;
 mod endings;
 mod faults;
@@ -33,6 +34,7 @@ mod scarcity;
 mod scheduler;
 mod script;
 mod slots;
+mod sync;
 mod task_manager;
 mod texts;
 mod watch;
@@ -88,7 +90,8 @@ fn cases() -> impl Iterator<Item = &'static cases::Case> {
     let later = attaching::CASES
         .iter()
         .chain(latecomers::CASES)
-        .chain(assemblies::CASES);
+        .chain(assemblies::CASES)
+        .chain(sync::CASES);
     cases::ALL.iter().chain(later)
 }
 

@@ -6,8 +6,8 @@ use super::code::Code;
 use crate::opcode::{
     ADD, AND, BOX, CALL, CALLI, CALLVIRT, CONV_I, CONV_I4, CONV_U, CONV_U8, DUP, ISINST, LDARG_0,
     LDARG_S, LDARGA_S, LDC_I4, LDC_I4_0, LDC_I4_S, LDC_I8, LDELEM_I, LDELEM_I4, LDELEM_U1, LDFLD,
-    LDIND_I, LDIND_U1, LDLEN, LDLOC_0, LDLOC_S, LDLOCA_S, LDSTR, LDTOKEN, NEWOBJ, POP, RET, SHR_UN,
-    STARG_S, STFLD, STIND_I, STLOC_0, STLOC_S, SUB, THROW, WIDE,
+    LDIND_I, LDIND_U1, LDLEN, LDLOC_0, LDLOC_S, LDLOCA_S, LDNULL, LDSTR, LDTOKEN, NEWOBJ, POP, RET,
+    SHR_UN, STARG_S, STFLD, STIND_I, STIND_I1, STLOC_0, STLOC_S, SUB, THROW, WIDE,
     wide::{self, CEQ, LOCALLOC},
 };
 
@@ -72,6 +72,11 @@ impl Code {
         self.wide(LOCALLOC, 1, 1);
     }
 
+    /// Loads no object.
+    pub fn ldnull(&mut self) {
+        self.byte(LDNULL, 0, 1);
+    }
+
     /// Loads an `int32`.
     pub fn ldc_i4(&mut self, number: i32) {
         self.stack(0, 1);
@@ -125,6 +130,11 @@ impl Code {
     /// Stores the `native int` on top at the address below it.
     pub fn stind_i(&mut self) {
         self.byte(STIND_I, 2, 0);
+    }
+
+    /// Stores the lowest byte of the number on top at the address below it.
+    pub fn stind_i1(&mut self) {
+        self.byte(STIND_I1, 2, 0);
     }
 
     /// Replaces the index on top and the array of bytes below it by the element.

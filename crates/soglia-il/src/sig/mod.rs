@@ -22,5 +22,5 @@ pub use spec::{Arguments, TypeSpec};
 pub use variable::Variable;
 pub use write::{
     Unmanaged, count_locals, hook_signature, instance_signature, locals_signature,
-    static_signature, with_one_more, with_one_more_local,
+    static_signature, with_modifier, with_one_more, with_one_more_local,
 };

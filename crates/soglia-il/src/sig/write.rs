@@ -46,6 +46,23 @@ pub fn hook_signature(convention: Unmanaged, ret: &[u8], params: &[&[u8]]) -> Op
     Some(out)
 }
 
+/// The signature of a method that is not generic, with an optional modifier of what it returns. Two
+/// methods of one name can differ in that alone.
+///
+/// Returns `None` if `modopt` is no type, or `of` no such signature.
+pub fn with_modifier(of: &[u8], modopt: MdToken) -> Option<Vec<u8>> {
+    let (kind, rest) = of.split_first()?;
+    if kind & GENERIC != 0 {
+        return None;
+    }
+    let (_, size) = unsigned(rest)?;
+    let mut out = of[..=size].to_vec();
+    out.push(CMOD_OPT);
+    put_type(&mut out, modopt)?;
+    out.extend(&rest[size..]);
+    Some(out)
+}
+
 /// The signature of local variables: `07 n types`.
 ///
 /// Returns `None` if there are more than 65,534, the most that a method may have.

@@ -1,0 +1,358 @@
+//! Changes methods of CoreLib in which a thread would block, or lets others go on. Where a host has
+//! events for that ([`crate::notify::waits`]), they call managed code of the engine, by addresses
+//! that lie in its table.
+//!
+//! ```text
+//!   .NET 10                                          .NET 8 and 9, where all is native code
+//!
+//!   void Monitor.Enter_Slowpath(object o) {          void Monitor.ReliableEnter(o, ref bool b) {
+//!       if (*enter != 0                                  if (*enter == 0) goto OWN
+//!           && (*enter)(o, null, -1) != OWN) return      native TryEnter(o, 0, ref b)
+//!       as it was                                        if (b) return
+//!   }                                                    if ((*enter)(o, null, -1) != OWN) {
+//!                                                            b = true
+//!   void Monitor.Exit(object o) {                            return
+//!       as it was                                        }
+//!       if (*contended != 0) (*released)(o, null, 0)  OWN:
+//!   }                                                    native Enter(o, ref b)
+//!                                                    }
+//! ```
+//!
+//! The metadata of CoreLib have to be open for writing: the calls have a signature of their own,
+//! and native code is called by new methods.
+
+use std::{collections::HashSet, sync::atomic::AtomicUsize};
+
+use soglia_abi::{
+    ids::MdToken,
+    profiler::metadata_flags::{mdHideBySig, mdPrivate, mdStatic},
+};
+use soglia_il::{
+    asm::{Code, Label},
+    sig,
+};
+
+use super::{
+    emit::{Emitter, NewMethod},
+    occasions::{Done, INTERNAL_CALL},
+    turns::Whole,
+    weaver::AGGRESSIVE_INLINING,
+};
+use crate::{
+    metadata::{
+        before::{Before, Error},
+        find,
+    },
+    notify::waits::TABLE,
+};
+
+const MONITOR: &str = "System.Threading.Monitor";
+
+/// An answer of managed code: .NET waits itself.
+const OWN: i32 = 2;
+
+type Written = Result<(), String>;
+
+/// Has CoreLib wait on events of the host.
+pub(super) fn take_over(emitter: &Emitter) -> Done {
+    let mut done = Done {
+        changed: HashSet::new(),
+        missing: Vec::new(),
+    };
+    let signature = [0, 3, sig::INT32, sig::OBJECT, sig::OBJECT, sig::INT32];
+    match emitter.stand_alone(&signature) {
+        Ok(signature) => {
+            let mut waits = Waits {
+                emitter,
+                signature,
+                changed: &mut done.changed,
+            };
+            if let Err(why) = waits.monitors() {
+                let text = "not all waits for a Monitor are on events of its host";
+                done.missing.push(format!("{text}: {why}"));
+            }
+        }
+        Err(why) => {
+            let text = "no event of its host is waited on";
+            done.missing.push(format!("{text}: {why}"));
+        }
+    }
+    done
+}
+
+struct Waits<'a, 'b> {
+    emitter: &'a Emitter<'b>,
+    /// Of the managed functions in the table.
+    signature: MdToken,
+    changed: &'a mut HashSet<u32>,
+}
+
+const ENTER: &[u8] = &[0, 1, sig::VOID, sig::OBJECT];
+const EXIT: &[u8] = ENTER;
+const ENTER_TAKEN: &[u8] = &[0, 2, sig::VOID, sig::OBJECT, sig::BYREF, sig::BOOLEAN];
+const EXIT_TAKEN: &[u8] = ENTER_TAKEN;
+const TRY_ENTER: &[u8] = &[0, 2, sig::BOOLEAN, sig::OBJECT, sig::INT32];
+const TRY_ENTER_TAKEN: &[u8] = &[
+    0,
+    3,
+    sig::VOID,
+    sig::OBJECT,
+    sig::INT32,
+    sig::BYREF,
+    sig::BOOLEAN,
+];
+
+impl Waits<'_, '_> {
+    /// Finds everything before it changes anything: a lock whose release is not seen must not be
+    /// waited for.
+    fn monitors(&mut self) -> Written {
+        if let Ok(enter) = self.method(MONITOR, "Enter_Slowpath", ENTER) {
+            let try_enter = self.method(MONITOR, "TryEnter_Slowpath", TRY_ENTER)?;
+            let exit = self.method(MONITOR, "Exit", EXIT)?;
+            let exit_taken = self.method(MONITOR, "ExitIfLockTaken", EXIT_TAKEN)?;
+            for (method, args) in [(exit, 1), (exit_taken, 2)] {
+                let before = self.copy(method)?;
+                self.released(method, before, args)?;
+            }
+            self.before(enter, &TABLE.enter, None)?;
+            return self.before(try_enter, &TABLE.enter, Some(1));
+        }
+        let enter_taken = self.native(MONITOR, "ReliableEnter", ENTER_TAKEN)?;
+        let try_enter = self.native(MONITOR, "ReliableEnterTimeout", TRY_ENTER_TAKEN)?;
+        let exit = self.native(MONITOR, "Exit", EXIT)?;
+        let [enter_taken, try_enter, exit] = [
+            self.give(enter_taken)?,
+            self.give(try_enter)?,
+            self.give(exit)?,
+        ];
+        self.released(exit.0, exit.1, 1)?;
+        self.enter_taken(enter_taken, try_enter.1)?;
+        self.try_enter_taken(try_enter)?;
+        // The runtime asks for the native code of this method as it starts, and relies on it.
+        Err(format!(
+            "{MONITOR}.Enter(object) has to stay in native code"
+        ))
+    }
+
+    /// The only method of this name and signature.
+    fn method(&self, class: &str, name: &str, signature: &[u8]) -> Result<MdToken, String> {
+        let import = &self.emitter.import;
+        let found = find::class(import, class).map(|of| find::methods(import, of, name));
+        let found = found.unwrap_or_default();
+        let mut fitting = found.iter().filter(|(_, there)| there == signature);
+        match fitting.next() {
+            Some((method, _)) => Ok(*method),
+            None => Err(format!(
+                "System.Private.CoreLib has another {class}.{name} than expected"
+            )),
+        }
+    }
+
+    /// The same, if it is native code.
+    fn native(&self, class: &str, name: &str, signature: &[u8]) -> Result<MdToken, String> {
+        let method = self.method(class, name, signature)?;
+        let before = Before::of(&self.emitter.import, method).map_err(|why| why.to_string())?;
+        if before.impl_flags & INTERNAL_CALL == 0 {
+            return Err(format!("{class}.{name} is no native code"));
+        }
+        Ok(method)
+    }
+
+    /// Has a method of native code get a body. Returns it, and a new method for the native code,
+    /// which the CLR finds by the name. The new one differs in a modifier in its signature.
+    fn give(&mut self, method: MdToken) -> Result<(MdToken, MdToken), String> {
+        let given = || {
+            let before = Before::of(&self.emitter.import, method)?;
+            let signature = sig::with_modifier(&before.signature, before.class);
+            let native = self.emitter.define(&NewMethod {
+                class: before.class,
+                name: &before.name,
+                flags: mdPrivate | mdStatic | mdHideBySig,
+                impl_flags: before.impl_flags,
+                signature: &signature.ok_or(Error::UNWRITABLE)?,
+                rva: 0,
+            })?;
+            let flags = before.impl_flags & !INTERNAL_CALL;
+            self.emitter.set_code(method, before.flags, flags)?;
+            Ok((method, native))
+        };
+        given().map_err(|why: Error| why.to_string())
+    }
+
+    /// A new method with the code that a static method has now.
+    fn copy(&self, method: MdToken) -> Result<MdToken, String> {
+        let copied = || {
+            let before = Before::of(&self.emitter.import, method)?;
+            let mut name = before.name;
+            name.extend("_Unseen".encode_utf16());
+            self.emitter.define(&NewMethod {
+                class: before.class,
+                name: &name,
+                flags: mdPrivate | mdStatic | mdHideBySig,
+                impl_flags: AGGRESSIVE_INLINING,
+                signature: &before.signature,
+                rva: before.rva,
+            })
+        };
+        copied().map_err(|why: Error| why.to_string())
+    }
+
+    /// Gives a method a body of its own. `locals` are the types of its local variables.
+    fn set(&mut self, method: MdToken, code: Code, locals: &[&[u8]]) -> Written {
+        let set = || {
+            let locals = self.emitter.locals(locals)?;
+            let body = code.finish(locals).ok_or(Error::UNWRITABLE)?;
+            self.emitter.set_body(method, &body)
+        };
+        set().map_err(|why| why.to_string())?;
+        self.changed.insert(method.row());
+        Ok(())
+    }
+
+    /// Calls a managed function of the table, whose arguments are on the stack.
+    fn call(&self, code: &mut Code, function: &AtomicUsize) {
+        cell(code, function);
+        code.calli(self.signature, 3, true);
+    }
+
+    /// Has managed code wait first, in a method whose first argument is the object. It returns
+    /// whether it has the object, and its argument `time` is how long it waits, if it has that.
+    fn before(&mut self, method: MdToken, function: &AtomicUsize, time: Option<u16>) -> Written {
+        let odd = || "its body is of an unknown shape".to_owned();
+        let before = self.emitter.body(method).and_then(Whole::read);
+        let before = before.ok_or_else(odd)?;
+        let mut code = Code::new();
+        let (own, as_before) = (code.label(), code.label());
+        cell(&mut code, function);
+        code.brfalse(as_before);
+        if let Some(time) = time {
+            code.ldarg(time);
+            code.brfalse(as_before);
+        }
+        code.ldarg(0);
+        code.ldnull();
+        match time {
+            Some(time) => code.ldarg(time),
+            None => code.ldc_i4(-1),
+        }
+        self.call(&mut code, function);
+        code.dup();
+        is_own(&mut code, own);
+        if time.is_none() {
+            code.pop();
+        }
+        code.ret(time.is_some());
+        code.place(own);
+        code.pop();
+        code.place(as_before);
+        let body = before.behind(code, time.is_some()).ok_or_else(odd)?;
+        let set = self.emitter.set_body(method, &body);
+        set.map_err(|why| why.to_string())?;
+        self.changed.insert(method.row());
+        Ok(())
+    }
+
+    /// A method that releases its first argument by `unseen`, and then has managed code wake those
+    /// who wait for it.
+    fn released(&mut self, method: MdToken, unseen: MdToken, args: u16) -> Written {
+        let mut code = Code::new();
+        let end = code.label();
+        code.arguments(args);
+        code.call(unseen, args, false);
+        load(&mut code, (&raw const TABLE.contended).expose_provenance());
+        code.brfalse(end);
+        code.ldarg(0);
+        code.ldnull();
+        code.ldc_i4(0);
+        self.call(&mut code, &TABLE.released);
+        code.pop();
+        code.place(end);
+        code.ret(false);
+        self.set(method, code, &[])
+    }
+
+    /// `ReliableEnter(object, ref bool)`.
+    fn enter_taken(&mut self, (enter, native): (MdToken, MdToken), try_enter: MdToken) -> Written {
+        let mut code = Code::new();
+        let (own, end) = (code.label(), code.label());
+        cell(&mut code, &TABLE.enter);
+        code.brfalse(own);
+        code.ldarg(0);
+        code.ldc_i4(0);
+        code.ldarg(1);
+        code.call(try_enter, 3, false);
+        code.ldarg(1);
+        code.ldind_u1();
+        code.brtrue(end);
+        code.ldarg(0);
+        code.ldnull();
+        code.ldc_i4(-1);
+        self.call(&mut code, &TABLE.enter);
+        is_own(&mut code, own);
+        code.ldarg(1);
+        code.ldc_i4(1);
+        code.stind_i1();
+        code.place(end);
+        code.ret(false);
+        code.place(own);
+        code.arguments(2);
+        code.call(native, 2, false);
+        code.ret(false);
+        self.set(enter, code, &[])
+    }
+
+    /// `ReliableEnterTimeout(object, int, ref bool)`.
+    fn try_enter_taken(&mut self, (try_enter, native): (MdToken, MdToken)) -> Written {
+        let mut code = Code::new();
+        let (own, mine, end) = (code.label(), code.label(), code.label());
+        code.ldarg(1);
+        code.brfalse(own);
+        cell(&mut code, &TABLE.enter);
+        code.brfalse(own);
+        code.ldarg(0);
+        code.ldc_i4(0);
+        code.ldarg(2);
+        code.call(native, 3, false);
+        code.ldarg(2);
+        code.ldind_u1();
+        code.brtrue(end);
+        code.ldarg(0);
+        code.ldnull();
+        code.ldarg(1);
+        self.call(&mut code, &TABLE.enter);
+        code.dup();
+        is_own(&mut code, mine);
+        code.brfalse(end);
+        code.ldarg(2);
+        code.ldc_i4(1);
+        code.stind_i1();
+        code.place(end);
+        code.ret(false);
+        code.place(mine);
+        code.pop();
+        code.place(own);
+        code.arguments(3);
+        code.call(native, 3, false);
+        code.ret(false);
+        self.set(try_enter, code, &[])
+    }
+}
+
+/// Loads the word at an address.
+fn load(code: &mut Code, address: usize) {
+    code.ldc_i8((address as u64).cast_signed());
+    code.conv_i();
+    code.ldind_i();
+}
+
+/// Loads a function of the table; 0: it is not there yet.
+fn cell(code: &mut Code, function: &AtomicUsize) {
+    load(code, std::ptr::from_ref(function).expose_provenance());
+}
+
+/// Branches if the answer on the stack is that .NET waits itself.
+fn is_own(code: &mut Code, own: Label) {
+    code.ldc_i4(OWN);
+    code.ceq();
+    code.brtrue(own);
+}
