@@ -1723,8 +1723,8 @@ DECLARE_INTERFACE_(ICLRIoCompletionManager, IUnknown) {
 // Synchronisation
 //
 
-// The host's locks and events. Threads wait for contended monitors on events of CreateMonitorEvent.
-// Of the other methods, only SetCLRSyncManager is called.
+// The host's locks and events. Threads wait on them for what managed code waits for.
+// The runtime's own locks are no critical sections of the host.
 #undef INTERFACE
 #define INTERFACE IHostSyncManager
 DECLARE_INTERFACE_(IHostSyncManager, IUnknown) {

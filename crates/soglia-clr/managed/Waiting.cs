@@ -3,7 +3,6 @@
 // block in .NET, and where it has released a lock while others wait.
 
 using System;
-using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -11,7 +10,7 @@ using System.Threading;
 
 namespace Soglia.Hosting;
 
-internal static unsafe class Waiting
+internal static unsafe partial class Waiting
 {
 #pragma warning disable CS0649 // The engine assigns them.
 
@@ -21,17 +20,27 @@ internal static unsafe class Waiting
     {
         public delegate*<object, object?, int, int> Enter;
         public delegate*<object, object?, int, int> Released;
+        public delegate*<object, object?, int, int> WaitOne;
+        public delegate*<object, object?, int, int> Signal;
+        public delegate*<object, object?, int, int> Release;
+        public delegate*<object, object?, int, int> Wake;
+        public delegate*<object, object?, int, int> WaitPulse;
+        public delegate*<object, object?, int, int> Pulse;
+        public delegate*<object, object?, int, int> Note;
         public long Contended;
+        public long Pulsed;
         public delegate* unmanaged<int, int> Mine;
         public delegate* unmanaged<int, Event*> Make;
         public delegate* unmanaged<Event*, int, int, int> Wait;
         public delegate* unmanaged<Event*, void> Set;
+        public delegate* unmanaged<Event*, void> Reset;
         public delegate* unmanaged<void> Pause;
     }
 
 #pragma warning restore CS0649
 
-    // As in the engine: the thread that owns the object.
+    // As in the engine: the thread that owns the object, or the negative number that the system has
+    // for it.
     private struct Event
     {
         public int Owner;
@@ -48,7 +57,15 @@ internal static unsafe class Waiting
     private const int Interrupted = 2;
     private const int Abandoned = 4;
 
+    // What threads wait for. The first is a Monitor, or the event of a Lock.
+    private const int None = -1;
     private const int Lock = 0;
+    private const int Auto = 1;
+    private const int Manual = 2;
+    private const int Count = 3;
+    private const int Exclusive = 4;
+    private const int Writer = 5;
+    private const int Reader = 6;
 
     // An object that threads wait for, and the event that they wait on. When no thread waits, the
     // event is kept for another object.
@@ -62,6 +79,16 @@ internal static unsafe class Waiting
         public int Waking;
         // Whether the waiting threads were asked if one of them is the owner.
         public bool Asked;
+        // The Lock or ReaderWriterLockSlim whose event the object is.
+        public object? Guarded;
+        // How often the object was set for threads that wait, and have not come back yet.
+        public int Grants;
+        // How often it was set, if it stays set.
+        public long Epoch;
+        // Whether the host's event may be set, if it stays set.
+        public bool IsSet;
+        // How often the engine has looked.
+        public int Looks;
 
         public Entry(int kind, Event* made)
         {
@@ -101,8 +128,18 @@ internal static unsafe class Waiting
         s_ownerBits = FindOwnerBits();
         Prepare(typeof(Waiting));
         Prepare(typeof(Entry));
+        Prepare(typeof(Pulse));
+        Prepare(typeof(Limit));
 
+        s_ownerOfLock = FindOwnerOfLock();
         table->Released = &Released;
+        table->Signal = &Signal;
+        table->Release = &Release;
+        table->Wake = &Wake;
+        table->Pulse = &PulseOf;
+        table->Note = &Note;
+        Volatile.Write(ref *(nint*)&table->WaitOne, (nint)(delegate*<object, object?, int, int>)&WaitOne);
+        Volatile.Write(ref *(nint*)&table->WaitPulse, (nint)(delegate*<object, object?, int, int>)&WaitPulse);
         Volatile.Write(ref *(nint*)&table->Enter, (nint)(delegate*<object, object?, int, int>)&Enter);
     }
 
@@ -135,6 +172,18 @@ internal static unsafe class Waiting
                 return isKnown ? bits : 0;
             }
         }
+    }
+
+    // Gives the number that the thread which has a Lock has in the system; 0: there is none.
+    private static delegate*<object, ulong> s_ownerOfLock;
+
+    private static delegate*<object, ulong> FindOwnerOfLock()
+    {
+        const BindingFlags Every = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+        Type? of = typeof(object).Assembly.GetType("System.Threading.Lock");
+        MethodInfo? owner = of?.GetProperty("OwningThreadId", Every)?.GetMethod;
+        bool isKnown = owner != null && owner.ReturnType == typeof(ulong);
+        return isKnown ? (delegate*<object, ulong>)owner!.MethodHandle.GetFunctionPointer() : null;
     }
 
     // The 32 bits in front of an object.
@@ -179,7 +228,7 @@ internal static unsafe class Waiting
 
     private static int WaitFor(object of, int own, int time, bool free)
     {
-        Entry? entry = Register(of, Lock);
+        Entry? entry = Register(of, Lock, null, out _);
         if (entry == null)
         {
             return Own;
@@ -187,8 +236,7 @@ internal static unsafe class Waiting
 
         try
         {
-            long until = Stopwatch.GetTimestamp() + time * (Stopwatch.Frequency / 1000);
-            int left = time;
+            var limit = new Limit(time);
             for (int vain = 0; ; vain++)
             {
                 if (Monitor.TryEnter(of))
@@ -197,14 +245,9 @@ internal static unsafe class Waiting
                     return Done;
                 }
 
-                if (time > 0)
+                if (limit.IsOver(out int left))
                 {
-                    long ticks = until - Stopwatch.GetTimestamp();
-                    left = (int)Math.Max(0, (ticks + Stopwatch.Frequency / 1000 - 1) / (Stopwatch.Frequency / 1000));
-                    if (left == 0)
-                    {
-                        return Over;
-                    }
+                    return Over;
                 }
 
                 if (vain > 16)
@@ -281,7 +324,25 @@ internal static unsafe class Waiting
         {
             Entry entry = s_entries[i];
             object? of = entry.Target;
-            if (of == null || entry.Kind != Lock)
+            if (of == null)
+            {
+                continue;
+            }
+
+            if (entry.Guarded is ReaderWriterLockSlim readers)
+            {
+                int writer = Volatile.Read(ref WritersNumber(readers));
+                entry.Owner = Math.Max(0, writer > 0 ? writer : Volatile.Read(ref UpgradersNumber(readers)));
+                continue;
+            }
+
+            if (entry.Guarded != null)
+            {
+                entry.Owner = s_ownerOfLock == null ? 0 : -(int)s_ownerOfLock(entry.Guarded);
+                continue;
+            }
+
+            if (entry.Kind != Lock)
             {
                 continue;
             }
@@ -341,6 +402,18 @@ internal static unsafe class Waiting
             }
 
             waited++;
+            if (all[i].Guarded != null || all[i].Kind != Lock)
+            {
+                // Set by native code, it may be. Looking at it would take it away.
+                int looks = ++all[i].Looks;
+                if ((looks & (looks - 1)) == 0 || looks % 32 == 0)
+                {
+                    s_table->Set(all[i].Event);
+                }
+
+                continue;
+            }
+
             if (Monitor.TryEnter(target))
             {
                 Interlocked.Exchange(ref all[i].Waking, 0);
@@ -354,7 +427,7 @@ internal static unsafe class Waiting
 
         for (int i = 0; asks && i < count; i++)
         {
-            if (of[i] != null)
+            if (of[i] != null && all[i].Kind == Lock)
             {
                 s_table->Set(all[i].Event);
             }
@@ -364,8 +437,9 @@ internal static unsafe class Waiting
     }
 
     // Notes that a thread waits for an object. Null: the host has no event for it.
-    private static Entry? Register(object of, int kind)
+    private static Entry? Register(object of, int kind, object? guarded, out long seen)
     {
+        seen = 0;
         Entry? made = null;
         while (true)
         {
@@ -394,9 +468,13 @@ internal static unsafe class Waiting
                     entry.Target = of;
                     entry.Waking = 0;
                     entry.Asked = false;
+                    entry.Guarded = guarded;
+                    entry.Grants = 0;
+                    entry.Looks = 0;
                     Interlocked.Increment(ref s_table->Contended);
                 }
 
+                seen = entry.Epoch;
                 Give();
                 return entry;
             }
@@ -418,14 +496,19 @@ internal static unsafe class Waiting
     private static void Unregister(Entry entry)
     {
         Take();
+        Off(entry);
+        Give();
+    }
+
+    private static void Off(Entry entry)
+    {
         if (--entry.Waiters == 0)
         {
             entry.Target = null;
+            entry.Guarded = null;
             entry.Owner = 0;
             Interlocked.Decrement(ref s_table->Contended);
         }
-
-        Give();
     }
 
     private static Entry? Find(object of)

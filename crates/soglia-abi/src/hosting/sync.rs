@@ -12,8 +12,8 @@ use windows_core::{BOOL, HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 use crate::param::{Lent, Out};
 
-/// Slots 3 to 11. The host's locks and events. Threads wait for contended monitors on events of
-/// CreateMonitorEvent. Of the other methods, only SetCLRSyncManager is called.
+/// Slots 3 to 11. The host's locks and events. Threads wait on them for what managed code waits
+/// for. The runtime's own locks are no critical sections of the host.
 #[interface("234330C7-5F10-4F20-9615-5122DAB7A0AC")]
 pub unsafe trait IHostSyncManager: IUnknown {
     /// Gives the host the CLR's side.

@@ -59,6 +59,8 @@ pub(super) struct Known {
     pub(super) waits: AtomicBool,
     /// The number that managed code has for it; 0: unknown.
     pub(super) number: AtomicI32,
+    /// The number that the system has for it.
+    os: u32,
 }
 
 impl Known {
@@ -76,7 +78,8 @@ pub(super) fn known(id: usize) -> Option<Arc<Known>> {
     })
 }
 
-/// The thread with this managed number, if it is known, has a task and has not ended.
+/// The thread with this managed number, or the negative number that the system has for it, if it is
+/// known, has a task and has not ended.
 pub(super) fn known_by_number(number: i32) -> Option<Arc<Known>> {
     if number == 0 {
         return None;
@@ -84,8 +87,11 @@ pub(super) fn known_by_number(number: i32) -> Option<Arc<Known>> {
     boundary::fence(None, || {
         let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = known.values();
-        all.find(|known| known.number.load(Relaxed) == number)
-            .cloned()
+        let is_it = |known: &&Arc<Known>| match u32::try_from(-i64::from(number)) {
+            Ok(os) => known.os == os,
+            Err(_managed) => known.number.load(Relaxed) == number,
+        };
+        all.find(is_it).cloned()
     })
 }
 
@@ -378,6 +384,7 @@ impl Thread {
                 interrupted: AtomicBool::new(true),
                 waits: AtomicBool::new(false),
                 number: AtomicI32::new(0),
+                os: tls::os_thread(),
             });
             // If the host led here again meanwhile, this task is released.
             if self.known.get().is_null() {

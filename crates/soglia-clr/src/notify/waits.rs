@@ -31,8 +31,8 @@ use std::{
 use soglia_abi::{
     HRESULT,
     hosting::{
-        sync::{IHostAutoEvent, IHostSyncManager},
-        types::{TT_FINALIZER, WAIT_ALERTABLE, WAIT_NOTINDEADLOCK},
+        sync::{IHostAutoEvent, IHostManualEvent, IHostSemaphore, IHostSyncManager},
+        types::{TT_THREADPOOL_WORKER, TT_USER, WAIT_ALERTABLE, WAIT_NOTINDEADLOCK},
     },
     hresult::{HOST_E_ABANDONED, HOST_E_DEADLOCK, HOST_E_INTERRUPTED, HOST_E_TIMEOUT, S_OK},
     param::Out,
@@ -52,33 +52,59 @@ pub struct Table {
     /// there.
     pub enter: AtomicUsize,
     pub released: AtomicUsize,
+    pub wait_one: AtomicUsize,
+    pub signal: AtomicUsize,
+    pub release: AtomicUsize,
+    pub wake: AtomicUsize,
+    pub wait_pulse: AtomicUsize,
+    pub pulse: AtomicUsize,
+    pub note: AtomicUsize,
     /// How many objects threads wait for.
     pub contended: AtomicIsize,
+    /// How many threads wait for a pulse.
+    pub pulsed: AtomicIsize,
     mine: extern "C" fn(i32) -> i32,
     make: extern "C" fn(i32) -> *mut Event,
     wait: extern "C" fn(&Event, i32, i32) -> i32,
     set: extern "C" fn(&Event),
+    reset: extern "C" fn(&Event),
     pause: extern "C" fn(),
 }
 
 pub static TABLE: Table = Table {
     enter: AtomicUsize::new(0),
     released: AtomicUsize::new(0),
+    wait_one: AtomicUsize::new(0),
+    signal: AtomicUsize::new(0),
+    release: AtomicUsize::new(0),
+    wake: AtomicUsize::new(0),
+    wait_pulse: AtomicUsize::new(0),
+    pulse: AtomicUsize::new(0),
+    note: AtomicUsize::new(0),
     contended: AtomicIsize::new(0),
+    pulsed: AtomicIsize::new(0),
     mine,
     make,
     wait,
     set,
+    reset,
     pause,
 };
 
 /// An event of the host, for one object at a time.
 #[repr(C)]
 pub struct Event {
-    /// The managed number of the thread that owns the object; 0: none, or it is unknown. Managed
-    /// code stores it.
+    /// The managed number of the thread that owns the object, or the negative number that the
+    /// system has for it; 0: none, or it is unknown. Managed code stores it.
     owner: AtomicI32,
-    host: OnceLock<Shared<IHostAutoEvent>>,
+    host: OnceLock<Host>,
+}
+
+/// The host's half of an event.
+enum Host {
+    Auto(Shared<IHostAutoEvent>),
+    Manual(Shared<IHostManualEvent>),
+    Semaphore(Shared<IHostSemaphore>),
 }
 
 /// All events, whose addresses are the cookies that hosts get.
@@ -103,9 +129,10 @@ const ABANDONED: i32 = 4;
 /// The running thread, if its waits are the host's.
 fn own() -> Option<&'static Known> {
     let own = threads::current()?.known()?;
-    // The collector's work may wait for the finalizer.
-    let finalizes = task::here().is_some_and(|task| task.kind == TT_FINALIZER);
-    (!finalizes).then_some(own)
+    // The finalizer and other threads of .NET's own wait by .NET, which may wait for them.
+    let runs_program = |kind| kind == TT_USER || kind == TT_THREADPOOL_WORKER;
+    let kind = task::here().map(|task| task.kind);
+    kind.is_none_or(runs_program).then_some(own)
 }
 
 /// Whether waits of the running thread, of which .NET has this number, are the host's.
@@ -119,8 +146,15 @@ extern "C" fn mine(number: i32) -> i32 {
     })
 }
 
-/// Has the host make an event. Null: there is none.
-extern "C" fn make(_kind: i32) -> *mut Event {
+/// What an event is for, as managed code has it.
+const LOCK: i32 = 0;
+const MANUAL: i32 = 2;
+const SEMAPHORE: i32 = 3;
+const WRITER: i32 = 5;
+const READER: i32 = 6;
+
+/// Has the host make an event of this kind. Null: there is none.
+extern "C" fn make(kind: i32) -> *mut Event {
     let Some(manager) = managers::sync_manager() else {
         return null_mut();
     };
@@ -133,20 +167,47 @@ extern "C" fn make(_kind: i32) -> *mut Event {
     fence((), || all().push(event));
     keeping_errno(|| {
         let mut object = null_mut();
-        let answer = heed(create(manager, place.expose_provenance(), &mut object));
+        let answer = heed(create(
+            manager,
+            kind,
+            place.expose_provenance(),
+            &mut object,
+        ));
         if answer != S_OK || object.is_null() {
             return null_mut();
         }
-        // SAFETY: the host gave this event with a reference, which the engine keeps.
-        let object = unsafe { fenced::stand_in::<IHostAutoEvent>(object) };
-        let _ = event.host.set(Shared(object));
+        // SAFETY: the host gave an object of this interface with a reference, which the engine
+        // keeps.
+        let host = unsafe {
+            match kind {
+                MANUAL | READER => Host::Manual(Shared(fenced::stand_in(object))),
+                SEMAPHORE => Host::Semaphore(Shared(fenced::stand_in(object))),
+                _ => Host::Auto(Shared(fenced::stand_in(object))),
+            }
+        };
+        let _ = event.host.set(host);
         place.cast_mut()
     })
 }
 
-fn create(manager: &IHostSyncManager, cookie: usize, object: &mut *mut c_void) -> HRESULT {
+fn create(
+    manager: &IHostSyncManager,
+    kind: i32,
+    cookie: usize,
+    object: &mut *mut c_void,
+) -> HRESULT {
+    let object = Out::new(object);
     // SAFETY: the host's manager lives as long as the process.
-    unsafe { manager.CreateMonitorEvent(cookie, Out::new(object)) }
+    unsafe {
+        match kind {
+            LOCK => manager.CreateMonitorEvent(cookie, object),
+            MANUAL => manager.CreateManualEvent(false.into(), object),
+            SEMAPHORE => manager.CreateSemaphore(0, i32::MAX as u32, object),
+            WRITER => manager.CreateRWLockWriterEvent(cookie, object),
+            READER => manager.CreateRWLockReaderEvent(false.into(), cookie, object),
+            _ => manager.CreateAutoEvent(object),
+        }
+    }
 }
 
 fn all() -> std::sync::MutexGuard<'static, Vec<&'static Event>> {
@@ -157,7 +218,7 @@ fn all() -> std::sync::MutexGuard<'static, Vec<&'static Event>> {
 /// a failure to throw. A wait to get a lock back must not end otherwise, so it is not `free`.
 extern "C" fn wait(event: &Event, time: i32, free: i32) -> i32 {
     keeping_errno(|| {
-        let (Some(Shared(host)), Some(own)) = (event.host.get(), own()) else {
+        let (Some(host), Some(own)) = (event.host.get(), own()) else {
             return OWN;
         };
         let option = match free {
@@ -169,7 +230,14 @@ extern "C" fn wait(event: &Event, time: i32, free: i32) -> i32 {
         look_now_and_then();
         own.waits.store(free != 0, Release);
         // SAFETY: the engine keeps a reference to the event.
-        let answer = heed(unsafe { host.Wait(time.cast_unsigned(), option) });
+        let answer = heed(unsafe {
+            let time = time.cast_unsigned();
+            match host {
+                Host::Auto(host) => host.0.Wait(time, option),
+                Host::Manual(host) => host.0.Wait(time, option),
+                Host::Semaphore(host) => host.0.Wait(time, option),
+            }
+        });
         own.waits.store(false, Release);
         match answer {
             S_OK => LOOK,
@@ -187,9 +255,23 @@ extern "C" fn wait(event: &Event, time: i32, free: i32) -> i32 {
 
 extern "C" fn set(event: &Event) {
     keeping_errno(|| {
-        if let Some(Shared(host)) = event.host.get() {
+        // SAFETY: the engine keeps a reference to the event.
+        let _ = heed(unsafe {
+            match event.host.get() {
+                Some(Host::Auto(host)) => host.0.Set(),
+                Some(Host::Manual(host)) => host.0.Set(),
+                Some(Host::Semaphore(host)) => host.0.ReleaseSemaphore(1, Out::null()),
+                None => S_OK,
+            }
+        });
+    });
+}
+
+extern "C" fn reset(event: &Event) {
+    keeping_errno(|| {
+        if let Some(Host::Manual(host)) = event.host.get() {
             // SAFETY: the engine keeps a reference to the event.
-            let _ = heed(unsafe { host.Set() });
+            let _ = heed(unsafe { host.0.Reset() });
         }
     });
 }

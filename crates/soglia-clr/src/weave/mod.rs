@@ -33,7 +33,7 @@
 //! | [`judged`] | changes where CoreLib looks for libraries and accepts code made at run time, for policies |
 //! | [`reflected`] | changes where programs reach P/Invokes by reflection, after an attach |
 //! | [`occasions`], [`turns`] | change where threads sleep, wait and so on, to notify a host |
-//! | [`waits`] | changes where threads would block, for events of a host |
+//! | [`waits`], [`handles`], [`fronts`] | change where threads would block, for events of a host |
 //! | [`traces`], [`hidden`] | change where CoreLib would find wrappers in stack traces and elsewhere |
 //! | [`within`] | puts hooks into methods that native code calls, in modules that are in use |
 //! | [`delegated`] | finds the methods of delegates that native code may hold since before an attach |
@@ -66,6 +66,8 @@ mod delegated;
 mod delegates;
 mod done;
 mod emit;
+mod fronts;
+mod handles;
 mod held;
 mod hidden;
 mod home;

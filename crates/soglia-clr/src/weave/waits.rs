@@ -21,37 +21,26 @@
 //! The metadata of CoreLib have to be open for writing: the calls have a signature of their own,
 //! and native code is called by new methods.
 
-use std::{collections::HashSet, sync::atomic::AtomicUsize};
+use std::collections::HashSet;
 
 use soglia_abi::{
     ids::MdToken,
     profiler::metadata_flags::{mdHideBySig, mdPrivate, mdStatic},
 };
-use soglia_il::{
-    asm::{Code, Label},
-    sig,
-};
+use soglia_il::{asm::Code, sig};
 
 use super::{
     emit::{Emitter, NewMethod},
+    fronts::{Front, Waits, Written, cell, contended, is_own, load},
     occasions::{Done, INTERNAL_CALL},
-    turns::Whole,
     weaver::AGGRESSIVE_INLINING,
 };
 use crate::{
-    metadata::{
-        before::{Before, Error},
-        find,
-    },
+    metadata::before::{Before, Error},
     notify::waits::TABLE,
 };
 
 const MONITOR: &str = "System.Threading.Monitor";
-
-/// An answer of managed code: .NET waits itself.
-const OWN: i32 = 2;
-
-type Written = Result<(), String>;
 
 /// Has CoreLib wait on events of the host.
 pub(super) fn take_over(emitter: &Emitter) -> Done {
@@ -67,9 +56,21 @@ pub(super) fn take_over(emitter: &Emitter) -> Done {
                 signature,
                 changed: &mut done.changed,
             };
-            if let Err(why) = waits.monitors() {
-                let text = "not all waits for a Monitor are on events of its host";
-                done.missing.push(format!("{text}: {why}"));
+            let parts = [
+                ("not all waits for a Monitor are", waits.monitors()),
+                ("Monitor.Wait is not", waits.pulses()),
+                ("WaitHandle.WaitOne is not", waits.handles()),
+                ("waits for a Lock are not", waits.locks()),
+                (
+                    "waits for a ReaderWriterLockSlim are not",
+                    waits.readers_and_writers(),
+                ),
+            ];
+            for (text, part) in parts {
+                if let Err(why) = part {
+                    let missing = format!("{text} on events of its host: {why}");
+                    done.missing.push(missing);
+                }
             }
         }
         Err(why) => {
@@ -78,13 +79,6 @@ pub(super) fn take_over(emitter: &Emitter) -> Done {
         }
     }
     done
-}
-
-struct Waits<'a, 'b> {
-    emitter: &'a Emitter<'b>,
-    /// Of the managed functions in the table.
-    signature: MdToken,
-    changed: &'a mut HashSet<u32>,
 }
 
 const ENTER: &[u8] = &[0, 1, sig::VOID, sig::OBJECT];
@@ -114,8 +108,15 @@ impl Waits<'_, '_> {
                 let before = self.copy(method)?;
                 self.released(method, before, args)?;
             }
-            self.before(enter, &TABLE.enter, None)?;
-            return self.before(try_enter, &TABLE.enter, Some(1));
+            let front = Front::new(&TABLE.enter);
+            self.front(enter, front)?;
+            let front = Front {
+                time: Some(1),
+                skips_zero: true,
+                returns: true,
+                ..front
+            };
+            return self.front(try_enter, front);
         }
         let enter_taken = self.native(MONITOR, "ReliableEnter", ENTER_TAKEN)?;
         let try_enter = self.native(MONITOR, "ReliableEnterTimeout", TRY_ENTER_TAKEN)?;
@@ -132,20 +133,6 @@ impl Waits<'_, '_> {
         Err(format!(
             "{MONITOR}.Enter(object) has to stay in native code"
         ))
-    }
-
-    /// The only method of this name and signature.
-    fn method(&self, class: &str, name: &str, signature: &[u8]) -> Result<MdToken, String> {
-        let import = &self.emitter.import;
-        let found = find::class(import, class).map(|of| find::methods(import, of, name));
-        let found = found.unwrap_or_default();
-        let mut fitting = found.iter().filter(|(_, there)| there == signature);
-        match fitting.next() {
-            Some((method, _)) => Ok(*method),
-            None => Err(format!(
-                "System.Private.CoreLib has another {class}.{name} than expected"
-            )),
-        }
     }
 
     /// The same, if it is native code.
@@ -197,61 +184,6 @@ impl Waits<'_, '_> {
         copied().map_err(|why: Error| why.to_string())
     }
 
-    /// Gives a method a body of its own. `locals` are the types of its local variables.
-    fn set(&mut self, method: MdToken, code: Code, locals: &[&[u8]]) -> Written {
-        let set = || {
-            let locals = self.emitter.locals(locals)?;
-            let body = code.finish(locals).ok_or(Error::UNWRITABLE)?;
-            self.emitter.set_body(method, &body)
-        };
-        set().map_err(|why| why.to_string())?;
-        self.changed.insert(method.row());
-        Ok(())
-    }
-
-    /// Calls a managed function of the table, whose arguments are on the stack.
-    fn call(&self, code: &mut Code, function: &AtomicUsize) {
-        cell(code, function);
-        code.calli(self.signature, 3, true);
-    }
-
-    /// Has managed code wait first, in a method whose first argument is the object. It returns
-    /// whether it has the object, and its argument `time` is how long it waits, if it has that.
-    fn before(&mut self, method: MdToken, function: &AtomicUsize, time: Option<u16>) -> Written {
-        let odd = || "its body is of an unknown shape".to_owned();
-        let before = self.emitter.body(method).and_then(Whole::read);
-        let before = before.ok_or_else(odd)?;
-        let mut code = Code::new();
-        let (own, as_before) = (code.label(), code.label());
-        cell(&mut code, function);
-        code.brfalse(as_before);
-        if let Some(time) = time {
-            code.ldarg(time);
-            code.brfalse(as_before);
-        }
-        code.ldarg(0);
-        code.ldnull();
-        match time {
-            Some(time) => code.ldarg(time),
-            None => code.ldc_i4(-1),
-        }
-        self.call(&mut code, function);
-        code.dup();
-        is_own(&mut code, own);
-        if time.is_none() {
-            code.pop();
-        }
-        code.ret(time.is_some());
-        code.place(own);
-        code.pop();
-        code.place(as_before);
-        let body = before.behind(code, time.is_some()).ok_or_else(odd)?;
-        let set = self.emitter.set_body(method, &body);
-        set.map_err(|why| why.to_string())?;
-        self.changed.insert(method.row());
-        Ok(())
-    }
-
     /// A method that releases its first argument by `unseen`, and then has managed code wake those
     /// who wait for it.
     fn released(&mut self, method: MdToken, unseen: MdToken, args: u16) -> Written {
@@ -259,7 +191,7 @@ impl Waits<'_, '_> {
         let end = code.label();
         code.arguments(args);
         code.call(unseen, args, false);
-        load(&mut code, (&raw const TABLE.contended).expose_provenance());
+        load(&mut code, contended());
         code.brfalse(end);
         code.ldarg(0);
         code.ldnull();
@@ -336,23 +268,4 @@ impl Waits<'_, '_> {
         code.ret(false);
         self.set(try_enter, code, &[])
     }
-}
-
-/// Loads the word at an address.
-fn load(code: &mut Code, address: usize) {
-    code.ldc_i8((address as u64).cast_signed());
-    code.conv_i();
-    code.ldind_i();
-}
-
-/// Loads a function of the table; 0: it is not there yet.
-fn cell(code: &mut Code, function: &AtomicUsize) {
-    load(code, std::ptr::from_ref(function).expose_provenance());
-}
-
-/// Branches if the answer on the stack is that .NET waits itself.
-fn is_own(code: &mut Code, own: Label) {
-    code.ldc_i4(OWN);
-    code.ceq();
-    code.brtrue(own);
 }

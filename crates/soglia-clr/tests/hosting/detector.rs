@@ -20,7 +20,8 @@ use soglia_abi::{
         host_task::{IHostTask, IHostTask_Impl, IHostTaskManager},
         runtime_host::ICLRRuntimeHost4,
         sync::{
-            ICLRSyncManager, IHostAutoEvent, IHostAutoEvent_Impl, IHostSyncManager,
+            ICLRSyncManager, IHostAutoEvent, IHostAutoEvent_Impl, IHostManualEvent,
+            IHostManualEvent_Impl, IHostSemaphore, IHostSemaphore_Impl, IHostSyncManager,
             IHostSyncManager_Impl,
         },
         types::{INFINITE, WAIT_ALERTABLE, WAIT_NOTINDEADLOCK},
@@ -231,62 +232,126 @@ impl IHostSyncManager_Impl for Locks_Impl {
     ) -> HRESULT {
         panic!("the runtime has no occasion");
     }
-    unsafe fn CreateAutoEvent(&self, _event: Out<'_, *mut c_void>) -> HRESULT {
-        E_NOTIMPL
+    unsafe fn CreateAutoEvent(&self, event: Out<'_, *mut c_void>) -> HRESULT {
+        self.make("CreateAutoEvent", "", Kind::Auto, 0, event)
     }
-    unsafe fn CreateManualEvent(&self, _state: BOOL, _event: Out<'_, *mut c_void>) -> HRESULT {
-        E_NOTIMPL
+    unsafe fn CreateManualEvent(&self, state: BOOL, event: Out<'_, *mut c_void>) -> HRESULT {
+        let with = state.as_bool().to_string();
+        self.make("CreateManualEvent", &with, Kind::Manual, 0, event)
     }
-    unsafe fn CreateMonitorEvent(&self, cookie: usize, mut event: Out<'_, *mut c_void>) -> HRESULT {
-        assert_eq!(event.write(null_mut()), S_OK);
-        if let Some(answer) = self.0.asked("CreateMonitorEvent", "") {
-            return answer;
-        }
-        let made = Event {
-            cookie,
-            is_set: Mutex::new(false),
-            detector: self.0.clone(),
-        };
-        let made: IHostAutoEvent = ComObject::new(made).into_interface();
-        event.write(made.into_raw())
+    unsafe fn CreateMonitorEvent(&self, cookie: usize, event: Out<'_, *mut c_void>) -> HRESULT {
+        self.make("CreateMonitorEvent", "", Kind::Auto, cookie, event)
     }
     unsafe fn CreateRWLockWriterEvent(
         &self,
-        _cookie: usize,
-        _event: Out<'_, *mut c_void>,
+        cookie: usize,
+        event: Out<'_, *mut c_void>,
     ) -> HRESULT {
-        E_NOTIMPL
+        self.make("CreateRWLockWriterEvent", "", Kind::Auto, cookie, event)
     }
     unsafe fn CreateRWLockReaderEvent(
         &self,
-        _state: BOOL,
-        _cookie: usize,
-        _event: Out<'_, *mut c_void>,
+        state: BOOL,
+        cookie: usize,
+        event: Out<'_, *mut c_void>,
     ) -> HRESULT {
-        E_NOTIMPL
+        let with = state.as_bool().to_string();
+        self.make(
+            "CreateRWLockReaderEvent",
+            &with,
+            Kind::Manual,
+            cookie,
+            event,
+        )
     }
     unsafe fn CreateSemaphore(
         &self,
-        _initial: u32,
-        _most: u32,
-        _semaphore: Out<'_, *mut c_void>,
+        initial: u32,
+        most: u32,
+        semaphore: Out<'_, *mut c_void>,
     ) -> HRESULT {
-        E_NOTIMPL
+        let with = format!("{initial} {most}");
+        self.make("CreateSemaphore", &with, Kind::Semaphore, 0, semaphore)
     }
 }
 
-#[implement(IHostAutoEvent)]
+impl Locks {
+    fn make(
+        &self,
+        method: &'static str,
+        with: &str,
+        kind: Kind,
+        cookie: usize,
+        mut event: Out<'_, *mut c_void>,
+    ) -> HRESULT {
+        assert_eq!(event.write(null_mut()), S_OK);
+        if let Some(answer) = self.0.asked(method, with) {
+            return answer;
+        }
+        let made = Event {
+            kind,
+            cookie,
+            count: Mutex::new(0),
+            detector: self.0.clone(),
+        };
+        event.write(match kind {
+            Kind::Auto => ComObject::new(Auto(made))
+                .into_interface::<IHostAutoEvent>()
+                .into_raw(),
+            Kind::Manual => ComObject::new(Manual(made))
+                .into_interface::<IHostManualEvent>()
+                .into_raw(),
+            Kind::Semaphore => ComObject::new(Semaphore(made))
+                .into_interface::<IHostSemaphore>()
+                .into_raw(),
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Auto,
+    Manual,
+    Semaphore,
+}
+
 struct Event {
+    kind: Kind,
+    /// 0: it is for no lock.
     cookie: usize,
-    is_set: Mutex<bool>,
+    /// How many threads may go on.
+    count: Mutex<u32>,
     detector: Arc<Detector>,
 }
 
 impl Event {
     fn wait(&self, milliseconds: u32, option: u32) -> HRESULT {
+        let with = format!("{} {option}", milliseconds.cast_signed());
+        if let Some(answer) = self.detector.asked("Wait", &with) {
+            return answer;
+        }
+        if self.cookie == 0 {
+            return self.wait_for(milliseconds, option);
+        }
+        self.detector.state().waits.insert(own(), self.cookie);
+        let answer = self.wait_for(milliseconds, option);
+        self.detector.state().waits.remove(&own());
+        answer
+    }
+
+    fn may_go_on(&self) -> bool {
+        let mut count = self.count.lock().unwrap();
+        let may = *count > 0;
+        if may && self.kind != Kind::Manual {
+            *count -= 1;
+        }
+        may
+    }
+
+    fn wait_for(&self, milliseconds: u32, option: u32) -> HRESULT {
         let (own, begun) = (own(), Instant::now());
         loop {
-            if std::mem::take(&mut *self.is_set.lock().unwrap()) {
+            if self.may_go_on() {
                 return S_OK;
             }
             if option & WAIT_ALERTABLE != 0 {
@@ -314,25 +379,58 @@ impl Event {
             );
         }
     }
-}
 
-impl IHostAutoEvent_Impl for Event_Impl {
-    unsafe fn Wait(&self, milliseconds: u32, option: u32) -> HRESULT {
-        let with = format!("{} {option}", milliseconds.cast_signed());
-        if let Some(answer) = self.detector.asked("Wait", &with) {
+    fn set(&self, method: &str, count: u32) -> HRESULT {
+        if let Some(answer) = self.detector.asked(method, "") {
             return answer;
         }
-        self.detector.state().waits.insert(own(), self.cookie);
-        let answer = self.wait(milliseconds, option);
-        self.detector.state().waits.remove(&own());
-        answer
-    }
-    unsafe fn Set(&self) -> HRESULT {
-        if let Some(answer) = self.detector.asked("Set", "") {
-            return answer;
-        }
-        *self.is_set.lock().unwrap() = true;
+        let mut there = self.count.lock().unwrap();
+        *there = match self.kind {
+            Kind::Semaphore => *there + count,
+            _ => count,
+        };
+        drop(there);
         self.detector.changed.notify_all();
         S_OK
+    }
+}
+
+#[implement(IHostAutoEvent)]
+struct Auto(Event);
+
+impl IHostAutoEvent_Impl for Auto_Impl {
+    unsafe fn Wait(&self, milliseconds: u32, option: u32) -> HRESULT {
+        self.0.wait(milliseconds, option)
+    }
+    unsafe fn Set(&self) -> HRESULT {
+        self.0.set("Set", 1)
+    }
+}
+
+#[implement(IHostManualEvent)]
+struct Manual(Event);
+
+impl IHostManualEvent_Impl for Manual_Impl {
+    unsafe fn Wait(&self, milliseconds: u32, option: u32) -> HRESULT {
+        self.0.wait(milliseconds, option)
+    }
+    unsafe fn Reset(&self) -> HRESULT {
+        self.0.set("Reset", 0)
+    }
+    unsafe fn Set(&self) -> HRESULT {
+        self.0.set("Set", 1)
+    }
+}
+
+#[implement(IHostSemaphore)]
+struct Semaphore(Event);
+
+impl IHostSemaphore_Impl for Semaphore_Impl {
+    unsafe fn Wait(&self, milliseconds: u32, option: u32) -> HRESULT {
+        self.0.wait(milliseconds, option)
+    }
+    unsafe fn ReleaseSemaphore(&self, count: i32, mut before: Out<'_, i32>) -> HRESULT {
+        before.write_if_wanted(*self.0.count.lock().unwrap() as i32);
+        self.0.set("ReleaseSemaphore", count.cast_unsigned())
     }
 }

@@ -19,6 +19,7 @@ mod detector;
 mod doors;
 mod endings;
 mod faults;
+mod handles;
 mod host;
 mod lasting;
 mod latecomers;
@@ -91,7 +92,8 @@ fn cases() -> impl Iterator<Item = &'static cases::Case> {
         .iter()
         .chain(latecomers::CASES)
         .chain(assemblies::CASES)
-        .chain(sync::CASES);
+        .chain(sync::CASES)
+        .chain(handles::CASES);
     cases::ALL.iter().chain(later)
 }
 
