@@ -1421,7 +1421,10 @@ DECLARE_INTERFACE_(IHostTaskManager, IUnknown) {
     STDMETHOD(GetCurrentTask)(THIS_ IHostTask **pTask) PURE;
 
     // Returns a task for a new thread, suspended until IHostTask::Start. dwStackSize is in bytes, 0
-    // for the default. Not called: .NET creates its own threads.
+    // for the default. Called for each Thread that starts, of the thread pool too, on the thread
+    // that starts it. Call pStartAddress once with pParameter, on a thread with such a stack. It
+    // returns 0 when the task is over. After E_NOTIMPL, or S_OK without a task, .NET creates the
+    // thread. After any other failure Thread.Start throws OutOfMemoryException.
     STDMETHOD(CreateTask)(THIS_ DWORD dwStackSize, LPTHREAD_START_ROUTINE pStartAddress, PVOID pParameter,
                           IHostTask **ppTask) PURE;
 
@@ -1500,7 +1503,9 @@ DECLARE_INTERFACE_(IHostTaskManager, IUnknown) {
 DECLARE_INTERFACE_(IHostTask, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Lets a task of CreateTask run. Not called, as CreateTask is not.
+    // Lets a task of CreateTask run. Called right after it, on the same thread. It must return at
+    // once: .NET waits, with a lock held, until the task has begun. A failure counts as one of
+    // CreateTask.
     STDMETHOD(Start)(THIS) PURE;
 
     // Wakes the task from a wait with WAIT_ALERTABLE, or from its next one: managed code has called

@@ -82,6 +82,7 @@ mod pool;
 mod profiler;
 mod required;
 mod settings;
+mod signals;
 mod slots;
 mod snapshot;
 mod source;

@@ -13,9 +13,11 @@ use std::{
 
 pub mod dynamic;
 mod epoch;
+mod imports;
 mod inside;
 
 pub use epoch::{Epoch, epoch, loads, prepare, word};
+pub use imports::lead;
 pub use inside::{Linkage, all, has, inside, linkage};
 
 /// A native function in memory.

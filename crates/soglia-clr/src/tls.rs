@@ -24,8 +24,8 @@ impl AtEnd {
         }
     }
 
-    /// Has it done at the end of the running thread, with a pointer that is not null. `end` may ask
-    /// again. Returns whether it will be done.
+    /// Has it done at the end of the running thread, with a pointer; not if that is null. `end` may
+    /// ask again. Returns whether it will be done.
     pub fn ask<T>(&self, with: *mut T) -> bool {
         // SAFETY: any value is accepted. A key that was not made is an error, which does no harm.
         unsafe { libc::pthread_setspecific(self.0.load(Relaxed), with.cast()) == 0 }

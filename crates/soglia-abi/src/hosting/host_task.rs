@@ -39,7 +39,10 @@ pub unsafe trait IHostTaskManager: IUnknown {
     /// without a task and without notifications.
     pub fn GetCurrentTask(&self, pTask: Out<'_, *mut c_void>) -> HRESULT;
     /// Returns a task for a new thread, suspended until IHostTask::Start. dwStackSize is in bytes,
-    /// 0 for the default. Not called: .NET creates its own threads.
+    /// 0 for the default. Called for each Thread that starts, of the thread pool too, on the thread
+    /// that starts it. Call pStartAddress once with pParameter, on a thread with such a stack. It
+    /// returns 0 when the task is over. After E_NOTIMPL, or S_OK without a task, .NET creates the
+    /// thread. After any other failure Thread.Start throws OutOfMemoryException.
     pub fn CreateTask(
         &self,
         dwStackSize: u32,
@@ -104,7 +107,9 @@ pub unsafe trait IHostTaskManager: IUnknown {
 /// GetCurrentTask until the thread has ended.
 #[interface("C2275828-C4B1-4B55-82C9-92135F74DF1A")]
 pub unsafe trait IHostTask: IUnknown {
-    /// Lets a task of CreateTask run. Not called, as CreateTask is not.
+    /// Lets a task of CreateTask run. Called right after it, on the same thread. It must return at
+    /// once: .NET waits, with a lock held, until the task has begun. A failure counts as one of
+    /// CreateTask.
     pub fn Start(&self) -> HRESULT;
     /// Wakes the task from a wait with WAIT_ALERTABLE, or from its next one: managed code has
     /// called Thread.Interrupt. Called on any thread. It must return at once.

@@ -7,6 +7,7 @@
 //! | `place_of_local`, `read_local`, `write_local` | a variable of the thread, by its symbol |
 //! | `frame_hook` | a hook that gets the frame pointer of the method that called it |
 //! | `stack_pointer` | the stack pointer |
+//! | `run_to_landing`, `land` | runs a function that another one can end |
 //! | `CONTEXT_SP`, `CONTEXT_FP` | where the CLR's `CONTEXT` has these registers |
 //! | `UNWIND_FP`, `UNWIND_RESULT` | the numbers of registers in unwinding tables |
 //! | `INTEGERS`, `FLOATS`, `RESULT_IS_INTEGER` | how native functions get their arguments |
@@ -20,6 +21,7 @@
 mod aarch64;
 #[cfg(target_env = "musl")]
 pub(crate) mod by_place;
+mod landing;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -31,9 +33,10 @@ use aarch64 as machine;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as machine;
 
+pub use landing::Landing;
 pub use machine::{
-    CONTEXT_FP, CONTEXT_SP, FLOATS, INTEGERS, RESULT_IS_INTEGER, UNWIND_FP, UNWIND_RESULT,
-    stack_pointer,
+    CONTEXT_FP, CONTEXT_SP, FLOATS, INTEGERS, RESULT_IS_INTEGER, UNWIND_FP, UNWIND_RESULT, land,
+    run_to_landing, stack_pointer,
 };
 pub(crate) use machine::{frame_hook, place_of_local, read_local, write_local};
 

@@ -27,9 +27,8 @@ use super::{
     hostfxr,
     runtimes::{self, LIBRARY, Runtime},
     settings::settings,
-    signals,
 };
-use crate::host::shared::Shared;
+use crate::{host::shared::Shared, signals};
 
 /// The domain that every .NET process has, and the only one.
 pub const DOMAIN: u32 = 1;

@@ -16,7 +16,6 @@
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`sync`], [`others`] | the CLR's managers |
 //! | [`assemblies`] | the assemblies that the host provides |
 //! | [`later`] | joins a runtime for a host that comes while it runs |
-//! | [`signals`] | makes room for the runtime's signal handlers |
 //! | [`execution`] | runs managed code that can be aborted |
 //! | [`method`] | runs the bodies of hosting methods |
 //! | [`managed`] | asks .NET what only managed code can ask |
@@ -47,7 +46,6 @@ mod runtime_host;
 mod runtime_info;
 mod runtimes;
 mod settings;
-mod signals;
 mod starts;
 mod sync;
 mod tasks;

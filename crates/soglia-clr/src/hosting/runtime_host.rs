@@ -34,13 +34,14 @@ use super::{
     method::{answer, giving, method, running, running_with_memory},
     policy,
     runtimes::Runtime,
-    settings, signals,
+    settings,
     starts::{self, started},
     sync,
 };
 use crate::{
     com::{Object, class, interface_of},
     host::task,
+    signals,
 };
 
 /// Gives out a host object for a runtime. This does not start the runtime.

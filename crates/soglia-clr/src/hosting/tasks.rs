@@ -34,7 +34,6 @@ use super::{
     clr::{Clr, DOMAIN},
     managed,
     method::{answer, giving, method},
-    signals,
     starts::started,
 };
 use crate::{
@@ -44,6 +43,7 @@ use crate::{
         task::{self, State, here},
     },
     notify::occasions::{by_host, critical_regions},
+    signals,
 };
 
 /// The task manager, with a reference for the caller.

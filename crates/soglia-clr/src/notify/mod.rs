@@ -6,6 +6,8 @@
 //! | [`thread`] | the host's task of the running thread |
 //! | [`asked`] | which native functions the host wants to be notified of |
 //! | [`says`] | the message of the exception for a crossing that the host denied |
+//! | [`ending`] | the end of such a thread |
+//! | [`new_threads`] | threads that .NET makes, on threads of the host |
 //! | [`occasions`] | what else threads do that a host is notified of |
 //! | [`waits`] | waits for locks, on events of the host |
 //! | [`crossings`] | the four crossings |
@@ -31,7 +33,9 @@
 
 mod asked;
 mod crossings;
+mod ending;
 pub mod hooks;
+pub mod new_threads;
 pub mod occasions;
 mod says;
 mod thread;

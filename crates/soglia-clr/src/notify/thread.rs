@@ -102,6 +102,8 @@ pub(super) struct Thread {
     session: Cell<u32>,
     /// From an `Arc`, once the host has given a task in this session; null before.
     known: Cell<*const Known>,
+    /// The task for which the host runs the thread, until it is asked for.
+    given: Cell<Option<Arc<HostsTask>>>,
     /// Whether the host's task has its `ICLRTask`.
     paired: Cell<bool>,
     /// The CLR's number, once the thread is listed by it.
@@ -170,6 +172,7 @@ fn make() -> Option<&'static Thread> {
         let thread = Box::into_raw(Box::new(Thread {
             session: Cell::new(LASTING),
             known: Cell::new(null()),
+            given: Cell::default(),
             paired: Cell::new(false),
             id: Cell::new(0),
             outside: Cell::new(0),
@@ -185,6 +188,16 @@ fn make() -> Option<&'static Thread> {
         // SAFETY: it was just made for this thread, and only `at_end` frees it.
         Some(unsafe { &*thread })
     })
+}
+
+/// Does now what is done at the end of the thread: it is a task no more, and may become another.
+pub(super) fn over() {
+    let thread = local::get();
+    AT_END.ask(null_mut::<Thread>());
+    if !thread.is_null() {
+        // SAFETY: `make` made it for this thread, whose end no longer passes it.
+        unsafe { at_end(thread.cast()) };
+    }
 }
 
 /// Runs at the end of each thread that has crossed, and again if it crosses after that.
@@ -370,17 +383,11 @@ impl Thread {
     }
 
     fn task_of_host(&self, host: &Visit) -> Option<&Known> {
-        let mut task = null_mut();
-        // The result does not matter, only whether the host has stored a task.
-        // SAFETY: the host's manager is alive during the visit.
-        let _ = heed(unsafe { host.manager.GetCurrentTask(Out::new(&mut task)) });
-        if task.is_null() {
-            return None;
-        }
+        let given = self.given.take().filter(|_| host.session == LASTING);
+        let task = given.or_else(|| current_task(host))?;
         boundary::fence((), || {
             let known = Arc::new(Known {
-                // SAFETY: the host gave this task with a reference.
-                task: Arc::new(unsafe { HostsTask::new(task) }),
+                task,
                 interrupted: AtomicBool::new(true),
                 waits: AtomicBool::new(false),
                 number: AtomicI32::new(0),
@@ -415,6 +422,26 @@ impl Thread {
             // This may be the last holder of its task, whose release runs the host's code.
             drop(before);
         });
+    }
+}
+
+/// The host's answer to `GetCurrentTask`.
+fn current_task(host: &Visit) -> Option<Arc<HostsTask>> {
+    let mut task = null_mut();
+    // The result does not matter, only whether the host has stored a task.
+    // SAFETY: the host's manager is alive during the visit.
+    let _ = heed(unsafe { host.manager.GetCurrentTask(Out::new(&mut task)) });
+    if task.is_null() {
+        return None;
+    }
+    // SAFETY: the host gave this task with a reference.
+    Some(Arc::new(unsafe { HostsTask::new(task) }))
+}
+
+/// Notes for which task the host runs this thread.
+pub(super) fn give(task: Arc<HostsTask>) {
+    if let Some(thread) = current() {
+        thread.given.set(Some(task));
     }
 }
 

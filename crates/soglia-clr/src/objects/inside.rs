@@ -88,9 +88,16 @@ pub fn all() -> Vec<LoadedObject> {
 }
 
 /// What `f` finds in the object that contains the address.
-fn look_at<T, F: Fn(&Object) -> Option<T>>(address: u64, f: F) -> Option<T> {
+fn look_at<T>(address: u64, f: impl Fn(&Object) -> Option<T>) -> Option<T> {
+    look(|object| {
+        let is_here = object.segments().any(|(s, _)| s.contains(&address));
+        is_here.then(|| f(object))
+    })?
+}
+
+/// What `f` finds in the first object in which it finds something.
+pub(super) fn look<T, F: Fn(&Object) -> Option<T>>(f: F) -> Option<T> {
     struct Look<T, F> {
-        address: u64,
         f: F,
         found: Option<T>,
     }
@@ -102,31 +109,28 @@ fn look_at<T, F: Fn(&Object) -> Option<T>>(address: u64, f: F) -> Option<T> {
         // SAFETY: the caller below passes a `Look`. The loader passes a valid record, whose object
         // stays until this returns.
         let (look, info) = unsafe { (&mut *into.cast::<Look<T, F>>(), &*info) };
-        let object = Object { info };
-        if !object.segments().any(|(s, _)| s.contains(&look.address)) {
-            return 0;
-        }
-        look.found = (look.f)(&object);
-        1
+        look.found = (look.f)(&Object { info });
+        look.found.is_some().into()
     }
-    let mut wanted = Look {
-        address,
-        f,
-        found: None,
-    };
+    let mut wanted = Look { f, found: None };
     // SAFETY: `look` gets what it expects, and nothing in it panics.
     unsafe { libc::dl_iterate_phdr(Some(look::<T, F>), (&raw mut wanted).cast()) };
     wanted.found
 }
 
 /// A loaded object, while the loader keeps it.
-struct Object<'a> {
+pub(super) struct Object<'a> {
     info: &'a libc::dl_phdr_info,
 }
 
 const NT_GNU_BUILD_ID: u32 = 3;
 
 impl Object<'_> {
+    /// What the loader has added to the addresses in the object's file.
+    pub(super) fn base(&self) -> u64 {
+        self.info.dlpi_addr
+    }
+
     fn headers(&self) -> &[libc::Elf64_Phdr] {
         match self.info.dlpi_phdr.is_null() {
             true => &[],
@@ -149,7 +153,7 @@ impl Object<'_> {
     }
 
     /// The values from this address on, at most `most`, as far as they are in a readable segment.
-    fn values<T>(&self, from: u64, most: usize) -> &[T] {
+    pub(super) fn values<T>(&self, from: u64, most: usize) -> &[T] {
         let mut segments = self.segments();
         let there = segments.find(|(range, readable)| range.contains(&from) && *readable);
         match there {
@@ -163,12 +167,12 @@ impl Object<'_> {
         }
     }
 
-    fn of_type(&self, kind: u32) -> Option<Range<u64>> {
+    pub(super) fn of_type(&self, kind: u32) -> Option<Range<u64>> {
         let header = self.headers().iter().find(|h| h.p_type == kind)?;
         Some(self.range(header))
     }
 
-    fn dynamic(&self, tag: u64) -> Option<u64> {
+    pub(super) fn dynamic(&self, tag: u64) -> Option<u64> {
         let range = self.of_type(libc::PT_DYNAMIC)?;
         let most = (range.end - range.start) as usize / size_of::<Dynamic>();
         let mut entries = self.values::<Dynamic>(range.start, most).iter();
@@ -177,7 +181,7 @@ impl Object<'_> {
 
     /// An address in the dynamic section. The loader of glibc adds the base to it in place, others
     /// do not.
-    fn address(&self, tag: u64) -> Option<u64> {
+    pub(super) fn address(&self, tag: u64) -> Option<u64> {
         let value = self.dynamic(tag)?;
         let base = self.info.dlpi_addr;
         let is_there = |address: u64| self.segments().any(|(range, _)| range.contains(&address));
@@ -278,7 +282,7 @@ impl Object<'_> {
         }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         match self.name().to_bytes() {
             // The executable.
             b"" => fs::read_link("/proc/self/exe").unwrap_or_default(),

@@ -71,6 +71,12 @@ fn task() -> Holder {
     Holder::new(Thread::current())
 }
 
+/// Gives the calling thread's slots back: what it has run as a task is over.
+pub fn over() {
+    // They are dropped outside the table, which others may then look at.
+    fence((), || drop(HELD.try_with(RefCell::take)));
+}
+
 /// Gives the calling thread's slots to tasks that wait for them. The thread only looks at what
 /// others do.
 pub fn give_way() {

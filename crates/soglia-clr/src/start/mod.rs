@@ -25,7 +25,7 @@ use std::env;
 
 use soglia_abi::profiler::info::{ICorProfilerInfo, ICorProfilerInfo2};
 use soglia_core::trace::{
-    log::{Scope, Source},
+    log::{Record, Scope, Source},
     writer::{self, ClaimError, Recording},
 };
 use windows_core::Interface;
@@ -177,6 +177,9 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
     notify::start();
     if engine.notifies {
         clerk::prepare();
+        if let Err(why) = notify::new_threads::prepare() {
+            engine.recording.log(&Record::Remark { text: why });
+        }
     }
     record_runtime(engine);
     Ok(engine)

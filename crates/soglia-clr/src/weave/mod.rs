@@ -86,6 +86,7 @@ mod rejit;
 mod request;
 mod ruled;
 mod runtime;
+mod starts;
 mod traces;
 mod trimmed;
 mod turns;

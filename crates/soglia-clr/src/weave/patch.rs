@@ -15,7 +15,7 @@ use super::{
     emit::Emitter,
     held, hidden, judged,
     occasions::{self, Done},
-    reflected, rejit, traces, turns, waits,
+    reflected, rejit, starts, traces, turns, waits,
 };
 use crate::{engine::Engine, metadata::Scope, notify, slots};
 
@@ -36,6 +36,7 @@ pub(super) fn patch(
         take_over(engine, corelib, precompiled, &mut patched);
         if engine.notifies {
             let mut done = occasions::take_over(corelib);
+            starts::take_over(corelib, &mut done);
             if slots::any() {
                 turns::take_over(corelib, &mut done);
             }

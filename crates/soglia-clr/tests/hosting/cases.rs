@@ -2,8 +2,8 @@
 
 use crate::{
     aborts::*, acting::*, api::Library, collections::*, doors::*, endings::*, faults::*,
-    lasting::*, locked::*, managers::*, occasions::*, places::*, programs::*, refs::*, runs::*,
-    scarcity::*, slots::*, texts::*,
+    lasting::*, locked::*, managers::*, new_threads::*, occasions::*, places::*, programs::*,
+    refs::*, runs::*, scarcity::*, slots::*, texts::*,
 };
 
 /// One process.
@@ -155,6 +155,13 @@ pub const ALL: &[Case] = &[
         )
     },
     case("a_recorded_host_is_recorded", a_recorded_host_is_recorded),
+    case("a_host_makes_threads", a_host_makes_threads),
+    case("a_host_runs_the_thread_pool", a_host_runs_the_thread_pool),
+    case(
+        "a_host_has_one_thread_for_many",
+        a_host_has_one_thread_for_many,
+    ),
+    case("a_host_has_no_threads", a_host_has_no_threads),
     case("a_host_sleeps", a_host_sleeps),
     case("a_host_switches", a_host_switches),
     case("a_host_joins", a_host_joins),

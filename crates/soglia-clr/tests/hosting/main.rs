@@ -25,6 +25,7 @@ mod lasting;
 mod latecomers;
 mod locked;
 mod managers;
+mod new_threads;
 mod occasions;
 mod places;
 mod programs;

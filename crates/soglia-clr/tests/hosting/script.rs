@@ -197,9 +197,7 @@ impl Manages for Manager {
             }
             Asked::SetCLRTaskManager(_) => S_OK,
             // .NET has no occasion for these.
-            Asked::CreateTask | Asked::SetStackGuarantee | Asked::GetStackGuarantee => {
-                panic!("{what:?}")
-            }
+            Asked::SetStackGuarantee | Asked::GetStackGuarantee => panic!("{what:?}"),
             // These tests are not about the others.
             _ => E_NOTIMPL,
         }

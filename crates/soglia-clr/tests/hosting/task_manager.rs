@@ -52,6 +52,15 @@ pub trait Manages: 'static {
     fn current_task(&self) -> (HRESULT, Option<IHostTask>);
     /// `CallNeedsHostHook`: its result, and whether the host wants notifications of the target.
     fn needs_hook(&self, target: usize) -> (HRESULT, bool);
+    /// `CreateTask`: its result, and the task if there is one.
+    fn create_task(
+        &self,
+        _stack: u32,
+        _start: LPTHREAD_START_ROUTINE,
+        _parameter: *mut c_void,
+    ) -> (HRESULT, Option<IHostTask>) {
+        (self.asked(Asked::CreateTask), None)
+    }
     /// All other methods.
     fn asked(&self, what: Asked) -> HRESULT;
 }
@@ -73,12 +82,16 @@ impl IHostTaskManager_Impl for Manager_Impl {
     }
     unsafe fn CreateTask(
         &self,
-        _stack: u32,
-        _start: Option<LPTHREAD_START_ROUTINE>,
-        _parameter: *mut c_void,
-        _task: Out<'_, *mut c_void>,
+        stack: u32,
+        start: Option<LPTHREAD_START_ROUTINE>,
+        parameter: *mut c_void,
+        mut task: Out<'_, *mut c_void>,
     ) -> HRESULT {
-        self.0.asked(Asked::CreateTask)
+        let start = start.expect("something to run");
+        let (answer, new) = self.0.create_task(stack, start, parameter);
+        let new = new.map_or(null_mut(), Interface::into_raw);
+        assert_eq!(task.write(new), S_OK);
+        answer
     }
     unsafe fn Sleep(&self, milliseconds: u32, option: u32) -> HRESULT {
         self.0.asked(Asked::Sleep(milliseconds, option))

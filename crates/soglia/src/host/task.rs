@@ -52,9 +52,15 @@ pub trait HostTaskManager: Send + Sync {
     }
 
     /// Creates a task for a new thread, which [`HostTask::start`] starts. The stack size is in
-    /// bytes, 0 for the default.
+    /// bytes, 0 for the default. Called for each `Thread` that starts, of the thread pool too, on
+    /// the thread that starts it.
     ///
-    /// Not called: .NET creates its own threads.
+    /// The host calls [`TaskBody::run`] on a thread with such a stack. It returns when the task is
+    /// over. The engine does not ask for the [task](Self::current_task) of that thread.
+    ///
+    /// # Errors
+    /// [`HResult::NOT_IMPLEMENTED`] leaves the thread to .NET. After any other failure
+    /// `Thread.Start` throws `OutOfMemoryException`.
     fn create_task(&self, _stack_size: usize, _body: TaskBody) -> Answer<Arc<dyn HostTask>> {
         Err(HResult::NOT_IMPLEMENTED)
     }
@@ -189,7 +195,11 @@ pub trait HostTaskManager: Send + Sync {
 /// The CLR keeps it until the thread has ended, or until its manager has been
 /// [detached](super::Attached::detach).
 pub trait HostTask: Send + Sync {
-    /// Lets a task of [`HostTaskManager::create_task`] run. Not called, as that is not.
+    /// Lets a task of [`HostTaskManager::create_task`] run. Called right after that, on the same
+    /// thread. It must return at once: .NET waits, with a lock held, until the task has begun.
+    ///
+    /// # Errors
+    /// As for [`HostTaskManager::create_task`].
     fn start(&self) -> Answer {
         Err(HResult::NOT_IMPLEMENTED)
     }
