@@ -435,7 +435,7 @@ fn current_task(host: &Visit) -> Option<Arc<HostsTask>> {
         return None;
     }
     // SAFETY: the host gave this task with a reference.
-    Some(Arc::new(unsafe { HostsTask::new(task) }))
+    boundary::fence(None, || Some(Arc::new(unsafe { HostsTask::new(task) })))
 }
 
 /// Notes for which task the host runs this thread.

@@ -6,9 +6,9 @@
 //! mode:
 //!
 //! ```text
-//!   Monitor.Enter ── contended ──> Waiting.Enter ──> TryEnter, wait, TryEnter, wait ...
-//!                                                            │ event.Wait(time)
-//!   Monitor.Exit  ── *contended ─> Waiting.Released ───────────┘ event.Set()
+//!   Monitor.Enter -- contended --> Waiting.Enter --> TryEnter, wait, TryEnter, wait ...
+//!                                                            | event.Wait(time)
+//!   Monitor.Exit  -- *contended -> Waiting.Released -----------' event.Set()
 //! ```
 //!
 //! An event is never freed: the object that it is for changes, and so does the owner that a host is

@@ -95,6 +95,25 @@ impl Detector {
         self.state().answers.insert(method, answers);
     }
 
+    /// Many threads wait at random, by a seed, while waits are answered in several ways.
+    pub fn storms(&self, run: impl Fn(usize) -> Result<i32, HRESULT>) {
+        for (seed, answers) in [
+            &[][..],
+            &[S_OK],
+            &[S_OK, HOST_E_TIMEOUT, HOST_E_INTERRUPTED, E_NOTIMPL],
+            &[],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            if !answers.is_empty() {
+                self.answers_in_turn("Wait", &answers.repeat(20));
+            }
+            assert_eq!(run(seed), Ok(0), "seed {seed}");
+            self.works();
+        }
+    }
+
     /// From now on all methods do what they are for.
     pub fn works(&self) {
         self.state().answers.clear();
