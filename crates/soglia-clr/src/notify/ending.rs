@@ -7,7 +7,7 @@
 use std::{
     cell::Cell,
     ffi::{c_int, c_void},
-    mem::zeroed,
+    mem::{MaybeUninit, zeroed},
     ptr::{null, null_mut},
 };
 
@@ -160,14 +160,14 @@ fn end(of: *mut c_void, own_stack: Option<libc::stack_t>) {
         set_alternate_stack(own_stack.as_ref());
     }
     let rest = Box::into_raw(Box::new(Rest { key, of, stack }));
-    let mut thread = 0;
+    let mut thread = MaybeUninit::uninit();
     // Not by the standard library, which removes the stack before the destructors run. This does
     // not wait: another thread may hold the lock that the end takes, until the host's thread is
     // free for it.
     // SAFETY: the thread takes `rest`; if there is none, this does.
     unsafe {
-        if libc::pthread_create(&raw mut thread, null(), take_over, rest.cast()) == 0 {
-            libc::pthread_detach(thread);
+        if libc::pthread_create(thread.as_mut_ptr(), null(), take_over, rest.cast()) == 0 {
+            libc::pthread_detach(thread.assume_init());
         } else {
             drop(Box::from_raw(rest));
         }

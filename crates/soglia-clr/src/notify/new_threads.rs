@@ -26,6 +26,7 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     ffi::{c_int, c_void},
+    mem::zeroed,
     ptr::{null_mut, without_provenance_mut},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -117,8 +118,9 @@ unsafe extern "C" fn create(
                 Ok(()) => {
                     // The runtime makes threads that are not joined, and has no use for this. A
                     // thread finds out itself what it is.
-                    // SAFETY: the runtime passes a place for the thread.
-                    unsafe { *thread = 0 };
+                    // SAFETY: the runtime passes a place for the thread. It is a number in glibc
+                    // and a pointer in musl.
+                    unsafe { thread.write(zeroed()) };
                     0
                 }
                 // The runtime throws OutOfMemoryException.
