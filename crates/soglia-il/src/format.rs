@@ -32,5 +32,7 @@ pub(crate) const WIDE_CLAUSE: usize = 24;
 pub(crate) const CATCH: u32 = 0;
 /// The last word is the place of a filter, which decides whether the handler takes an exception.
 pub(crate) const FILTER: u32 = 1;
+/// The handler runs whenever the block is left.
+pub(crate) const FINALLY: u32 = 2;
 /// The handler runs when an exception leaves the block, and only then.
 pub(crate) const FAULT: u32 = 4;

@@ -1,17 +1,14 @@
 //! Code at the start of a body and before its returns.
-//!
-//! What lies between moves, so branches become long ones, protected blocks are written again, and
-//! [`Moved`] says where each instruction was.
 
 use soglia_abi::ids::MdToken;
 
-use super::{instruction::Instruction, layout::Layout};
-use crate::{
-    bytes::{u16_at, u32_at},
-    clause::{self, Clause},
-    format::{FAT, FILTER, HEADER, HEADER_WORDS, MORE_SECTIONS},
-    opcode::{BR, BR_S, BRANCHES, BRANCHES_S, JMP, LEAVE, LEAVE_S, NOP, RET, SWITCH, wide::TAIL},
+use super::{
+    instruction::Instruction,
+    moved::{Change, Piece, insert},
 };
+use crate::opcode::RET;
+
+pub use super::moved::{Inserted, Moved};
 
 /// Code to put into a body.
 #[derive(Clone, Copy, Debug)]
@@ -26,49 +23,6 @@ pub struct Put<'a> {
     pub locals: Option<MdToken>,
 }
 
-/// A body with code put in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inserted {
-    /// The new body.
-    pub body: Vec<u8>,
-    /// Where its instructions were before.
-    pub moved: Moved,
-}
-
-/// Where the instructions of a body with code put in were before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// For each instruction the place of what was put in front of it or of itself, its own place,
-    /// and its place before; ascending.
-    places: Vec<[u32; 3]>,
-}
-
-impl Moved {
-    /// Where the instruction at this place of the new code was in the code before. Code that was
-    /// put in counts as part of the instruction behind it.
-    pub fn before(&self, at: u32) -> u32 {
-        let behind = self.places.partition_point(|[start, ..]| *start <= at);
-        let Some([_, own, before]) = behind.checked_sub(1).map(|last| self.places[last]) else {
-            return 0;
-        };
-        before.saturating_add(at.saturating_sub(own))
-    }
-
-    /// The places of instructions before and now, both ascending. Code that was put in is at the
-    /// place of the instruction behind it.
-    pub fn places(&self) -> impl ExactSizeIterator<Item = (u32, u32)> {
-        self.places
-            .iter()
-            .map(|[start, _, before]| (*before, *start))
-    }
-
-    /// Where the instruction that was at this place is now. `None`: there was none.
-    pub fn now(&self, before: u32) -> Option<u32> {
-        let found = self.places.binary_search_by_key(&before, |place| place[2]);
-        found.ok().map(|at| self.places[at][1])
-    }
-}
-
 /// Puts code at the start of a body and before each of its returns.
 ///
 /// A branch to the start of the body leads behind the code at the start, and a branch to a return
@@ -77,152 +31,20 @@ impl Moved {
 /// Returns `None` if the body cannot be read, if it ends by a jump to another method, or if it
 /// becomes too long.
 pub fn around_returns(body: &[u8], put: &Put) -> Option<Inserted> {
-    let layout = Layout::read(body)?;
-    let code = layout.code();
-    let mut out = put.enter.to_vec();
-    let mut places = Vec::new();
-    let mut branches = Vec::new();
-    for instruction in super::Instructions::new(code) {
-        let instruction = instruction?;
-        let start = out.len();
-        if instruction.opcode() == RET {
-            out.extend(put.leave);
-        }
-        places.push([start, out.len(), instruction.at()]);
-        append(&instruction, &mut out, &mut branches)?;
-    }
-    places.push([out.len(), out.len(), code.len()]);
-    let places: Option<Vec<[u32; 3]>> = places.into_iter().map(narrow).collect();
-    let places = places?;
-    // Branches and blocks include the code that was put in before a return.
-    let there = |before: u32| {
-        let found = places
-            .binary_search_by_key(&before, |place| place[2])
-            .ok()?;
-        Some(places[found][0])
+    let change = Change {
+        enter: put.enter,
+        stack: put.stack,
+        locals: put.locals,
+        ends: true,
     };
-    for Branch { at, from, to } in branches {
-        let to = i64::from(there(to)?);
-        let distance = i32::try_from(to - i64::try_from(from).ok()?).ok()?;
-        out.get_mut(at..at + 4)?
-            .copy_from_slice(&distance.to_le_bytes());
-    }
-    let clauses = layout.clauses()?;
-    let clauses: Option<Vec<Clause>> = clauses.iter().map(|old| shift(old, &there)).collect();
-    let clauses = clauses?;
-    let mut new = header(body, &layout, put, i32::try_from(out.len()).ok()?)?;
-    new.append(&mut out);
-    if layout.has_sections {
-        clause::put_section(&mut new, &clauses)?;
-    }
-    Some(Inserted {
-        body: new,
-        moved: Moved { places },
-    })
-}
-
-fn narrow(place: [usize; 3]) -> Option<[u32; 3]> {
-    let [start, own, before] = place;
-    let narrow = |number: usize| i32::try_from(number).ok().map(i32::cast_unsigned);
-    Some([narrow(start)?, narrow(own)?, narrow(before)?])
-}
-
-fn header(body: &[u8], layout: &Layout, put: &Put, size: i32) -> Option<Vec<u8>> {
-    // A fat header keeps its flags, so its local variables begin as before.
-    let mut flags = match layout.is_fat() {
-        true => u16_at(body, 0)?,
-        false => FAT | HEADER_WORDS << 12,
-    };
-    if !layout.has_sections {
-        flags &= !MORE_SECTIONS;
-    }
-    let locals = put.locals.or(layout.locals).unwrap_or_default();
-    let mut new = Vec::with_capacity(HEADER);
-    new.extend(flags.to_le_bytes());
-    new.extend(layout.stack.checked_add(put.stack)?.to_le_bytes());
-    new.extend(size.to_le_bytes());
-    new.extend(locals.0.to_le_bytes());
-    Some(new)
-}
-
-/// A distance to fill in.
-struct Branch {
-    /// Where it is in the new code, and from where it counts.
-    at: usize,
-    from: usize,
-    /// Where it leads in the code before.
-    to: u32,
-}
-
-/// Appends an instruction to new code: a branch in its long form, everything else as it is.
-fn append(instruction: &Instruction, out: &mut Vec<u8>, branches: &mut Vec<Branch>) -> Option<()> {
-    let (opcode, bytes) = (instruction.opcode(), instruction.bytes());
-    let end = i64::try_from(instruction.end()).ok()?;
-    let to = |distance: i64| u32::try_from(end.checked_add(distance)?).ok();
-    let long = |word: usize| Some(i64::from(u32_at(bytes, word)?.cast_signed()));
-    let mut branch = |opcode: u8, distance: i64, out: &mut Vec<u8>| {
-        out.push(opcode);
-        let at = out.len();
-        out.extend([0; 4]);
-        branches.push(Branch {
-            at,
-            from: at + 4,
-            to: to(distance)?,
-        });
-        Some(())
-    };
-    match opcode {
-        JMP => None,
-        LEAVE_S => branch(LEAVE, i64::from(bytes.get(1)?.cast_signed()), out),
-        LEAVE => branch(LEAVE, long(1)?, out),
-        _ if BRANCHES_S.contains(&opcode) => {
-            let distance = i64::from(bytes.get(1)?.cast_signed());
-            branch(opcode - BR_S + BR, distance, out)
-        }
-        _ if BRANCHES.contains(&opcode) => branch(opcode, long(1)?, out),
-        SWITCH => {
-            let at = out.len();
-            out.extend(bytes);
-            for word in (5..bytes.len()).step_by(4) {
-                branches.push(Branch {
-                    at: at + word,
-                    from: at + bytes.len(),
-                    to: to(long(word)?)?,
-                });
-            }
-            Some(())
-        }
-        // The return that must follow is no longer right behind the call.
-        _ if instruction.wide_opcode() == Some(TAIL) => {
-            out.extend([NOP, NOP]);
-            Some(())
-        }
-        _ => {
-            out.extend(bytes);
-            Some(())
-        }
-    }
-}
-
-/// A clause for code that has moved.
-fn shift(old: &Clause, there: &impl Fn(u32) -> Option<u32>) -> Option<Clause> {
-    let block = |start: u32, length: u32| {
-        let (start, end) = (there(start)?, there(start.checked_add(length)?)?);
-        Some((start, end.checked_sub(start)?))
-    };
-    let (start, length) = block(old.start, old.length)?;
-    let (handler, handler_length) = block(old.handler, old.handler_length)?;
-    Some(Clause {
-        kind: old.kind,
-        start,
-        length,
-        handler,
-        handler_length,
-        last: match old.kind {
-            FILTER => there(old.last)?,
-            _ => old.last,
+    let before_returns = |instruction: &Instruction| Piece {
+        outer: &[],
+        inner: match instruction.opcode() {
+            RET => put.leave,
+            _ => &[],
         },
-    })
+    };
+    insert(body, &change, before_returns, |_, _| true)
 }
 
 #[cfg(test)]
@@ -230,7 +52,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::opcode::{BRTRUE, CALL, WIDE};
+    use crate::{
+        body::layout::Layout,
+        clause::{self, Clause},
+        format::FILTER,
+        opcode::{BRTRUE, CALL, JMP, LEAVE, LEAVE_S, NOP, SWITCH, WIDE, wide::TAIL},
+    };
 
     const ENTER: &[u8] = &[0x17, 0x26];
     const LEAVE_CODE: &[u8] = &[0x18, 0x26, 0x00];

@@ -6,6 +6,7 @@
 //! What surrounds the code (ECMA-335, II.25.4) is copied unread.
 //! [`prefix::with_prefix`] puts code in front of a body and moves what must move, and
 //! [`inserted::around_returns`] puts code before its returns as well.
+//! [`loops::polled`] puts code where loops begin again.
 //!
 //! Code is read from front to end, as the CLR's compiler does to find the targets of branches.
 //! A body with an unknown instruction, or with one that reaches over the end, counts as unreadable:
@@ -14,6 +15,8 @@
 pub mod inserted;
 mod instruction;
 mod layout;
+pub mod loops;
+mod moved;
 mod plain;
 pub mod prefix;
 mod site;
