@@ -1592,7 +1592,7 @@ DECLARE_INTERFACE_(ICLRTask, IUnknown) {
     // ExecuteInDefaultAppDomain has started, and without an IHostTaskManager.
     STDMETHOD(Abort)(THIS) PURE;
 
-    // Aborted without a promise that finally blocks run. E_NOTIMPL.
+    // As Abort, again and again until what the task runs is over, also in finally blocks.
     STDMETHOD(RudeAbort)(THIS) PURE;
 
     // Stores TRUE if the task should be scheduled first: it is in managed code, or it is the
@@ -1999,8 +1999,8 @@ DECLARE_INTERFACE_(ICLRAppDomainResourceMonitor, IUnknown) {
 // Policy and events
 //
 
-// Sets what the CLR does when code fails or hangs. .NET has one policy: S_OK for what .NET does
-// anyway, E_NOTIMPL for everything else.
+// Sets what the CLR does when code fails or hangs. A host chooses what aborts do. Of everything
+// else: S_OK for what .NET does anyway, E_NOTIMPL otherwise.
 #undef INTERFACE
 #define INTERFACE ICLRPolicyManager
 DECLARE_INTERFACE_(ICLRPolicyManager, IUnknown) {

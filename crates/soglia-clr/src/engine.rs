@@ -62,6 +62,8 @@ pub struct Engine {
     pub arguments: Choice,
     /// Whether a host is notified of crossings, so that wrappers are made for that.
     pub notifies: bool,
+    /// Whether the program's own code polls: [`crate::host::polls`].
+    pub polls: bool,
     /// Whether crossings are recorded, or a host is notified. If not, nothing is woven.
     pub watches: bool,
     /// Whether a recording was asked for, so that stacks are kept.
@@ -104,6 +106,7 @@ impl Engine {
             rules: Rules::none(),
             arguments: Choice::default(),
             notifies: false,
+            polls: false,
             watches: true,
             records: true,
             major,

@@ -44,6 +44,8 @@ pub const ARGUMENTS: &str = "SOGLIA_ARGUMENTS";
 /// How many tasks may run managed code at a time, and how long they wait for that:
 /// [`soglia_core::admission::Bound`].
 pub const SLOTS: &str = "SOGLIA_SLOTS";
+/// With a host, set: loops and calls look whether their task is aborted: [`crate::host::polls`].
+pub const POLLS: &str = "SOGLIA_POLLS";
 /// Set: some of the above must hold, or no managed code may run: [`crate::required`].
 pub const REQUIRED: &str = "SOGLIA_REQUIRED";
 /// Set: with runtime callbacks, calls by function pointer are distinguished by the assembly that
@@ -59,9 +61,9 @@ pub const OF_THE_CLR: [&str; 4] = [
     "CORECLR_PROFILER_PATH_64",
 ];
 /// All variables above that the engine removes.
-pub const OURS: [&str; 17] = [
+pub const OURS: [&str; 18] = [
     RECORDING, IDENTITY, FOLLOW, RECORD, TIMES, SLOW, MAX_SIZE, KEEP, SOURCE, SCOPE, CALLERS,
-    POLICY, DEADLINES, STUCK, SLOTS, REQUIRED, ARGUMENTS,
+    POLICY, DEADLINES, STUCK, SLOTS, REQUIRED, ARGUMENTS, POLLS,
 ];
 
 /// The engine's class id: the value of `CORECLR_PROFILER`.

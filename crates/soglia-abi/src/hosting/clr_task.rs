@@ -53,7 +53,7 @@ pub unsafe trait ICLRTask: IUnknown {
     /// throws COR_E_THREADABORTED, or its wait ends. E_NOTIMPL if the task runs nothing that
     /// ExecuteInDefaultAppDomain has started, and without an IHostTaskManager.
     pub fn Abort(&self) -> HRESULT;
-    /// Aborted without a promise that finally blocks run. E_NOTIMPL.
+    /// As Abort, again and again until what the task runs is over, also in finally blocks.
     pub fn RudeAbort(&self) -> HRESULT;
     /// Stores TRUE if the task should be scheduled first: it is in managed code, or it is the
     /// finalizer.

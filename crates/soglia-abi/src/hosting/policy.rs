@@ -99,8 +99,8 @@ pub struct StackOverflowInfo {
     pub pExceptionInfo: *mut c_void,
 }
 
-/// Slots 3 to 8. Sets what the CLR does when code fails or hangs. .NET has one policy: S_OK for
-/// what .NET does anyway, E_NOTIMPL for everything else.
+/// Slots 3 to 8. Sets what the CLR does when code fails or hangs. A host chooses what aborts do. Of
+/// everything else: S_OK for what .NET does anyway, E_NOTIMPL otherwise.
 #[interface("7D290010-D781-45DA-A6F8-AA5D711A730E")]
 pub unsafe trait ICLRPolicyManager: IUnknown {
     /// Sets what an operation does. The action must be at least as severe as the operation.

@@ -1,4 +1,5 @@
-//! `ICLRTask::Abort`, without aborting threads: the task's next crossing throws, or its wait ends.
+//! `ICLRTask::Abort` and `RudeAbort`, without aborting threads: the task's next crossing or poll
+//! throws, or its wait ends.
 //!
 //! .NET's own way, `ControlledExecution.Run`, does not work on Linux. In .NET 8 and 10, an abort
 //! that meets a loop with a call in it ends the process, and one that meets a loop without calls
@@ -13,8 +14,11 @@
 //!
 //! ```text
 //!   controlled ── asked for ── due ── thrown
-//!                     └─ waits while inside > 0 or prevented > 0
+//!                     └─ waits while inside > 0, prevented > 0 or building > 0
 //! ```
+//!
+//! A rude abort stays due until the run is over, so that code which catches the exception gets the
+//! next one. Where a host wants loops to be aborted, they poll ([`super::polls`]).
 
 use std::{
     sync::{
@@ -25,16 +29,18 @@ use std::{
         },
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use soglia_abi::{
     HRESULT,
-    hosting::policy::{OPR_ThreadAbort, eAbortThread},
+    hosting::policy::{
+        OPR_ThreadAbort, OPR_ThreadRudeAbortInNonCriticalRegion, eAbortThread, eRudeAbortThread,
+    },
     hresult::{COR_E_THREADABORTED, E_NOTIMPL, E_UNEXPECTED},
 };
 
-use super::managers;
+use super::{escalation, managers, polls};
 use crate::clerk;
 
 /// The task runs something that can be aborted.
@@ -43,9 +49,14 @@ const CONTROLLED: u64 = 1 << 63;
 const ASKED: u64 = 1 << 62;
 /// Nothing holds the abort back.
 const DUE: u64 = 1 << 61;
+/// The abort stays due until the run is over.
+const RUDE: u64 = 1 << 60;
+/// How many constructors of types run, which an abort would leave unusable.
+const BUILDING: u64 = 1 << 48;
+const BUILT: u64 = RUDE - BUILDING;
 /// How many `BeginPreventAsyncAbort` are without their End.
 const PREVENTED: u64 = 1 << 32;
-const PREVENTIONS: u64 = DUE - PREVENTED;
+const PREVENTIONS: u64 = BUILDING - PREVENTED;
 /// How many calls of managed code by native code are open since the controlled code has begun.
 const INSIDE: u64 = PREVENTED - 1;
 
@@ -62,6 +73,9 @@ pub trait Execution: Send + Sync {
 
     /// Ends a wait of its thread, unless the run is over. The host is notified then.
     fn interrupt(&self);
+
+    /// Whether its thread is in a critical region.
+    fn is_critical(&self) -> bool;
 }
 
 /// The present run.
@@ -70,6 +84,8 @@ struct Current {
     execution: Option<Arc<dyn Execution>>,
     /// Whether a thread ends its waits while the abort is due.
     wakes: bool,
+    /// Whether a thread looks how long the abort takes.
+    escalates: bool,
 }
 
 impl Current {
@@ -96,16 +112,79 @@ impl Abort {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `ICLRTask::Abort`. On any thread; does not wait.
+    /// `ICLRTask::Abort`, or `RudeAbort` if it is `rude`. On any thread; does not wait.
     ///
     /// # Errors
     /// `E_NOTIMPL` if the task runs nothing that can be aborted.
-    pub fn ask(self: &Arc<Self>) -> Result<(), HRESULT> {
-        let asked = |state| (state & CONTROLLED != 0).then_some(state | ASKED);
-        let before = self.state.fetch_update(AcqRel, Acquire, asked);
-        before.map_err(|_| E_NOTIMPL)?;
+    pub fn ask(self: &Arc<Self>, rude: bool) -> Result<(), HRESULT> {
+        let action = escalation::action(rude);
+        let rude = rude || action != eAbortThread;
+        let how = ASKED | if rude { RUDE } else { 0 };
+        let asked = |state| (state & CONTROLLED != 0).then_some(state | how);
+        self.change(asked).map_err(|_| E_NOTIMPL)?;
+        if ![eAbortThread, eRudeAbortThread].contains(&action) {
+            clerk::thread_for_others(move || {
+                managers::takes_action(OPR_ThreadAbort, action);
+                escalation::exit(action, false);
+            });
+            return Ok(());
+        }
         self.go();
+        if escalation::follows() {
+            self.escalate();
+        }
         Ok(())
+    }
+
+    /// Has a thread look how long the abort takes, if none does so yet.
+    fn escalate(self: &Arc<Self>) {
+        let execution = {
+            let mut current = self.current();
+            let attended = std::mem::replace(&mut current.escalates, true);
+            current.execution.clone().filter(|_| !attended)
+        };
+        if let Some(execution) = execution {
+            let abort = self.clone();
+            clerk::thread_for_others(move || abort.follow(&execution));
+        }
+    }
+
+    /// On a thread of its own: does what the host wished for an abort that takes long.
+    fn follow(self: &Arc<Self>, execution: &Arc<dyn Execution>) {
+        let (mut rude, mut since) = (self.is_rude(), Instant::now());
+        while self.current().is(execution) {
+            let now = self.is_rude();
+            if now != rude {
+                (rude, since) = (now, Instant::now());
+            }
+            let limit = escalation::limit(rude, execution.is_critical());
+            match limit {
+                Some((operation, limit, action)) if since.elapsed() >= limit => {
+                    escalation::time_out(operation, action);
+                    if rude || self.ask(true).is_err() {
+                        return;
+                    }
+                }
+                None if rude => return,
+                _ => thread::sleep(LOOKS),
+            }
+        }
+    }
+
+    /// Changes the state, and has threads poll while the abort is due. Returns the state before.
+    fn change(&self, change: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
+        let mut change = change;
+        let mut after = 0;
+        let before = self.state.fetch_update(AcqRel, Acquire, |state| {
+            after = change(state)?;
+            Some(after)
+        })?;
+        match (before & DUE != 0, after & DUE != 0) {
+            (false, true) => polls::want(),
+            (true, false) => polls::unwant(),
+            _ => {}
+        }
+        Ok(before)
     }
 
     /// Makes the abort due, if it is asked for and nothing holds it back.
@@ -113,17 +192,22 @@ impl Abort {
         let unattended = {
             let mut current = self.current();
             let free = |state: u64| {
-                let now = state & (CONTROLLED | ASKED | DUE | PREVENTIONS | INSIDE);
+                let building = if state & RUDE != 0 { 0 } else { BUILT };
+                let now = state & (CONTROLLED | ASKED | DUE | PREVENTIONS | INSIDE | building);
                 (now == CONTROLLED | ASKED).then_some(state | DUE)
             };
-            if self.state.fetch_update(AcqRel, Acquire, free).is_err() {
+            if self.change(free).is_err() {
                 return;
             }
             let attended = std::mem::replace(&mut current.wakes, true);
             current.execution.clone().filter(|_| !attended)
         };
         if managers::policy_manager().is_some() {
-            clerk::thread_for_others(|| managers::takes_action(OPR_ThreadAbort, eAbortThread));
+            let (operation, action) = match self.is_rude() {
+                true => (OPR_ThreadRudeAbortInNonCriticalRegion, eRudeAbortThread),
+                false => (OPR_ThreadAbort, eAbortThread),
+            };
+            clerk::thread_for_others(move || managers::takes_action(operation, action));
         }
         if let Some(execution) = unattended {
             let (abort, own) = (self.clone(), execution.clone());
@@ -141,7 +225,10 @@ impl Abort {
                 Ok(true) => {
                     if self.shall_wake(execution, true) {
                         execution.interrupt();
-                        return;
+                        if !self.is_rude() {
+                            return;
+                        }
+                        thread::sleep(LOOKS);
                     }
                 }
                 Ok(false) => thread::sleep(LOOKS),
@@ -158,7 +245,7 @@ impl Abort {
             return false;
         }
         let due = if take { self.take() } else { self.is_due() };
-        current.wakes = due && !take;
+        current.wakes = due && (!take || self.is_rude());
         due
     }
 
@@ -174,11 +261,20 @@ impl Abort {
         self.state.load(Relaxed) & DUE != 0
     }
 
+    /// Whether the abort stays due until the run is over.
+    #[inline]
+    pub(super) fn is_rude(&self) -> bool {
+        self.state.load(Relaxed) & RUDE != 0
+    }
+
     /// Whether the caller has to throw now.
     #[cold]
     pub(super) fn take(&self) -> bool {
-        let due = |state: u64| (state & DUE != 0).then_some(state & !(ASKED | DUE));
-        self.state.fetch_update(AcqRel, Acquire, due).is_ok()
+        let due = |state: u64| {
+            let taken = if state & RUDE != 0 { 0 } else { ASKED | DUE };
+            (state & DUE != 0).then_some(state & !taken)
+        };
+        self.change(due).is_ok()
     }
 
     /// Continues an abort that was held back.
@@ -194,18 +290,17 @@ impl Abort {
         let mut current = self.current();
         *current = Current {
             execution: Some(execution),
-            wakes: false,
+            ..Current::default()
         };
-        let fresh = |state: u64| Some(state & PREVENTIONS | CONTROLLED);
-        let before = self.state.fetch_update(AcqRel, Acquire, fresh);
-        before.unwrap_or_else(|state| state) & INSIDE
+        let fresh = |state: u64| Some(state & (PREVENTIONS | BUILT) | CONTROLLED);
+        self.change(fresh).unwrap_or_else(|state| state) & INSIDE
     }
 
     /// Notes that the run has ended.
     pub fn end(&self, inside: u64) {
         let mut current = self.current();
-        let outer = |state: u64| Some(state & PREVENTIONS | inside);
-        let _ = self.state.fetch_update(AcqRel, Acquire, outer);
+        let outer = |state: u64| Some(state & (PREVENTIONS | BUILT) | inside);
+        let _ = self.change(outer);
         // The caller has another reference, so nothing is dropped under the lock.
         *current = Current::default();
     }
@@ -238,6 +333,20 @@ impl Abort {
         let before = self.state.fetch_update(AcqRel, Acquire, one_less);
         self.go_on(before.map_err(|_| E_UNEXPECTED)?);
         Ok(())
+    }
+
+    /// A constructor of a type begins.
+    pub(super) fn build(&self) {
+        let one_more = |state: u64| (state & BUILT != BUILT).then(|| state + BUILDING);
+        let _ = self.state.fetch_update(AcqRel, Acquire, one_more);
+    }
+
+    /// It has ended.
+    pub(super) fn built(self: &Arc<Self>) {
+        let one_less = |state: u64| (state & BUILT != 0).then(|| state - BUILDING);
+        if let Ok(before) = self.state.fetch_update(AcqRel, Acquire, one_less) {
+            self.go_on(before);
+        }
     }
 
     pub fn is_controlled(&self) -> bool {

@@ -60,3 +60,11 @@ pub fn takes_action(operation: EClrOperation, action: EPolicyAction) {
         let _ = heed(unsafe { manager.OnDefaultAction(operation, action) });
     }
 }
+
+/// Notifies the host that an operation takes too long, and what follows.
+pub fn times_out(operation: EClrOperation, action: EPolicyAction) {
+    if let Some(manager) = policy_manager() {
+        // SAFETY: the host's managers live until the process ends.
+        let _ = heed(unsafe { manager.OnTimeout(operation, action) });
+    }
+}

@@ -8,6 +8,8 @@
 //! | [`failure`] | what an `E_FAIL` means |
 //! | [`task`] | the task that the calling thread is |
 //! | [`abort`] | aborts a task, or holds the abort back |
+//! | [`escalation`] | what follows where an abort takes too long |
+//! | [`polls`] | whether tasks look for aborts while they run |
 //! | [`suspension`] | notifies the host when threads are suspended |
 //! | [`shared`] | interfaces that all threads use |
 //!
@@ -15,9 +17,11 @@
 
 pub mod abort;
 pub mod attached;
+pub mod escalation;
 pub mod failure;
 pub mod fenced;
 pub mod managers;
+pub mod polls;
 pub mod shared;
 pub mod suspension;
 pub mod task;

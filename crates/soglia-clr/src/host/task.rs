@@ -69,6 +69,27 @@ pub fn throws() -> bool {
     here().is_some_and(|task| task.abort.is_due() && task.abort.take())
 }
 
+/// Whether the calling thread has to throw where it polls. `to_the_end`: in code that has to run to
+/// its end, which a rude abort alone ends.
+#[inline]
+pub fn is_to_throw(to_the_end: bool) -> bool {
+    here().is_some_and(|task| task.abort.is_due() && (!to_the_end || task.abort.is_rude()))
+}
+
+/// The calling thread begins the constructor of a type: an abort waits, unless it is rude.
+pub fn build() {
+    if let Some(task) = here() {
+        task.abort.build();
+    }
+}
+
+/// It has ended.
+pub fn built() {
+    if let Some(task) = here() {
+        task.abort.built();
+    }
+}
+
 /// Managed code that native code has called, for as long as this lives.
 pub struct Inside(());
 

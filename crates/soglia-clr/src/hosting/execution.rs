@@ -1,6 +1,9 @@
 //! Runs managed code that a host can abort.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use soglia_abi::HRESULT;
 
@@ -15,6 +18,8 @@ struct Managed {
     handle: isize,
     /// The CLR's number of its thread.
     thread: usize,
+    /// How many critical regions its thread is in.
+    regions: Option<Arc<AtomicU32>>,
 }
 
 impl Execution for Managed {
@@ -26,6 +31,11 @@ impl Execution for Managed {
         if managed::interrupt(self.handle) == Ok(true) {
             occasions::interrupted(self.thread);
         }
+    }
+
+    fn is_critical(&self) -> bool {
+        let regions = self.regions.as_ref();
+        regions.is_some_and(|regions| regions.load(Relaxed) > 0)
     }
 }
 
@@ -52,6 +62,7 @@ pub fn controlled<T>(managed: impl FnOnce(isize) -> Result<T, HRESULT>) -> Resul
     let execution = Arc::new(Managed {
         handle: managed::begin()?,
         thread: occasions::number(),
+        regions: occasions::critical_regions(),
     });
     let Some(task) = tasks::make() else {
         return in_managed(|| managed(0));

@@ -19,9 +19,10 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{assemblies, clr, collector, events, sync, tasks};
+use super::{assemblies, clr, collector, events, exit, sync, tasks};
 use crate::{
     host::{
+        escalation,
         failure::{has_failed, heed},
         fenced,
         managers::{
@@ -77,6 +78,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
         if let Some(manager) = ask(&control, &TASK_MANAGER) {
             slots::keep(fenced::object(manager));
             task::made_by(tasks::of_this_thread);
+            escalation::exits_by(exit::exit);
             let _ = heed(manager.SetCLRTaskManager(Lent::from_raw(tasks::manager())));
         }
         keep(&control, &IHostThreadpoolManager::IID, threadpool);

@@ -4,8 +4,8 @@ use soglia_abi::{
     HRESULT, hosting::clr_task::ICLRTaskManager, hresult::HOST_E_CLRNOTAVAILABLE, param::Lent,
 };
 
-use super::{clr, runtimes, starts, tasks};
-use crate::host::task;
+use super::{clr, exit, runtimes, starts, tasks};
+use crate::host::{escalation, task};
 
 /// Joins the runtime that runs: from now on the CLR's objects work.
 ///
@@ -16,6 +16,7 @@ pub fn join() -> Result<(), HRESULT> {
     clr::start(&runtime, false)?;
     starts::add();
     task::made_by(tasks::of_this_thread);
+    escalation::exits_by(exit::exit);
     Ok(())
 }
 

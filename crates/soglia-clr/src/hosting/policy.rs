@@ -1,12 +1,14 @@
 //! `ICLRPolicyManager`: what the host wants to happen when code fails.
 //!
-//! .NET escalates in one way only. A host that asks for exactly that gets `S_OK`, any other wish
-//! `E_NOTIMPL`, and a value out of range `E_INVALIDARG`. From .NET 10 on, a host can choose whether
-//! unhandled exceptions end the process, or only their thread.
+//! Aborts escalate as the host wishes ([`escalation`]). Of everything else .NET does one thing: a
+//! host that asks for exactly that gets `S_OK`, any other wish `E_NOTIMPL`. A value out of range,
+//! or an action that is not severe enough, is `E_INVALIDARG`. From .NET 10 on, a host can choose
+//! whether unhandled exceptions end the process, or only their thread.
 
 use std::{
     ffi::c_void,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use soglia_abi::{
@@ -15,15 +17,23 @@ use soglia_abi::{
         EClrFailure, EClrOperation, EClrUnhandledException, EPolicyAction, FAIL_CriticalResource,
         FAIL_FatalRuntime, FAIL_NonCriticalResource, FAIL_OrphanedLock, FAIL_StackOverflow,
         ICLRPolicyManager, ICLRPolicyManager_Impl, ICLRPolicyManager_Vtbl, MaxClrFailure,
-        MaxClrOperation, MaxPolicyAction, OPR_FinalizerRun, OPR_ProcessExit, OPR_ThreadAbort,
-        eAbortThread, eExitProcess, eHostDeterminedPolicy, eNoAction, eRudeExitProcess,
-        eRuntimeDeterminedPolicy, eThrowException,
+        MaxPolicyAction, OPR_AppDomainRudeUnload, OPR_AppDomainUnload, OPR_FinalizerRun,
+        OPR_ProcessExit, OPR_ThreadAbort, OPR_ThreadRudeAbortInCriticalRegion,
+        OPR_ThreadRudeAbortInNonCriticalRegion, eAbortThread, eExitProcess, eHostDeterminedPolicy,
+        eNoAction, eRudeAbortThread, eRudeExitProcess, eRudeUnloadAppDomain,
+        eRuntimeDeterminedPolicy, eThrowException, eUnloadAppDomain,
     },
     hresult::{E_INVALIDARG, E_NOTIMPL, S_OK},
 };
 
 use super::{managed, method::method, starts};
-use crate::com::{Object, class};
+use crate::{
+    com::{Object, class},
+    host::{escalation, polls},
+};
+
+/// No limit, as `INFINITE` of the Windows headers.
+const INFINITE: u32 = u32::MAX;
 
 /// What .NET does by default, by operation.
 const BY_DEFAULT: [(EClrOperation, EPolicyAction); 3] = [
@@ -98,18 +108,46 @@ class!(
     ICLRPolicyManager_Vtbl
 );
 
-/// The answer to a wish: `E_INVALIDARG` if it is not valid, `S_OK` if it happens anyway, and
+/// The answer to a wish: `E_INVALIDARG` if it is not valid, `S_OK` if it is granted, and
 /// `E_NOTIMPL` otherwise.
-fn wish(valid: bool, as_it_is: bool) -> HRESULT {
-    method(|| match (valid, as_it_is) {
-        (false, _) => E_INVALIDARG,
-        (true, true) => S_OK,
-        (true, false) => E_NOTIMPL,
+fn wish(valid: bool, grant: impl FnOnce() -> bool) -> HRESULT {
+    method(|| match valid {
+        false => E_INVALIDARG,
+        true if grant() => S_OK,
+        true => E_NOTIMPL,
     })
 }
 
-fn valid(operation: EClrOperation) -> bool {
-    operation.0 < MaxClrOperation.0
+/// The least severe action that an operation may have.
+const SEVERITIES: [(EClrOperation, EPolicyAction); 7] = [
+    (OPR_ThreadAbort, eAbortThread),
+    (OPR_ThreadRudeAbortInNonCriticalRegion, eRudeAbortThread),
+    (OPR_ThreadRudeAbortInCriticalRegion, eRudeAbortThread),
+    (OPR_AppDomainUnload, eUnloadAppDomain),
+    (OPR_AppDomainRudeUnload, eRudeUnloadAppDomain),
+    (OPR_ProcessExit, eExitProcess),
+    (OPR_FinalizerRun, eNoAction),
+];
+
+/// The same of one operation. `None`: there is no such operation.
+fn severity(of: EClrOperation) -> Option<EPolicyAction> {
+    let known = SEVERITIES.iter().find(|(operation, _)| *operation == of);
+    known.map(|(_, action)| *action)
+}
+
+/// Whether an action may follow where an operation takes too long.
+fn more_severe(operation: EClrOperation, action: EPolicyAction) -> bool {
+    known(action) && severity(operation).is_some_and(|least| action.0 > least.0)
+}
+
+fn set_limit(operation: EClrOperation, milliseconds: u32) -> bool {
+    let limit = (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()));
+    let done = escalation::set_limit(operation, limit);
+    if done && limit.is_some() {
+        // Such a host wants tasks to end that neither cross nor wait.
+        polls::wish();
+    }
+    done || limit.is_none()
 }
 
 fn known(action: EPolicyAction) -> bool {
@@ -118,15 +156,21 @@ fn known(action: EPolicyAction) -> bool {
 
 impl ICLRPolicyManager_Impl for Policy_Impl {
     unsafe fn SetDefaultAction(&self, operation: EClrOperation, action: EPolicyAction) -> HRESULT {
-        wish(
-            valid(operation) && known(action),
-            BY_DEFAULT.contains(&(operation, action)),
-        )
+        let severe = severity(operation).is_some_and(|least| action.0 >= least.0);
+        wish(severe && known(action), || {
+            let done = escalation::set_action(operation, action);
+            if done && action != eAbortThread {
+                polls::wish();
+            }
+            done || BY_DEFAULT.contains(&(operation, action))
+        })
     }
 
-    /// .NET has no timeouts, so only `INFINITE` is accepted.
+    /// Aborts can be bounded in time. Of other operations, only `INFINITE` is accepted.
     unsafe fn SetTimeout(&self, operation: EClrOperation, milliseconds: u32) -> HRESULT {
-        wish(valid(operation), milliseconds == u32::MAX)
+        wish(severity(operation).is_some(), || {
+            set_limit(operation, milliseconds)
+        })
     }
 
     unsafe fn SetActionOnTimeout(
@@ -134,7 +178,9 @@ impl ICLRPolicyManager_Impl for Policy_Impl {
         operation: EClrOperation,
         action: EPolicyAction,
     ) -> HRESULT {
-        wish(valid(operation) && known(action), false)
+        wish(more_severe(operation, action), || {
+            escalation::set_on_timeout(operation, action)
+        })
     }
 
     unsafe fn SetTimeoutAndAction(
@@ -143,15 +189,25 @@ impl ICLRPolicyManager_Impl for Policy_Impl {
         milliseconds: u32,
         action: EPolicyAction,
     ) -> HRESULT {
-        // The action of a timeout that never comes does not matter.
-        wish(valid(operation) && known(action), milliseconds == u32::MAX)
+        wish(more_severe(operation, action), || {
+            // The action of a timeout that never comes does not matter.
+            let done = escalation::set_on_timeout(operation, action);
+            (done || milliseconds == INFINITE) && set_limit(operation, milliseconds)
+        })
     }
 
     unsafe fn SetActionOnFailure(&self, failure: EClrFailure, action: EPolicyAction) -> HRESULT {
-        wish(
-            failure.0 < MaxClrFailure.0 && known(action),
-            ON_FAILURE.contains(&(failure, action)),
-        )
+        wish(failure.0 < MaxClrFailure.0 && known(action), || {
+            // A host that wants an exception in the place of an overflow says so before the start.
+            if (failure, action) == (FAIL_StackOverflow, eThrowException) {
+                let in_time = !starts::is_started();
+                if in_time {
+                    polls::wish();
+                }
+                return in_time;
+            }
+            ON_FAILURE.contains(&(failure, action))
+        })
     }
 
     unsafe fn SetUnhandledExceptionPolicy(&self, policy: EClrUnhandledException) -> HRESULT {

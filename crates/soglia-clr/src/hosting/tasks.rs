@@ -265,11 +265,11 @@ impl ICLRTask_Impl for Task_Impl {
     }
 
     unsafe fn Abort(&self) -> HRESULT {
-        method(|| answer(self.0.abort.ask()))
+        method(|| answer(self.0.abort.ask(false)))
     }
 
     unsafe fn RudeAbort(&self) -> HRESULT {
-        method(|| E_NOTIMPL)
+        method(|| answer(self.0.abort.ask(true)))
     }
 
     unsafe fn NeedsPriorityScheduling(&self, needs: Out<'_, BOOL>) -> HRESULT {

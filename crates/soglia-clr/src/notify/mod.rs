@@ -9,6 +9,7 @@
 //! | [`ending`] | the end of such a thread |
 //! | [`new_threads`] | threads that .NET makes, on threads of the host |
 //! | [`occasions`] | what else threads do that a host is notified of |
+//! | [`polls`] | what a task finds where it polls, in loops and at the start of methods |
 //! | [`waits`] | waits for locks, on events of the host |
 //! | [`crossings`] | the four crossings |
 //!
@@ -37,6 +38,7 @@ mod ending;
 pub mod hooks;
 pub mod new_threads;
 pub mod occasions;
+pub mod polls;
 mod says;
 mod thread;
 pub mod waits;

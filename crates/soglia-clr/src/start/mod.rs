@@ -33,6 +33,7 @@ use windows_core::Interface;
 use crate::{
     clerk, delegates,
     engine::{self, Engine},
+    host::polls,
     hosting, judge, life, notify, objects,
     settings::Settings,
     slots, tail_calls, threads, variables,
@@ -149,6 +150,7 @@ pub fn start(info: &ICorProfilerInfo) -> Result<&'static Engine, Declined> {
         rules: asked.rules,
         arguments: asked.arguments,
         notifies,
+        polls: notifies && (polls::wished() || settings.has(variables::POLLS)),
         watches: notifies || asked_for.is_some(),
         records: asked_for.is_some(),
         attached: false,

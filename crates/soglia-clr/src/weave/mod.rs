@@ -34,6 +34,7 @@
 //! | [`reflected`] | changes where programs reach P/Invokes by reflection, after an attach |
 //! | [`occasions`], [`turns`] | change where threads sleep, wait and so on, to notify a host |
 //! | [`waits`], [`handles`], [`fronts`] | change where threads would block, for events of a host |
+//! | [`polls`] | has loops and methods look whether their task is aborted |
 //! | [`traces`], [`hidden`] | change where CoreLib would find wrappers in stack traces and elsewhere |
 //! | [`within`] | puts hooks into methods that native code calls, in modules that are in use |
 //! | [`delegated`] | finds the methods of delegates that native code may hold since before an attach |
@@ -81,6 +82,7 @@ mod notified;
 mod occasions;
 mod patch;
 mod pointers;
+mod polls;
 mod reflected;
 mod rejit;
 mod request;

@@ -13,7 +13,7 @@ use super::{
     added, around, attached, chosen,
     done::{self, Woven, remember, trust_no_instances},
     loaded::{Loaded, MODULE_DYNAMIC, MODULE_RESOURCE},
-    patch, reflected, rejit, traces,
+    patch, polls, reflected, rejit, traces,
     weaver::CallToWeave,
     within,
 };
@@ -28,6 +28,9 @@ use crate::{
     required,
     source::link,
 };
+
+/// The engine's own assembly ([`crate::hosting`]), which must not be aborted.
+const HELPER: &str = "soglia.hosting";
 
 /// Weaves around the crossings in a module that the CLR has loaded.
 pub fn module_loaded(engine: &Engine, module: ModuleId) {
@@ -93,7 +96,8 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         return unknown(engine);
     };
     let is_corelib = loaded.is_corelib();
-    let mut ours = Ours::from(scope.methods().count() as u32 + 1);
+    let methods = scope.methods().count() as u32;
+    let mut ours = Ours::from(methods + 1);
     let mut found = scope.crossings();
     if is_corelib {
         // The runtime calls callbacks of CoreLib before it is ready.
@@ -115,12 +119,17 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
         // Also for P/Invokes that stay as they are, since nothing else would judge them.
         link::module_woven(module, loaded.assembly_id);
     }
-    if calls.is_empty() && pointers.is_none() {
+    let polls = engine.polls && !is_corelib && loaded.assembly != HELPER;
+    if calls.is_empty() && pointers.is_none() && !polls {
         return remember(module, Woven::untouched(precompiled, look));
     }
     // A module cannot be open for reading and for writing at the same time.
     drop(scope);
-    let woven = around::weave(engine, module, is_corelib, &calls, pointers.as_ref());
+    let woven = if calls.is_empty() && pointers.is_none() {
+        Ok(around::Done::default())
+    } else {
+        around::weave(engine, module, is_corelib, &calls, pointers.as_ref())
+    };
     let assembly = &loaded.assembly;
     let (mut changed, pointers, lost) = match woven {
         Ok(done) => {
@@ -146,8 +155,16 @@ fn load(engine: &Engine, module: ModuleId, loaded: &Loaded) {
     let wrapped = imports.map(|c| c.method.token.row());
     ours.wrappers = wrapped.filter(|row| changed.contains(row)).collect();
     frames::module_loaded(module, of_program, ours);
-    // A method with a woven method inlined into it contains the call by function pointer as it was.
-    let inliners = if pointers {
+    let mut polled = false;
+    if polls {
+        let calls = calls.iter().map(|call| call.method.token.row()).collect();
+        let done = polls::weave(engine, module, methods, &calls);
+        polled = !done.is_empty();
+        changed.extend(done);
+    }
+    // A method with a woven method inlined into it contains its code as it was: the call by
+    // function pointer, or the loop.
+    let inliners = if pointers || polled {
         precompiled.inliners(&|row| changed.contains(&row))
     } else {
         Some(HashSet::new())

@@ -28,14 +28,24 @@ use crate::{
 };
 
 /// A host with a task manager, started.
-struct Host {
-    host: ICLRRuntimeHost4,
+pub struct Host {
+    pub host: ICLRRuntimeHost4,
     tasks: ICLRTaskManager,
 }
 
 impl Host {
-    fn start(library: &Library, version: &str) -> Self {
+    pub fn start(library: &Library, version: &str) -> Self {
+        Self::start_after(library, version, |_| {})
+    }
+
+    /// The same, after something that comes before the start.
+    pub fn start_after(
+        library: &Library,
+        version: &str,
+        before: impl FnOnce(&ICLRRuntimeHost4),
+    ) -> Self {
         let host = library.host(version);
+        before(&host);
         let tasks = manager(&control(&host)).unwrap();
         set_control(&host, &script(|_, _| S_OK));
         start(&host);
@@ -43,7 +53,7 @@ impl Host {
     }
 
     /// Runs `body` on a thread of its own, which the runtime knows.
-    fn task<T: Send + 'static>(
+    pub fn task<T: Send + 'static>(
         &self,
         body: impl FnOnce(&ICLRRuntimeHost4, &ICLRTask2) -> T + Send + 'static,
     ) -> (ICLRTask2, JoinHandle<T>) {
@@ -73,13 +83,13 @@ fn current(tasks: &ICLRTaskManager) -> ICLRTask2 {
     }
 }
 
-fn ask(task: &ICLRTask2) -> HRESULT {
+pub fn ask(task: &ICLRTask2) -> HRESULT {
     // SAFETY: the object is alive, and its method takes no pointers.
     unsafe { task.Abort() }
 }
 
 /// Aborts it as soon as there is something to abort.
-fn abort(task: &ICLRTask2) {
+pub fn abort(task: &ICLRTask2) {
     wait_for(|| match ask(task) {
         S_OK => true,
         other => {
@@ -89,7 +99,7 @@ fn abort(task: &ICLRTask2) {
     });
 }
 
-const ABORTED: Result<i32, HRESULT> = Err(COR_E_THREADABORTED);
+pub const ABORTED: Result<i32, HRESULT> = Err(COR_E_THREADABORTED);
 
 pub fn waits_are_ended(library: &Library, version: &str) {
     let host = Host::start(library, version);

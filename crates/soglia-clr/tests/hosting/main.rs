@@ -28,6 +28,7 @@ mod managers;
 mod new_threads;
 mod occasions;
 mod places;
+mod polls;
 mod programs;
 mod refs;
 mod role;
@@ -94,7 +95,8 @@ fn cases() -> impl Iterator<Item = &'static cases::Case> {
         .chain(latecomers::CASES)
         .chain(assemblies::CASES)
         .chain(sync::CASES)
-        .chain(handles::CASES);
+        .chain(handles::CASES)
+        .chain(polls::CASES);
     cases::ALL.iter().chain(later)
 }
 

@@ -102,6 +102,11 @@ impl Code {
         self.with_token(LDSTR, string, 0, 1);
     }
 
+    /// The next instruction reads or writes what other threads may change.
+    pub fn volatile(&mut self) {
+        self.wide(wide::VOLATILE, 0, 0);
+    }
+
     /// Loads the handle of a type.
     pub fn ldtoken(&mut self, of: MdToken) {
         self.with_token(LDTOKEN, of, 0, 1);

@@ -89,8 +89,8 @@ pub fn has_loops(body: &[u8]) -> Option<bool> {
 
 /// Whether a body may lead to itself: it calls methods that are not all `elsewhere`, or such as
 /// only the running program knows, or makes pointers to some. `None`: it cannot be read.
-pub fn may_recur(body: &[u8], elsewhere: impl Fn(MdToken) -> bool) -> Option<bool> {
-    let here = |token: Option<MdToken>| token.is_none_or(|token| !elsewhere(token));
+pub fn may_recur(body: &[u8], mut elsewhere: impl FnMut(MdToken) -> bool) -> Option<bool> {
+    let mut here = |token: Option<MdToken>| token.is_none_or(|token| !elsewhere(token));
     let mut recurs = false;
     for instruction in Instructions::new(Layout::read(body)?.code()) {
         let instruction = instruction?;
@@ -296,6 +296,21 @@ mod tests {
             new[9..14],
             [&[LEAVE][..], &(-13_i32).to_le_bytes()].concat()
         );
+    }
+
+    #[test]
+    fn a_loop_right_behind_a_handler_is_not_part_of_it() {
+        // .try { leave.s to the loop } finally { endfinally } start: br.s start
+        let code = [LEAVE_S, 1, 0xDC, BR_S, 0xFE];
+        let (new, clauses) = made(&code, &[clause(FINALLY, [0, 2], [2, 1], 0)]);
+        assert_eq!(clauses[0], clause(FINALLY, [1, 5], [6, 1], 0));
+        let expected = [
+            &[ENTER, LEAVE][..],
+            &1_i32.to_le_bytes(),
+            &[0xDC, AGAIN, BR],
+            &(-6_i32).to_le_bytes(),
+        ];
+        assert_eq!(new, expected.concat());
     }
 
     #[test]

@@ -127,10 +127,11 @@ pub(super) fn insert<'a>(
         out.get_mut(at..at + 4)?
             .copy_from_slice(&distance.to_le_bytes());
     }
-    let there = |before: u32| Some(inner[found(before)?]);
+    let begin = |before: u32| Some(inner[found(before)?]);
+    let end = |before: u32| Some(places[found(before)?][0]);
     let clauses = layout.clauses()?;
-    let clauses: Option<Vec<Clause>> = clauses.iter().map(|old| shift(old, &there)).collect();
-    let clauses = clauses?;
+    let clauses = clauses.iter().map(|old| shift(old, &begin, &end));
+    let clauses = clauses.collect::<Option<Vec<Clause>>>()?;
     let mut new = header(body, &layout, change, i32::try_from(out.len()).ok()?)?;
     new.append(&mut out);
     if layout.has_sections {
@@ -235,9 +236,15 @@ fn append(
 }
 
 /// A clause for code that has moved.
-fn shift(old: &Clause, there: &impl Fn(u32) -> Option<u32>) -> Option<Clause> {
+///
+/// A block begins behind outer code, and ends in front of it.
+fn shift(
+    old: &Clause,
+    begin: &impl Fn(u32) -> Option<u32>,
+    end: &impl Fn(u32) -> Option<u32>,
+) -> Option<Clause> {
     let block = |start: u32, length: u32| {
-        let (start, end) = (there(start)?, there(start.checked_add(length)?)?);
+        let (start, end) = (begin(start)?, end(start.checked_add(length)?)?);
         Some((start, end.checked_sub(start)?))
     };
     let (start, length) = block(old.start, old.length)?;
@@ -249,7 +256,7 @@ fn shift(old: &Clause, there: &impl Fn(u32) -> Option<u32>) -> Option<Clause> {
         handler,
         handler_length,
         last: match old.kind {
-            FILTER => there(old.last)?,
+            FILTER => begin(old.last)?,
             _ => old.last,
         },
     })

@@ -131,6 +131,8 @@ impl Builder {
                 "Builder::on_exit and on_clr_disabled",
             ),
             (self.survives, "Builder::survive_unhandled_exceptions"),
+            (self.rude_after.is_some(), "Builder::rude_abort_after"),
+            (self.throws_on_overflow, "Builder::throw_on_stack_overflow"),
         ];
         match at_start.iter().find(|(is_set, _)| *is_set) {
             Some((_, what)) => Err(Error::OnlyAtStart(what)),

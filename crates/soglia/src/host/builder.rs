@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use soglia_abi::hosting::policy::{EClrEvent, Event_ClrDisabled, Event_DomainUnload};
 use soglia_dotnet::full_path;
@@ -25,6 +26,8 @@ pub struct Builder {
     pub(super) managers: Managers,
     pub(super) actions: Vec<(EClrEvent, Box<dyn Fn() + Send + Sync>)>,
     pub(super) survives: bool,
+    pub(super) rude_after: Option<Duration>,
+    pub(super) throws_on_overflow: bool,
 }
 
 impl Host {
@@ -167,6 +170,26 @@ impl Builder {
     /// [`HResult::NOT_IMPLEMENTED`](super::HResult::NOT_IMPLEMENTED).
     pub fn survive_unhandled_exceptions(mut self) -> Self {
         self.survives = true;
+        self
+    }
+
+    /// Makes an [abort](super::ClrTask::abort) a rude one if the task still runs after this time.
+    ///
+    /// Loops of the program look for aborts then, so that a task which neither crosses nor waits
+    /// can be aborted too. `docs/hosting.md` says what that costs.
+    /// `SetTimeoutAndAction(OPR_ThreadAbort, ..., eRudeAbortThread)` in the hosting API.
+    pub fn rude_abort_after(mut self, time: Duration) -> Self {
+        self.rude_after = Some(time);
+        self
+    }
+
+    /// Makes an endless recursion of the program throw an `InsufficientExecutionStackException`,
+    /// and not end the process.
+    ///
+    /// Loops of the program look for aborts then, too.
+    /// `SetActionOnFailure(FAIL_StackOverflow, eThrowException)` in the hosting API.
+    pub fn throw_on_stack_overflow(mut self) -> Self {
+        self.throws_on_overflow = true;
         self
     }
 

@@ -203,8 +203,9 @@ impl ClrTask {
 
     /// Asks the CLR to abort what the task runs, and returns at once.
     ///
-    /// The task's next crossing throws `COR_E_THREADABORTED`, or its wait ends. `docs/hosting.md`
-    /// says how, and what delays an abort.
+    /// The task's next crossing throws `COR_E_THREADABORTED`, or its wait ends. A task that loops
+    /// is aborted with [`Builder::rude_abort_after`](super::Builder::rude_abort_after).
+    /// `docs/hosting.md` says how, and what delays an abort.
     ///
     /// # Errors
     /// [`HResult::NOT_IMPLEMENTED`] if the task runs no method that the host has called, or if the
@@ -213,10 +214,11 @@ impl ClrTask {
         HResult::check(call!(self.0.0, Abort()))
     }
 
-    /// Asks for an abort that may skip handlers.
+    /// Asks for an abort that code which catches it does not end: the task gets the next one, in
+    /// `finally` blocks too, until the method that the host has called is over.
     ///
     /// # Errors
-    /// Always [`HResult::NOT_IMPLEMENTED`]: .NET cannot do it.
+    /// As of [`abort`](Self::abort).
     pub fn rude_abort(&self) -> Answer {
         HResult::check(call!(self.0.0, RudeAbort()))
     }

@@ -9,7 +9,9 @@ use std::ffi::c_void;
 use std::ptr::null_mut;
 
 use soglia_abi::hosting::control::ICLRControl;
-use soglia_abi::hosting::policy::{EClrEvent, EClrUnhandledException};
+use soglia_abi::hosting::policy::{
+    EClrEvent, EClrFailure, EClrOperation, EClrUnhandledException, EPolicyAction,
+};
 use soglia_abi::param::{In, InOut, Lent, Out, Wide};
 use soglia_abi::{BOOL, HRESULT};
 use windows_core::Interface;
@@ -58,7 +60,9 @@ pub(super) trait Parameter {}
 macro_rules! parameters {
     ($($type:ty)*) => { $(impl Parameter for $type {})* };
 }
-parameters! { i32 u32 u64 BOOL EClrEvent EClrUnhandledException Wide<'_> }
+parameters! {
+    i32 u32 u64 BOOL EClrEvent EClrFailure EClrOperation EClrUnhandledException EPolicyAction Wide<'_>
+}
 impl<T> Parameter for Out<'_, T> {}
 impl<T> Parameter for InOut<'_, T> {}
 impl<T> Parameter for In<'_, T> {}

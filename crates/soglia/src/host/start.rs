@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use soglia_abi::hosting::control::{ICLRControl, ICLRDomainManager};
 use soglia_abi::hosting::metahost::{ICLRMetaHost, ICLRRuntimeInfo};
-use soglia_abi::hosting::policy::{ICLROnEventManager, ICLRPolicyManager, eHostDeterminedPolicy};
+use soglia_abi::hosting::policy::{
+    FAIL_StackOverflow, ICLROnEventManager, ICLRPolicyManager, OPR_ThreadAbort,
+    eHostDeterminedPolicy, eRudeAbortThread, eThrowException,
+};
 use soglia_abi::hosting::runtime_host::ICLRRuntimeHost4;
 use soglia_abi::hresult;
 use soglia_abi::param::{Array, Lent, WideString};
@@ -195,6 +198,10 @@ impl Builder {
             HResult::check(answer)
                 .map_err(|code| Error::other("SetUnhandledExceptionPolicy", code))?;
         }
+        if self.rude_after.is_some() || self.throws_on_overflow {
+            let policy: ICLRPolicyManager = manager_of(&control.0).map_err(manager)?;
+            self.set_policy(&policy)?;
+        }
         if self.managers.is_empty() && self.actions.is_empty() {
             return Ok(());
         }
@@ -221,6 +228,28 @@ impl Builder {
                 code => Error::other("SetHostControl", code),
             })?;
             GIVEN.store(true, SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Says what happens where an abort takes long, and where the stack overflows.
+    fn set_policy(&self, policy: &ICLRPolicyManager) -> Result<(), Error> {
+        if let Some(time) = self.rude_after {
+            // The greatest number means for ever.
+            let time = u32::try_from(time.as_millis()).unwrap_or(u32::MAX - 1);
+            let time = time.min(u32::MAX - 1);
+            let answer = call!(
+                policy,
+                SetTimeoutAndAction(OPR_ThreadAbort, time, eRudeAbortThread)
+            );
+            HResult::check(answer).map_err(|code| Error::other("SetTimeoutAndAction", code))?;
+        }
+        if self.throws_on_overflow {
+            let answer = call!(
+                policy,
+                SetActionOnFailure(FAIL_StackOverflow, eThrowException)
+            );
+            HResult::check(answer).map_err(|code| Error::other("SetActionOnFailure", code))?;
         }
         Ok(())
     }
