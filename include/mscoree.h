@@ -1102,8 +1102,8 @@ DECLARE_INTERFACE_(IHostControl, IUnknown) {
     // exactly S_OK with a pointer counts.
     STDMETHOD(GetHostManager)(THIS_ REFIID riid, void **ppObject) PURE;
 
-    // Notifies the host of a domain that has an AppDomainManager. Not called: .NET has one domain,
-    // and no such managers.
+    // Notifies the host of a domain that has an AppDomainManager. Not called: managed objects
+    // cannot be called through COM.
     STDMETHOD(SetAppDomainManager)(THIS_ DWORD dwAppDomainID, IUnknown *pUnkAppDomainManager) PURE;
 };
 
@@ -1170,15 +1170,18 @@ DECLARE_INTERFACE_(ICLRRuntimeHost, IUnknown) {
     // get all managers.
     STDMETHOD(GetCLRControl)(THIS_ ICLRControl **pCLRControl) PURE;
 
-    // Unloads a domain. .NET has one, with the number 1, and cannot unload it:
-    // HOST_E_INVALIDOPERATION.
+    // Unloads a domain of CreateAppDomainWithManager, and with fWaitUntilDone returns when it is
+    // gone. COR_E_APPDOMAINUNLOADED if it is gone already, HOST_E_TIMEOUT if it does not go in
+    // time, COR_E_CANNOTUNLOADAPPDOMAIN if the calling thread would wait for itself.
+    // HOST_E_INVALIDOPERATION for domain 1, and where there never was a domain.
     STDMETHOD(UnloadAppDomain)(THIS_ DWORD dwAppDomainId, BOOL fWaitUntilDone) PURE;
 
     // Calls pCallback(cookie) in that domain on this thread, and returns its result.
     STDMETHOD(ExecuteInAppDomain)(THIS_ DWORD dwAppDomainId, FExecuteInAppDomainCallback pCallback,
                                   void *cookie) PURE;
 
-    // Stores the number of this thread's domain: 1, as .NET has one domain.
+    // Stores the number of this thread's domain. E_UNEXPECTED on a thread that the runtime does not
+    // know.
     STDMETHOD(GetCurrentAppDomainId)(THIS_ DWORD *pdwAppDomainId) PURE;
 
     // Ran an application from its manifest (ClickOnce). E_NOTIMPL.
@@ -1217,8 +1220,11 @@ DECLARE_INTERFACE_(ICLRRuntimeHost, IUnknown) {
 DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
     SOGLIA_ICLRRUNTIMEHOST_METHODS
 
-    // Made a domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES. .NET has one domain, and
-    // Start has made it: HOST_E_INVALIDOPERATION.
+    // Makes a domain, an AssemblyLoadContext that can be unloaded, and stores its number. It finds
+    // assemblies by the properties TRUSTED_PLATFORM_ASSEMBLIES, APP_PATHS and APPBASE, and native
+    // libraries by NATIVE_DLL_SEARCH_DIRECTORIES. An object of the manager's type, if one is named,
+    // lives as long as the domain. Flags have no effect. The HRESULT of the exception if there can
+    // be no such object.
     STDMETHOD(CreateAppDomainWithManager)(THIS_ LPCWSTR wszFriendlyName, DWORD dwFlags,
                                           LPCWSTR wszAppDomainManagerAssemblyName,
                                           LPCWSTR wszAppDomainManagerTypeName, int nProperties,
@@ -1227,7 +1233,9 @@ DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
 
     // Stores a native function pointer that calls a static managed method. The assembly is named as
     // in .NET ("Plugin"). A name with a '/' in it is the assembly's file: then the method must have
-    // UnmanagedCallersOnly, and the file must be named after the assembly.
+    // UnmanagedCallersOnly, and the file must be named after the assembly. In a domain of
+    // CreateAppDomainWithManager, the method must have UnmanagedCallersOnly, and the pointer does
+    // nothing once the domain is unloaded.
     STDMETHOD(CreateDelegate)(THIS_ DWORD appDomainID, LPCWSTR wszAssemblyName, LPCWSTR wszClassName,
                               LPCWSTR wszMethodName, INT_PTR *fnPtr) PURE;
 
@@ -1275,7 +1283,7 @@ DECLARE_INTERFACE_(ICLRRuntimeHost2, ICLRRuntimeHost) {
 DECLARE_INTERFACE_(ICLRRuntimeHost4, ICLRRuntimeHost2) {
     SOGLIA_ICLRRUNTIMEHOST2_METHODS
 
-    // As UnloadAppDomain. It also stores the exit code that the program has set.
+    // As UnloadAppDomain. It also stores what ExecuteAssembly has returned last in the domain.
     STDMETHOD(UnloadAppDomain2)(THIS_ DWORD dwAppDomainId, BOOL fWaitUntilDone, int *pLatchedExitCode) PURE;
 };
 
@@ -1977,8 +1985,8 @@ DECLARE_INTERFACE_(ICLRGCManager2, ICLRGCManager) {
     STDMETHOD(SetGCStartupLimitsEx)(THIS_ SIZE_T SegmentSize, SIZE_T MaxGen0Size) PURE;
 };
 
-// What a domain uses. .NET has one domain, so the numbers are those of the process.
-// COR_E_APPDOMAINUNLOADED for another domain. Null pointers are allowed.
+// What domain 1 uses: the numbers are those of the process. E_NOTIMPL for other domains, and
+// COR_E_APPDOMAINUNLOADED for those that are gone. Null pointers are allowed.
 #undef INTERFACE
 #define INTERFACE ICLRAppDomainResourceMonitor
 DECLARE_INTERFACE_(ICLRAppDomainResourceMonitor, IUnknown) {

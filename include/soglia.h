@@ -7,6 +7,7 @@
 //     SogliaCreateTaskManager(4, 2000, my_task_manager, &manager);
 //
 // SogliaAttachTaskManager gives a task manager to a runtime that runs already.
+// SogliaExecuteInAppDomain calls a method in a domain.
 //
 // A task needs a slot to run managed code. LeaveRuntime and ReverseLeaveRuntime give it back.
 // EnterRuntime and ReverseEnterRuntime take one, and wait for it in line. docs/hosting.md says what
@@ -108,6 +109,18 @@ STDAPI SogliaDetachTaskManager(void);
 // The reason for the last failure of these two on the calling thread, in UTF-8, and what to do. It
 // is empty after a success, and there until the thread calls one of them again.
 STDAPI_(LPCSTR) SogliaGetLastErrorText(void);
+
+// Calls static int METHOD(string) in a domain, as ICLRRuntimeHost::ExecuteInDefaultAppDomain does
+// in the first one. The domain is one of ICLRRuntimeHost2::CreateAppDomainWithManager, or 1.
+//
+// pwzAssembly is a file, or the identity of an assembly that the domain finds. pwzArgument and
+// pReturnValue may be null. An exception that leaves the method is returned as its HRESULT, and
+// ICLRTask::Abort ends the call with COR_E_THREADABORTED.
+//
+//     HOST_E_INVALIDOPERATION    There never was such a domain.
+//     COR_E_APPDOMAINUNLOADED    The domain is unloaded, or it is being unloaded.
+STDAPI SogliaExecuteInAppDomain(DWORD dwAppDomainId, LPCWSTR pwzAssembly, LPCWSTR pwzTypeName,
+                                LPCWSTR pwzMethodName, LPCWSTR pwzArgument, DWORD *pReturnValue);
 
 #pragma GCC visibility pop
 

@@ -36,22 +36,24 @@ internal static unsafe class Managed
     private const int UnknownException = unchecked((int)0x80131500);
 
     // A call whose waits can be ended.
-    private sealed class Execution
+    public sealed class Execution
     {
         public readonly Thread Thread = Thread.CurrentThread;
         public volatile bool WasInterrupted;
         public bool IsOver;
     }
 
-    // ExecuteInDefaultAppDomain. From .NET 9 on, CoreCLR's own ends the process when the method
-    // throws. This one returns the HRESULT.
-    private static int Execute(char* assembly, char* type, char* method, char* argument, nint execution, int* result)
+    // ExecuteInDefaultAppDomain, and the same in another domain. From .NET 9 on, CoreCLR's own ends
+    // the process when the method throws. This one returns the HRESULT.
+    private static int Execute(nint domain, char* assembly, char* type, char* method, char* argument, nint execution, int* result)
     {
-        Execution? controlled = execution == 0 ? null : Find(execution);
+        Execution? controlled = ExecutionOf(execution);
         try
         {
             const BindingFlags Every = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy;
-            Type declaring = Load(new string(assembly)).GetType(new string(type), throwOnError: true)!;
+            Domain? within = Domains.Of(domain);
+            using var scope = Domains.Enter(within);
+            Type declaring = Domains.Find(within, new string(assembly)).GetType(new string(type), throwOnError: true)!;
             MethodInfo? found = declaring.GetMethod(new string(method), Every, new[] { typeof(string) });
             if (found == null || found.ReturnType != typeof(int) || found.GetParameters()[0].ParameterType != typeof(string))
             {
@@ -61,20 +63,24 @@ internal static unsafe class Managed
             *result = found.CreateDelegate<Func<string?, int>>()(argument == null ? null : new string(argument));
             return 0;
         }
-        catch (ThreadInterruptedException) when (controlled is { WasInterrupted: true })
-        {
-            return ThreadAborted;
-        }
         catch (Exception exception)
         {
-            return exception.HResult < 0 ? exception.HResult : UnknownException;
+            return Failure(exception, controlled);
         }
     }
 
-    // By a file, or by the identity of an assembly that the host provides.
-    private static Assembly Load(string assembly) => assembly.Contains('/')
-        ? AssemblyLoadContext.Default.LoadFromAssemblyPath(assembly)
-        : AssemblyLoadContext.Default.LoadFromAssemblyName(new AssemblyName(assembly));
+    // The HRESULT of an exception that ended a call.
+    public static int Failure(Exception exception, Execution? controlled = null)
+    {
+        if (exception is ThreadInterruptedException && controlled is { WasInterrupted: true })
+        {
+            return ThreadAborted;
+        }
+
+        return exception.HResult < 0 ? exception.HResult : UnknownException;
+    }
+
+    public static Execution? ExecutionOf(nint execution) => execution == 0 ? null : Find(execution);
 
     private static Execution Find(nint execution) => (Execution)GCHandle.FromIntPtr(execution).Target!;
 
@@ -211,32 +217,37 @@ internal static unsafe class Managed
         public nint SymbolsBytes;
     }
 
-    private static delegate* unmanaged<char*, Provided*, int> s_provide;
+    private static delegate* unmanaged<char*, int, Provided*, int> s_provide;
     private static delegate* unmanaged<Provided*, void> s_done;
     private static readonly Dictionary<ulong, Assembly> s_provided = new();
 
     // From here on, the host is asked for each assembly that .NET does not find.
-    private static void Serve(delegate* unmanaged<char*, Provided*, int> provide, delegate* unmanaged<Provided*, void> done)
+    private static void Serve(delegate* unmanaged<char*, int, Provided*, int> provide, delegate* unmanaged<Provided*, void> done)
     {
-        s_provide = provide;
         s_done = done;
+        s_provide = provide;
         AssemblyLoadContext.Default.Resolving += Resolve;
     }
 
-    private static Assembly? Resolve(AssemblyLoadContext context, AssemblyName name)
+    private static Assembly? Resolve(AssemblyLoadContext context, AssemblyName name) => Domain.Lacked(name) ? null : Ask(context, name, 1, s_provided);
+
+    // Asks the host for an assembly of this domain.
+    public static Assembly? Provide(Domain domain, AssemblyName name) => s_provide == null ? null : Ask(domain, name, domain.Number, domain.Provided);
+
+    private static Assembly? Ask(AssemblyLoadContext context, AssemblyName name, int domain, Dictionary<ulong, Assembly> all)
     {
         Provided provided = default;
         int answer;
         fixed (char* identity = name.FullName)
         {
-            answer = s_provide(identity, &provided);
+            answer = s_provide(identity, domain, &provided);
         }
 
         if (answer == FileNotFound)
         {
             // .NET looks on, and throws or not, as its caller wishes. Only what it would find must
             // not be found.
-            return IsBeside(name.Name) ? throw new FileNotFoundException($"The host has no assembly {name.FullName}.", name.FullName) : null;
+            return IsBeside(context, name.Name) ? throw new FileNotFoundException($"The host has no assembly {name.FullName}.", name.FullName) : null;
         }
 
         if (answer < 0)
@@ -252,16 +263,16 @@ internal static unsafe class Managed
         try
         {
             // The same assembly may have several identities.
-            lock (s_provided)
+            lock (all)
             {
-                if (provided.Id == 0 || !s_provided.TryGetValue(provided.Id, out Assembly? assembly))
+                if (provided.Id == 0 || !all.TryGetValue(provided.Id, out Assembly? assembly))
                 {
                     using var image = new UnmanagedMemoryStream(provided.Image, provided.ImageBytes);
                     using var symbols = provided.Symbols == null ? null : new UnmanagedMemoryStream(provided.Symbols, provided.SymbolsBytes);
                     assembly = context.LoadFromStream(image, symbols);
                     if (provided.Id != 0)
                     {
-                        s_provided.Add(provided.Id, assembly);
+                        all.Add(provided.Id, assembly);
                     }
                 }
 
@@ -275,9 +286,9 @@ internal static unsafe class Managed
     }
 
     // Whether a file of that name lies beside an assembly that was loaded from a file.
-    private static bool IsBeside(string? name)
+    private static bool IsBeside(AssemblyLoadContext context, string? name)
     {
-        foreach (Assembly loaded in AssemblyLoadContext.Default.Assemblies)
+        foreach (Assembly loaded in context.Assemblies)
         {
             string place = loaded.IsDynamic ? "" : loaded.Location;
             if (place.Length > 0 && File.Exists(Path.Combine(Path.GetDirectoryName(place)!, name + ".dll")))

@@ -36,8 +36,8 @@ pub unsafe trait IHostControl: IUnknown {
     /// pointer with a reference and return S_OK. For the others, store null and return
     /// E_NOINTERFACE. Only exactly S_OK with a pointer counts.
     pub fn GetHostManager(&self, riid: In<'_, GUID>, ppObject: Out<'_, *mut c_void>) -> HRESULT;
-    /// Notifies the host of a domain that has an AppDomainManager. Not called: .NET has one domain,
-    /// and no such managers.
+    /// Notifies the host of a domain that has an AppDomainManager. Not called: managed objects
+    /// cannot be called through COM.
     pub fn SetAppDomainManager(
         &self,
         dwAppDomainID: u32,

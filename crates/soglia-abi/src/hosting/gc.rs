@@ -70,8 +70,8 @@ pub unsafe trait ICLRGCManager2: ICLRGCManager {
     pub fn SetGCStartupLimitsEx(&self, SegmentSize: usize, MaxGen0Size: usize) -> HRESULT;
 }
 
-/// Slots 3 to 5. What a domain uses. .NET has one domain, so the numbers are those of the process.
-/// COR_E_APPDOMAINUNLOADED for another domain. Null pointers are allowed.
+/// Slots 3 to 5. What domain 1 uses: the numbers are those of the process. E_NOTIMPL for other
+/// domains, and COR_E_APPDOMAINUNLOADED for those that are gone. Null pointers are allowed.
 #[interface("C62DE18C-2E23-4AEA-8423-B40C1FC59EAE")]
 pub unsafe trait ICLRAppDomainResourceMonitor: IUnknown {
     /// Stores the bytes that were allocated so far.

@@ -46,8 +46,10 @@ pub unsafe trait ICLRRuntimeHost: IUnknown {
     /// Returns the CLR's ICLRControl with a reference. E_POINTER for null. Call it before Start to
     /// get all managers.
     pub fn GetCLRControl(&self, pCLRControl: Out<'_, *mut c_void>) -> HRESULT;
-    /// Unloads a domain. .NET has one, with the number 1, and cannot unload it:
-    /// HOST_E_INVALIDOPERATION.
+    /// Unloads a domain of CreateAppDomainWithManager, and with fWaitUntilDone returns when it is
+    /// gone. COR_E_APPDOMAINUNLOADED if it is gone already, HOST_E_TIMEOUT if it does not go in
+    /// time, COR_E_CANNOTUNLOADAPPDOMAIN if the calling thread would wait for itself.
+    /// HOST_E_INVALIDOPERATION for domain 1, and where there never was a domain.
     pub fn UnloadAppDomain(&self, dwAppDomainId: u32, fWaitUntilDone: BOOL) -> HRESULT;
     /// Calls pCallback(cookie) in that domain on this thread, and returns its result.
     pub fn ExecuteInAppDomain(
@@ -56,7 +58,8 @@ pub unsafe trait ICLRRuntimeHost: IUnknown {
         pCallback: Option<FExecuteInAppDomainCallback>,
         cookie: *mut c_void,
     ) -> HRESULT;
-    /// Stores the number of this thread's domain: 1, as .NET has one domain.
+    /// Stores the number of this thread's domain. E_UNEXPECTED on a thread that the runtime does
+    /// not know.
     pub fn GetCurrentAppDomainId(&self, pdwAppDomainId: Out<'_, u32>) -> HRESULT;
     /// Ran an application from its manifest (ClickOnce). E_NOTIMPL.
     pub fn ExecuteApplication(
@@ -85,8 +88,11 @@ pub unsafe trait ICLRRuntimeHost: IUnknown {
 /// Slots 12 to 18. Domains and function pointers, which .NET Core added.
 #[interface("712AB73F-2C22-4807-AD7E-F501D7B72C2D")]
 pub unsafe trait ICLRRuntimeHost2: ICLRRuntimeHost {
-    /// Made a domain, with properties such as TRUSTED_PLATFORM_ASSEMBLIES. .NET has one domain, and
-    /// Start has made it: HOST_E_INVALIDOPERATION.
+    /// Makes a domain, an AssemblyLoadContext that can be unloaded, and stores its number. It finds
+    /// assemblies by the properties TRUSTED_PLATFORM_ASSEMBLIES, APP_PATHS and APPBASE, and native
+    /// libraries by NATIVE_DLL_SEARCH_DIRECTORIES. An object of the manager's type, if one is
+    /// named, lives as long as the domain. Flags have no effect. The HRESULT of the exception if
+    /// there can be no such object.
     pub fn CreateAppDomainWithManager(
         &self,
         wszFriendlyName: Wide<'_>,
@@ -100,7 +106,9 @@ pub unsafe trait ICLRRuntimeHost2: ICLRRuntimeHost {
     ) -> HRESULT;
     /// Stores a native function pointer that calls a static managed method. The assembly is named
     /// as in .NET ("Plugin"). A name with a '/' in it is the assembly's file: then the method must
-    /// have UnmanagedCallersOnly, and the file must be named after the assembly.
+    /// have UnmanagedCallersOnly, and the file must be named after the assembly. In a domain of
+    /// CreateAppDomainWithManager, the method must have UnmanagedCallersOnly, and the pointer does
+    /// nothing once the domain is unloaded.
     pub fn CreateDelegate(
         &self,
         appDomainID: u32,
@@ -137,7 +145,7 @@ pub unsafe trait ICLRRuntimeHost2: ICLRRuntimeHost {
 /// Slot 19. What .NET Core added last. There never was an ICLRRuntimeHost3.
 #[interface("64F6D366-D7C2-4F1F-B4B2-E8160CAC43AF")]
 pub unsafe trait ICLRRuntimeHost4: ICLRRuntimeHost2 {
-    /// As UnloadAppDomain. It also stores the exit code that the program has set.
+    /// As UnloadAppDomain. It also stores what ExecuteAssembly has returned last in the domain.
     pub fn UnloadAppDomain2(
         &self,
         dwAppDomainId: u32,

@@ -74,10 +74,12 @@ fn uses() {
         HRESULT (*attach)(IHostTaskManager *) = 0;\n\
         HRESULT (*detach)(void) = 0;\n\
         LPCSTR (*text)(void) = 0;\n\
+        HRESULT (*execute)(DWORD, LPCWSTR, LPCWSTR, LPCWSTR, LPCWSTR, DWORD *) = 0;\n\
         if (sizeof(make = &SogliaCreateTaskManager) && sizeof(attach = &SogliaAttachTaskManager)\n\
-            && sizeof(detach = &SogliaDetachTaskManager) && sizeof(text = &SogliaGetLastErrorText))\n\
+            && sizeof(detach = &SogliaDetachTaskManager) && sizeof(text = &SogliaGetLastErrorText)\n\
+            && sizeof(execute = &SogliaExecuteInAppDomain))\n\
             printf(\"made\\n\");\n\
-        (void)make; (void)attach; (void)detach; (void)text;\n";
+        (void)make; (void)attach; (void)detach; (void)text; (void)execute;\n";
     // Never linked: its address is not taken.
     let c = "ISogliaSlots *slots = 0; SogliaSlotFigures figures;\n\
         if (slots) { ISogliaSlots_GetFigures(slots, &figures); ISogliaSlots_Release(slots); }\n";

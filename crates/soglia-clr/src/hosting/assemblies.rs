@@ -14,10 +14,7 @@ use std::{
     },
 };
 
-use super::{
-    clr::DOMAIN,
-    managed::{self, Provided},
-};
+use super::managed::{self, Provided};
 use crate::{
     boundary::fence,
     host::{failure::heed, fenced, shared::Shared},
@@ -82,10 +79,10 @@ pub fn started() {
     }
 }
 
-/// Asks the host for an assembly, in preemptive mode. `S_FALSE` has .NET look on; a failure is
-/// thrown. What was provided has to be given to [`done`].
-extern "C" fn provide(identity: Wide<'_>, into: *mut Provided) -> i32 {
-    let answer = fence(Err(COR_E_FILENOTFOUND), || look_for(identity));
+/// Asks the host for an assembly of a domain, in preemptive mode. `S_FALSE` has .NET look on; a
+/// failure is thrown. What was provided has to be given to [`done`].
+extern "C" fn provide(identity: Wide<'_>, domain: u32, into: *mut Provided) -> i32 {
+    let answer = fence(Err(COR_E_FILENOTFOUND), || look_for(identity, domain));
     match answer {
         Ok(Some(provided)) => {
             // SAFETY: managed code passes a place on its stack.
@@ -107,7 +104,7 @@ extern "C" fn done(provided: *const Provided) {
     });
 }
 
-fn look_for(identity: Wide<'_>) -> Result<Option<Provided>, HRESULT> {
+fn look_for(identity: Wide<'_>, domain: u32) -> Result<Option<Provided>, HRESULT> {
     let Some(Shared(store)) = STORE.get() else {
         return Ok(None);
     };
@@ -118,7 +115,7 @@ fn look_for(identity: Wide<'_>) -> Result<Option<Provided>, HRESULT> {
         return Ok(None);
     }
     let wanted = AssemblyBindInfo {
-        dwAppDomainId: DOMAIN,
+        dwAppDomainId: domain,
         lpReferencedIdentity: identity.as_ptr(),
         // .NET has no policies that lead to another version.
         lpPostPolicyIdentity: identity.as_ptr(),

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{host::shared::Shared, signals};
 
-/// The domain that every .NET process has, and the only one.
+/// The domain that every .NET process has.
 pub const DOMAIN: u32 = 1;
 
 /// The runtime, running.

@@ -29,7 +29,7 @@ use soglia_core::time::Anchor;
 
 use super::{
     clr::{self, DOMAIN},
-    managed,
+    domains, managed,
     method::{answer, giving, method},
     settings,
     starts::started,
@@ -158,7 +158,7 @@ pub fn monitor() -> *mut c_void {
     MONITOR.get_or_init(|| Object::forever(Monitor)).give()
 }
 
-/// There is one domain, so it uses what the process uses.
+/// The first domain uses what the process uses.
 struct Monitor;
 
 class!(
@@ -170,7 +170,10 @@ class!(
 
 fn monitored(domain: u32, ask: impl FnOnce() -> Result<(), HRESULT>) -> HRESULT {
     method(|| match started() {
-        Ok(_) if domain != DOMAIN => COR_E_APPDOMAINUNLOADED,
+        // .NET counts for the process only.
+        Ok(_) if domain != DOMAIN => {
+            domains::find(domain).map_or(COR_E_APPDOMAINUNLOADED, |_| E_NOTIMPL)
+        }
         Ok(_) => answer(ask()),
         Err(why) => why,
     })

@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | managed code or the host exits | `OnDefaultAction(OPR_ProcessExit, eExitProcess)` | `Event_DomainUnload`, and when the runtime shuts down, `Event_ClrDisabled` |
 //! | an exception is unhandled | `OnFailure(FAIL_FatalRuntime, eRudeExitProcess)` | `Event_ClrDisabled` |
+//! | a domain that a host has made is unloaded | `OnDefaultAction(OPR_AppDomainUnload, eUnloadAppDomain)` | `Event_DomainUnload`, when it is gone |
 //! | `ICLRTask::Abort` | `OnDefaultAction(OPR_ThreadAbort, eAbortThread)` | |
 //!
 //! Managed code notices the first two ([`managed::watch`]), before other handlers of the same
@@ -100,7 +101,7 @@ fn exits() {
     static ONCE: AtomicBool = AtomicBool::new(false);
     if !ONCE.swap(true, AcqRel) {
         takes_action(OPR_ProcessExit, eExitProcess);
-        // The only domain ends with the process.
+        // The first domain ends with the process.
         happened(Event_DomainUnload, without_provenance_mut(DOMAIN as usize));
     }
 }
@@ -128,6 +129,11 @@ fn disabled() {
 pub fn shut_down() {
     exits();
     disabled();
+}
+
+/// A domain that a host has made is gone.
+pub fn unloaded(domain: u32) {
+    happened(Event_DomainUnload, without_provenance_mut(domain as usize));
 }
 
 fn happened(event: EClrEvent, data: *mut c_void) {

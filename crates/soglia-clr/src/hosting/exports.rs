@@ -26,13 +26,13 @@ use soglia_abi::{
 use soglia_dotnet::Root;
 
 use super::{
-    clr, exit, image, metahost, metahost_policy,
-    method::door,
+    clr, code, exit, image, metahost, metahost_policy,
+    method::{door, running_with_memory},
     runtime_info,
     runtimes::{self, Runtime},
     settings, wide,
 };
-use crate::boundary::fence;
+use crate::{boundary::fence, signals};
 
 /// Gives out `ICLRMetaHost` or `ICLRMetaHostPolicy`, which lead to everything else.
 ///
@@ -350,4 +350,19 @@ pub unsafe extern "system" fn SogliaSetDotnetRoot(path: *const c_char) -> HRESUL
             Err(_) => hresult::CLR_E_SHIM_INSTALLROOT,
         }
     })
+}
+
+/// Calls `static int METHOD(string)` in a domain. The function is soglia's own: it is
+/// `ExecuteInDefaultAppDomain` for any domain.
+#[unsafe(no_mangle)]
+pub extern "system" fn SogliaExecuteInAppDomain(
+    domain: u32,
+    assembly: Wide<'_>,
+    class: Wide<'_>,
+    name: Wide<'_>,
+    argument: Wide<'_>,
+    result: Out<'_, u32>,
+) -> HRESULT {
+    signals::make_room();
+    running_with_memory(|| code::execute(domain, [assembly, class, name, argument], result))
 }

@@ -1,10 +1,9 @@
 //! What only managed code can ask .NET. A small assembly asks, which the engine loads from memory
 //! when it first needs it.
 //!
-//! Its sources are `managed/Hosting.cs` and `managed/Waiting.cs`, and `fixtures/build.sh managed`
-//! builds it. The methods that are called from here take and return numbers and pointers, so
-//! calling them marshals nothing. None of them throws. A call makes the calling thread known to
-//! the runtime.
+//! Its sources are the files in `managed`, and `fixtures/build.sh managed` builds it. The methods
+//! that are called from here take and return numbers and pointers, so calling them marshals
+//! nothing. None of them throws. A call makes the calling thread known to the runtime.
 
 use std::{
     ops::Deref,
@@ -14,7 +13,7 @@ use std::{
 
 use soglia_abi::{
     HRESULT, hresult,
-    param::{Out, Wide, WideString},
+    param::{Array, Out, Wide, WideString},
 };
 use soglia_dotnet::fxr::LoadAssemblyBytes;
 
@@ -64,14 +63,33 @@ pub struct Provided {
     pub symbols_bytes: usize,
 }
 
-/// A function that managed code asks for an assembly.
-pub type Provide = extern "C" fn(Wide<'_>, *mut Provided) -> i32;
+/// A function that managed code asks for an assembly of a domain.
+pub type Provide = extern "C" fn(Wide<'_>, u32, *mut Provided) -> i32;
 /// A function that frees what the other one has given.
 pub type Done = extern "C" fn(*const Provided);
+
+/// A method that native code can call, and what it takes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exported {
+    /// Where native code calls it.
+    pub address: isize,
+    /// How many of its parameters are integers or pointers.
+    pub integers: i64,
+    /// How many are floats.
+    pub floats: i64,
+    /// How many are structs.
+    pub structs: i64,
+    /// The bytes of these.
+    pub struct_bytes: i64,
+    /// Not 0: its result is in memory of the caller.
+    pub in_memory: i64,
+}
 
 /// The functions of the assembly.
 struct Functions {
     execute: unsafe extern "system" fn(
+        isize,
         Wide<'_>,
         Wide<'_>,
         Wide<'_>,
@@ -96,6 +114,33 @@ struct Functions {
     serve: unsafe extern "system" fn(Provide, Done),
     carry: unsafe extern "system" fn(*const waits::Table),
     check: unsafe extern "system" fn() -> i32,
+    create: unsafe extern "system" fn(
+        u32,
+        Wide<'_>,
+        i32,
+        Array<'_, Wide<'_>>,
+        Array<'_, Wide<'_>>,
+        Out<'_, isize>,
+    ) -> HRESULT,
+    manage: unsafe extern "system" fn(isize, Wide<'_>, Wide<'_>) -> HRESULT,
+    export: unsafe extern "system" fn(
+        isize,
+        Wide<'_>,
+        Wide<'_>,
+        Wide<'_>,
+        Out<'_, Exported>,
+    ) -> HRESULT,
+    run: unsafe extern "system" fn(
+        isize,
+        Wide<'_>,
+        i32,
+        Array<'_, Wide<'_>>,
+        isize,
+        Out<'_, i32>,
+    ) -> HRESULT,
+    current: unsafe extern "system" fn() -> i32,
+    unload: unsafe extern "system" fn(isize) -> isize,
+    is_gone: unsafe extern "system" fn(isize, i32) -> i32,
 }
 
 /// The functions, for as long as a thread is in one of them.
@@ -144,9 +189,9 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
         )
     };
     let (assembly, class) = ("soglia.hosting", "Soglia.Hosting.Managed");
-    let of_waits = "Soglia.Hosting.Waiting";
+    let (of_waits, of_domains) = ("Soglia.Hosting.Waiting", "Soglia.Hosting.Domains");
     // Another thread may do the same: then the second load fails, and the assembly is there.
-    // SAFETY: the methods of both files have the signatures of the fields.
+    // SAFETY: the methods of these files have the signatures of the fields.
     let functions = (|| unsafe {
         Ok(Functions {
             execute: clr.function(assembly, class, "Execute")?,
@@ -167,6 +212,13 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             serve: clr.function(assembly, class, "Serve")?,
             carry: clr.function(assembly, of_waits, "Carry")?,
             check: clr.function(assembly, of_waits, "Check")?,
+            create: clr.function(assembly, of_domains, "Create")?,
+            manage: clr.function(assembly, of_domains, "Manage")?,
+            export: clr.function(assembly, of_domains, "Export")?,
+            run: clr.function(assembly, of_domains, "Run")?,
+            current: clr.function(assembly, of_domains, "Current")?,
+            unload: clr.function(assembly, of_domains, "Unload")?,
+            is_gone: clr.function(assembly, of_domains, "IsGone")?,
         })
     })();
     functions.map_err(|why| {
@@ -181,24 +233,23 @@ pub fn is_there() -> bool {
     functions().is_ok()
 }
 
-/// Calls `static int method(string)`. The argument may be null. With an execution of [`begin`], a
-/// host can end the waits of the call.
+/// Calls `static int method(string)` in the domain with this handle, or in the first one. The
+/// argument may be null. With an execution of [`begin`], a host can end the waits of the call.
 ///
 /// # Errors
 /// The HRESULT of what is missing, or of what the method threw. `COR_E_THREADABORTED` if a wait was
 /// ended.
 pub fn execute(
-    assembly: Wide<'_>,
-    class: Wide<'_>,
-    method: Wide<'_>,
-    argument: Wide<'_>,
+    domain: isize,
+    [assembly, class, method, argument]: [Wide<'_>; 4],
     execution: isize,
 ) -> Result<i32, HRESULT> {
     let mut result = 0;
     let place = Out::new(&mut result);
     // SAFETY: the function is `Execute` of Hosting.cs. It takes a null text as an empty one, and
     // catches every exception.
-    let answer = unsafe { (table()?.execute)(assembly, class, method, argument, execution, place) };
+    let answer =
+        unsafe { (table()?.execute)(domain, assembly, class, method, argument, execution, place) };
     answer.ok().map(|()| result).map_err(|e| e.code())
 }
 
@@ -327,4 +378,100 @@ pub fn carry(table: &'static waits::Table) -> Result<(), HRESULT> {
 pub fn check() -> Result<i32, HRESULT> {
     // SAFETY: Waiting.cs declares the function with this type.
     Ok(unsafe { (functions()?.check)() })
+}
+
+/// Makes a domain with that number and name, and with so many properties. Returns its handle.
+///
+/// # Errors
+/// `E_POINTER` if there are properties and no names or values.
+///
+/// # Safety
+/// There are as many names and values as `count` says, and none of the texts is null.
+pub unsafe fn create_domain(
+    number: u32,
+    name: Wide<'_>,
+    count: i32,
+    names: Array<'_, Wide<'_>>,
+    values: Array<'_, Wide<'_>>,
+) -> Result<isize, HRESULT> {
+    let mut handle = 0;
+    let place = Out::new(&mut handle);
+    // SAFETY: the function is `Create` of Domains.cs. The caller vouches for the texts.
+    let answer = unsafe { (functions()?.create)(number, name, count, names, values, place) };
+    answer.ok().map(|()| handle).map_err(|e| e.code())
+}
+
+/// Makes an object of a type, which lives as long as the domain with this handle.
+///
+/// # Errors
+/// The HRESULT of what is missing, or of what the constructor threw.
+pub fn manage_domain(domain: isize, assembly: Wide<'_>, class: Wide<'_>) -> Result<(), HRESULT> {
+    // SAFETY: the function is `Manage` of Domains.cs, which catches every exception. The texts end
+    // with a zero, and the domain is not unloaded while a thread is in it.
+    let answer = unsafe { (functions()?.manage)(domain, assembly, class) };
+    answer.ok().map_err(|e| e.code())
+}
+
+/// A method of the domain with this handle that native code can call.
+///
+/// # Errors
+/// The HRESULT of what is missing. `COR_E_INVALIDOPERATION` without `[UnmanagedCallersOnly]`.
+pub fn export(
+    domain: isize,
+    assembly: Wide<'_>,
+    class: Wide<'_>,
+    method: Wide<'_>,
+) -> Result<Exported, HRESULT> {
+    let mut exported = Exported::default();
+    let place = Out::new(&mut exported);
+    // SAFETY: the function is `Export` of Domains.cs, which catches every exception and fills in a
+    // structure of the same layout. The texts end with a zero.
+    let answer = unsafe { (functions()?.export)(domain, assembly, class, method, place) };
+    answer.ok().map(|()| exported).map_err(|e| e.code())
+}
+
+/// Calls `Main` of an assembly in the domain with this handle. As [`execute`].
+///
+/// # Errors
+/// As for [`execute`]. `COR_E_MISSINGMETHOD` if the assembly has no `Main`.
+///
+/// # Safety
+/// There are as many arguments as `count` says, and none of them is null.
+pub unsafe fn run(
+    domain: isize,
+    assembly: Wide<'_>,
+    count: i32,
+    arguments: Array<'_, Wide<'_>>,
+    execution: isize,
+) -> Result<i32, HRESULT> {
+    let mut code = 0;
+    let place = Out::new(&mut code);
+    // SAFETY: the function is `Run` of Domains.cs, which catches every exception. The caller
+    // vouches for the arguments.
+    let answer = unsafe { (table()?.run)(domain, assembly, count, arguments, execution, place) };
+    answer.ok().map(|()| code).map_err(|e| e.code())
+}
+
+/// The domain whose code has begun what the calling thread does.
+pub fn current_domain() -> Result<u32, HRESULT> {
+    // SAFETY: Domains.cs declares the function with this type.
+    Ok(unsafe { (functions()?.current)() }.cast_unsigned())
+}
+
+/// Begins to unload the domain with this handle, which no thread is in or enters again. Returns a
+/// handle for [`is_gone`]. Works after a `Stop`, too.
+pub fn unload_domain(domain: isize) -> Option<isize> {
+    let functions = FUNCTIONS.get()?;
+    // SAFETY: Domains.cs declares the function with this type; what `create_domain` gave, once.
+    Some(unsafe { (functions.unload)(domain) })
+}
+
+/// Whether the domain of an [`unload_domain`] is gone, after a collection if `collects`. Its handle
+/// is freed then.
+pub fn is_gone(handle: isize, collects: bool) -> bool {
+    FUNCTIONS.get().is_some_and(|functions| {
+        // SAFETY: Domains.cs declares the function with this type; what `unload_domain` gave, and
+        // never again after it was gone.
+        unsafe { (functions.is_gone)(handle, collects.into()) != 0 }
+    })
 }

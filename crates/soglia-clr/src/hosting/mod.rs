@@ -15,6 +15,8 @@
 //! | [`control`] | `ICLRControl`: gives out the CLR's managers |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`sync`], [`others`] | the CLR's managers |
 //! | [`assemblies`] | the assemblies that the host provides |
+//! | [`domains`], [`exported`] | the domains that hosts make, and pointers to their methods |
+//! | [`code`] | runs a method or a program in a domain |
 //! | [`later`] | joins a runtime for a host that comes while it runs |
 //! | [`execution`] | runs managed code that can be aborted |
 //! | [`method`] | runs the bodies of hosting methods |
@@ -26,11 +28,14 @@
 mod assemblies;
 mod attach;
 mod clr;
+mod code;
 mod collector;
 mod control;
+mod domains;
 mod events;
 mod execution;
 mod exit;
+mod exported;
 mod exports;
 mod host;
 mod hostfxr;

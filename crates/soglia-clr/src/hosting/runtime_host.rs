@@ -5,7 +5,6 @@
 
 use std::{
     ffi::c_void,
-    path::Path,
     sync::atomic::{
         AtomicU32,
         Ordering::{AcqRel, Acquire},
@@ -23,14 +22,16 @@ use soglia_abi::{
         types::FExecuteInAppDomainCallback,
     },
     hresult,
-    param::{Array, In, Lent, Out, Wide, WideString},
+    param::{Array, In, Lent, Out, Wide},
 };
-use soglia_dotnet::{OLDEST_MAJOR, full_path};
+use soglia_dotnet::OLDEST_MAJOR;
 
 use super::{
     assemblies,
     clr::{self, DOMAIN},
-    control, events, execution, host, hostfxr, managed,
+    code, control,
+    domains::{self, Wanted},
+    events, host, hostfxr, managed,
     method::{answer, giving, method, running, running_with_memory},
     policy,
     runtimes::Runtime,
@@ -40,7 +41,6 @@ use super::{
 };
 use crate::{
     com::{Object, class, interface_of},
-    host::task,
     signals,
 };
 
@@ -134,19 +134,34 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
         cookie: *mut c_void,
     ) -> HRESULT {
         signals::make_room();
-        running(|| match started() {
+        running(|| {
+            let clr = match started() {
+                Ok(clr) => clr,
+                Err(why) => return why,
+            };
+            let _entered = match domains::enter(domain) {
+                Ok(entered) => entered,
+                Err(why) => return why,
+            };
             // SAFETY: the runtime is alive, and the caller of this method vouches for the callback
-            // and its cookie.
-            Ok(clr) => unsafe { clr.host().ExecuteInAppDomain(domain, callback, cookie) },
-            Err(why) => why,
+            // and its cookie. CoreCLR knows only its own domain.
+            unsafe { clr.host().ExecuteInAppDomain(DOMAIN, callback, cookie) }
         })
     }
 
-    unsafe fn GetCurrentAppDomainId(&self, id: Out<'_, u32>) -> HRESULT {
-        method(|| match started() {
+    unsafe fn GetCurrentAppDomainId(&self, mut id: Out<'_, u32>) -> HRESULT {
+        method(|| {
+            let clr = match started() {
+                Ok(clr) => clr,
+                Err(why) => return why,
+            };
             // SAFETY: the runtime is alive, and checks the pointer for null.
-            Ok(clr) => unsafe { clr.host().GetCurrentAppDomainId(id) },
-            Err(why) => why,
+            let answer = unsafe { clr.host().GetCurrentAppDomainId(id.reborrow()) };
+            if answer.is_ok() {
+                // CoreCLR has stored the number of its only domain there.
+                id.write_if_wanted(domains::current());
+            }
+            answer
         })
     }
 
@@ -168,61 +183,39 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
         class: Wide<'_>,
         name: Wide<'_>,
         argument: Wide<'_>,
-        mut result: Out<'_, u32>,
+        result: Out<'_, u32>,
     ) -> HRESULT {
         signals::make_room();
-        running_with_memory(|| {
-            let clr = match started() {
-                Ok(clr) => clr,
-                Err(why) => return why,
-            };
-            let Some(place) = Place::of(assembly) else {
-                return hresult::E_POINTER;
-            };
-            if class.is_null() || name.is_null() {
-                return hresult::E_POINTER;
-            }
-            let inside = match task::inside() {
-                Ok(inside) => inside,
-                Err(why) => return why,
-            };
-            if let Place::File(path) = &place {
-                clr.load(Path::new(path));
-            }
-            let (Place::File(path) | Place::Store(path)) = place;
-            let path = WideString::new(&path);
-            if !managed::is_there() {
-                // SAFETY: the runtime is alive, and checks the pointers for null.
-                return unsafe {
-                    clr.host()
-                        .ExecuteInDefaultAppDomain(path.lent(), class, name, argument, result)
-                };
-            }
-            drop(inside);
-            let executed = execution::controlled(|execution| {
-                managed::execute(path.lent(), class, name, argument, execution)
-            });
-            answer(executed.map(|value| result.write_if_wanted(value as u32)))
-        })
+        running_with_memory(|| code::execute(DOMAIN, [assembly, class, name, argument], result))
     }
 }
 
 impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
     unsafe fn CreateAppDomainWithManager(
         &self,
-        _name: Wide<'_>,
+        name: Wide<'_>,
         _flags: u32,
-        _manager_assembly: Wide<'_>,
-        _manager_type: Wide<'_>,
-        _properties: i32,
-        _names: Array<'_, Wide<'_>>,
-        _values: Array<'_, Wide<'_>>,
+        manager_assembly: Wide<'_>,
+        manager_type: Wide<'_>,
+        properties: i32,
+        names: Array<'_, Wide<'_>>,
+        values: Array<'_, Wide<'_>>,
         id: Out<'_, u32>,
     ) -> HRESULT {
-        method(|| match started() {
-            Ok(_) if id.is_null() => hresult::E_POINTER,
-            // There is only the domain that Start has made.
-            _ => hresult::HOST_E_INVALIDOPERATION,
+        signals::make_room();
+        running_with_memory(|| match started() {
+            Ok(_) => id.fill(|| {
+                let wanted = Wanted {
+                    name,
+                    manager: [manager_assembly, manager_type],
+                    count: properties,
+                    names,
+                    values,
+                };
+                // SAFETY: the caller of this method passes as many properties as it says.
+                unsafe { domains::create(&wanted) }
+            }),
+            Err(why) => why,
         })
     }
 
@@ -234,28 +227,7 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
         name: Wide<'_>,
         address: Out<'_, isize>,
     ) -> HRESULT {
-        running(|| {
-            let clr = match started() {
-                Ok(clr) => clr,
-                Err(why) => return why,
-            };
-            let names = [assembly, class, name].map(Wide::to_text);
-            if let [Some(path), Some(class), Some(name)] = names
-                && path.contains('/')
-                && !address.is_null()
-            {
-                if domain != DOMAIN {
-                    return hresult::HOST_E_INVALIDOPERATION;
-                }
-                let path = full_path(Path::new(&path));
-                return address.fill(|| clr.method_of_file(&path, &class, &name));
-            }
-            // SAFETY: the runtime is alive, and checks the pointers for null.
-            unsafe {
-                clr.host()
-                    .CreateDelegate(domain, assembly, class, name, address)
-            }
-        })
+        running(|| code::function(domain, [assembly, class, name], address))
     }
 
     unsafe fn Authenticate(&self, _key: u64) -> HRESULT {
@@ -294,72 +266,29 @@ impl ICLRRuntimeHost2_Impl for RuntimeHost_Impl {
         result: Out<'_, u32>,
     ) -> HRESULT {
         signals::make_room();
-        running_with_memory(|| {
-            let clr = match started() {
-                Ok(_) if domain != DOMAIN => return hresult::HOST_E_INVALIDOPERATION,
-                Ok(clr) => clr,
-                Err(why) => return why,
-            };
-            let Some(path) = absolute(assembly) else {
-                return hresult::E_POINTER;
-            };
-            let _inside = match task::inside() {
-                Ok(inside) => inside,
-                Err(why) => return why,
-            };
-            clr.load(Path::new(&path));
-            let path = WideString::new(&path);
-            // SAFETY: the runtime is alive, and checks the pointers for null. The caller of this
-            // method passes as many arguments as it says.
-            unsafe {
-                clr.host()
-                    .ExecuteAssembly(domain, path.lent(), arguments, argv, result)
-            }
-        })
+        // SAFETY: the caller of this method passes as many arguments as it says.
+        running_with_memory(|| unsafe { code::run(domain, assembly, arguments, argv, result) })
     }
 }
 
 impl ICLRRuntimeHost4_Impl for RuntimeHost_Impl {
-    unsafe fn UnloadAppDomain2(&self, domain: u32, wait: BOOL, exit_code: Out<'_, i32>) -> HRESULT {
+    unsafe fn UnloadAppDomain2(
+        &self,
+        domain: u32,
+        wait: BOOL,
+        mut exit_code: Out<'_, i32>,
+    ) -> HRESULT {
         method(|| {
-            answer(match started() {
-                // SAFETY: the runtime is alive, and checks the pointer for null.
-                Ok(clr) => unsafe { clr.host().UnloadAppDomain2(domain, wait, exit_code) }
-                    .ok()
-                    .map_err(|e| e.code()),
+            let unloaded = match started() {
+                Ok(clr) if domain == DOMAIN => {
+                    // SAFETY: the runtime is alive, and checks the pointer for null.
+                    return unsafe { clr.host().UnloadAppDomain2(domain, wait, exit_code) };
+                }
+                Ok(_) => domains::unload(domain, wait.as_bool()),
                 // The answer of CoreCLR before its Start.
                 Err(_) => Err(hresult::HOST_E_INVALIDOPERATION),
-            })
+            };
+            answer(unloaded.map(|code| exit_code.write_if_wanted(code)))
         })
     }
-}
-
-/// Where an assembly is.
-enum Place {
-    /// In this file.
-    File(String),
-    /// The host provides it by this identity.
-    Store(String),
-}
-
-impl Place {
-    /// What the host means: the file of that name, or, if it provides assemblies and there is no
-    /// such file, an identity. `None` if it is null.
-    fn of(assembly: Wide<'_>) -> Option<Self> {
-        let path = absolute(assembly)?;
-        let text = assembly.to_text()?;
-        let is_file = text.contains('/') || !assemblies::has_store() || Path::new(&path).is_file();
-        Some(if is_file {
-            Self::File(path)
-        } else {
-            Self::Store(text)
-        })
-    }
-}
-
-/// The absolute path that the host means, from the current folder. `None` if it is null.
-fn absolute(path: Wide<'_>) -> Option<String> {
-    let path = path.to_text()?;
-    let full = full_path(Path::new(&path)).into_os_string().into_string();
-    Some(full.unwrap_or(path))
 }

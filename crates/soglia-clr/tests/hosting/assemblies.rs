@@ -30,6 +30,7 @@ use windows_core::{ComObject, IUnknown, Interface, implement};
 use crate::{
     api::{Library, assembly, call, call_in, start},
     cases::{Case, case},
+    domains::Domains,
     host::offers,
 };
 
@@ -53,6 +54,10 @@ pub const CASES: &[Case] = &[
         a_list_that_fails_is_the_answer_to_the_control,
     ),
     case("odd_answers_of_a_store", odd_answers_of_a_store),
+    case(
+        "each_domain_gets_its_own_assemblies",
+        each_domain_gets_its_own_assemblies,
+    ),
     case(
         "what_is_missing_may_be_missing",
         what_is_missing_may_be_missing,
@@ -79,6 +84,8 @@ struct Told {
     asked: Vec<String>,
     /// Identities as they were asked for.
     identities: Vec<String>,
+    /// The domains that asked.
+    domains: Vec<u32>,
     /// The simple names that the list was asked about.
     looked_up: Vec<String>,
     /// Streams that are alive.
@@ -160,12 +167,13 @@ impl IHostAssemblyStore_Impl for Store_Impl {
         let [referenced, post_policy] = [wanted.lpReferencedIdentity, wanted.lpPostPolicyIdentity]
             .map(|text| unsafe { std::mem::transmute::<*const u16, Wide<'_>>(text) });
         assert_eq!(referenced.to_text(), post_policy.to_text());
-        assert_eq!((wanted.dwAppDomainId, wanted.ePolicyLevel), (1, 0));
+        assert_eq!(wanted.ePolicyLevel, 0);
         let name = simple(referenced);
         {
             let mut told = self.told.lock().unwrap();
             told.asked.push(name.clone());
             told.identities.push(referenced.to_text().unwrap());
+            told.domains.push(wanted.dwAppDomainId);
         }
         assert_eq!(context.write(7), S_OK);
         assert_eq!(symbols.write(null_mut()), S_OK);
@@ -381,4 +389,39 @@ pub fn odd_answers_of_a_store(library: &Library, version: &str) {
     assert_eq!(told.lock().unwrap().asked, ["nothing", "strange"]);
     let _ = found("last");
     assert_eq!(found("strange"), Err(HOST_E_CLRNOTAVAILABLE));
+}
+
+pub fn each_domain_gets_its_own_assemblies(library: &Library, version: &str) {
+    let host = library.host(version);
+    let (_, told) = give(&host, both(), Ok(None));
+    start(&host);
+    let domains = Domains::of(library, host);
+    let names = ["a", "b"].map(|name| domains.make(name, &[]).unwrap());
+    let class = "Soglia.Hosted.Domains";
+    for domain in [1, names[0], names[1]] {
+        let run = |method| domains.run_in(domain, "hosted", class, method, "");
+        assert_eq!([run("Count"), run("Count")], [Ok(1), Ok(2)]);
+        assert_eq!(run("HasOwnLibrary"), Ok(1));
+    }
+    let absent = domains.run_in(names[0], "absent", class, "Count", "");
+    assert_eq!(absent, Err(COR_E_FILENOTFOUND));
+    let told = told.lock().unwrap();
+    let asked: Vec<_> = told.domains.iter().zip(&told.asked).collect();
+    let asked: Vec<_> = asked
+        .iter()
+        .map(|(domain, name)| format!("{domain} {name}"))
+        .collect();
+    let expected = [
+        "1 hosted",
+        "1 hosted.library",
+        "2 hosted",
+        "2 hosted.library",
+        "3 hosted",
+        "3 hosted.library",
+        "2 absent",
+    ];
+    assert_eq!(asked, expected);
+    // SAFETY: the object is alive, and its method takes no pointers.
+    let answer = unsafe { domains.host.UnloadAppDomain(names[0], true.into()) };
+    assert_eq!((answer, told.streams), (S_OK, 0));
 }

@@ -16,6 +16,9 @@ mod collections;
 #[path = "../common/mod.rs"]
 mod common;
 mod detector;
+mod domain_code;
+mod domain_ends;
+mod domains;
 mod doors;
 mod endings;
 mod faults;
@@ -94,6 +97,9 @@ fn cases() -> impl Iterator<Item = &'static cases::Case> {
         .iter()
         .chain(latecomers::CASES)
         .chain(assemblies::CASES)
+        .chain(domains::CASES)
+        .chain(domain_code::CASES)
+        .chain(domain_ends::CASES)
         .chain(sync::CASES)
         .chain(handles::CASES)
         .chain(polls::CASES);

@@ -295,19 +295,6 @@ pub fn the_later_interfaces_work(library: &Library, version: &str) {
         assert_eq!((answer, result), (S_OK, 102));
         let answer = host.ExecuteAssembly(1, Wide::null(), 0, Array::null(), Out::new(&mut result));
         assert_eq!(answer, E_POINTER);
-        let mut id = 0;
-        let name = wide("domain");
-        let answer = host.CreateAppDomainWithManager(
-            name.lent(),
-            0,
-            Wide::null(),
-            Wide::null(),
-            0,
-            Array::null(),
-            Array::null(),
-            Out::new(&mut id),
-        );
-        assert_eq!(answer, HOST_E_INVALIDOPERATION);
         let [assembly, class, method] =
             ["hosted", "Soglia.Hosted.Entry", "WrongArgument"].map(wide);
         let mut address = 0;
