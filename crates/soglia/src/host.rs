@@ -18,6 +18,7 @@
 //! | --- | --- |
 //! | start .NET | [`Host::builder`] |
 //! | run a program, call methods | [`Host::run`], [`Host::call`], [`Host::function`] |
+//! | run code that can be unloaded | [`Host::domain`] |
 //! | be notified of crossings, deny them, make them wait | [`HostTaskManager`] |
 //! | limit how many threads run managed code | [`Slots`] |
 //! | only watch crossings | [`Builder::watch`], [`Host::events`] |
@@ -34,6 +35,8 @@ mod attached;
 mod bridge;
 mod builder;
 mod clr;
+mod code;
+mod domain;
 #[cfg(feature = "embedded-engine")]
 mod embedded;
 mod engine;
@@ -56,6 +59,7 @@ mod watch;
 pub use attached::Attached;
 pub use builder::Builder;
 pub use clr::{ClrGc, ClrTask, ClrTaskManager, GcStats, TaskType};
+pub use domain::{Domain, DomainBuilder};
 pub use error::Error;
 pub use function::FunctionPointer;
 pub use hresult::{Answer, HResult};

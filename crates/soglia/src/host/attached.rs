@@ -102,6 +102,7 @@ impl Builder {
             control: control_of(&joined)?,
             host: Shared(joined),
             meta: Shared(meta),
+            execute: engine.execute()?,
             version: version_of(&info),
             watch: None,
         };

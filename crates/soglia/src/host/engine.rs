@@ -9,7 +9,7 @@ use std::ptr::null;
 
 use soglia_abi::hosting::host_task::IHostTaskManager;
 use soglia_abi::hosting::metahost::{CLSID_CLRMetaHost, ICLRMetaHost};
-use soglia_abi::param::{In, Lent, Out};
+use soglia_abi::param::{In, Lent, Out, Wide};
 use soglia_abi::{GUID, HRESULT};
 use soglia_dotnet::library::Library;
 use windows_core::Interface;
@@ -17,6 +17,10 @@ use windows_core::Interface;
 use super::error::Error;
 use super::hresult::{Answer, HResult};
 use super::object::given;
+
+/// Calls a method in a domain.
+pub(super) type Execute =
+    unsafe extern "system" fn(u32, Wide<'_>, Wide<'_>, Wide<'_>, Wide<'_>, Out<'_, u32>) -> HRESULT;
 
 /// The engine. It stays loaded until the process ends.
 pub(super) struct Engine {
@@ -59,6 +63,15 @@ impl Engine {
             given(|object| create(class, id, object))
                 .map_err(|code| Error::other("CLRCreateInstance", code))
         }
+    }
+
+    /// Its function that calls methods in domains.
+    ///
+    /// # Errors
+    /// [`Error::EngineUnusable`] if it has none.
+    pub fn execute(&self) -> Result<Execute, Error> {
+        // SAFETY: soglia.h declares the function with this signature.
+        unsafe { self.function(c"SogliaExecuteInAppDomain") }
     }
 
     /// Has the engine notify a task manager in a process in which .NET runs.

@@ -197,6 +197,19 @@ pub enum Error {
         code: HResult,
     },
 
+    /// The domain is unloaded, or it is being unloaded.
+    #[error("the domain {0} is unloaded")]
+    DomainUnloaded(u32),
+    /// The domain has not gone in time.
+    #[error(
+        "the domain {0} has not gone in time: a thread is in it, or something refers to what it \
+         has; it takes no more calls, and `Domain::unload` may wait for it again"
+    )]
+    DomainHeld(u32),
+    /// The calling thread would wait for itself.
+    #[error("the calling thread is in the domain {0}: unload it on another thread, or later")]
+    InsideDomain(u32),
+
     /// The runtime runs no more managed code.
     #[error(
         "the CLR is not available: a method of a host panicked or returned E_FAIL, or the host \

@@ -6,31 +6,21 @@
 )]
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use object::read::ReadCache;
 use soglia_abi::hosting::control::ICLRControl;
 use soglia_abi::hosting::metahost::ICLRMetaHost;
 use soglia_abi::hosting::runtime_host::ICLRRuntimeHost4;
-use soglia_abi::hresult::{
-    COR_E_BADIMAGEFORMAT, COR_E_FILELOAD, COR_E_FILENOTFOUND, COR_E_INVALIDOPERATION,
-    COR_E_MISSINGMETHOD, COR_E_TYPELOAD,
-};
-use soglia_abi::param::{Array, Out, WideString};
-use soglia_core::regular;
 
 use super::clr::{ClrGc, ClrTaskManager};
+use super::code::{Code, DOMAIN, assembly_file};
+use super::engine::Execute;
 use super::error::Error;
 use super::function::FunctionPointer;
-use super::hresult::{Answer, HResult};
+use super::hresult::Answer;
 use super::object::{Shared, call, manager_of};
-use super::text::{unicode, wide};
 use super::watch::{Events, Watch};
-use crate::assembly;
-
-/// .NET has one domain, with this number.
-const DOMAIN: u32 = 1;
 
 /// .NET, running in this process.
 ///
@@ -41,6 +31,7 @@ pub struct Host {
     pub(super) host: Shared<ICLRRuntimeHost4>,
     pub(super) meta: Shared<ICLRMetaHost>,
     pub(super) control: Shared<ICLRControl>,
+    pub(super) execute: Execute,
     pub(super) version: String,
     pub(super) watch: Option<Arc<Watch>>,
 }
@@ -68,32 +59,7 @@ impl Host {
         program: impl AsRef<Path>,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<i32, Error> {
-        let path = assembly_file(program.as_ref())?;
-        let text = wide(unicode(&path)?)?;
-        // The runtime ends the process if the file is not a program, so check it first.
-        let file = regular::open(&path).map_err(|_| Error::AssemblyNotFound(path.clone()))?;
-        assembly::check(&path, &ReadCache::new(file))?;
-        let arguments: Vec<_> = arguments
-            .into_iter()
-            .map(|argument| wide(argument.as_ref()))
-            .collect::<Result<_, _>>()?;
-        let argv: Vec<_> = arguments.iter().map(WideString::lent).collect();
-        let mut code = 0;
-        // SAFETY: the object is alive while this host is, and `argv` has as many texts as it is
-        // said to have.
-        let answer = unsafe {
-            self.host.0.ExecuteAssembly(
-                DOMAIN,
-                text.lent(),
-                argv.len() as i32,
-                Array::new(&argv),
-                Out::new(&mut code),
-            )
-        };
-        match HResult::check(answer) {
-            Ok(()) => Ok(code as i32),
-            Err(code) => Err(Error::other("ExecuteAssembly", code)),
-        }
+        self.code().run(program.as_ref(), arguments)
     }
 
     /// Calls `static int METHOD(string)` of a type on this thread, and returns the method's result.
@@ -114,73 +80,7 @@ impl Host {
         argument: &str,
     ) -> Result<i32, Error> {
         let path = assembly_file(assembly.as_ref())?;
-        match self.execute(&path, type_name, method, argument)? {
-            Ok(value) => Ok(value),
-            Err(code) => Err(self.explain(code, path, type_name, method)),
-        }
-    }
-
-    fn execute(
-        &self,
-        assembly: &Path,
-        type_name: &str,
-        method: &str,
-        argument: &str,
-    ) -> Result<Answer<i32>, Error> {
-        let (assembly, argument) = (wide(unicode(assembly)?)?, wide(argument)?);
-        let (class, method) = (wide(type_name)?, wide(method)?);
-        let mut value = 0;
-        let answer = call!(
-            self.host.0,
-            ExecuteInDefaultAppDomain(
-                assembly.lent(),
-                class.lent(),
-                method.lent(),
-                argument.lent(),
-                Out::new(&mut value),
-            )
-        );
-        Ok(HResult::check(answer).map(|()| value as i32))
-    }
-
-    /// The error behind a code of [`execute`](Self::execute).
-    ///
-    /// A failure to load and an exception of the method can have the same code.
-    fn explain(&self, code: HResult, assembly: PathBuf, type_name: &str, method: &str) -> Error {
-        let (type_name, method) = (type_name.to_owned(), method.to_owned());
-        let about_loading = [
-            COR_E_BADIMAGEFORMAT,
-            COR_E_TYPELOAD,
-            COR_E_FILENOTFOUND,
-            COR_E_FILELOAD,
-        ];
-        if about_loading.contains(&code.0) {
-            // Ask for a method without a name, which no type has. If the runtime reports only that
-            // the method is missing, the type has loaded, so the code came from the method.
-            match self.execute(&assembly, &type_name, "", "") {
-                Ok(Err(HResult(COR_E_MISSINGMETHOD))) => {}
-                _ if code.0 == COR_E_BADIMAGEFORMAT => return Error::NotAnAssembly(assembly),
-                _ => {
-                    return Error::TypeMissing {
-                        assembly,
-                        type_name,
-                    };
-                }
-            }
-        }
-        match code {
-            HResult::CLR_NOT_AVAILABLE => Error::ClrNotAvailable,
-            HResult(COR_E_MISSINGMETHOD) => Error::MethodMissing {
-                type_name,
-                method,
-                kind: "static int M(string) of the name",
-            },
-            code => Error::Exception {
-                type_name,
-                method,
-                code,
-            },
-        }
+        self.code().call(&path, type_name, method, argument)
     }
 
     /// Returns a static method with `[UnmanagedCallersOnly]` as a C function.
@@ -216,40 +116,15 @@ impl Host {
         method: &str,
     ) -> Result<F, Error> {
         let path = assembly_file(assembly.as_ref())?;
-        let file = wide(unicode(&path)?)?;
-        let (class, name) = (wide(type_name)?, wide(method)?);
-        let mut address = 0;
-        let answer = call!(
-            self.host.0,
-            CreateDelegate(
-                DOMAIN,
-                file.lent(),
-                class.lent(),
-                name.lent(),
-                Out::new(&mut address),
-            )
-        );
-        let (type_name, method) = (type_name.to_owned(), method.to_owned());
-        match HResult::check(answer) {
-            // SAFETY: the runtime has stored the address of the method's native entry, and the
-            // caller vouches for the parameters and result.
-            Ok(()) => Ok(unsafe { F::from_address(address as *const _) }),
-            Err(HResult(COR_E_BADIMAGEFORMAT)) => Err(Error::NotAnAssembly(path)),
-            Err(HResult(COR_E_TYPELOAD | COR_E_FILENOTFOUND | COR_E_FILELOAD)) => {
-                Err(Error::TypeMissing {
-                    assembly: path,
-                    type_name,
-                })
-            }
-            Err(HResult(COR_E_MISSINGMETHOD)) => Err(Error::MethodMissing {
-                type_name,
-                method,
-                kind: "static method",
-            }),
-            Err(HResult(COR_E_INVALIDOPERATION)) => {
-                Err(Error::NotForNativeCallers { type_name, method })
-            }
-            Err(code) => Err(Error::other("CreateDelegate", code)),
+        // SAFETY: the caller vouches for the parameters and the result.
+        unsafe { self.code().function(&path, type_name, method) }
+    }
+
+    fn code(&self) -> Code {
+        Code {
+            host: self.host.clone(),
+            execute: self.execute,
+            domain: DOMAIN,
         }
     }
 
@@ -281,14 +156,6 @@ impl Host {
         let _ = call!(self.meta.0, ExitProcess(code));
         std::process::exit(code)
     }
-}
-
-/// The full path of an assembly's file.
-fn assembly_file(path: &Path) -> Result<PathBuf, Error> {
-    if !path.is_file() {
-        return Err(Error::AssemblyNotFound(path.to_owned()));
-    }
-    Ok(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
 impl Drop for Host {

@@ -24,7 +24,7 @@ use soglia_dotnet::{CORE_FRAMEWORK, OLDEST_MAJOR, Root, Search, full_path, proce
 
 use super::bridge;
 use super::builder::Builder;
-use super::engine::Engine;
+use super::engine::{Engine, Execute};
 use super::engine_file;
 use super::error::Error;
 use super::hresult::HResult;
@@ -75,7 +75,8 @@ impl Builder {
         }
         let meta = engine.meta_host()?;
         let candidates = self.candidates(&meta, &root, config.is_some())?;
-        let started = self.start_one_of(&candidates, &root, config.as_deref(), meta);
+        let execute = engine.execute()?;
+        let started = self.start_one_of(&candidates, &root, config.as_deref(), meta, execute);
         if started.is_err()
             && config.is_some()
             && let Some(info) = candidates.first()
@@ -92,6 +93,7 @@ impl Builder {
         root: &Root,
         config: Option<&Path>,
         meta: ICLRMetaHost,
+        execute: Execute,
     ) -> Result<Host, Error> {
         for (at, info) in candidates.iter().enumerate() {
             if config.is_some() {
@@ -110,6 +112,7 @@ impl Builder {
                         control: control_of(&host)?,
                         host: Shared(host),
                         meta: Shared(meta),
+                        execute,
                         version: version_of(info),
                         watch: self.managers.watch,
                     });
