@@ -1859,6 +1859,7 @@ DECLARE_INTERFACE_(IHostSemaphore, IUnknown) {
 //
 
 // The host's memory. .NET's allocations cannot be redirected, so no allocating method is called.
+// The other methods may be called while all threads stand still.
 #undef INTERFACE
 #define INTERFACE IHostMemoryManager
 DECLARE_INTERFACE_(IHostMemoryManager, IUnknown) {
@@ -1880,20 +1881,23 @@ DECLARE_INTERFACE_(IHostMemoryManager, IUnknown) {
     // Changes the protection of pages, and stores the previous one.
     STDMETHOD(VirtualProtect)(THIS_ void *lpAddress, SIZE_T dwSize, DWORD flNewProtect, DWORD *pflOldProtect) PURE;
 
-    // Stores how full the machine's memory is, in percent, and how much is free, in bytes.
+    // Stores how full the machine's memory is, in percent, and how much is free, in bytes. Called
+    // in each collection. After S_OK the collector goes by this, and otherwise by what the system
+    // says.
     STDMETHOD(GetMemoryLoad)(THIS_ DWORD *pMemoryLoad, SIZE_T *pAvailableBytes) PURE;
 
     // Gives the host an ICLRMemoryNotificationCallback to call when memory is scarce. Called inside
     // SetHostControl.
     STDMETHOD(RegisterMemoryNotificationCallback)(THIS_ ICLRMemoryNotificationCallback *pCallback) PURE;
 
-    // The CLR wants to use this much address space, and the host may make room.
+    // The CLR wants to use this much address space, and there is none. After a success it tries
+    // again.
     STDMETHOD(NeedsVirtualAddressSpace)(THIS_ LPVOID startAddress, SIZE_T size) PURE;
 
-    // The CLR has taken address space without the host.
+    // The CLR has taken address space without the host. The result is ignored.
     STDMETHOD(AcquiredVirtualAddressSpace)(THIS_ LPVOID startAddress, SIZE_T size) PURE;
 
-    // The CLR has given that address space back.
+    // The CLR gives that address space back. The result is ignored.
     STDMETHOD(ReleasedVirtualAddressSpace)(THIS_ LPVOID startAddress) PURE;
 };
 

@@ -42,7 +42,7 @@ c_enum! {
 }
 
 /// Slots 3 to 12. The host's memory. .NET's allocations cannot be redirected, so no allocating
-/// method is called.
+/// method is called. The other methods may be called while all threads stand still.
 #[interface("7BC698D1-F9E3-4460-9CDE-D04248E9FA25")]
 pub unsafe trait IHostMemoryManager: IUnknown {
     /// Returns a heap. dwMallocType is a bit set of MALLOC_TYPE.
@@ -75,7 +75,9 @@ pub unsafe trait IHostMemoryManager: IUnknown {
         flNewProtect: u32,
         pflOldProtect: Out<'_, u32>,
     ) -> HRESULT;
-    /// Stores how full the machine's memory is, in percent, and how much is free, in bytes.
+    /// Stores how full the machine's memory is, in percent, and how much is free, in bytes. Called
+    /// in each collection. After S_OK the collector goes by this, and otherwise by what the system
+    /// says.
     pub fn GetMemoryLoad(
         &self,
         pMemoryLoad: Out<'_, u32>,
@@ -87,11 +89,12 @@ pub unsafe trait IHostMemoryManager: IUnknown {
         &self,
         pCallback: Lent<'_, ICLRMemoryNotificationCallback>,
     ) -> HRESULT;
-    /// The CLR wants to use this much address space, and the host may make room.
+    /// The CLR wants to use this much address space, and there is none. After a success it tries
+    /// again.
     pub fn NeedsVirtualAddressSpace(&self, startAddress: *mut c_void, size: usize) -> HRESULT;
-    /// The CLR has taken address space without the host.
+    /// The CLR has taken address space without the host. The result is ignored.
     pub fn AcquiredVirtualAddressSpace(&self, startAddress: *mut c_void, size: usize) -> HRESULT;
-    /// The CLR has given that address space back.
+    /// The CLR gives that address space back. The result is ignored.
     pub fn ReleasedVirtualAddressSpace(&self, startAddress: *mut c_void) -> HRESULT;
 }
 

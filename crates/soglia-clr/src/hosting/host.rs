@@ -10,7 +10,6 @@ use soglia_abi::{
     hosting::{
         assembly::IHostAssemblyManager,
         control::IHostControl,
-        memory::IHostMemoryManager,
         security::IHostSecurityManager,
         thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
     },
@@ -19,7 +18,7 @@ use soglia_abi::{
 };
 use windows_core::Interface;
 
-use super::{assemblies, clr, collector, events, exit, sync, tasks};
+use super::{assemblies, clr, collector, events, exit, host_memory, sync, tasks};
 use crate::{
     host::{
         escalation,
@@ -36,8 +35,6 @@ use crate::{
 };
 
 static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
-
-static MEMORY_MANAGER: OnceLock<Shared<IHostMemoryManager>> = OnceLock::new();
 
 /// Managers that .NET has no occasion to call. The engine asks for them, since hosts rely on the
 /// order, and keeps them.
@@ -70,7 +67,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     let mut answer = S_OK;
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
-        if let Some(manager) = ask(&control, &MEMORY_MANAGER) {
+        if let Some(manager) = ask(&control, &host_memory::MANAGER) {
             // Only an `E_FAIL` matters. The host may ignore the callback.
             let callback = Lent::from_raw(collector::memory_callback());
             let _ = heed(manager.RegisterMemoryNotificationCallback(callback));

@@ -14,6 +14,7 @@
 //! | [`host`] | `SetHostControl`: asks for the managers of the host |
 //! | [`control`] | `ICLRControl`: gives out the CLR's managers |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`sync`], [`others`] | the CLR's managers |
+//! | [`host_memory`] | the memory that the host knows of |
 //! | [`assemblies`] | the assemblies that the host provides |
 //! | [`domains`], [`exported`] | the domains that hosts make, and pointers to their methods |
 //! | [`code`] | runs a method or a program in a domain |
@@ -38,6 +39,7 @@ mod exit;
 mod exported;
 mod exports;
 mod host;
+mod host_memory;
 mod hostfxr;
 mod image;
 mod later;

@@ -31,7 +31,7 @@ use super::{
     clr::{self, DOMAIN},
     code, control,
     domains::{self, Wanted},
-    events, host, hostfxr, managed,
+    events, host, host_memory, hostfxr, managed,
     method::{answer, giving, method, running, running_with_memory},
     policy,
     runtimes::Runtime,
@@ -93,6 +93,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             events::started();
             policy::started();
             sync::started();
+            host_memory::started();
             hresult::S_OK
         })
     }

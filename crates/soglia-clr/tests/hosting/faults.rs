@@ -133,6 +133,7 @@ const RUNNING: &[(&str, &str, i32, bool)] = &[
     ("ReverseLeaveRuntime", "thread-delegate", 0, true),
     ("SuspensionStarting", "collect", 0, false),
     ("SuspensionEnding", "collect", 0, false),
+    ("GetMemoryLoad", "collect", 0, false),
     ("Sleep", "sleep", 0, false),
     ("SwitchToTask", "switch", 0, false),
     ("Join", "join", 0, false),

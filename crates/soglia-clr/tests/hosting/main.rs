@@ -28,6 +28,7 @@ mod lasting;
 mod latecomers;
 mod locked;
 mod managers;
+mod memory;
 mod new_threads;
 mod occasions;
 mod places;
@@ -97,6 +98,7 @@ fn cases() -> impl Iterator<Item = &'static cases::Case> {
         .iter()
         .chain(latecomers::CASES)
         .chain(assemblies::CASES)
+        .chain(memory::CASES)
         .chain(domains::CASES)
         .chain(domain_code::CASES)
         .chain(domain_ends::CASES)

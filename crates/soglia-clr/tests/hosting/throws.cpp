@@ -165,13 +165,13 @@ class MemoryManager final : public Object<IHostMemoryManager> {
     STDMETHODIMP VirtualFree(LPVOID, SIZE_T, DWORD) override { return E_NOTIMPL; }
     STDMETHODIMP VirtualQuery(void *, void *, SIZE_T, SIZE_T *) override { return E_NOTIMPL; }
     STDMETHODIMP VirtualProtect(void *, SIZE_T, DWORD, DWORD *) override { return E_NOTIMPL; }
-    STDMETHODIMP GetMemoryLoad(DWORD *, SIZE_T *) override { return E_NOTIMPL; }
+    STDMETHODIMP GetMemoryLoad(DWORD *, SIZE_T *) override { return leave_it("GetMemoryLoad"); }
     STDMETHODIMP RegisterMemoryNotificationCallback(ICLRMemoryNotificationCallback *) override
     {
         return maybe("RegisterMemoryNotificationCallback");
     }
     STDMETHODIMP NeedsVirtualAddressSpace(LPVOID, SIZE_T) override { return E_NOTIMPL; }
-    STDMETHODIMP AcquiredVirtualAddressSpace(LPVOID, SIZE_T) override { return E_NOTIMPL; }
+    STDMETHODIMP AcquiredVirtualAddressSpace(LPVOID, SIZE_T) override { return leave_it("AcquiredVirtualAddressSpace"); }
     STDMETHODIMP ReleasedVirtualAddressSpace(LPVOID) override { return E_NOTIMPL; }
 };
 
