@@ -240,7 +240,13 @@ pub extern "C" fn give_way(_: *mut Words) -> isize {
     0
 }
 
-/// Notes a `Thread.Sleep` that .NET has done.
+/// The running thread is going to wait for what others do, and gives its slot back.
+pub extern "C" fn park(_: *mut Words) -> isize {
+    keeping_errno(slots::park);
+    0
+}
+
+/// Notes a `Thread.Sleep` or another wait that .NET has done.
 pub extern "C" fn slept(_: *mut Words) -> isize {
     keeping_errno(slots::slept);
     0

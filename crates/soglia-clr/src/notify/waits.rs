@@ -43,6 +43,7 @@ use crate::{
     boundary::{fence, keeping_errno},
     clerk,
     host::{failure::heed, fenced, managers, shared::Shared, task},
+    slots,
 };
 
 /// What CoreLib, managed code and the engine share. Managed code declares the same.
@@ -229,6 +230,7 @@ extern "C" fn wait(event: &Event, time: i32, free: i32) -> i32 {
         };
         look_now_and_then();
         own.waits.store(free != 0, Release);
+        slots::park();
         // SAFETY: the engine keeps a reference to the event.
         let answer = heed(unsafe {
             let time = time.cast_unsigned();
@@ -239,6 +241,7 @@ extern "C" fn wait(event: &Event, time: i32, free: i32) -> i32 {
             }
         });
         own.waits.store(false, Release);
+        slots::slept();
         match answer {
             S_OK => LOOK,
             HOST_E_TIMEOUT => OVER,

@@ -252,7 +252,7 @@ impl IHostTaskManager_Impl for Manager_Impl {
             self.gives_way();
         } else {
             let _ = self.own(|slots, task| {
-                slots.rest(task);
+                slots.park(task);
                 Ok(())
             });
         }

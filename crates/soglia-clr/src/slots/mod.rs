@@ -19,4 +19,4 @@ pub use figures::{shut_down, write_down};
 pub use manager::{keep, put_in_front};
 pub use soglia_core::admission::waiting;
 pub use table::{alone, any};
-pub use tasks::{give_way, over, slept};
+pub use tasks::{give_way, over, park, slept};

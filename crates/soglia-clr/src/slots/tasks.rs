@@ -83,7 +83,12 @@ pub fn give_way() {
     fence((), || all(|slots, task| _ = slots.give_way(task)));
 }
 
-/// Notes that the calling thread has slept, by .NET.
+/// Gives the calling thread's slots back, since it is going to wait for what others do.
+pub fn park() {
+    fence((), || all(Slots::park));
+}
+
+/// Notes that the calling thread has slept or waited, by .NET.
 pub fn slept() {
     fence((), || all(Slots::wake));
 }

@@ -338,6 +338,13 @@ fn join(corelib: &CoreLib, before: Plain) -> Written {
     code.ret(true);
     code.place(own);
     wait_on(&mut code, 1);
+    if slots::any() {
+        notify(corelib, &mut code, occasions::park)?;
+        code.inlined(before.code, before.stack, 1);
+        notify(corelib, &mut code, occasions::slept)?;
+        code.ret(true);
+        return finish(code, before.locals);
+    }
     as_before(code, before, true)
 }
 

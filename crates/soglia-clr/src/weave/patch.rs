@@ -32,6 +32,9 @@ pub(super) fn patch(
     }
     let waited = (engine.notifies && notify::waits::on()).then(|| give_waits(engine, module));
     let mut patched = HashSet::new();
+    if engine.notifies && waited.is_none() && slots::any() {
+        patched.extend(have_locks_park(engine, module));
+    }
     let there = read(engine, module, |corelib| {
         take_over(engine, corelib, precompiled, &mut patched);
         if engine.notifies {
@@ -165,6 +168,18 @@ fn give_waits(engine: &Engine, module: ModuleId) -> Done {
             missing: vec![format!("no event of its host is waited on: {error}")],
         },
     }
+}
+
+/// Has threads that wait for locks give their slots back, where native code takes the locks.
+fn have_locks_park(engine: &Engine, module: ModuleId) -> HashSet<u32> {
+    let changed = Emitter::open(engine, module, true)
+        .map_err(|why| why.to_string())
+        .and_then(|emitter| waits::have_locks_park(&emitter));
+    changed.unwrap_or_else(|why| {
+        let text = format!("slots are kept by threads that wait for locks: {why}");
+        engine.recording.log(&Record::Remark { text });
+        HashSet::new()
+    })
 }
 
 /// Records what is missing of the occasions of a host. Returns the rows of the methods whose

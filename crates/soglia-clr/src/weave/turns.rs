@@ -1,19 +1,24 @@
-//! Changes methods of CoreLib in which a thread looks at what other threads do, and would look
-//! again. Where slots are bounded ([`crate::slots`]), such a thread first gives its slot to one
-//! that waits for it.
+//! Changes methods of CoreLib in which a thread looks at what other threads do, or waits for it.
+//! Where slots are bounded ([`crate::slots`]), a thread that would look again first gives its slot
+//! to one that waits for it. A thread that blocks has no slot meanwhile.
 //!
 //! ```text
-//!   bool Monitor.TryEnter(object o) {
-//!       if (*waiting != 0) give_way()
-//!       as it was
-//!   }
+//!   bool Monitor.TryEnter(object o) {          bool WaitHandle.WaitOneNoCheck(int time, ...) {
+//!       if (*waiting != 0) give_way()              if (time != 0) park()
+//!       as it was                                  as it was; before each return: slept()
+//!   }                                          }
 //! ```
 //!
 //! All spinning leads to `Thread.Yield` and `Thread.Sleep`, which are occasions already
-//! ([`super::occasions`]).
+//! ([`super::occasions`]). A wait that an exception ends leaves the thread without a slot until
+//! its next crossing.
 
 use soglia_abi::ids::MdToken;
-use soglia_il::{asm::Code, sig::MethodSig};
+use soglia_il::{
+    asm::Code,
+    body::inserted::{Put, around_returns},
+    sig::{self, MethodSig},
+};
 
 use super::{
     corelib::CoreLib,
@@ -32,6 +37,34 @@ const METHODS: [(&str, &str); 7] = [
     ("System.Threading.ManualResetEventSlim", "Wait"),
     ("System.Threading.Tasks.Task", "Wait"),
 ];
+
+/// The methods in which a thread blocks, the number of the argument that is the time, and how many
+/// parameters they have. Those of another shape stay as they are, and so do those without code.
+const WAITS: [(&str, &str, Option<u16>, usize); 11] = [
+    ("System.Threading.WaitHandle", "WaitOneNoCheck", Some(1), 1),
+    ("System.Threading.WaitHandle", "WaitOneNoCheck", Some(1), 4),
+    ("System.Threading.WaitHandle", "WaitMultiple", Some(2), 3),
+    ("System.Threading.WaitHandle", "WaitAnyMultiple", Some(1), 2),
+    ("System.Threading.WaitHandle", "SignalAndWait", Some(2), 3),
+    (MONITOR, "Wait", Some(1), 2),
+    (MONITOR, "TryEnter_Slowpath", Some(1), 2),
+    (MONITOR, "Enter_Slowpath", None, 1),
+    // Of .NET 8 and 9, added before.
+    (MONITOR, ENTER_PARKED, None, 2),
+    (MONITOR, TRY_ENTER_PARKED, Some(1), 3),
+    // Idle threads of the pool.
+    (
+        "System.Threading.LowLevelLifoSemaphore",
+        "WaitForSignal",
+        Some(1),
+        1,
+    ),
+];
+
+const MONITOR: &str = "System.Threading.Monitor";
+/// Methods that call what blocks, in versions where that is native code.
+pub(super) const ENTER_PARKED: &str = "ReliableEnter_Parked";
+pub(super) const TRY_ENTER_PARKED: &str = "ReliableEnterTimeout_Parked";
 
 /// Changes all of them that exist.
 pub(super) fn take_over(corelib: &CoreLib, done: &mut Done) {
@@ -52,6 +85,64 @@ pub(super) fn take_over(corelib: &CoreLib, done: &mut Done) {
             }
         }
     }
+    for (class, name, time, parameters) in WAITS {
+        let Ok(token) = corelib.class(class) else {
+            continue;
+        };
+        for (method, signature) in corelib.methods(token, name) {
+            if !has(&signature, time, parameters) {
+                continue;
+            }
+            match parks(corelib, method, time) {
+                Ok(true) => {
+                    done.changed.insert(method.row());
+                }
+                Ok(false) => {}
+                Err(why) => {
+                    let missing = format!("a slot is kept in {class}.{name}: {why}");
+                    done.missing.push(missing);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a method has so many parameters, and a number of milliseconds in this argument.
+fn has(signature: &[u8], time: Option<u16>, parameters: usize) -> bool {
+    MethodSig::parse(signature).is_some_and(|of| {
+        let time = time.map(|time| usize::from(time) - usize::from(of.has_this()));
+        let is_number = |at: usize| of.params().nth(at).is_some_and(|of| of == [sig::INT32]);
+        of.params().count() == parameters && time.is_none_or(is_number)
+    })
+}
+
+/// Has a thread give its slot back for the time of a method, if the time in this argument is not
+/// 0. Returns `false` if the method has no code.
+fn parks(corelib: &CoreLib, method: MdToken, time: Option<u16>) -> Result<bool, String> {
+    let Some(body) = corelib.whole_body(method) else {
+        return Ok(false);
+    };
+    let odd = || "its body is of an unknown shape".to_owned();
+    let (mut enter, mut leave) = (Code::new(), Code::new());
+    let on = enter.label();
+    if let Some(time) = time {
+        enter.ldarg(time);
+        enter.brfalse(on);
+    }
+    notify(corelib, &mut enter, occasions::park)?;
+    enter.place(on);
+    notify(corelib, &mut leave, occasions::slept)?;
+    let (enter, first) = enter.finish_prefix().ok_or_else(odd)?;
+    let (leave, second) = leave.finish_prefix().ok_or_else(odd)?;
+    let put = Put {
+        enter: &enter,
+        leave: &leave,
+        stack: first.max(second),
+        locals: None,
+    };
+    let made = around_returns(body, &put).ok_or_else(odd)?;
+    corelib.set_body(method, &made.body)?;
+    Ok(true)
 }
 
 /// Changes one method. Returns `false` if it has no code: another method of its name then calls it

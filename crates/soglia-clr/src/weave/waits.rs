@@ -33,7 +33,8 @@ use super::{
     emit::{Emitter, NewMethod},
     fronts::{Front, Waits, Written, cell, contended, is_own, load},
     occasions::{Done, INTERNAL_CALL},
-    weaver::AGGRESSIVE_INLINING,
+    turns,
+    weaver::{AGGRESSIVE_INLINING, NO_INLINING},
 };
 use crate::{
     metadata::before::{Before, Error},
@@ -79,6 +80,35 @@ pub(super) fn take_over(emitter: &Emitter) -> Done {
         }
     }
     done
+}
+
+/// Has methods of .NET 8 and 9 that take a lock in native code call others when they have to wait,
+/// in which a thread then gives its slot back ([`super::turns`]). Returns the rows of the methods
+/// that have changed.
+///
+/// # Errors
+/// In words, if these methods are others than expected. .NET 10 needs none of this.
+pub(super) fn have_locks_park(emitter: &Emitter) -> Result<HashSet<u32>, String> {
+    let mut changed = HashSet::new();
+    let mut waits = Waits {
+        emitter,
+        signature: MdToken::default(),
+        changed: &mut changed,
+    };
+    if waits.method(MONITOR, "Enter_Slowpath", ENTER).is_ok() {
+        return Ok(changed);
+    }
+    let enter = waits.native(MONITOR, "ReliableEnter", ENTER_TAKEN)?;
+    let try_enter = waits.native(MONITOR, "ReliableEnterTimeout", TRY_ENTER_TAKEN)?;
+    let (enter, try_enter) = (waits.give(enter)?, waits.give(try_enter)?);
+    waits.parked((enter.0, turns::ENTER_PARKED), enter.1, try_enter.1, None)?;
+    waits.parked(
+        (try_enter.0, turns::TRY_ENTER_PARKED),
+        try_enter.1,
+        try_enter.1,
+        Some(1),
+    )?;
+    Ok(changed)
 }
 
 const ENTER: &[u8] = &[0, 1, sig::VOID, sig::OBJECT];
@@ -198,6 +228,55 @@ impl Waits<'_, '_> {
         code.ldc_i4(0);
         self.call(&mut code, &TABLE.released);
         code.pop();
+        code.place(end);
+        code.ret(false);
+        self.set(method, code, &[])
+    }
+
+    /// A method that takes its first argument, and says by the last one whether it has: tries that
+    /// by `try_enter` first, and else calls a new method of this name, which calls `native`.
+    fn parked(
+        &mut self,
+        (method, name): (MdToken, &str),
+        native: MdToken,
+        try_enter: MdToken,
+        time: Option<u16>,
+    ) -> Written {
+        let last = 1 + time.map_or(0, |_| 1);
+        let (args, name): (u16, Vec<u16>) = (last + 1, name.encode_utf16().collect());
+        let define = || {
+            let before = Before::of(&self.emitter.import, method)?;
+            self.emitter.define(&NewMethod {
+                class: before.class,
+                name: &name,
+                flags: mdPrivate | mdStatic | mdHideBySig,
+                impl_flags: AGGRESSIVE_INLINING | NO_INLINING,
+                signature: &before.signature,
+                rva: before.rva.max(self.emitter.any_rva),
+            })
+        };
+        let parked = define().map_err(|why: Error| why.to_string())?;
+        let mut code = Code::new();
+        code.arguments(args);
+        code.call(native, args, false);
+        code.ret(false);
+        self.set(parked, code, &[])?;
+        let mut code = Code::new();
+        let (own, end) = (code.label(), code.label());
+        if let Some(time) = time {
+            code.ldarg(time);
+            code.brfalse(own);
+        }
+        code.ldarg(0);
+        code.ldc_i4(0);
+        code.ldarg(last);
+        code.call(try_enter, 3, false);
+        code.ldarg(last);
+        code.ldind_u1();
+        code.brtrue(end);
+        code.place(own);
+        code.arguments(args);
+        code.call(parked, args, false);
         code.place(end);
         code.ret(false);
         self.set(method, code, &[])

@@ -34,7 +34,8 @@
 //! meanwhile (`Thread.Yield`, `Thread.Sleep(0)`). The other task may need its slot. So the task
 //! hands its slot to the first in line, if there is one, and waits at the end of the line itself
 //! ([`Slots::give_way`]). A task that sleeps for a given time gives its slot to the line for as
-//! long ([`Slots::rest`], [`Slots::wake`]).
+//! long ([`Slots::rest`], [`Slots::wake`]). One that waits for what others do has no slot
+//! meanwhile ([`Slots::park`], [`Slots::wake`]).
 //!
 //! # Errors
 //!

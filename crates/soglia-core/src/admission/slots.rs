@@ -233,8 +233,18 @@ impl<L: Fn(Thread) -> Doing> Slots<L> {
         }
     }
 
-    /// The task has slept: takes a slot again, if it has given one away for that. May block. With a
-    /// limit, the task goes on without a slot when the time is up.
+    /// The task is going to wait for something that others do, perhaps for long: gives its slot
+    /// back, so that none of them waits for it.
+    #[inline]
+    pub fn park(&self, task: &mut Holder) {
+        if !task.is_exempt() && !task.is_out && self.holds(task) {
+            task.rests = true;
+            self.give(task);
+        }
+    }
+
+    /// The task has slept or waited: takes a slot again, if it has given one away for that. May
+    /// block. With a limit, the task goes on without a slot when the time is up.
     #[inline]
     pub fn wake(&self, task: &mut Holder) {
         if std::mem::take(&mut task.rests) && !task.is_out && !self.holds(task) {
