@@ -57,6 +57,8 @@ impl HResult {
     pub const OUT_OF_MEMORY: Self = Self(hresult::E_OUTOFMEMORY);
     /// The call is wrong in this state, such as an end without its begin.
     pub const UNEXPECTED: Self = Self(hresult::E_UNEXPECTED);
+    /// A method was aborted: `COR_E_THREADABORTED`.
+    pub const THREAD_ABORTED: Self = Self(hresult::COR_E_THREADABORTED);
     /// The operation was cancelled.
     pub const CANCELED: Self = Self(hresult::COR_E_OPERATIONCANCELED);
     /// The operation is not supported.

@@ -88,6 +88,24 @@ impl Example {
     }
 }
 
+/// The server of the example goes on, whatever its procedures do.
+pub fn procedures_do_no_harm(setup: &Setup) -> Result<(), String> {
+    let mut command = Command::new(setup.example("procedures"));
+    let assembly = setup.fixtures.join("procedures.dll");
+    command.arg(assembly).arg("120");
+    let (success, told) = setup.output(&mut command, &[]);
+    let says = [
+        "no procedure may call: kill, pause",
+        "calls: 120, slots that are free: 2, Length has always worked: true",
+    ];
+    let said = |line: &&str| told.lines().any(|there| there == *line);
+    if success && says.iter().all(said) {
+        Ok(())
+    } else {
+        Err(told)
+    }
+}
+
 fn is_of_sixsteps(line: &str) -> bool {
     let mut characters = line.chars();
     let numbered = characters.next().is_some_and(|c| c.is_ascii_digit());

@@ -135,7 +135,10 @@ fn main() -> ExitCode {
     let of_docs = Trial::test("examples_are_in_the_docs", || {
         examples::are_in_the_docs().map_err(Failed::from)
     });
-    let all = cases.chain(examples).chain([of_docs]).collect();
+    let procedures = Trial::test("example::procedures", || {
+        examples::procedures_do_no_harm(setup).map_err(Failed::from)
+    });
+    let all = cases.chain(examples).chain([procedures, of_docs]).collect();
     libtest_mimic::run(&Arguments::from_args(), all).exit_code()
 }
 
