@@ -1656,29 +1656,32 @@ DECLARE_INTERFACE_(ICLRTask2, ICLRTask) {
 // Thread pool and I/O completion
 //
 
-// The host's thread pool. .NET's thread pool cannot be redirected, so no method is called.
+// The host's thread pool. .NET's thread pool has the host run its work items, if the host has an
+// IHostTaskManager too.
 #undef INTERFACE
 #define INTERFACE IHostThreadpoolManager
 DECLARE_INTERFACE_(IHostThreadpoolManager, IUnknown) {
     SOGLIA_IUNKNOWN_METHODS
 
-    // Runs Function(Context) on a pool thread. Flags is 0, or 1 if the calling thread may run it at
-    // once.
+    // Has a thread of the host call Function(Context), which runs work items until none is left.
+    // Flags is 0: the calling thread must not call it. After a failure .NET's own thread pool runs
+    // them.
     STDMETHOD(QueueUserWorkItem)(THIS_ LPTHREAD_START_ROUTINE Function, PVOID Context, ULONG Flags) PURE;
 
-    // Sets the largest number of worker threads.
+    // Sets the largest number of worker threads. After E_NOTIMPL, .NET sets its own.
     STDMETHOD(SetMaxThreads)(THIS_ DWORD dwMaxWorkerThreads) PURE;
 
-    // Stores the largest number of worker threads.
+    // Stores the largest number of worker threads. After a failure, .NET's own counts.
     STDMETHOD(GetMaxThreads)(THIS_ DWORD *pdwMaxWorkerThreads) PURE;
 
-    // Stores how many more workers there could be now.
+    // Stores how many more workers there could be now. After a failure, .NET's own counts.
     STDMETHOD(GetAvailableThreads)(THIS_ DWORD *pdwAvailableWorkerThreads) PURE;
 
-    // Sets the smallest number of worker threads. The parameter's name is the IDL's.
+    // Sets the smallest number of worker threads. After E_NOTIMPL, .NET sets its own. The
+    // parameter's name is the IDL's.
     STDMETHOD(SetMinThreads)(THIS_ DWORD dwMinIOCompletionThreads) PURE;
 
-    // Stores the smallest number of worker threads.
+    // Stores the smallest number of worker threads. After a failure, .NET's own counts.
     STDMETHOD(GetMinThreads)(THIS_ DWORD *pdwMinIOCompletionThreads) PURE;
 };
 

@@ -36,6 +36,7 @@ pub(crate) const SWITCH: u8 = 0x45;
 pub(crate) const LDIND_U1: u8 = 0x47;
 pub(crate) const LDIND_I: u8 = 0x4D;
 pub(crate) const STIND_I1: u8 = 0x52;
+pub(crate) const STIND_I4: u8 = 0x54;
 pub(crate) const ADD: u8 = 0x58;
 pub(crate) const SUB: u8 = 0x59;
 pub(crate) const AND: u8 = 0x5F;

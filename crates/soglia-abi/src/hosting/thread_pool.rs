@@ -14,27 +14,29 @@ use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 use crate::hosting::types::{HANDLE, LPTHREAD_START_ROUTINE};
 use crate::param::{Lent, Out};
 
-/// Slots 3 to 8. The host's thread pool. .NET's thread pool cannot be redirected, so no method is
-/// called.
+/// Slots 3 to 8. The host's thread pool. .NET's thread pool has the host run its work items, if the
+/// host has an IHostTaskManager too.
 #[interface("983D50E2-CB15-466B-80FC-845DC6E8C5FD")]
 pub unsafe trait IHostThreadpoolManager: IUnknown {
-    /// Runs Function(Context) on a pool thread. Flags is 0, or 1 if the calling thread may run it
-    /// at once.
+    /// Has a thread of the host call Function(Context), which runs work items until none is left.
+    /// Flags is 0: the calling thread must not call it. After a failure .NET's own thread pool runs
+    /// them.
     pub fn QueueUserWorkItem(
         &self,
         Function: Option<LPTHREAD_START_ROUTINE>,
         Context: *mut c_void,
         Flags: u32,
     ) -> HRESULT;
-    /// Sets the largest number of worker threads.
+    /// Sets the largest number of worker threads. After E_NOTIMPL, .NET sets its own.
     pub fn SetMaxThreads(&self, dwMaxWorkerThreads: u32) -> HRESULT;
-    /// Stores the largest number of worker threads.
+    /// Stores the largest number of worker threads. After a failure, .NET's own counts.
     pub fn GetMaxThreads(&self, pdwMaxWorkerThreads: Out<'_, u32>) -> HRESULT;
-    /// Stores how many more workers there could be now.
+    /// Stores how many more workers there could be now. After a failure, .NET's own counts.
     pub fn GetAvailableThreads(&self, pdwAvailableWorkerThreads: Out<'_, u32>) -> HRESULT;
-    /// Sets the smallest number of worker threads. The parameter's name is the IDL's.
+    /// Sets the smallest number of worker threads. After E_NOTIMPL, .NET sets its own. The
+    /// parameter's name is the IDL's.
     pub fn SetMinThreads(&self, dwMinIOCompletionThreads: u32) -> HRESULT;
-    /// Stores the smallest number of worker threads.
+    /// Stores the smallest number of worker threads. After a failure, .NET's own counts.
     pub fn GetMinThreads(&self, pdwMinIOCompletionThreads: Out<'_, u32>) -> HRESULT;
 }
 

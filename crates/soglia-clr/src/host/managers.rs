@@ -7,6 +7,7 @@ use soglia_abi::hosting::{
     host_task::IHostTaskManager,
     policy::{EClrOperation, EPolicyAction, IHostPolicyManager},
     sync::IHostSyncManager,
+    thread_pool::IHostThreadpoolManager,
 };
 
 use super::{attached, failure::heed, shared::Shared};
@@ -17,6 +18,7 @@ pub static TASK_MANAGER: OnceLock<Shared<IHostTaskManager>> = OnceLock::new();
 pub static GC_MANAGER: OnceLock<Shared<IHostGCManager>> = OnceLock::new();
 pub static POLICY_MANAGER: OnceLock<Shared<IHostPolicyManager>> = OnceLock::new();
 pub static SYNC_MANAGER: OnceLock<Shared<IHostSyncManager>> = OnceLock::new();
+pub static POOL_MANAGER: OnceLock<Shared<IHostThreadpoolManager>> = OnceLock::new();
 
 /// The `IHostTaskManager` to notify of crossings that came before the runtime ran: the host's, or
 /// soglia's own in front of it. It takes a load or two, and the result does not change once the
@@ -51,6 +53,11 @@ pub fn policy_manager() -> Option<&'static IHostPolicyManager> {
 /// The host's `IHostSyncManager`, whose events threads wait on.
 pub fn sync_manager() -> Option<&'static IHostSyncManager> {
     SYNC_MANAGER.get().map(|manager| &manager.0)
+}
+
+/// The host's `IHostThreadpoolManager`, whose threads run work items.
+pub fn pool_manager() -> Option<&'static IHostThreadpoolManager> {
+    POOL_MANAGER.get().map(|manager| &manager.0)
 }
 
 /// Notifies the host that the runtime takes its default action.

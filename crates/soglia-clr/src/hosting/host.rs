@@ -8,10 +8,8 @@ use std::{ffi::c_void, mem::ManuallyDrop, ptr::null_mut, sync::OnceLock};
 use soglia_abi::{
     GUID, HRESULT,
     hosting::{
-        assembly::IHostAssemblyManager,
-        control::IHostControl,
-        security::IHostSecurityManager,
-        thread_pool::{IHostIoCompletionManager, IHostThreadpoolManager},
+        assembly::IHostAssemblyManager, control::IHostControl, security::IHostSecurityManager,
+        thread_pool::IHostIoCompletionManager,
     },
     hresult::{E_ACCESSDENIED, E_INVALIDARG, HOST_E_CLRNOTAVAILABLE, S_OK},
     param::{In, Lent, Out},
@@ -25,8 +23,8 @@ use crate::{
         failure::{has_failed, heed},
         fenced,
         managers::{
-            GC_MANAGER, POLICY_MANAGER, SYNC_MANAGER, TASK_MANAGER, gc_manager, policy_manager,
-            task_manager,
+            GC_MANAGER, POLICY_MANAGER, POOL_MANAGER, SYNC_MANAGER, TASK_MANAGER, gc_manager,
+            policy_manager, task_manager,
         },
         shared::Shared,
         task,
@@ -38,7 +36,7 @@ static CONTROL: OnceLock<Shared<IHostControl>> = OnceLock::new();
 
 /// Managers that .NET has no occasion to call. The engine asks for them, since hosts rely on the
 /// order, and keeps them.
-static OTHERS: [OnceLock<Shared<*mut c_void>>; 3] = [const { OnceLock::new() }; 3];
+static OTHERS: [OnceLock<Shared<*mut c_void>>; 2] = [const { OnceLock::new() }; 2];
 
 static ASSEMBLY_MANAGER: OnceLock<Shared<IHostAssemblyManager>> = OnceLock::new();
 
@@ -63,7 +61,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
     let control = ManuallyDrop::new(unsafe { fenced::stand_in::<IHostControl>(control.as_ptr()) });
     let first = CONTROL.get_or_init(|| Shared(IHostControl::clone(&control)));
     let is_first = first.0.as_raw() == control.as_raw();
-    let [threadpool, io, security] = &OTHERS;
+    let [io, security] = &OTHERS;
     let mut answer = S_OK;
     // SAFETY: a live control, and each cell's type is the interface of its IID.
     unsafe {
@@ -78,7 +76,7 @@ pub fn set_control(control: &Lent<'_, IHostControl>) -> HRESULT {
             escalation::exits_by(exit::exit);
             let _ = heed(manager.SetCLRTaskManager(Lent::from_raw(tasks::manager())));
         }
-        keep(&control, &IHostThreadpoolManager::IID, threadpool);
+        ask(&control, &POOL_MANAGER);
         keep(&control, &IHostIoCompletionManager::IID, io);
         if let Some(manager) = ask(&control, &SYNC_MANAGER) {
             let _ = heed(manager.SetCLRSyncManager(Lent::from_raw(sync::manager())));

@@ -139,6 +139,8 @@ struct Functions {
         Out<'_, i32>,
     ) -> HRESULT,
     current: unsafe extern "system" fn() -> i32,
+    can_work: unsafe extern "system" fn() -> i32,
+    work: unsafe extern "system" fn(),
     unload: unsafe extern "system" fn(isize) -> isize,
     is_gone: unsafe extern "system" fn(isize, i32) -> i32,
 }
@@ -190,6 +192,7 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
     };
     let (assembly, class) = ("soglia.hosting", "Soglia.Hosting.Managed");
     let (of_waits, of_domains) = ("Soglia.Hosting.Waiting", "Soglia.Hosting.Domains");
+    let of_pool = "Soglia.Hosting.Pool";
     // Another thread may do the same: then the second load fails, and the assembly is there.
     // SAFETY: the methods of these files have the signatures of the fields.
     let functions = (|| unsafe {
@@ -217,6 +220,8 @@ fn find(clr: &Clr) -> Result<Functions, HRESULT> {
             export: clr.function(assembly, of_domains, "Export")?,
             run: clr.function(assembly, of_domains, "Run")?,
             current: clr.function(assembly, of_domains, "Current")?,
+            can_work: clr.function(assembly, of_pool, "Prepare")?,
+            work: clr.function(assembly, of_pool, "Work")?,
             unload: clr.function(assembly, of_domains, "Unload")?,
             is_gone: clr.function(assembly, of_domains, "IsGone")?,
         })
@@ -474,4 +479,18 @@ pub fn is_gone(handle: isize, collects: bool) -> bool {
         // never again after it was gone.
         unsafe { (functions.is_gone)(handle, collects.into()) != 0 }
     })
+}
+
+/// Whether work items of the thread pool can run on other threads than its own.
+pub fn can_work() -> bool {
+    // SAFETY: Pool.cs declares the function with this type.
+    functions().is_ok_and(|functions| unsafe { (functions.can_work)() } != 0)
+}
+
+/// Runs work items of the thread pool until none is left. Works after a `Stop`, too.
+pub fn work() {
+    if let Some(functions) = FUNCTIONS.get() {
+        // SAFETY: Pool.cs declares the function with this type, and `can_work` came before.
+        unsafe { (functions.work)() };
+    }
 }

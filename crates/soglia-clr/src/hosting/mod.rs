@@ -15,6 +15,7 @@
 //! | [`control`] | `ICLRControl`: gives out the CLR's managers |
 //! | [`tasks`], [`collector`], [`events`], [`policy`], [`sync`], [`others`] | the CLR's managers |
 //! | [`host_memory`] | the memory that the host knows of |
+//! | [`thread_pool`] | has the thread pool ask the host for threads |
 //! | [`assemblies`] | the assemblies that the host provides |
 //! | [`domains`], [`exported`] | the domains that hosts make, and pointers to their methods |
 //! | [`code`] | runs a method or a program in a domain |
@@ -56,6 +57,7 @@ mod settings;
 mod starts;
 mod sync;
 mod tasks;
+mod thread_pool;
 mod wide;
 
 pub use attach::{own_file, recording};

@@ -37,7 +37,7 @@ use super::{
     runtimes::Runtime,
     settings,
     starts::{self, started},
-    sync,
+    sync, thread_pool,
 };
 use crate::{
     com::{Object, class, interface_of},
@@ -94,6 +94,7 @@ impl ICLRRuntimeHost_Impl for RuntimeHost_Impl {
             policy::started();
             sync::started();
             host_memory::started();
+            thread_pool::started();
             hresult::S_OK
         })
     }

@@ -39,6 +39,7 @@ pub mod hooks;
 pub mod new_threads;
 pub mod occasions;
 pub mod polls;
+pub mod pool;
 mod says;
 mod thread;
 pub mod waits;

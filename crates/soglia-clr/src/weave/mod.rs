@@ -83,6 +83,7 @@ mod occasions;
 mod patch;
 mod pointers;
 mod polls;
+mod pool;
 mod reflected;
 mod rejit;
 mod request;

@@ -33,6 +33,7 @@ mod new_threads;
 mod occasions;
 mod places;
 mod polls;
+mod pool;
 mod programs;
 mod refs;
 mod role;
@@ -99,6 +100,7 @@ fn cases() -> impl Iterator<Item = &'static cases::Case> {
         .chain(latecomers::CASES)
         .chain(assemblies::CASES)
         .chain(memory::CASES)
+        .chain(pool::CASES)
         .chain(domains::CASES)
         .chain(domain_code::CASES)
         .chain(domain_ends::CASES)

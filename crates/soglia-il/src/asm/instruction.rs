@@ -7,7 +7,7 @@ use crate::opcode::{
     ADD, AND, BOX, CALL, CALLI, CALLVIRT, CONV_I, CONV_I4, CONV_U, CONV_U8, DUP, ISINST, LDARG_0,
     LDARG_S, LDARGA_S, LDC_I4, LDC_I4_0, LDC_I4_S, LDC_I8, LDELEM_I, LDELEM_I4, LDELEM_U1, LDFLD,
     LDIND_I, LDIND_U1, LDLEN, LDLOC_0, LDLOC_S, LDLOCA_S, LDNULL, LDSTR, LDTOKEN, NEWOBJ, POP, RET,
-    SHR_UN, STARG_S, STFLD, STIND_I, STIND_I1, STLOC_0, STLOC_S, SUB, THROW, WIDE,
+    SHR_UN, STARG_S, STFLD, STIND_I, STIND_I1, STIND_I4, STLOC_0, STLOC_S, SUB, THROW, WIDE,
     wide::{self, CEQ, LOCALLOC},
 };
 
@@ -135,6 +135,11 @@ impl Code {
     /// Stores the `native int` on top at the address below it.
     pub fn stind_i(&mut self) {
         self.byte(STIND_I, 2, 0);
+    }
+
+    /// Stores the `int32` on top at the address below it.
+    pub fn stind_i4(&mut self) {
+        self.byte(STIND_I4, 2, 0);
     }
 
     /// Stores the lowest byte of the number on top at the address below it.
