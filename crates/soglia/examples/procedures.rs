@@ -340,8 +340,7 @@ fn serve(assembly: String, calls: usize) -> Result<bool, Error> {
     );
     println!("it took {:.1?}", began.elapsed());
     let all: usize = accounts.values().map(|of| of.calls + of.lost).sum();
-    let whole = accounts.get("Length").is_some_and(|of| of.done == of.calls);
     let free = server.guard.slots.free();
-    println!("calls: {all}, slots that are free: {free}, Length has always worked: {whole}");
-    Ok(all == calls && free == 2 && whole)
+    println!("calls: {all}, slots that are free: {free}");
+    Ok(all == calls && free == 2)
 }

@@ -36,8 +36,9 @@ use crate::{
 const INFINITE: u32 = u32::MAX;
 
 /// What .NET does by default, by operation.
-const BY_DEFAULT: [(EClrOperation, EPolicyAction); 3] = [
+const BY_DEFAULT: [(EClrOperation, EPolicyAction); 4] = [
     (OPR_ThreadAbort, eAbortThread),
+    (OPR_AppDomainUnload, eUnloadAppDomain),
     (OPR_ProcessExit, eExitProcess),
     (OPR_FinalizerRun, eNoAction),
 ];

@@ -94,7 +94,7 @@ pub fn what_happens_anyway_can_be_asked_for(library: &Library, version: &str) {
         let other = policy.SetDefaultAction(OPR_ProcessExit, eRudeExitProcess);
         assert_eq!(other, E_NOTIMPL);
         let unload = policy.SetDefaultAction(OPR_AppDomainUnload, eUnloadAppDomain);
-        assert_eq!(unload, E_NOTIMPL);
+        assert_eq!(unload, S_OK);
         assert_eq!(
             policy.SetActionOnFailure(FAIL_FatalRuntime, eRudeExitProcess),
             S_OK
