@@ -23,6 +23,7 @@
 //! | limit how many threads run managed code | [`Slots`] |
 //! | only watch crossings | [`Builder::watch`], [`Host::events`] |
 //! | be notified in a process in which .NET runs already | [`Host::attach`], [`Builder::attach`] |
+//! | provide assemblies that are in no file | [`HostAssemblyStore`] |
 //! | be notified of suspensions and failures | [`HostGcManager`], [`HostPolicyManager`] |
 //! | ask the CLR | [`ClrTaskManager`], [`ClrTask`], [`ClrGc`] |
 //!
@@ -42,6 +43,7 @@ mod embedded;
 mod engine;
 mod engine_file;
 mod error;
+mod fence;
 mod function;
 mod hresult;
 mod managers;
@@ -51,6 +53,7 @@ mod runtimes;
 mod said;
 mod slots;
 mod start;
+mod store;
 mod target;
 mod task;
 mod text;
@@ -67,6 +70,7 @@ pub use managers::{Action, Failure, HostGcManager, HostPolicyManager, Operation}
 pub use running::Host;
 pub use slots::{Figures, Slots};
 pub use soglia_core::crossing::{Crossing, Side};
+pub use store::{HostAssemblyStore, ProvidedAssembly};
 pub use target::Target;
 pub use task::{HostTask, HostTaskManager, PlainTask, Priority, TaskBody, WaitOptions};
 pub use watch::{Event, Events};

@@ -127,6 +127,7 @@ impl Builder {
             (!self.properties.is_empty(), "Builder::property"),
             (self.managers.gc.is_some(), "Builder::gc_manager"),
             (self.managers.policy.is_some(), "Builder::policy_manager"),
+            (self.managers.store.is_some(), "Builder::assembly_store"),
             (
                 !self.actions.is_empty(),
                 "Builder::on_exit and on_clr_disabled",

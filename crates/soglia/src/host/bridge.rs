@@ -6,10 +6,10 @@
 #![allow(unsafe_code, reason = "methods of COM interfaces are unsafe to call")]
 
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
+use soglia_abi::hosting::assembly::IHostAssemblyManager;
 use soglia_abi::hosting::clr_task::{ICLRTask, ICLRTaskManager};
 use soglia_abi::hosting::control::{IHostControl, IHostControl_Impl};
 use soglia_abi::hosting::gc::{IHostGCManager, IHostGCManager_Impl};
@@ -21,24 +21,20 @@ use soglia_abi::hosting::policy::{
     IActionOnCLREvent_Impl, IHostPolicyManager, IHostPolicyManager_Impl,
 };
 use soglia_abi::hosting::types::LPTHREAD_START_ROUTINE;
-use soglia_abi::hresult::{E_FAIL, E_NOINTERFACE, E_NOTIMPL, E_POINTER, S_FALSE, S_OK};
+use soglia_abi::hresult::{E_NOINTERFACE, E_NOTIMPL, E_POINTER, S_FALSE, S_OK};
 use soglia_abi::param::{In, Lent, Out};
 use soglia_abi::{BOOL, GUID, HRESULT};
 use soglia_core::crossing::Crossing;
 use windows_core::{ComObject, IUnknown, Interface, implement};
 
 use super::clr::{ClrTask, ClrTaskManager};
+use super::fence::fence;
 use super::hresult::{Answer, HResult};
 use super::managers::{HostGcManager, HostPolicyManager};
+use super::store::{self, HostAssemblyStore};
 use super::target::Target;
 use super::task::{HostTask, HostTaskManager, Priority, TaskBody, WaitOptions, time_of};
 use super::watch::Watch;
-
-/// Catches a panic, which becomes `E_FAIL`. Rust's panic handler has printed its message by then.
-fn fence(body: impl FnOnce() -> HRESULT) -> HRESULT {
-    // A panic can leave the host's own state half changed, as a panic of a thread can.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(E_FAIL)
-}
 
 fn answer(body: impl FnOnce() -> Answer) -> HRESULT {
     fence(|| HResult::answer(body()))
@@ -55,12 +51,17 @@ pub(super) struct Managers {
     pub task: Option<Arc<dyn HostTaskManager>>,
     pub gc: Option<Arc<dyn HostGcManager>>,
     pub policy: Option<Arc<dyn HostPolicyManager>>,
+    pub store: Option<Arc<dyn HostAssemblyStore>>,
     pub watch: Option<Arc<Watch>>,
 }
 
 impl Managers {
     pub fn is_empty(&self) -> bool {
-        self.task.is_none() && self.gc.is_none() && self.policy.is_none() && self.watch.is_none()
+        self.task.is_none()
+            && self.gc.is_none()
+            && self.policy.is_none()
+            && self.store.is_none()
+            && self.watch.is_none()
     }
 
     /// The object for crossings, if there is one.
@@ -89,7 +90,12 @@ impl IHostControl_Impl for Control_Impl {
         if object.is_null() {
             return E_POINTER;
         }
-        let Managers { gc, policy, .. } = &self.0;
+        let Managers {
+            gc,
+            policy,
+            store: of_store,
+            ..
+        } = &self.0;
         let given = match *id {
             IHostTaskManager::IID => self.0.task_manager().map(Interface::into_raw),
             IHostGCManager::IID => gc.clone().map(|gc| {
@@ -101,6 +107,7 @@ impl IHostControl_Impl for Control_Impl {
                     ComObject::new(PolicyManager(policy)).into_interface();
                 manager.into_raw()
             }),
+            IHostAssemblyManager::IID => of_store.clone().map(|of| store::manager(of).into_raw()),
             _ => None,
         };
         object.write_if_wanted(given.unwrap_or(null_mut()));

@@ -11,6 +11,7 @@ use soglia_dotnet::full_path;
 use super::bridge::Managers;
 use super::managers::{HostGcManager, HostPolicyManager};
 use super::running::Host;
+use super::store::HostAssemblyStore;
 use super::task::HostTaskManager;
 use super::watch::{self, Watch};
 
@@ -143,6 +144,12 @@ impl Builder {
     /// Sets the manager that the engine notifies of failures that end the process.
     pub fn policy_manager(mut self, manager: impl HostPolicyManager + 'static) -> Self {
         self.managers.policy = Some(Arc::new(manager));
+        self
+    }
+
+    /// Sets the store that the engine asks for assemblies.
+    pub fn assembly_store(mut self, store: impl HostAssemblyStore + 'static) -> Self {
+        self.managers.store = Some(Arc::new(store));
         self
     }
 

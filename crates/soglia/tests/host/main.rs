@@ -14,6 +14,7 @@ mod examples;
 mod setup;
 mod stage;
 mod starts;
+mod stores;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -55,6 +56,7 @@ impl Case {
 const CASES: &[Case] = cases! {
     calls: methods_are_called what_is_missing_is_told functions_are_called programs_run what_the_clr_can_be_asked;
     domains: domains_have_their_own domains_are_unloaded what_a_domain_lacks_is_told;
+    stores: assemblies_come_from_memory a_store_refuses;
     starts: versions_are_chosen roots_are_chosen configurations_are_chosen a_framework_is_missing
         properties_reach_the_runtime another_host_joins a_failed_start_can_be_tried_again the_engine_is_named a_host_survives;
     attaches: a_manager_comes_later a_manager_that_comes_later_refuses a_manager_is_dropped crossings_are_watched_later what_cannot_come_later;
