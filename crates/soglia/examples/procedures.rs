@@ -368,11 +368,11 @@ fn serve(assembly: Vec<u8>, calls: usize) -> Result<bool, Error> {
     println!("it took {:.1?}", began.elapsed());
     let all: usize = accounts.values().map(|of| of.calls + of.lost).sum();
     // A thread gives its slot back as it ends.
-    let slots = &server.guard.slots;
+    let (slots, count) = (&server.guard.slots, usize::from(SLOTS.get()));
     let ends = Instant::now() + LOST;
-    while slots.free() < SLOTS.get().into() && Instant::now() < ends {
+    while slots.free() < count && Instant::now() < ends {
         thread::sleep(DEADLINE / 4);
     }
     println!("calls: {all}, slots that are free: {}", slots.free());
-    Ok(all == calls && slots.free() == SLOTS.get().into())
+    Ok(all == calls && slots.free() == count)
 }

@@ -138,7 +138,8 @@ impl Host {
     /// The CLR's tasks.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`] if other code than soglia's started the runtime.
+    /// [`HResult::INVALID_OPERATION`](super::HResult::INVALID_OPERATION) if other code than soglia's
+    /// started the runtime.
     pub fn tasks(&self) -> Answer<ClrTaskManager> {
         manager_of(&self.control.0).map(ClrTaskManager::new)
     }
@@ -146,7 +147,8 @@ impl Host {
     /// The garbage collector.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`] if other code than soglia's started the runtime.
+    /// [`HResult::INVALID_OPERATION`](super::HResult::INVALID_OPERATION) if other code than soglia's
+    /// started the runtime.
     pub fn gc(&self) -> Answer<ClrGc> {
         manager_of(&self.control.0).map(ClrGc::new)
     }
