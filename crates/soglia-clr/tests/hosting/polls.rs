@@ -3,7 +3,7 @@
 use std::{
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use soglia_abi::{
@@ -100,11 +100,7 @@ fn aborted(
     if !thread.is_finished() {
         abort(&task);
     }
-    let end = Instant::now() + Duration::from_secs(20);
-    while !thread.is_finished() {
-        assert!(Instant::now() < end, "{method} goes on");
-        thread::yield_now();
-    }
+    wait_for(|| thread.is_finished());
     thread.join().unwrap()
 }
 
