@@ -122,7 +122,7 @@ impl Abort {
         let how = ASKED | if rude { RUDE } else { 0 };
         let asked = |state| (state & CONTROLLED != 0).then_some(state | how);
         self.change(asked).map_err(|_| E_NOTIMPL)?;
-        if ![eAbortThread, eRudeAbortThread].contains(&action) {
+        if escalation::EXITS.contains(&action) {
             clerk::thread_for_others(move || {
                 managers::takes_action(OPR_ThreadAbort, action);
                 escalation::exit(action, false);
@@ -172,8 +172,7 @@ impl Abort {
     }
 
     /// Changes the state, and has threads poll while the abort is due. Returns the state before.
-    fn change(&self, change: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
-        let mut change = change;
+    fn change(&self, mut change: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
         let mut after = 0;
         let before = self.state.fetch_update(AcqRel, Acquire, |state| {
             after = change(state)?;
@@ -313,10 +312,15 @@ impl Abort {
 
     pub(super) fn leave(self: &Arc<Self>) {
         // Calls that began before the thread had a task were not counted.
-        let one_less = |state: u64| (state & INSIDE != 0).then(|| state - 1);
-        if let Ok(before) = self.state.fetch_update(AcqRel, Acquire, one_less) {
-            self.go_on(before);
-        }
+        let _ = self.one_less(1, INSIDE);
+    }
+
+    /// Counts one less of what holds the abort back, and continues it. `Err`: none was counted.
+    fn one_less(self: &Arc<Self>, one: u64, all: u64) -> Result<(), ()> {
+        let one_less = |state: u64| (state & all != 0).then(|| state - one);
+        let before = self.state.fetch_update(AcqRel, Acquire, one_less);
+        self.go_on(before.map_err(drop)?);
+        Ok(())
     }
 
     /// `BeginPreventAsyncAbort`.
@@ -329,10 +333,8 @@ impl Abort {
     /// # Errors
     /// `E_UNEXPECTED` without its Begin.
     pub fn allow(self: &Arc<Self>) -> Result<(), HRESULT> {
-        let one_less = |state: u64| (state & PREVENTIONS != 0).then(|| state - PREVENTED);
-        let before = self.state.fetch_update(AcqRel, Acquire, one_less);
-        self.go_on(before.map_err(|_| E_UNEXPECTED)?);
-        Ok(())
+        self.one_less(PREVENTED, PREVENTIONS)
+            .map_err(|()| E_UNEXPECTED)
     }
 
     /// A constructor of a type begins.
@@ -343,10 +345,7 @@ impl Abort {
 
     /// It has ended.
     pub(super) fn built(self: &Arc<Self>) {
-        let one_less = |state: u64| (state & BUILT != 0).then(|| state - BUILDING);
-        if let Ok(before) = self.state.fetch_update(AcqRel, Acquire, one_less) {
-            self.go_on(before);
-        }
+        let _ = self.one_less(BUILDING, BUILT);
     }
 
     pub fn is_controlled(&self) -> bool {

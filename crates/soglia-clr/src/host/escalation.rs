@@ -1,7 +1,7 @@
 //! What follows where an abort does not end a task in time: `ICLRPolicyManager`'s timeouts.
 //!
 //! ```text
-//!   Abort ── timeout of OPR_ThreadAbort ──> RudeAbort ── timeout of its own ──> the process exits
+//!   Abort -- timeout of OPR_ThreadAbort --> RudeAbort -- timeout of its own --> exit
 //! ```
 //!
 //! A host chooses both steps. Without its wish nothing follows.
@@ -58,16 +58,12 @@ fn place(of: EClrOperation) -> Option<usize> {
     OPERATIONS.iter().position(|operation| *operation == of)
 }
 
+/// The actions that end the process.
+pub(super) const EXITS: [EPolicyAction; 3] = [eExitProcess, eFastExitProcess, eRudeExitProcess];
+
 /// Whether this can be done to a task: aborts, and exits of the process.
 fn can_be_done(action: EPolicyAction) -> bool {
-    let actions = [
-        eAbortThread,
-        eRudeAbortThread,
-        eExitProcess,
-        eFastExitProcess,
-        eRudeExitProcess,
-    ];
-    actions.contains(&action)
+    [eAbortThread, eRudeAbortThread].contains(&action) || EXITS.contains(&action)
 }
 
 /// Sets what an abort does. `false`: nothing can do that, or it is another operation.
@@ -146,7 +142,7 @@ pub(super) fn exit(action: EPolicyAction, timeout: bool) {
     {
         let _ = exit(code);
     }
-    if [eExitProcess, eFastExitProcess, eRudeExitProcess].contains(&action) {
+    if EXITS.contains(&action) {
         // Exit handlers of native code may wait for the task.
         // SAFETY: the call takes a number, and does not return.
         unsafe { libc::_exit(code) }

@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | managed code or the host exits | `OnDefaultAction(OPR_ProcessExit, eExitProcess)` | `Event_DomainUnload`, and when the runtime shuts down, `Event_ClrDisabled` |
 //! | an exception is unhandled | `OnFailure(FAIL_FatalRuntime, eRudeExitProcess)` | `Event_ClrDisabled` |
-//! | a domain that a host has made is unloaded | `OnDefaultAction(OPR_AppDomainUnload, eUnloadAppDomain)` | `Event_DomainUnload`, when it is gone |
+//! | a host's domain is unloaded | `OPR_AppDomainUnload`, as above | `Event_DomainUnload` |
 //! | `ICLRTask::Abort` | `OnDefaultAction(OPR_ThreadAbort, eAbortThread)` | |
 //!
 //! Managed code notices the first two ([`managed::watch`]), before other handlers of the same

@@ -11,7 +11,7 @@ use soglia_il::{
     body,
 };
 
-use super::{emit::Emitter, turns::Whole};
+use super::{emit::Emitter, turns};
 use crate::{
     metadata::{before::Error, find},
     notify::waits::TABLE,
@@ -104,9 +104,6 @@ impl Waits<'_, '_> {
 
     /// Has managed code do it first, in a method whose first argument is the object.
     pub(super) fn front(&mut self, method: MdToken, front: Front) -> Written {
-        let odd = || "its body is of an unknown shape".to_owned();
-        let before = self.emitter.body(method).and_then(Whole::read);
-        let before = before.ok_or_else(odd)?;
         let mut code = Code::new();
         let (own, as_before) = (code.label(), code.label());
         load(&mut code, front.guard);
@@ -138,7 +135,9 @@ impl Waits<'_, '_> {
         code.place(own);
         code.pop();
         code.place(as_before);
-        let body = before.behind(code, front.returns).ok_or_else(odd)?;
+        let before = self.emitter.body(method);
+        let body = before.and_then(|before| turns::around(before, code, Code::new()));
+        let body = body.ok_or("its body is of an unknown shape")?;
         let set = self.emitter.set_body(method, &body);
         set.map_err(|why| why.to_string())?;
         self.changed.insert(method.row());

@@ -33,6 +33,7 @@
 //! | [`judged`] | changes where CoreLib looks for libraries and accepts code made at run time, for policies |
 //! | [`reflected`] | changes where programs reach P/Invokes by reflection, after an attach |
 //! | [`occasions`], [`turns`] | change where threads sleep, wait and so on, to notify a host |
+//! | [`changed`] | what was changed in CoreLib for a host, and what could not be |
 //! | [`waits`], [`handles`], [`fronts`] | change where threads would block, for events of a host |
 //! | [`polls`] | has loops and methods look whether their task is aborted |
 //! | [`traces`], [`hidden`] | change where CoreLib would find wrappers in stack traces and elsewhere |
@@ -60,6 +61,7 @@ mod added;
 mod arguments;
 mod around;
 pub mod attached;
+mod changed;
 mod chosen;
 mod copy;
 mod corelib;

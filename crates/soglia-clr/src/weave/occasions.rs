@@ -34,6 +34,7 @@ use soglia_il::{
 };
 
 use super::{
+    changed::Done,
     corelib::{CoreLib, Function, finish},
     emit::{Emitter, NewMethod},
 };
@@ -107,14 +108,6 @@ const INTERRUPT: &[u8] = &[THIS, 0, sig::VOID];
 const SET_PRIORITY: &[u8] = &[THIS, 1, sig::VOID, sig::VALUE_TYPE];
 const GET_PRIORITY: &[u8] = &[THIS, 0, sig::VALUE_TYPE];
 const SET_CULTURE: &[u8] = &[0, 1, sig::VOID, sig::CLASS];
-
-/// What was changed.
-pub(super) struct Done {
-    /// Rows of the changed methods.
-    pub(super) changed: HashSet<u32>,
-    /// The occasions that are missing, in words.
-    pub(super) missing: Vec<String>,
-}
 
 /// The method's code is in the CLR.
 pub(super) const INTERNAL_CALL: u32 = 0x1000;
@@ -261,6 +254,16 @@ fn as_before(mut code: Code, before: Plain, returns: bool) -> Written {
     finish(code, before.locals)
 }
 
+/// The same for a wait, after which the thread takes a slot again.
+fn as_before_and_woken(corelib: &CoreLib, mut code: Code, before: Plain, returns: bool) -> Written {
+    code.inlined(before.code, before.stack, returns.into());
+    if slots::any() {
+        notify(corelib, &mut code, occasions::slept)?;
+    }
+    code.ret(returns);
+    finish(code, before.locals)
+}
+
 /// Asks about a wait whose time is this argument, until the engine knows whether the host does it.
 /// Continues at `own` if the host does not. The address of the words is on the stack afterwards,
 /// and at `own`.
@@ -315,12 +318,7 @@ fn sleep(corelib: &CoreLib, before: Plain) -> Written {
     code.ret(false);
     code.place(own);
     wait_on(&mut code, 0);
-    code.inlined(before.code, before.stack, 0);
-    if slots::any() {
-        notify(corelib, &mut code, occasions::slept)?;
-    }
-    code.ret(false);
-    finish(code, before.locals)
+    as_before_and_woken(corelib, code, before, false)
 }
 
 fn join(corelib: &CoreLib, before: Plain) -> Written {
@@ -340,12 +338,8 @@ fn join(corelib: &CoreLib, before: Plain) -> Written {
     wait_on(&mut code, 1);
     if slots::any() {
         notify(corelib, &mut code, occasions::park)?;
-        code.inlined(before.code, before.stack, 1);
-        notify(corelib, &mut code, occasions::slept)?;
-        code.ret(true);
-        return finish(code, before.locals);
     }
-    as_before(code, before, true)
+    as_before_and_woken(corelib, code, before, true)
 }
 
 fn switch(corelib: &CoreLib, before: Plain) -> Written {

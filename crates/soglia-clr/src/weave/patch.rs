@@ -10,11 +10,7 @@ use soglia_core::{
 use soglia_il::r2r;
 
 use super::{
-    corelib::CoreLib,
-    delegates,
-    emit::Emitter,
-    held, hidden, judged,
-    occasions::{self, Done},
+    changed::Done, corelib::CoreLib, delegates, emit::Emitter, held, hidden, judged, occasions,
     reflected, rejit, starts, traces, turns, waits,
 };
 use crate::{engine::Engine, metadata::Scope, notify, slots};

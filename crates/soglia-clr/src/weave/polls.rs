@@ -3,10 +3,10 @@
 //! whether there is enough of the stack left, so that an endless recursion ends by an exception.
 //!
 //! ```text
-//!   if (*word != 0) soglia$poll(place)          static void soglia$poll(long place) {
-//!                                                   if (looks(place) != 0)
-//!                                                       Marshal.ThrowExceptionForHR(answers(place))
-//!                                               }
+//!   if (*word != 0) soglia$poll(place)     static void soglia$poll(long place) {
+//!                                              if (looks(place) != 0)
+//!                                                  Marshal.ThrowExceptionForHR(answers(place))
+//!                                          }
 //! ```
 //!
 //! The constructor of a type has its code in another method, and notes while it calls that: an

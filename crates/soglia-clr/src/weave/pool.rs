@@ -24,8 +24,8 @@ use soglia_abi::ids::MdToken;
 use soglia_il::{asm::Code, body::prefix::with_prefix, sig};
 
 use super::{
+    changed::Done,
     corelib::{CoreLib, Function, finish},
-    occasions::Done,
 };
 use crate::notify::pool::{self, Number};
 

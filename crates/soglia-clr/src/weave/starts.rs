@@ -6,11 +6,7 @@
 
 use soglia_il::{asm::Code, body::prefix::with_prefix, sig};
 
-use super::{
-    corelib::CoreLib,
-    occasions::{Done, notify},
-    pool,
-};
+use super::{changed::Done, corelib::CoreLib, occasions::notify, pool};
 use crate::{host::managers, notify::new_threads};
 
 const THREAD: &str = "System.Threading.Thread";

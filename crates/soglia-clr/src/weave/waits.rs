@@ -30,9 +30,10 @@ use soglia_abi::{
 use soglia_il::{asm::Code, sig};
 
 use super::{
+    changed::Done,
     emit::{Emitter, NewMethod},
     fronts::{Front, Waits, Written, cell, contended, is_own, load},
-    occasions::{Done, INTERNAL_CALL},
+    occasions::INTERNAL_CALL,
     turns,
     weaver::{AGGRESSIVE_INLINING, NO_INLINING},
 };

@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::SeqCst},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -83,12 +83,11 @@ fn rude(task: &ICLRTask2) -> HRESULT {
     unsafe { task.RudeAbort() }
 }
 
-/// Starts a method on a task, aborts it once it is inside, and returns how it ended.
-fn aborted(
-    host: &Host,
-    method: &'static str,
-    abort: impl Fn(&ICLRTask2),
-) -> (Result<i32, HRESULT>, Result<i32, HRESULT>) {
+/// How a method has ended, and another one after it.
+type Ends = (Result<i32, HRESULT>, Result<i32, HRESULT>);
+
+/// Starts a method on a task, and waits until it is inside.
+fn begun(host: &Host, method: &'static str) -> (ICLRTask2, JoinHandle<Ends>) {
     let began = call(&host.host, "Began", "").unwrap();
     let (task, thread) = host.task(move |host, _| {
         let result = call(host, method, "text");
@@ -97,6 +96,12 @@ fn aborted(
     });
     wait_for(|| thread.is_finished() || call(&host.host, "Began", "").unwrap() > began);
     thread::sleep(Duration::from_millis(30));
+    (task, thread)
+}
+
+/// Starts a method on a task, aborts it once it is inside, and returns how it ended.
+fn aborted(host: &Host, method: &'static str, abort: impl Fn(&ICLRTask2)) -> Ends {
+    let (task, thread) = begun(host, method);
     if !thread.is_finished() {
         abort(&task);
     }
@@ -141,15 +146,12 @@ pub fn blocks_run_to_their_end(library: &Library, version: &str) {
 
 /// Aborts a task in vain, and then rudely.
 fn held_back(host: &Host, method: &'static str) -> Result<i32, HRESULT> {
-    let began = call(&host.host, "Began", "").unwrap();
-    let (task, thread) = host.task(move |host, _| call(host, method, "text"));
-    wait_for(|| call(&host.host, "Began", "").unwrap() > began);
-    thread::sleep(Duration::from_millis(30));
+    let (task, thread) = begun(host, method);
     abort(&task);
     thread::sleep(Duration::from_millis(100));
     assert!(!thread.is_finished(), "{method}");
     assert_eq!(rude(&task), S_OK);
-    thread.join().unwrap()
+    thread.join().unwrap().0
 }
 
 pub fn a_rude_abort_ends_everything(library: &Library, version: &str) {

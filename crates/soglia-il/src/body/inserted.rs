@@ -26,16 +26,17 @@ pub struct Put<'a> {
 /// Puts code at the start of a body and before each of its returns.
 ///
 /// A branch to the start of the body leads behind the code at the start, and a branch to a return
-/// leads to the code before it. A call that gives up the frame of the method no longer does so.
+/// leads to the code before it. With such code, a call that gives up the frame of the method no
+/// longer does so.
 ///
-/// Returns `None` if the body cannot be read, if it ends by a jump to another method, or if it
-/// becomes too long.
+/// Returns `None` if the body cannot be read, if it ends by a jump to another method before which
+/// there would be code, or if it becomes too long.
 pub fn around_returns(body: &[u8], put: &Put) -> Option<Inserted> {
     let change = Change {
         enter: put.enter,
         stack: put.stack,
         locals: put.locals,
-        ends: true,
+        ends: !put.leave.is_empty(),
     };
     let before_returns = |instruction: &Instruction| Piece {
         outer: &[],
@@ -53,8 +54,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        body::layout::Layout,
-        clause::{self, Clause},
+        body::{layout::Layout, moved::sample},
+        clause::Clause,
         format::FILTER,
         opcode::{BRTRUE, CALL, JMP, LEAVE, LEAVE_S, NOP, SWITCH, WIDE, wide::TAIL},
     };
@@ -76,21 +77,30 @@ mod tests {
     }
 
     fn fat(code: &[u8], clauses: &[Clause]) -> Vec<u8> {
-        let flags = if clauses.is_empty() {
-            0x3013
+        sample::fat(code, MdToken(0x1100_0005), clauses)
+    }
+
+    /// `nop`, `ret`, and one clause about the `nop`, byte by byte.
+    fn with_section(wide: bool, kind: u8) -> Vec<u8> {
+        let mut body = vec![
+            0x0B, 0x30, 3, 0, 2, 0, 0, 0, 7, 0, 0, 0x11, 0x00, 0x2A, 0, 0,
+        ];
+        if wide {
+            body.extend([0x41, 28, 0, 0]);
+            for number in [u32::from(kind), 0, 1, 1, 1, 9] {
+                body.extend(number.to_le_bytes());
+            }
         } else {
-            0x301B_u16
-        };
-        let mut body = flags.to_le_bytes().to_vec();
-        body.extend(8_u16.to_le_bytes());
-        body.extend((code.len() as u32).to_le_bytes());
-        body.extend(0x1100_0005_u32.to_le_bytes());
-        body.extend(code);
-        if !clauses.is_empty() {
-            clause::put_section(&mut body, clauses).unwrap();
+            body.extend([0x01, 16, 0, 0, kind, 0, 0, 0, 1, 1, 0, 1, 9, 0, 0, 0]);
         }
         body
     }
+
+    const IN_FRONT: Put = Put {
+        leave: &[],
+        stack: 0,
+        ..PUT
+    };
 
     fn code(body: &[u8]) -> &[u8] {
         Layout::read(body).unwrap().code()
@@ -179,6 +189,47 @@ mod tests {
         let leaves = &layout.code()[2..];
         assert_eq!(leaves[..6], [NOP, LEAVE, 10, 0, 0, 0]);
         assert_eq!(leaves[10..16], [0x26, LEAVE, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn clauses_of_both_forms_move() {
+        // A handler of `finally` keeps its last word; the place of a filter would move, and there
+        // is no instruction at 9.
+        for wide in [false, true] {
+            let made = around_returns(&with_section(wide, 2), &IN_FRONT).unwrap();
+            let layout = Layout::read(&made.body).unwrap();
+            assert_eq!(layout.code(), [0x17, 0x26, 0x00, 0x2A]);
+            assert_eq!(layout.stack, 3);
+            assert_eq!(layout.locals, Some(MdToken(0x1100_0007)));
+            let expected = Clause {
+                kind: 2,
+                start: 2,
+                length: 1,
+                handler: 3,
+                handler_length: 1,
+                last: 9,
+            };
+            assert_eq!(layout.clauses().unwrap(), [expected]);
+            assert_eq!(around_returns(&with_section(wide, 1), &IN_FRONT), None);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays() {
+        let mut another = with_section(true, 2);
+        another[16] |= 0x80;
+        for body in [&[0x0E, 0x2A][..], &with_section(true, 2)[..20], &another] {
+            assert_eq!(around_returns(body, &IN_FRONT), None, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn code_in_front_lets_calls_give_up_the_frame() {
+        let tail = [WIDE, TAIL, CALL, 1, 0, 0, 6, RET];
+        for before in [&tail[..], &[JMP, 1, 0, 0, 6]] {
+            let made = around_returns(&tiny(before), &IN_FRONT).unwrap();
+            assert_eq!(code(&made.body), [ENTER, before].concat());
+        }
     }
 
     #[test]

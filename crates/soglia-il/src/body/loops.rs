@@ -203,7 +203,7 @@ impl Blocks {
 mod tests {
     use super::*;
     use crate::{
-        clause,
+        body::moved::sample,
         format::CATCH,
         opcode::{BR, BR_S, BRTRUE, NOP, RET},
     };
@@ -219,20 +219,7 @@ mod tests {
     };
 
     fn fat(code: &[u8], clauses: &[Clause]) -> Vec<u8> {
-        let flags = if clauses.is_empty() {
-            0x3013
-        } else {
-            0x301B_u16
-        };
-        let mut body = flags.to_le_bytes().to_vec();
-        body.extend(8_u16.to_le_bytes());
-        body.extend((code.len() as u32).to_le_bytes());
-        body.extend(0_u32.to_le_bytes());
-        body.extend(code);
-        if !clauses.is_empty() {
-            clause::put_section(&mut body, clauses).unwrap();
-        }
-        body
+        sample::fat(code, MdToken::default(), clauses)
     }
 
     fn made(code: &[u8], clauses: &[Clause]) -> (Vec<u8>, Vec<Clause>) {

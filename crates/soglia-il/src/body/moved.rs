@@ -261,3 +261,26 @@ fn shift(
         },
     })
 }
+
+#[cfg(test)]
+pub(super) mod sample {
+    use super::*;
+
+    /// A body with a fat header, which needs a stack of 8.
+    pub(in super::super) fn fat(code: &[u8], locals: MdToken, clauses: &[Clause]) -> Vec<u8> {
+        let flags = if clauses.is_empty() {
+            0x3013
+        } else {
+            0x301B_u16
+        };
+        let mut body = flags.to_le_bytes().to_vec();
+        body.extend(8_u16.to_le_bytes());
+        body.extend((code.len() as u32).to_le_bytes());
+        body.extend(locals.0.to_le_bytes());
+        body.extend(code);
+        if !clauses.is_empty() {
+            clause::put_section(&mut body, clauses).unwrap();
+        }
+        body
+    }
+}

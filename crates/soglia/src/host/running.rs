@@ -138,8 +138,8 @@ impl Host {
     /// The CLR's tasks.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`](super::HResult::INVALID_OPERATION) if other code than soglia's
-    /// started the runtime.
+    /// [`INVALID_OPERATION`](super::HResult::INVALID_OPERATION) if other code than soglia's started
+    /// the runtime.
     pub fn tasks(&self) -> Answer<ClrTaskManager> {
         manager_of(&self.control.0).map(ClrTaskManager::new)
     }
@@ -147,8 +147,8 @@ impl Host {
     /// The garbage collector.
     ///
     /// # Errors
-    /// [`HResult::INVALID_OPERATION`](super::HResult::INVALID_OPERATION) if other code than soglia's
-    /// started the runtime.
+    /// [`INVALID_OPERATION`](super::HResult::INVALID_OPERATION) if other code than soglia's started
+    /// the runtime.
     pub fn gc(&self) -> Answer<ClrGc> {
         manager_of(&self.control.0).map(ClrGc::new)
     }
