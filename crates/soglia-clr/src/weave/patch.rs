@@ -11,9 +11,9 @@ use soglia_il::r2r;
 
 use super::{
     changed::Done, corelib::CoreLib, delegates, emit::Emitter, held, hidden, judged, occasions,
-    reflected, rejit, starts, traces, turns, waits,
+    pool, reflected, rejit, starts, traces, turns, waits,
 };
-use crate::{engine::Engine, metadata::Scope, notify, slots};
+use crate::{engine::Engine, host::managers, metadata::Scope, notify, slots};
 
 /// Changes CoreLib. Returns the rows of the methods whose precompiled code differs from their
 /// changed IL.
@@ -36,6 +36,9 @@ pub(super) fn patch(
         if engine.notifies {
             let mut done = occasions::take_over(corelib);
             starts::take_over(corelib, &mut done);
+            if managers::pool_manager().is_some() {
+                pool::take_over(corelib, &mut done);
+            }
             if slots::any() {
                 turns::take_over(corelib, &mut done);
             }

@@ -1,13 +1,11 @@
 //! Changes `Thread.StartCore` of CoreLib, through which every `Thread` starts: it tells the engine
 //! that the runtime is about to make a thread for it ([`crate::notify::new_threads`]). The
 //! runtime makes threads of its own by the same function.
-//!
-//! Where the host has a thread pool, that of .NET asks it for threads ([`pool`]).
 
 use soglia_il::{asm::Code, body::prefix::with_prefix, sig};
 
-use super::{changed::Done, corelib::CoreLib, occasions::notify, pool};
-use crate::{host::managers, notify::new_threads};
+use super::{changed::Done, corelib::CoreLib, occasions::notify};
+use crate::notify::new_threads;
 
 const THREAD: &str = "System.Threading.Thread";
 const START: &str = "StartCore";
@@ -21,9 +19,6 @@ pub(super) fn take_over(corelib: &CoreLib, done: &mut Done) {
             let missing = format!("its host is not asked for threads: {why}");
             done.missing.push(missing);
         }
-    }
-    if managers::pool_manager().is_some() {
-        pool::take_over(corelib, done);
     }
 }
 
